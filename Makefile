@@ -1,0 +1,52 @@
+# Every target sets up what it needs in .venv by itself. Needs: make, git, Python 3.11 or newer with venv.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := daemon client protocol tests
+
+.PHONY: help run test lint format clean
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: name a newer one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: apt install python3-venv)"; rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # 25.1 is the first that reads dependency groups
+
+$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing workspaced into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "Installing the development tools into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --group dev
+	@mkdir -p $(VENV)/typings && ln -sfn "$$($(BIN)/python -c 'import pathlib, trio; print(pathlib.Path(trio.__file__).parent)')" $(VENV)/typings/trio
+	@touch $@
+
+run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default paths
+	@exec $(BIN)/workspaced run
+
+test: $(VENV)/dev.stamp ## Run every test, and check coverage
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+clean: ## Remove .venv, caches and results
+	rm -rf $(VENV) dist build bench-results .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,81 @@
+"""The composition root: builds everything, owns the nurseries, and knows the order of start and stop.
+
+Two nurseries, one in the other: the writer's outlives the clients', so that a stop can commit what
+is queued, and answer it, before the connections are closed and the store is given up.
+"""
+
+import signal
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+
+from workspaced.config import Settings
+from workspaced.events import EventHub
+from workspaced.rpc.listener import bind
+from workspaced.rpc.server import Server
+from workspaced.service import Service
+from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.writer import Writer
+
+_DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write: a disk that hangs longer is not waited for
+
+_log = structlog.get_logger(__name__)
+
+
+class DiskHangs(Exception):
+    """The daemon stopped without knowing how its last commit ended. The message says what to do."""
+
+
+async def run(settings: Settings, ready: Callable[[], None]) -> None:
+    """Runs the daemon until SIGTERM or SIGINT; calls `ready` once it answers.
+
+    Raises LockHeld, StoreUnusable or SocketUnusable where it can't start, DiskHangs where it can't
+    finish its last commit.
+    """
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        store = await trio.to_thread.run_sync(_open_store, settings)
+        try:
+            listener = bind(settings.socket)
+        except BaseException:
+            store.close()
+            raise
+        writer = Writer(store, EventHub())
+        service = Service(store, writer, data_dir=str(settings.data_dir), socket=str(settings.socket))
+        server = Server(service, writer, settings.max_line_bytes)
+        async with trio.open_nursery() as writing:
+            await writing.start(writer.run)
+            async with trio.open_nursery() as clients:
+                accepting = await clients.start(listener.accept_into, clients, server.serve)
+                ready()
+                number = await anext(signals)
+                _log.info("Stopping.", signal=signal.Signals(number).name)
+                accepting.cancel()
+                listener.close()
+                writer.stop()
+                with trio.move_on_after(_DRAIN_SECONDS):
+                    await writer.finished.wait()
+                clients.cancel_scope.cancel()
+            writing.cancel_scope.cancel()
+        if not writer.finished.is_set():
+            raise DiskHangs(
+                f"The disk under {settings.data_dir} did not finish the last commit within "
+                f"{_DRAIN_SECONDS:g} s: check the disk; the next start looks what it holds."
+            )
+        store.close()
+        _log.info("Stopped.", revision=writer.state.revision)
+
+
+def _open_store(settings: Settings) -> JsonWorkspaceStore:
+    store = create_json_store(settings.data_dir, socket=str(settings.socket))
+    for warning in store.warnings:
+        _log.warning(warning)
+    recovery = store.recovery
+    if recovery.outcome == "dataLoss":
+        _log.error(
+            "Data was lost; the store starts empty.", reason=recovery.reason, kept=recovery.quarantined
+        )
+    elif recovery.outcome == "recovered":
+        _log.warning("The store was recovered.", reason=recovery.reason, kept=recovery.quarantined)
+    return store

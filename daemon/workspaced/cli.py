@@ -1,0 +1,108 @@
+"""The command line of the daemon: its arguments, its exit codes, and the one line that each error gets."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import trio
+
+import workspaced_protocol
+from workspaced import log
+from workspaced.app import DiskHangs, run
+from workspaced.config import BadConfiguration, Settings, load_settings
+from workspaced.rpc.listener import SocketUnusable
+from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.lock import LockHeld
+
+# protocol.md, Starting it; the numbers are those of <sysexits.h>.
+EX_USAGE: Final = 64
+EX_SOFTWARE: Final = 70
+EX_IOERR: Final = 74
+EX_TEMPFAIL: Final = 75
+EX_CONFIG: Final = 78
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `workspaced`; gives its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    given: dict[str, object] = {
+        name: value
+        for name, value in vars(options).items()
+        if value is not None and name in Settings.model_fields
+    }
+    try:
+        settings = load_settings(given, options.config)
+    except BadConfiguration as error:
+        return _fail(EX_CONFIG, str(error))
+    log.configure(settings.log_level, settings.log_format)
+    try:
+        trio.run(run, settings, lambda: _announce(settings))
+    except LockHeld as error:
+        return _fail(EX_TEMPFAIL, error.message)
+    except WrittenByNewerRelease as error:
+        return _fail(EX_CONFIG, error.message)
+    except (StoreUnusable, SocketUnusable, DiskHangs) as error:
+        return _fail(EX_IOERR, str(error))
+    except Exception as error:  # noqa: BLE001 - the traceback goes to the log, a sentence to the user
+        log.crashed(error)
+        return _fail(EX_SOFTWARE, "stopped by a defect, told in the log above: please report it.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="workspaced",
+        description="Keeps a developer's workspaces and projects for every app on the machine.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"workspaced {workspaced_protocol.__version__}"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run_parser = commands.add_parser(
+        "run",
+        help="run the daemon in the foreground",
+        description="Runs the daemon in the foreground until SIGTERM or SIGINT (Ctrl-C).",
+        epilog="Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the "
+        "configuration file; an argument is stronger than the environment, which is stronger than the file.",
+    )
+    run_parser.add_argument(
+        "--data-dir", metavar="DIR", help="where the data is kept (default: the user's data directory)"
+    )
+    run_parser.add_argument(
+        "--socket", metavar="PATH", help="where to listen (default: below the user's runtime directory)"
+    )
+    run_parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
+    run_parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (default: info)")
+    run_parser.add_argument(
+        "--log-format", metavar="F", help="console or json, one object a line (default: console)"
+    )
+    return parser
+
+
+def _announce(settings: Settings) -> None:
+    if settings.log_format == "json":
+        log.ready(settings.data_dir, settings.socket)
+        return
+    print(  # noqa: T201 - for the person at the terminal
+        f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
+        f"and listens on {settings.socket}\n\n"
+        "Try next, in another terminal:\n"
+        "  workspacectl create my-project     a workspace for the directory you are in\n"
+        "  workspacectl list                  what there is\n"
+        "  workspacectl status                how the daemon fares\n"
+        "Stop it with Ctrl-C.",
+        flush=True,
+    )
+
+
+def _fail(code: int, message: str) -> int:
+    print(f"workspaced: {message}", file=sys.stderr)  # noqa: T201 - the one line that an error gets
+    return code

@@ -1,0 +1,1 @@
+"""Pure functions on frozen data: workspaces, sessions, names, ids, and the state they make up."""

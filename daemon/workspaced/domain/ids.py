@@ -1,0 +1,43 @@
+"""Makes ids: a prefix that tells what they name, and a ULID that rises within this process."""
+
+import time
+from collections.abc import Callable
+
+from ulid import ULIDGenerator
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class IdFactory:
+    """Makes ids that sort in the order they were made, even when the clock steps back (FR-010).
+
+    `clock_ms` gives Unix milliseconds. Safe to use from several threads.
+    """
+
+    def __init__(self, clock_ms: Callable[[], int] = _wall_clock_ms) -> None:
+        self._clock_ms = clock_ms
+        self._newest_ms = 0
+        # Within one millisecond the generator counts the random part up by one.
+        self._generator = ULIDGenerator(clock=self._rising_clock_ms)
+
+    def workspace(self) -> str:
+        """A new `ws_…`."""
+        return f"ws_{self._generator.generate()}"
+
+    def project(self) -> str:
+        """A new `proj_…`."""
+        return f"proj_{self._generator.generate()}"
+
+    def session(self) -> str:
+        """A new `ss_…`."""
+        return f"ss_{self._generator.generate()}"
+
+    def correlation(self) -> str:
+        """A new `cor_…`."""
+        return f"cor_{self._generator.generate()}"
+
+    def _rising_clock_ms(self) -> int:
+        self._newest_ms = max(self._newest_ms, self._clock_ms())
+        return self._newest_ms

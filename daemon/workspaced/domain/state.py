@@ -1,0 +1,205 @@
+"""The state of the store: what every reader sees, and the draft that a batch of writes works on.
+
+A `State` never changes; each commit puts a new one in its place. A `Draft` is the private copy on
+which the writer applies a batch, one outcome after the other, so that a later write of the batch
+sees the earlier ones and readers see none of them before they are durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import msgspec
+
+from workspaced.domain.names import name_key
+from workspaced_protocol.events import Topic
+from workspaced_protocol.models import Change, Model, RecoveryOutcome, Session, TimeMs, Workspace
+
+MAX_REQUEST_KEYS: Final = 256
+"""How many request keys are kept: a client resends within seconds, and each costs 60 bytes a commit."""
+
+encode: Final = msgspec.json.Encoder().encode
+
+
+class Record(NamedTuple):
+    """A workspace with its JSON text, which is the same on the wire and in the file."""
+
+    workspace: Workspace
+    json: bytes
+
+
+class OwnedSession(NamedTuple):
+    """A session, and the number of the connection that it ends with."""
+
+    session: Session
+    connection: int
+
+
+class RecoveryNotice(Model, frozen=True):
+    """What a start had to recover from; kept in the store until a user acknowledges it."""
+
+    outcome: RecoveryOutcome
+    reason: str
+    quarantined: tuple[str, ...]
+    occurred_at: TimeMs
+
+
+class Event(NamedTuple):
+    """Something that happened; it is told only once it is durable."""
+
+    topic: Topic
+    payload: Model
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command comes to: its result, and what has to change for it to be true.
+
+    `changes` are applied in order, each under a revision of its own.
+    """
+
+    result: object
+    changes: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()
+    begun: OwnedSession | None = None
+    ended: tuple[str, ...] = ()
+    acknowledges_recovery: bool = False
+    rewrites_files: bool = False
+    request_key: tuple[str, str | None] | None = None
+    """The key to remember, and the workspace that a repeat is answered with."""
+
+    @property
+    def touches_store(self) -> bool:
+        """Whether the store must commit before this outcome is true."""
+        return bool(self.changes or self.acknowledges_recovery or self.rewrites_files or self.request_key)
+
+
+@dataclass
+class State:
+    """All that the store holds at one revision, and the sessions of the apps that are connected.
+
+    Frozen by agreement: only `Draft` changes its own copies. Sessions are not stored.
+    """
+
+    revision: int = 0
+    records: Mapping[str, Record] = field(default_factory=dict[str, Record])
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """`name_key` to workspace id, less the deleted ones, whose names are free."""
+    request_keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    recovery: RecoveryNotice | None = None
+    sessions: Mapping[str, OwnedSession] = field(default_factory=dict[str, OwnedSession])
+    _ordered: tuple[Record, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        workspaces: Iterable[Workspace],
+        revision: int = 0,
+        request_keys: Mapping[str, str | None] | None = None,
+        recovery: RecoveryNotice | None = None,
+    ) -> State:
+        """The state that holds these workspaces, whose ids differ."""
+        draft = Draft(State(revision, request_keys=request_keys or {}, recovery=recovery))
+        for workspace in workspaces:
+            draft.put(workspace)
+        return draft.freeze()
+
+    def get(self, id_: str) -> Workspace | None:
+        """The workspace of this id, or None."""
+        record = self.records.get(id_)
+        return record.workspace if record else None
+
+    def get_by_name(self, name: str) -> Workspace | None:
+        """The workspace of this name, compared without case, or None."""
+        id_ = self.names.get(name_key(name))
+        return self.get(id_) if id_ else None
+
+    def in_order(self) -> tuple[Record, ...]:
+        """All records by creation time (then by id, so that the order is the same every time)."""
+        if self._ordered is None:
+            self._ordered = tuple(
+                sorted(self.records.values(), key=lambda r: (r.workspace.created_at, r.workspace.id))
+            )
+        return self._ordered
+
+    def workspaces(self) -> list[Workspace]:
+        """All workspaces by creation time."""
+        return [record.workspace for record in self.in_order()]
+
+    def session_count(self, workspace_id: str) -> int:
+        """How many sessions are active in this workspace."""
+        return sum(owned.session.workspace_id == workspace_id for owned in self.sessions.values())
+
+
+class Draft(State):
+    """A copy of a state, for one batch of writes to be applied to."""
+
+    def __init__(self, state: State) -> None:
+        self._records = dict(state.records)
+        self._names = dict(state.names)
+        self._request_keys = dict(state.request_keys)
+        self._sessions = dict(state.sessions)
+        super().__init__(
+            state.revision, self._records, self._names, self._request_keys, state.recovery, self._sessions
+        )
+        self.changes: list[Change] = []
+        """The changes of all outcomes so far, in order: what a store has to write."""
+        self.touches_store = False
+
+    def apply(self, outcome: Outcome) -> None:
+        """Makes the outcome of a command on this very draft true."""
+        for change in outcome.changes:
+            self.revision += 1
+            if change.save is not None:
+                self.put(change.save)
+            elif change.remove is not None:
+                self.drop(change.remove)
+            self.changes.append(change)
+        if outcome.begun is not None:
+            self._sessions[outcome.begun.session.id] = outcome.begun
+        for session_id in outcome.ended:
+            del self._sessions[session_id]
+        if outcome.acknowledges_recovery:
+            self.recovery = None
+        if outcome.request_key is not None:
+            key, workspace_id = outcome.request_key
+            self._request_keys[key] = workspace_id
+            if len(self._request_keys) > MAX_REQUEST_KEYS:
+                del self._request_keys[next(iter(self._request_keys))]
+        if outcome.touches_store:
+            self.touches_store = True
+            if not outcome.changes and not outcome.rewrites_files:
+                self.revision += 1
+        self._ordered = None
+
+    def freeze(self) -> State:
+        """The state as it is now; the draft must not be used after it."""
+        return State(self.revision, self.records, self.names, self.request_keys, self.recovery, self.sessions)
+
+    def put(self, workspace: Workspace) -> None:
+        """The workspace stands in place of what its id held; the revision is left alone."""
+        self._free_name(workspace.id)
+        self._records[workspace.id] = Record(workspace, encode(workspace))
+        if workspace.state != "deleted":
+            # An older app's store may hold a name twice: the first keeps it.
+            self._names.setdefault(name_key(workspace.name), workspace.id)
+
+    def drop(self, id_: str) -> None:
+        """The id holds nothing; the revision is left alone."""
+        self._free_name(id_)
+        self._records.pop(id_, None)
+
+    def _free_name(self, id_: str) -> None:
+        record = self._records.get(id_)
+        key = name_key(record.workspace.name) if record else None
+        if key is None or self._names.get(key) != id_:
+            return
+        del self._names[key]
+        if len(self._names) + 1 == len(self._records):
+            return  # every name was held once: nobody waits for this one
+        for other in self._records.values():
+            if other.workspace.id != id_ and other.workspace.state != "deleted":
+                self._names.setdefault(name_key(other.workspace.name), other.workspace.id)

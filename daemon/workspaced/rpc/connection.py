@@ -1,0 +1,171 @@
+"""One client's connection: its lines in, its answers out, and no more of either than it takes.
+
+The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
+`_outbox` and leave together, straight from the reader where the socket takes them, else by the
+sender task. A client that does not take its answers is not read from, so what is kept for it is
+bounded: the answers of one line over `_OUTBOX_BYTES`, and of the writes in flight.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+
+from workspaced.rpc.dispatch import Answer, Dispatcher, Task, line_too_long
+from workspaced.service import Caller
+from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
+from workspaced_protocol.messages import parse_requests
+
+MAX_IN_FLIGHT: Final = 1024
+"""Requests of one connection that are not answered yet (protocol.md, Transport)."""
+
+_RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
+_OUTBOX_BYTES: Final = 256 * 1024
+_STALL_SECONDS: Final = 30.0  # how long half a line may stand still
+_FLUSH_SECONDS: Final = 10.0  # twice the deadline of a write: what was asked before EOF is answered by then
+
+_log = structlog.get_logger(__name__)
+
+
+class Connection:
+    """Serves one connected socket until either side ends it."""
+
+    def __init__(
+        self,
+        socket: trio.socket.SocketType,
+        caller: Caller,
+        dispatcher: Dispatcher,
+        max_line_bytes: int = MAX_LINE_BYTES,
+    ) -> None:
+        self._socket = socket
+        self._caller = caller
+        self._dispatcher = dispatcher
+        self._max_line_bytes = max_line_bytes
+        self._splitter = LineSplitter(max_line_bytes)
+        self._outbox: list[bytes] = []
+        self._outbox_bytes = 0
+        self._in_flight = 0
+        self._changed = trio.lowlevel.ParkingLot()
+        self._has_output = trio.Event()
+        self._broken = False
+
+    async def serve(self) -> None:
+        """Reads and answers until the client is gone, has sent a line too long, or has stalled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send)
+                try:
+                    await self._receive(nursery)
+                except OSError:
+                    self._broken = True  # the client is gone, and takes no answer
+                with trio.move_on_after(_FLUSH_SECONDS):
+                    await self._wait_until(lambda: self._broken or not (self._in_flight or self._outbox))
+                nursery.cancel_scope.cancel()
+        finally:
+            self._flush()  # at a stop of the daemon: the answers of the last commit
+
+    async def _receive(self, nursery: trio.Nursery) -> None:
+        while True:
+            # A client may say nothing for as long as it likes, but not in the middle of a line.
+            seconds = _STALL_SECONDS if self._splitter.pending_bytes else float("inf")
+            data = b""
+            with trio.move_on_after(seconds) as stall:
+                data = await self._socket.recv(_RECEIVE_BYTES)
+            if stall.cancelled_caught:
+                _log.warning("A client stalled in the middle of a line.", pid=self._caller.pid)
+                return
+            if not data:
+                return
+            for line in self._splitter.feed(data):
+                if self._is_full():
+                    self._flush()
+                    await self._wait_until(lambda: self._broken or not self._is_full())
+                self._take(line, nursery)
+            if self._splitter.overflowed:
+                self._put(line_too_long(self._max_line_bytes))
+                return
+            self._flush()
+
+    def _take(self, line: bytes, nursery: trio.Nursery) -> None:
+        requests = parse_requests(line)
+        if isinstance(requests, list):
+            batch = _Batch(len(requests), self._put_answer)
+            self._in_flight += 1
+            for request in requests:
+                self._start(self._dispatcher.dispatch(request, self._caller, batch.answer), nursery)
+        else:
+            self._in_flight += 1
+            self._start(self._dispatcher.dispatch(requests, self._caller, self._put_answer), nursery)
+
+    def _start(self, task: Task | None, nursery: trio.Nursery) -> None:
+        if task is not None:
+            nursery.start_soon(task)
+
+    def _put_answer(self, text: bytes | None) -> None:
+        self._in_flight -= 1
+        if text is not None:
+            self._put(text)
+        self._changed.unpark_all()
+
+    def _put(self, text: bytes) -> None:
+        if self._broken:
+            return
+        self._outbox += (text, b"\n")
+        self._outbox_bytes += len(text) + 1
+        self._has_output.set()
+
+    def _is_full(self) -> bool:
+        return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= _OUTBOX_BYTES
+
+    async def _wait_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            # Until the client reads its answers or leaves: it keeps nobody waiting but itself.
+            await self._changed.park()
+
+    async def _send(self) -> None:
+        """Sends what the reader could not, and the answers that came while it waited."""
+        while not self._broken:
+            await self._has_output.wait()
+            self._flush()
+            while self._outbox and not self._broken:
+                await trio.lowlevel.wait_writable(self._socket)
+                self._flush()
+            if not self._outbox:
+                self._has_output = trio.Event()
+
+    def _flush(self) -> None:
+        """Hands the socket as much of the outbox as it takes now."""
+        if not self._outbox:
+            return
+        data = b"".join(self._outbox)
+        try:
+            # trio has made the socket non-blocking; its own send() would give other tasks a turn first.
+            sent = os.write(self._socket.fileno(), data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._broken = True
+            sent = len(data)
+        rest = data[sent:]
+        self._outbox = [rest] if rest else []
+        self._outbox_bytes = len(rest)
+        self._changed.unpark_all()
+
+
+class _Batch:
+    """Gathers the answers of a batch into the one array that it gets."""
+
+    def __init__(self, expected: int, answer: Answer) -> None:
+        self._expected = expected
+        self._answer = answer
+        self._texts: list[bytes] = []
+
+    def answer(self, text: bytes | None) -> None:
+        """Takes one request's answer; the last one sends the array, unless all were notifications."""
+        self._expected -= 1
+        if text is not None:
+            self._texts.append(text)
+        if self._expected == 0:
+            self._answer(b"[" + b",".join(self._texts) + b"]" if self._texts else None)

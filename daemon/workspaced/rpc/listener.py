@@ -1,0 +1,163 @@
+"""The socket: bound so that only this user can reach it, and each connection that it accepts."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from workspaced.rpc.peer import peer_credentials
+from workspaced.service import Caller
+
+_BACKLOG: Final = 1024  # as many as may connect at once while the daemon is busy or restarts
+_PROBE_SECONDS: Final = 2.0
+# accept(2): no descriptor, or no memory, is to be had at the moment.
+_CAPACITY_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+_CAPACITY_PAUSE_SECONDS: Final = 0.1
+_ROOT_UID: Final = 0
+
+_log = structlog.get_logger(__name__)
+
+
+class SocketUnusable(Exception):
+    """The socket can't be bound. The message says why and what to do."""
+
+
+class Listener:
+    """A bound, listening socket. `close` it after use."""
+
+    def __init__(self, path: Path, listening: socket.socket) -> None:
+        self.path = path
+        self._socket = trio.socket.from_stdlib_socket(listening)
+        status = path.lstat()
+        self._identity = (status.st_dev, status.st_ino)
+        self._connections = 0
+
+    async def accept_into(
+        self,
+        nursery: trio.Nursery,
+        serve: Callable[[trio.socket.SocketType, Caller], Awaitable[None]],
+        task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accepts clients until the scope that it starts with is cancelled.
+
+        Each one of this user (or root) is served in `nursery`.
+        """
+        with trio.CancelScope() as accepting:
+            task_status.started(accepting)
+            await self._accept_for_ever(nursery, serve)
+
+    async def _accept_for_ever(
+        self, nursery: trio.Nursery, serve: Callable[[trio.socket.SocketType, Caller], Awaitable[None]]
+    ) -> None:
+        is_short = False
+        while True:
+            try:
+                connected, _ = await self._socket.accept()
+            except OSError as error:
+                if error.errno == errno.ECONNABORTED:
+                    continue
+                if error.errno not in _CAPACITY_ERRNOS:
+                    raise
+                if not is_short:
+                    _log.error("No client can be accepted for the moment.", reason=os.strerror(error.errno))
+                is_short = True
+                await trio.sleep(_CAPACITY_PAUSE_SECONDS)
+                continue
+            is_short = False
+            caller = self._admit(connected)
+            if caller is None:
+                connected.close()
+            else:
+                nursery.start_soon(serve, connected, caller)
+
+    def _admit(self, connected: trio.socket.SocketType) -> Caller | None:
+        with socket.socket(fileno=os.dup(connected.fileno())) as peer:
+            try:
+                credentials = peer_credentials(peer)
+            except OSError as error:
+                _log.warning("A client was refused: its user is not to be had.", reason=str(error))
+                return None
+        if credentials.uid not in (os.geteuid(), _ROOT_UID):
+            _log.warning("A client of another user was refused.", pid=credentials.pid, uid=credentials.uid)
+            return None
+        self._connections += 1
+        return Caller(self._connections, credentials.pid, credentials.uid)
+
+    def close(self) -> None:
+        """Stops listening, and removes the socket unless another has taken its place."""
+        self._socket.close()
+        try:
+            status = self.path.lstat()
+            if (status.st_dev, status.st_ino) == self._identity:
+                self.path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            _log.warning("The socket could not be removed.", path=str(self.path), reason=str(error))
+
+
+def bind(path: Path) -> Listener:
+    """Listens on `path`: mode 0600, in a directory that is made with mode 0700 where it is missing.
+
+    Call it only with the data directory's lock held: a socket that nobody answers on is then a dead
+    daemon's, and is replaced. Raises SocketUnusable.
+    """
+    try:
+        _make_private_directory(path.parent)
+        _clear_way(path)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # The mask is the whole process's, so it is only set while no thread of ours makes files.
+        earlier_mask = os.umask(0o177)
+        try:
+            listening.bind(str(path))
+        except BaseException:
+            listening.close()
+            raise
+        finally:
+            os.umask(earlier_mask)
+        listening.listen(_BACKLOG)
+        return Listener(path, listening)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SocketUnusable(
+            f"The socket {path} can't be bound ({reason}): choose another with --socket or WORKSPACED_SOCKET."
+        ) from error
+
+
+def _make_private_directory(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.stat()
+    if not status.st_mode & 0o077:
+        return
+    # A directory of another name is the user's own choice, as with --socket /srv/x.sock: it stays as
+    # it is, and the socket's mode and the check of the peer keep others out.
+    if directory.name == "workspaced" and status.st_uid == os.geteuid():
+        directory.chmod(0o700)
+
+
+def _clear_way(path: Path) -> None:
+    """Removes a dead daemon's socket from `path`; refuses anything else that is there."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise SocketUnusable(f"{path} is there and is no socket: move it away, or choose another --socket.")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+        except TimeoutError:
+            pass
+    raise SocketUnusable(
+        f"Another program listens on {path}: stop it first, or choose another socket with --socket."
+    )

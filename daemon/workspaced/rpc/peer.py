@@ -1,0 +1,29 @@
+"""Who is at the other end of a Unix socket, as the kernel tells it."""
+
+import socket
+import struct
+import sys
+from typing import Final, NamedTuple
+
+# <sys/un.h> of macOS; Python's socket module does not name them.
+_SOL_LOCAL: Final = 0
+_LOCAL_PEERCRED: Final = 0x001
+_LOCAL_PEERPID: Final = 0x002
+_XUCRED: Final = struct.Struct("IIh16I")  # version, uid, number of groups, groups (<sys/ucred.h>)
+
+
+class PeerCredentials(NamedTuple):
+    """The process and the user that connected."""
+
+    pid: int
+    uid: int
+
+
+def peer_credentials(connected: socket.socket) -> PeerCredentials:
+    """The credentials that the peer had when it connected. Raises OSError."""
+    if sys.platform == "darwin":
+        _, uid, *_ = _XUCRED.unpack(connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED.size))
+        return PeerCredentials(connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID), uid)
+    # SO_PEERCRED gives a struct ucred: pid, uid, gid (unix(7)).
+    pid, uid, _ = struct.unpack("iII", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return PeerCredentials(pid, uid)

@@ -1,0 +1,238 @@
+"""The operations that the protocol offers: what each method reads, or the command that it submits."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import trio
+
+import workspaced_protocol
+from workspaced.domain import commands
+from workspaced.domain.commands import Command
+from workspaced.domain.errors import InvalidField, NotFound, Refused
+from workspaced.domain.ids import IdFactory
+from workspaced.domain.state import encode
+from workspaced.store.base import StoreUnusable, WorkspaceStore
+from workspaced.writer import StorageRefused, Writer
+from workspaced_protocol import params as p
+from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session
+
+SERVER_NAME: Final = "workspaced"
+_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
+
+Json = bytes
+"""A result that is JSON text already."""
+
+
+class ProtocolUnsupported(Refused):
+    """The client speaks a protocol that this daemon does not."""
+
+    def __init__(self, asked: int) -> None:
+        spoken = workspaced_protocol.PROTOCOL_VERSION
+        super().__init__(
+            f"Protocol {asked} is not supported: this daemon speaks protocols {spoken} to {spoken}.",
+            minimum=spoken,
+            maximum=spoken,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Who a request comes from: the connection's number, and the peer's process and user."""
+
+    connection: int
+    pid: int
+    uid: int
+    has_begun_sessions: bool = False
+
+
+class Service:
+    """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` something to await.
+
+    Reads see the last durable state, and never wait.
+    """
+
+    def __init__(
+        self,
+        store: WorkspaceStore,
+        writer: Writer,
+        *,
+        data_dir: str,
+        socket: str,
+        ids: IdFactory | None = None,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._ids = ids or IdFactory()
+        self._data_dir = data_dir
+        self._socket = socket
+        self._started_at_ms = _now_ms()
+        self.connections = 0
+        """How many there are; the server counts them."""
+        # Any: each handler takes the params of its own method, as the method table declares them.
+        self.reads: dict[str, Callable[[Any], Json]] = {
+            "daemon.hello": self._hello,
+            "daemon.ping": lambda _: b'"pong"',
+            "daemon.status": lambda _: encode(self.status()),
+            "workspace.get": self._get,
+            "workspace.list": self._list,
+            "session.list": self._list_sessions,
+            "store.getAll": lambda _: self._all(),
+            "store.getById": self._get_by_id,
+            "store.getByName": self._get_by_name,
+        }
+        self.writes: dict[str, Callable[[Any, Caller], Command]] = {
+            "workspace.create": self._create,
+            "workspace.open": self._open,
+            "workspace.close": self._close,
+            "workspace.update": self._update,
+            "workspace.delete": self._delete,
+            "session.begin": self._begin_session,
+            "session.end": self._end_session,
+            "store.save": self._save,
+            "store.remove": self._remove,
+            "store.apply": self._apply,
+            "store.flush": lambda _params, _caller: commands.flush,
+            "store.acknowledgeRecovery": self._acknowledge_recovery,
+        }
+        self.tasks: dict[str, Callable[[Any], Awaitable[Json]]] = {"store.check": self._check}
+
+    def new_correlation_id(self) -> str:
+        """An id that ties a request to its log lines and events."""
+        return self._ids.correlation()
+
+    def status(self) -> DaemonStatus:
+        """What `daemon.status` answers."""
+        state = self._writer.state
+        return DaemonStatus(
+            version=workspaced_protocol.__version__,
+            protocol=workspaced_protocol.PROTOCOL_VERSION,
+            pid=os.getpid(),
+            data_dir=self._data_dir,
+            socket=self._socket,
+            started_at=self._started_at_ms,
+            revision=state.revision,
+            workspaces=len(state.records),
+            sessions=len(state.sessions),
+            connections=self.connections,
+            recovery=self._recovery(),
+            store=self._writer.status,
+            commits=self._writer.commit_statistics(),
+        )
+
+    def _recovery(self) -> RecoveryStatus:
+        found = self._store.recovery
+        if self._writer.state.recovery is not None:
+            return found
+        return RecoveryStatus(
+            outcome=found.outcome,
+            quarantined=found.quarantined,
+            acknowledged=True,
+            reason=found.reason,
+            occurred_at=found.occurred_at,
+        )
+
+    def _hello(self, params: p.HelloParams) -> Json:
+        if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
+            raise ProtocolUnsupported(params.protocol)
+        capabilities = tuple(sorted({*self.reads, *self.writes, *self.tasks}))
+        return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
+
+    def _get(self, params: p.GetParams) -> Json:
+        if (params.id is None) == (params.name is None):
+            raise InvalidField("id", "workspace.get takes either `id` or `name`.")
+        if params.id is not None:
+            found, what = self._json_of(params.id), params.id
+        else:
+            found, what = self._json_named(params.name or ""), f"named “{params.name}”"
+        if found is None:
+            raise NotFound(f"There is no workspace {what}.")
+        return found
+
+    def _list(self, params: p.ListParams) -> Json:
+        if params.state is None:
+            return self._all()
+        records = self._writer.state.in_order()
+        return _array(record.json for record in records if record.workspace.state == params.state)
+
+    def _all(self) -> Json:
+        return _array(record.json for record in self._writer.state.in_order())
+
+    def _get_by_id(self, params: p.ByIdParams) -> Json:
+        return self._json_of(params.id) or b"null"
+
+    def _get_by_name(self, params: p.ByNameParams) -> Json:
+        return self._json_named(params.name) or b"null"
+
+    def _json_of(self, id_: str) -> Json | None:
+        record = self._writer.state.records.get(id_)
+        return record.json if record else None
+
+    def _json_named(self, name: str) -> Json | None:
+        workspace = self._writer.state.get_by_name(name)
+        return self._json_of(workspace.id) if workspace else None
+
+    def _list_sessions(self, params: p.ListSessionsParams) -> Json:
+        sessions = [owned.session for owned in self._writer.state.sessions.values()]
+        if params.workspace_id is not None:
+            sessions = [session for session in sessions if session.workspace_id == params.workspace_id]
+        return encode(sessions)
+
+    def _create(self, params: p.CreateParams, _: Caller) -> Command:
+        command = commands.create(self._ids.workspace(), params.name, params.root_path, _now_ms())
+        return commands.once(params.request_key, command)
+
+    def _open(self, params: p.TransitionParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.open_(params.id, params.if_revision, _now_ms()))
+
+    def _close(self, params: p.TransitionParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.close(params.id, params.if_revision, _now_ms()))
+
+    def _update(self, params: p.UpdateParams, _: Caller) -> Command:
+        command = commands.update(params.id, params.name, params.root_path, params.if_revision, _now_ms())
+        return commands.once(params.request_key, command)
+
+    def _delete(self, params: p.TransitionParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.delete(params.id, params.if_revision))
+
+    def _begin_session(self, params: p.BeginSessionParams, caller: Caller) -> Command:
+        caller.has_begun_sessions = True
+        session = Session(self._ids.session(), params.workspace_id, params.label, caller.pid, _now_ms())
+        return commands.begin_session(session, caller.connection)
+
+    def _end_session(self, params: p.EndSessionParams, caller: Caller) -> Command:
+        return commands.end_session(params.id, caller.connection)
+
+    def _save(self, params: p.SaveParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.save(params.workspace, params.if_revision))
+
+    def _remove(self, params: p.RemoveParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.remove(params.id))
+
+    def _apply(self, params: p.ApplyParams, _: Caller) -> Command:
+        command = commands.apply(params.changes, params.if_revision)
+        return commands.once(params.request_key, command, commands.current_revision)
+
+    def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
+        return commands.once(params.request_key, commands.acknowledge_recovery)
+
+    async def _check(self, _: p.NoParams) -> Json:
+        try:
+            with trio.fail_after(_CHECK_SECONDS):
+                return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))
+        except (OSError, StoreUnusable) as error:
+            raise StorageRefused(
+                f"The files can't be checked: {error}.", getattr(error, "errno", 0)
+            ) from error
+        except trio.TooSlowError as error:
+            raise StorageRefused(f"The disk did not answer within {_CHECK_SECONDS:g} s.", 0) from error
+
+
+def _array(items: Iterable[Json]) -> Json:
+    return b"[" + b",".join(items) + b"]"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,157 @@
+"""What a store of workspaces is to the rest of the daemon: any backend that commits whole states."""
+
+import errno
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from workspaced.domain import commands
+from workspaced.domain.commands import Command
+from workspaced.domain.state import Draft, State
+from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
+
+
+class StorageFailure(Exception):
+    """The disk refused a write: it was not applied, and memory equals disk.
+
+    `errno` is the system's error number; the message says what failed, where, and what to do.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errno = number
+
+    @classmethod
+    def from_os_error(cls, error: OSError, deed: str) -> Self:
+        """`deed` is what was being done, as in “write workspaces.json”."""
+        number = error.errno or 0
+        reason = error.strerror or str(error)
+        return cls(f"Could not {deed}: {reason}{_ADVICE.get(number, '')}.", number)
+
+
+class OutcomeUnknown(StorageFailure):
+    """The disk failed after it had begun to take the commit: it may or may not hold it."""
+
+
+class StoreUnusable(Exception):
+    """The store can't be opened; its files were not touched. The message says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class WrittenByNewerRelease(StoreUnusable):
+    """The store is of a version that this release does not know."""
+
+
+_ADVICE = {
+    errno.ENOSPC: "; free some space, then try again",
+    errno.EDQUOT: "; free some of your quota, then try again",
+    errno.EACCES: "; check who owns the data directory, and its mode",
+    errno.EROFS: "; the file system is mounted read-only",
+}
+
+
+class WorkspaceStore(Protocol):
+    """A store of workspaces. It says nothing of files, so a database or a server can be one.
+
+    Calls block, and are made from one thread at a time; only the daemon's writer commits.
+    """
+
+    @property
+    def state(self) -> State:
+        """The last state that was committed."""
+        ...
+
+    @property
+    def recovery(self) -> RecoveryStatus:
+        """What opening the store found, and had to do."""
+        ...
+
+    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+        """Makes `state` durable; it is when this returns.
+
+        `changes` are those since the last commit, in order, for a backend that can write only them.
+        None stands for “any”: the whole state is to be written, as after a failure.
+
+        Raises StorageFailure where nothing was applied, OutcomeUnknown where that can't be told.
+        """
+        ...
+
+    def check(self) -> StoreCheck:
+        """What is stored, read back and verified as it is now."""
+        ...
+
+    def close(self) -> None:
+        """Gives up the store; the last commit stays."""
+        ...
+
+    def get_all(self) -> list[Workspace]:
+        """All workspaces by creation time."""
+        ...
+
+    def get_by_id(self, id_: str) -> Workspace | None:
+        """The workspace of this id, or None."""
+        ...
+
+    def get_by_name(self, name: str) -> Workspace | None:
+        """The workspace of this name, compared without case, or None."""
+        ...
+
+    def save(self, workspace: Workspace) -> Workspace:
+        """Commits the workspace in place of what its id held; gives it as stored.
+
+        Raises StorageFailure, or one of domain.errors, such as NameConflict.
+        """
+        ...
+
+    def remove(self, id_: str) -> None:
+        """Commits that the id holds nothing; an unknown id is no error. Raises StorageFailure."""
+        ...
+
+    def flush(self) -> int:
+        """Writes everything anew from memory; gives the revision. Raises StorageFailure."""
+        ...
+
+
+class StoreOperations:
+    """The reads and writes of a WorkspaceStore, on top of its `state` and `commit`."""
+
+    state: State
+
+    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+        """See WorkspaceStore."""
+        raise NotImplementedError
+
+    def get_all(self) -> list[Workspace]:
+        """See WorkspaceStore."""
+        return self.state.workspaces()
+
+    def get_by_id(self, id_: str) -> Workspace | None:
+        """See WorkspaceStore."""
+        return self.state.get(id_)
+
+    def get_by_name(self, name: str) -> Workspace | None:
+        """See WorkspaceStore."""
+        return self.state.get_by_name(name)
+
+    def save(self, workspace: Workspace) -> Workspace:
+        """See WorkspaceStore."""
+        self._write(commands.save(workspace, None))
+        return self.state.records[workspace.id].workspace
+
+    def remove(self, id_: str) -> None:
+        """See WorkspaceStore."""
+        self._write(commands.remove(id_))
+
+    def flush(self) -> int:
+        """See WorkspaceStore."""
+        self.commit(self.state, None)
+        return self.state.revision
+
+    def _write(self, command: Command) -> None:
+        draft = Draft(self.state)
+        draft.apply(command(draft))
+        if draft.touches_store:
+            self.commit(draft.freeze(), draft.changes)

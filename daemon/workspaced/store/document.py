@@ -1,0 +1,215 @@
+"""The format of the store's files: a state to text, and text back to a state or to what is wrong with it.
+
+The strategy: text that is exactly what this release would write for the state it holds needs no
+further check, so the usual start decodes once, encodes once and compares. Any other text (an
+older version, a reformatted file, a damaged one) takes the long way, check by check.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Final, cast
+
+import msgspec
+from msgspec import Struct, field
+
+from workspaced.domain.state import RecoveryNotice, State, encode
+from workspaced_protocol import unknown
+from workspaced_protocol.models import Revision, Workspace
+
+VERSION: Final = 2
+"""The version that is written. Version 1, of older apps, is read."""
+
+
+class Corrupted(Exception):
+    """The text is no store: `kind` is a word for file names, the message says what is wrong."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class NewerVersion(Exception):
+    """A later release wrote the text: it must not be touched."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}, and this release knows versions up to {VERSION}")
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Document:
+    """A valid file's content; `unknown_members` are paths of what this release does not know."""
+
+    state: State
+    version: int = VERSION
+    unknown_members: tuple[str, ...] = ()
+
+
+class _Version2(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    version: int
+    revision: Revision
+    workspaces: tuple[Workspace, ...]
+    checksum: str = field(name="_checksum")
+    request_keys: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    recovery: RecoveryNotice | None = None
+
+
+class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    workspaces: tuple[Workspace, ...]
+    checksum: str | None = field(name="_checksum", default=None)
+
+
+def encode_document(state: State) -> bytes:
+    """The text of a file that holds this state: one workspace a line, the checksum last."""
+    parts = [
+        b'{"version":%d,"revision":%d,"workspaces":[\n' % (VERSION, state.revision),
+        b",\n".join(record.json for record in state.in_order()),
+        b"\n]",
+    ]
+    if state.request_keys:
+        parts += [b',\n"requestKeys":', encode(state.request_keys)]
+    if state.recovery is not None:
+        parts += [b',\n"recovery":', encode(state.recovery)]
+    body = b"".join(parts)
+    # The only white space outside strings here is the newlines, and no string holds one as it is.
+    digest = hashlib.sha256((body + b"}").replace(b"\n", b"")).hexdigest()
+    return b'%b,"_checksum":"%b"}\n' % (body, digest.encode())
+
+
+def parse_document(data: bytes) -> Document:
+    """What a file holds. Raises Corrupted, or NewerVersion."""
+    try:
+        content = msgspec.json.decode(data, type=_Version2)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _parse_step_by_step(data)
+    state = _state_of(content)
+    if len(state.records) == len(content.workspaces) and encode_document(state) == data:
+        return Document(state)
+    return _parse_step_by_step(data)
+
+
+def _parse_step_by_step(data: bytes) -> Document:
+    content = _plain(data)
+    version = content.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise Corrupted("schema", "`version` is not a positive integer")
+    stated, actual = checksum(data)
+    if version > VERSION:
+        if stated is not None and _is_damaged_version(data, stated):
+            raise Corrupted("checksum-mismatch", "the checksum does not match: `version` was damaged")
+        raise NewerVersion(version)
+    if stated is not None and stated != actual:
+        raise Corrupted("checksum-mismatch", "the checksum does not match the content")
+    if stated is None and version == VERSION:
+        raise Corrupted("schema", "`_checksum` is missing")
+    _refuse_duplicate_members(data)
+    type_: type[_Version1 | _Version2] = _Version1 if version == 1 else _Version2
+    try:
+        typed, unknown_members = unknown.decode(data, type_)
+    except msgspec.ValidationError as error:
+        raise Corrupted("schema", f"a field is wrong: {error}") from error
+    _refuse_duplicate_ids(typed.workspaces)
+    return Document(_state_of(typed), version, tuple(unknown_members))
+
+
+def _state_of(content: _Version1 | _Version2) -> State:
+    if isinstance(content, _Version1):
+        return State.of(content.workspaces)
+    return State.of(content.workspaces, content.revision, content.request_keys, content.recovery)
+
+
+def _plain(data: bytes) -> dict[str, object]:
+    """The JSON object in `data`, with nothing known of its members."""
+    if not data.strip():
+        raise Corrupted("empty", "the file is empty")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise Corrupted("not-utf-8", f"not UTF-8 at byte {error.start}") from error
+    try:
+        content: object = msgspec.json.decode(data)
+    except RecursionError as error:
+        raise Corrupted("invalid-json", "invalid JSON: it is nested too deeply") from error
+    except msgspec.DecodeError as error:
+        if "truncated" in str(error):
+            raise Corrupted("truncated", "the JSON is truncated") from error
+        raise Corrupted("invalid-json", f"invalid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Corrupted("schema", "the file does not hold a JSON object")
+    return cast("dict[str, object]", content)
+
+
+def _refuse_duplicate_members(data: bytes) -> None:
+    def refuse(pairs: list[tuple[str, object]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Corrupted("schema", f"the member `{twice}` stands twice in one object")
+
+    try:
+        json.loads(data, object_pairs_hook=refuse, parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise Corrupted("invalid-json", "invalid JSON: it is nested too deeply") from error
+
+
+def _refuse_duplicate_ids(workspaces: tuple[Workspace, ...]) -> None:
+    seen: set[str] = set()
+    for workspace in workspaces:
+        if workspace.id in seen:
+            raise Corrupted("duplicate-ids", f"the workspace id {workspace.id} stands twice")
+        seen.add(workspace.id)
+
+
+def legible_revision(data: bytes) -> int:
+    """The highest revision that can still be read in a damaged text, or 0.
+
+    So the revision goes on rising after a loss, and no client takes a new state for one it knew.
+    """
+    # 15 digits: below 2**53, whatever the damage.
+    return max((int(digits) for digits in re.findall(rb'"revision":([0-9]{1,15})[,}]', data)), default=0)
+
+
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_NOT_WHITE_SPACE = re.compile(_STRING + rb'|[^" \t\r\n]+', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_CHECKSUM_VALUE = re.compile(rb':"([^"\\]*)"')
+_VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
+
+
+def checksum(data: bytes) -> tuple[str | None, str]:
+    """The checksum that a file states, or None, and the one that its text has.
+
+    The rule (storage.md, Format): SHA-256 of the text as it stands, less the white space outside
+    strings, and less the top-level member `_checksum` with its comma.
+    """
+    stated, rest = _without_checksum(b"".join(_NOT_WHITE_SPACE.findall(data)))
+    return stated, hashlib.sha256(rest).hexdigest()
+
+
+def _is_damaged_version(data: bytes, stated: str) -> bool:
+    """Whether the checksum is right but for the version: a damaged digit, and no newer release."""
+    _, rest = _without_checksum(b"".join(_NOT_WHITE_SPACE.findall(data)))
+    candidates = (_VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, VERSION))
+    return any(hashlib.sha256(candidate).hexdigest() == stated for candidate in candidates)
+
+
+def _without_checksum(compact: bytes) -> tuple[str | None, bytes]:
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(compact):
+        text = token.group()
+        if text in (b"{", b"["):
+            depth += 1
+        elif text in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and text == b'"_checksum"' and (value := _CHECKSUM_VALUE.match(compact, token.end())):
+            start, end = token.start(), value.end()
+            if compact[start - 1 : start] == b",":
+                start -= 1
+            elif compact[end : end + 1] == b",":
+                end += 1
+            return value[1].decode(), compact[:start] + compact[end:]
+    return None, compact

@@ -1,0 +1,316 @@
+"""The only code that opens data files: what a directory can do, on top of the calls of a disk.
+
+The strategy: every file is reached relative to the descriptor of its directory, so that nothing
+moves underneath; it is written whole under a temporary name, read back, synced, and renamed. `Disk`
+is the seam below: one method a system call, so that a test can put a disk there which fails, lies
+or loses power.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
+
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+"""Larger files are neither read nor written (storage.md, Format)."""
+
+_READ_BYTES: Final = 1024 * 1024
+_TEMP_PREFIX: Final = ".workspaces"
+_TEMP_SUFFIX: Final = ".tmp"
+_OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Disk:
+    """The system calls that the store makes, each as its manual page (section 2) has it."""
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        """open(2)."""
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def close(self, fd: int) -> None:
+        """close(2)."""
+        os.close(fd)
+
+    def write(self, fd: int, data: memoryview) -> int:
+        """write(2): gives how many bytes were taken."""
+        return os.write(fd, data)
+
+    def read_at(self, fd: int, count: int, offset: int) -> bytes:
+        """pread(2)."""
+        return os.pread(fd, count, offset)
+
+    def sync(self, fd: int) -> None:
+        """fsync(2); on macOS F_FULLFSYNC, since fsync(2) there leaves data in the drive's cache."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(fd)
+
+    def truncate(self, fd: int, length: int) -> None:
+        """ftruncate(2)."""
+        os.ftruncate(fd, length)
+
+    def rename(self, source: str, target: str, dir_fd: int) -> None:
+        """renameat(2) within one directory."""
+        os.rename(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+    def unlink(self, name: str, dir_fd: int) -> None:
+        """unlinkat(2)."""
+        os.unlink(name, dir_fd=dir_fd)
+
+    def make_directory(self, path: str, mode: int, dir_fd: int | None = None) -> None:
+        """mkdirat(2)."""
+        os.mkdir(path, mode, dir_fd=dir_fd)
+
+    def stat(self, path: str) -> os.stat_result:
+        """stat(2): links are followed."""
+        return os.stat(path)
+
+    def stat_in(self, name: str, dir_fd: int) -> os.stat_result:
+        """fstatat(2) of the name itself, should it be a link."""
+        return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+
+    def stat_open(self, fd: int) -> os.stat_result:
+        """fstat(2)."""
+        return os.fstat(fd)
+
+    def list_names(self, fd: int) -> list[str]:
+        """The names in a directory (readdir(3))."""
+        return os.listdir(fd)
+
+    def try_lock(self, fd: int) -> bool:
+        """flock(2) for this process alone; False where another process has it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class Identity(NamedTuple):
+    """What tells one content of a file from another without reading it."""
+
+    device: int
+    inode: int
+    size: int
+    modified_at_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Identity":
+        """From a stat(2) result. Not the change time: a rename alone moves that."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class Content(NamedTuple):
+    """A file's bytes, and what tells whether they are still the same."""
+
+    data: bytes
+    identity: Identity
+
+
+class HalfReplaced(OutcomeUnknown):
+    """Some names may lead to the new files already, whose identities these are."""
+
+    identities: frozenset[Identity] = frozenset()
+
+
+class Directory:
+    """An open directory. `close` it after use."""
+
+    def __init__(self, disk: Disk, path: Path, fd: int) -> None:
+        self.disk = disk
+        self.path = path
+        self.fd = fd
+
+    @classmethod
+    def open(cls, disk: Disk, path: Path, *, create: bool) -> "Directory":
+        """Opens `path`; makes it durably, with mode 0700, where it is missing. Raises OSError."""
+        try:
+            return cls(disk, path, disk.open(str(path), _OPEN_DIRECTORY))
+        except FileNotFoundError:
+            if not create or path == path.parent:
+                raise
+        parent = cls.open(disk, path.parent, create=True)
+        try:
+            return parent.open_below(path.name)
+        finally:
+            parent.close()
+
+    def open_below(self, name: str) -> "Directory":
+        """Opens the directory `name` in this one; makes it durably, with mode 0700, where missing."""
+        try:
+            self.disk.make_directory(name, 0o700, self.fd)
+            # Else a power loss could take the directory, and with it all that is synced inside.
+            self.disk.sync(self.fd)
+        except FileExistsError:
+            pass
+        fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
+        return Directory(self.disk, self.path / name, fd)
+
+    def close(self) -> None:
+        """Gives up the descriptor."""
+        self.disk.close(self.fd)
+
+    def is_at_its_path(self) -> bool:
+        """Whether the path still leads to this directory, and not to none or another."""
+        try:
+            found = self.disk.stat(str(self.path))
+        except OSError:
+            return False
+        own = self.disk.stat_open(self.fd)
+        return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
+
+    def identify(self, name: str) -> Identity | None:
+        """The identity of the file under `name`, or None where there is none."""
+        try:
+            return Identity.of(self.disk.stat_in(name, self.fd))
+        except FileNotFoundError:
+            return None
+
+    def read(self, name: str) -> Content | None:
+        """The file's content, or None where there is no file.
+
+        Raises StoreUnusable for what is there and can't be read as a file: that is no damage.
+        """
+        path = self.path / name
+        try:
+            fd = self.disk.open(name, _OPEN_FILE, dir_fd=self.fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise StoreUnusable(
+                    f"{path} is a symbolic link: put the file itself there, or move the link away."
+                ) from error
+            raise _unreadable(path, error) from error
+        try:
+            status = self.disk.stat_open(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise StoreUnusable(f"{path} is not a regular file: move it away, then start again.")
+            if status.st_size > MAX_FILE_BYTES:
+                raise StoreUnusable(
+                    f"{path} has {status.st_size:,} bytes, and the limit is {MAX_FILE_BYTES:,}: "
+                    "it is no store of this daemon; move it away, then start again."
+                )
+            data = b"".join(self._chunks(fd, MAX_FILE_BYTES))
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        finally:
+            self.disk.close(fd)
+        return Content(data, Identity.of(status))
+
+    def replace(self, names: Sequence[str], data: bytes) -> set[Identity]:
+        """Puts `data` durably under each name, in order; gives the identities that the names now have.
+
+        Raises StorageFailure where no name was touched, HalfReplaced from the first rename on; no
+        temporary file is left behind either way, as far as the disk lets.
+        """
+        temps: list[str] = []
+        deed = f"write {self.path / names[0]}"
+        try:
+            try:
+                written = self._write_temps(names, temps, data)
+            except OSError as error:
+                raise StorageFailure.from_os_error(error, deed) from error
+            try:
+                for temp, name in zip(list(temps), names, strict=True):
+                    self.disk.rename(temp, name, self.fd)
+                    temps.remove(temp)
+                self.disk.sync(self.fd)
+                for name, identity in zip(names, written, strict=True):
+                    if self.identify(name) != identity:
+                        raise OSError(errno.EIO, f"{name} is not the file that was renamed to it")
+            except OSError as error:
+                failure = HalfReplaced.from_os_error(error, deed)
+                failure.identities = frozenset(written)
+                raise failure from error
+        finally:
+            for temp in temps:
+                with suppress(OSError):  # the failure that left it is the one to report
+                    self.disk.unlink(temp, self.fd)
+        return set(written)
+
+    def remove_temps(self) -> list[str]:
+        """Removes the temporary files that a killed process left; gives their names. Raises OSError."""
+        left = [
+            name
+            for name in self.disk.list_names(self.fd)
+            if name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX)
+        ]
+        for name in left:
+            self.disk.unlink(name, self.fd)
+        return left
+
+    def _write_temps(self, names: Sequence[str], temps: list[str], data: bytes) -> list[Identity]:
+        """Writes, verifies and syncs a temporary file for each name; adds each to `temps` once it is there.
+
+        All are written before the first is synced: the disk can then take them together.
+        """
+        if len(data) > MAX_FILE_BYTES:
+            raise OSError(errno.EFBIG, f"the store would have more than {MAX_FILE_BYTES:,} bytes")
+        descriptors: list[int] = []
+        try:
+            for _ in names:
+                temp = f"{_TEMP_PREFIX}-{secrets.token_hex(8)}{_TEMP_SUFFIX}"
+                descriptors.append(self.disk.open(temp, _CREATE_FILE, 0o600, self.fd))
+                temps.append(temp)
+                self._write_all(descriptors[-1], data)
+                self._verify(descriptors[-1], data)
+            for fd in descriptors:
+                self.disk.sync(fd)
+            return [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
+        finally:
+            for fd in descriptors:
+                self.disk.close(fd)
+
+    def _write_all(self, fd: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            taken = self.disk.write(fd, rest)
+            if taken == 0:
+                raise OSError(errno.EIO, "the disk takes no more bytes, and says no reason")
+            rest = rest[taken:]
+
+    def _verify(self, fd: int, data: bytes) -> None:
+        offset = 0
+        for chunk in self._chunks(fd, len(data) + 1):
+            if data[offset : offset + len(chunk)] != chunk:
+                break
+            offset += len(chunk)
+        else:
+            if offset == len(data):
+                return
+        raise OSError(errno.EIO, "what was written reads back differently")
+
+    def _chunks(self, fd: int, limit: int) -> Iterator[bytes]:
+        """The file's bytes from its start, at most `limit` of them."""
+        offset = 0
+        while offset < limit and (chunk := self.disk.read_at(fd, min(_READ_BYTES, limit - offset), offset)):
+            yield chunk
+            offset += len(chunk)
+
+
+def _unreadable(path: Path, error: OSError) -> StoreUnusable:
+    reason = error.strerror or str(error)
+    return StoreUnusable(
+        f"{path} can't be read ({reason}): nothing was touched; mend that, then start again."
+    )
+
+
+@contextmanager
+def opened(directory: Directory) -> Generator[Directory]:
+    """Closes the directory at the end of a `with` block."""
+    try:
+        yield directory
+    finally:
+        directory.close()

@@ -1,0 +1,229 @@
+"""The store that apps rely on: two JSON files in a data directory, committed by rename under a lock."""
+
+import errno
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from workspaced.domain.state import RecoveryNotice, State
+from workspaced.store.base import (
+    StorageFailure,
+    StoreOperations,
+    StoreUnusable,
+    WrittenByNewerRelease,
+)
+from workspaced.store.document import NewerVersion, encode_document
+from workspaced.store.files import Directory, Disk, HalfReplaced, Identity
+from workspaced.store.lock import DirectoryLock, LockHeld
+from workspaced.store.quarantine import quarantine
+from workspaced.store.snapshot import PRIMARY, SNAPSHOT, Decision, Examined, check_files, decide, examine
+from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck
+
+
+def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":
+    """Opens the store in `data_dir`, which is made if missing, and recovers it where it is damaged.
+
+    `socket` is where its owner listens, for whoever finds the directory locked. Raises LockHeld
+    where another process owns the directory, StoreUnusable where it can't be read or written.
+    """
+    return JsonWorkspaceStore(data_dir, socket=socket)
+
+
+class JsonWorkspaceStore(StoreOperations):
+    """A WorkspaceStore in a data directory, which it holds locked until `close`.
+
+    `state` is the last committed one, `recovery` what opening it found, and `warnings` are
+    sentences for the log about what was found or mended.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        socket: str = "",
+        disk: Disk | None = None,
+        time_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """See `create_json_store`; `disk` and `time_ns` are for tests."""
+        self._path = data_dir
+        self._socket = socket
+        self._disk = disk or Disk()
+        self._time_ns = time_ns
+        # What may stand under the files' names: None is ours, and may be written over; a word is the
+        # reason to quarantine it first. Anything else was edited by somebody.
+        self._standing: dict[Identity, str | None] = {}
+        self._must_reopen = False
+        self.state = State()
+        self.warnings: list[str] = []
+        try:
+            self._directory = Directory.open(self._disk, data_dir, create=True)
+        except OSError as error:
+            raise _unusable(data_dir, error) from error
+        try:
+            self._lock = DirectoryLock(self._directory, socket)
+        except OSError as error:
+            self._directory.close()
+            raise _unusable(data_dir, error) from error
+        except LockHeld:
+            self._directory.close()
+            raise
+        try:
+            self.recovery = self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+        """See WorkspaceStore. Both files are always written whole."""
+        data = encode_document(state)
+        self._hold()
+        for name in (PRIMARY, SNAPSHOT):
+            self._quarantine_foreign(name)
+        try:
+            identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
+        except HalfReplaced as failure:
+            # After a failed sync this descriptor may report the next one as fine though data is gone.
+            self._must_reopen = True
+            self._standing.update(dict.fromkeys(failure.identities))
+            raise
+        self._standing = dict.fromkeys(identities)
+        self.state = state
+
+    def check(self) -> StoreCheck:
+        """See WorkspaceStore. Raises StoreUnusable where a file can't be read."""
+        return check_files(self._path)
+
+    def close(self) -> None:
+        """See WorkspaceStore: releases the lock."""
+        self._lock.release()
+        self._directory.close()
+
+    def _load(self) -> RecoveryStatus:
+        try:
+            primary, snapshot = (examine(self._directory, name) for name in (PRIMARY, SNAPSHOT))
+        except NewerVersion as error:
+            raise WrittenByNewerRelease(
+                f"The store in {self._path} is of {error}: start that release, or choose another --data-dir."
+            ) from error
+        decision = decide(primary, snapshot)
+        try:
+            self._directory.remove_temps()
+            quarantined = [self._set_aside(file, kind) for file, kind in decision.superseded]
+            for file in (primary, snapshot):
+                self._remember(file)
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+        except StorageFailure as error:
+            raise StoreUnusable(error.message) from error
+        self.state = self._with_notice(decision, quarantined)
+        if decision.must_write:
+            try:
+                self.commit(self.state, None)
+            except StorageFailure as error:
+                raise StoreUnusable(error.message) from error
+        return _status(self.state, decision)
+
+    def _set_aside(self, file: Examined, kind: str) -> str:
+        """Quarantines a file as it was found; it may then be written over."""
+        if file.content is None:
+            raise ValueError(f"{file.name} is missing: there is nothing to set aside")
+        self._standing[file.content.identity] = None
+        copy = quarantine(self._directory, file.name, file.content, kind, self._time_ns)
+        if file.corruption is not None:
+            self.warnings.append(
+                f"{file.name} is corrupted ({file.corruption.message}); a copy is kept at {copy}"
+            )
+        return copy
+
+    def _remember(self, file: Examined) -> None:
+        """Notes what a valid file needs before it may be written over."""
+        if file.document is None or file.content is None or file.content.identity in self._standing:
+            return
+        is_old = file.document.version == 1
+        self._standing[file.content.identity] = "version-1" if is_old else None
+        if file.document.unknown_members:
+            copy = self._set_aside(file, "unknown-members")
+            members = ", ".join(file.document.unknown_members[:10])
+            self.warnings.append(
+                f"{file.name} holds members that this release does not know and will not write again "
+                f"({members}); a copy is kept at {copy}"
+            )
+
+    def _with_notice(self, decision: Decision, quarantined: list[str]) -> State:
+        """The decided state, with what the user has to be told of it kept inside."""
+        if decision.reason is None:
+            return decision.state
+        outcome, reason, earlier = decision.outcome, decision.reason, decision.state.recovery
+        if earlier is not None:
+            # Nobody has acknowledged that one yet, so both are told; a loss stays a loss.
+            outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
+            reason = f"{earlier.reason}; after that, {reason}"
+            quarantined = [*earlier.quarantined, *quarantined]
+        notice = RecoveryNotice(outcome, reason, tuple(quarantined), self._time_ns() // 1_000_000)
+        return replace(decision.state, revision=decision.state.revision + 1, recovery=notice)
+
+    def _hold(self) -> None:
+        """Makes sure that the path still leads to this directory and its lock is ours, or takes it anew."""
+        try:
+            if (
+                not self._must_reopen
+                and self._directory.is_at_its_path()
+                and self._lock.is_in(self._directory)
+            ):
+                return
+            directory = Directory.open(self._disk, self._path, create=True)
+            try:
+                if not self._lock.is_in(directory):
+                    lock = DirectoryLock(directory, self._socket)
+                    self._lock.release()
+                    self._lock = lock
+            except BaseException:
+                directory.close()
+                raise
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"open {self._path}") from error
+        except LockHeld as error:
+            raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
+        self._directory.close()
+        self._directory = directory
+        self._must_reopen = False
+
+    def _quarantine_foreign(self, name: str) -> None:
+        """Keeps a copy of what stands under `name`, where this store did not write it."""
+        try:
+            identity = self._directory.identify(name)
+            if identity is None or self._standing.get(identity, "edited") is None:
+                return
+            content = self._directory.read(name)
+            if content is not None:
+                kind = self._standing.get(content.identity) or "edited"
+                quarantine(self._directory, name, content, kind, self._time_ns)
+                self._standing[content.identity] = None
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
+        except StoreUnusable as error:
+            raise StorageFailure(error.message, errno.EIO) from error
+
+
+def _status(state: State, decision: Decision) -> RecoveryStatus:
+    notice = state.recovery
+    if notice is None:
+        return RecoveryStatus(outcome=decision.outcome, quarantined=(), acknowledged=True)
+    return RecoveryStatus(
+        outcome=notice.outcome,
+        quarantined=notice.quarantined,
+        acknowledged=False,
+        reason=notice.reason,
+        occurred_at=notice.occurred_at,
+    )
+
+
+def _unusable(path: Path, error: OSError) -> StoreUnusable:
+    if isinstance(error, NotADirectoryError):
+        return StoreUnusable(f"The data directory {path} is not a directory: choose another with --data-dir.")
+    reason = error.strerror or str(error)
+    return StoreUnusable(
+        f"The data directory {path} can't be used ({reason}): check its owner and mode, and the free space, "
+        "or choose another with --data-dir."
+    )

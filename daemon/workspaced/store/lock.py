@@ -1,0 +1,69 @@
+"""The lock on a data directory: flock(2) on `workspaced.lock`, held for the daemon's life.
+
+The kernel releases it when the process ends, however it ends, so a lock that is held always has a
+living owner. The file tells who: a JSON object with `pid` and `socket`.
+"""
+
+import os
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from workspaced.store.files import Directory
+
+LOCK_FILE: Final = "workspaced.lock"
+
+_OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_OWNER_BYTES: Final = 8192  # a pid and a path, with room to spare
+
+
+class Owner(Struct, frozen=True):
+    """Who holds the lock; `socket` is where it listens, empty where it does not."""
+
+    pid: int
+    socket: str
+
+
+class LockHeld(Exception):
+    """Another process owns the data directory; `owner` is None where it has not written its name yet."""
+
+    def __init__(self, directory: str, owner: Owner | None) -> None:
+        who = f"the daemon with pid {owner.pid}" if owner else "another daemon"
+        super().__init__(f"{who} owns {directory}: stop it first, or choose another data directory.")
+        self.owner = owner
+        self.message = str(self)[:1].upper() + str(self)[1:]
+
+
+class DirectoryLock:
+    """A held lock. `release` it after use."""
+
+    def __init__(self, directory: Directory, socket: str) -> None:
+        """Takes the lock in the name of this process. Raises LockHeld, or OSError."""
+        self._disk = directory.disk
+        self._fd = self._disk.open(LOCK_FILE, _OPEN_LOCK, 0o600, directory.fd)
+        try:
+            if not self._disk.try_lock(self._fd):
+                raise LockHeld(str(directory.path), self._read_owner())
+            text = msgspec.json.encode(Owner(os.getpid(), socket)) + b"\n"
+            self._disk.truncate(self._fd, 0)
+            self._disk.write(self._fd, memoryview(text))
+        except BaseException:
+            self._disk.close(self._fd)
+            raise
+
+    def is_in(self, directory: Directory) -> bool:
+        """Whether this lock is the one that a second daemon would find in `directory`."""
+        found = directory.identify(LOCK_FILE)
+        own = self._disk.stat_open(self._fd)
+        return found is not None and (found.device, found.inode) == (own.st_dev, own.st_ino)
+
+    def release(self) -> None:
+        """Lets another process take the lock. The file stays: removing it could remove another's."""
+        self._disk.close(self._fd)
+
+    def _read_owner(self) -> Owner | None:
+        try:
+            return msgspec.json.decode(self._disk.read_at(self._fd, _MAX_OWNER_BYTES, 0), type=Owner)
+        except msgspec.DecodeError:
+            return None

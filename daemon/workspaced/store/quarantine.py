@@ -1,0 +1,49 @@
+"""Copies of damaged or superseded files, made before anything is written over them."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from workspaced.store.files import Content, Directory, opened
+
+QUARANTINE: Final = "quarantine"
+KEPT_FILES: Final = 16
+"""The newest that are kept (storage.md, Files): damage that repeats must not fill the disk."""
+
+# A time, a reason, and the name that the file had.
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.json\Z")
+
+
+def quarantine(
+    directory: Directory, name: str, content: Content, reason: str, time_ns: Callable[[], int] = time.time_ns
+) -> str:
+    """Copies `content` of the file `name` into quarantine, durably; gives the copy's path.
+
+    `reason` is a word or two joined by hyphens. Where the same content is there already, that copy
+    serves. Raises StorageFailure or OSError.
+    """
+    with opened(directory.open_below(QUARANTINE)) as folder:
+        folder.remove_temps()
+        copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
+        for copy in copies:
+            identity = folder.identify(copy)
+            if copy.endswith(f"Z-{reason}-{name}") and identity and identity.size == len(content.data):
+                found = folder.read(copy)
+                if found is not None and found.data == content.data:
+                    return str(folder.path / copy)
+        now_ns = time_ns()
+        copy = f"{_stamp(now_ns)}-{reason}-{name}"
+        while copy in copies:
+            now_ns += 1000
+            copy = f"{_stamp(now_ns)}-{reason}-{name}"
+        folder.replace([copy], content.data)
+        for old in sorted([*copies, copy])[:-KEPT_FILES]:
+            folder.disk.unlink(old, folder.fd)
+        return str(folder.path / copy)
+
+
+def _stamp(now_ns: int) -> str:
+    """A UTC time to the microsecond that sorts as text."""
+    seconds, rest_ns = divmod(now_ns, 1_000_000_000)
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds)) + f".{rest_ns // 1000:06d}Z"

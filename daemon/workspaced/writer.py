@@ -1,0 +1,342 @@
+"""The actor that owns the store: takes every write that waits, and commits them as one batch.
+
+The strategy: writes come through a bounded channel. A batch is what arrived during the last commit,
+so a lone writer never waits for company and many share one fsync. Commands run on a private draft;
+readers go on with `state`, the last durable one, until the commit is done; then, with no await in
+between, the new state takes its place, the batch is answered and its events go out.
+
+Deadlines are kept beside the actor, since a disk that hangs hangs the actor too: a write whose time
+is up is answered at once, withdrawn if it was still waiting, of unknown outcome if its commit had begun.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import structlog
+import trio
+
+from workspaced.domain import commands
+from workspaced.domain.commands import Command
+from workspaced.domain.errors import RequestError
+from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced.events import EventHub
+from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced_protocol.events import StoreChanged
+from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
+
+DEADLINE_SECONDS: Final = 5.0
+QUEUE_LIMIT: Final = 4096
+_RETRY_SECONDS: Final = (0.1, 5.0)  # the first pause between repairs, and the longest
+_MEASURED_COMMITS: Final = 1024
+_COMMANDS_A_TURN: Final = 64  # about a millisecond of work; then connections get their turn
+
+_log = structlog.get_logger(__name__)
+
+Reply = Callable[[object], None]
+"""Takes the result of a write, or the exception that says why there is none. It must not block."""
+
+
+class WriteTimeout(RequestError):
+    """The deadline passed in the queue: the write was not applied, and never will be."""
+
+
+class CommitUnknown(RequestError):
+    """The deadline passed, or the disk failed, after writing began."""
+
+    def __init__(self, reason: str, revision: int) -> None:
+        super().__init__(
+            f"{reason} The write may have been applied: if the store reaches revision {revision}, look "
+            "whether it is there before you repeat it.",
+            revision=revision,
+        )
+
+
+class StorageRefused(RequestError):
+    """The disk failed before anything was applied."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(f"{message} Nothing was applied.", errno=number)
+
+
+class Overloaded(RequestError):
+    """The queue is full."""
+
+
+class ShuttingDown(RequestError):
+    """The daemon is stopping."""
+
+
+class CommandFailed(RequestError):
+    """A command raised what it must not: a defect of the daemon."""
+
+
+@dataclass(slots=True, eq=False)
+class _Write:
+    command: Command
+    reply: Reply
+    correlation_id: str
+    deadline: float
+    """On trio's clock, in seconds."""
+    outcome: Outcome | RequestError | None = None
+    """What the command came to on the draft; None while it waits in the queue."""
+    revision: int = 0
+    answered: bool = False
+
+    def answer(self, result: object) -> None:
+        if not self.answered:
+            self.answered = True
+            self.reply(result)
+
+
+class Writer:
+    """Owns `store`; `state` is what readers may see. `run` must run for a write to be answered."""
+
+    def __init__(
+        self,
+        store: WorkspaceStore,
+        hub: EventHub,
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        queue_limit: int = QUEUE_LIMIT,
+    ) -> None:
+        self.state = store.state
+        self.status = StoreStatus(state="ok")
+        self.finished = trio.Event()
+        """Set when, after a stop, all that was queued has been committed and answered."""
+        self._store = store
+        self._hub = hub
+        self._deadline_seconds = deadline_seconds
+        self._queue_limit = queue_limit
+        self._arrivals, self._queue = trio.open_memory_channel[_Write](queue_limit)
+        self._outstanding: deque[_Write] = deque()
+        """All unanswered writes by deadline, and some answered ones that are not yet cleared away."""
+        self._arrived = trio.Event()
+        self._gone: list[int] = []
+        self._thread = trio.CapacityLimiter(1)
+        self._commit_count = 0
+        self._commit_requests = 0
+        self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
+
+    def submit(self, command: Command, reply: Reply, correlation_id: str = "") -> None:
+        """Puts a write in the queue; `reply` is called once, now or within the deadline."""
+        write = _Write(command, reply, correlation_id, trio.current_time() + self._deadline_seconds)
+        try:
+            self._arrivals.send_nowait(write)
+        except trio.WouldBlock:
+            write.answer(
+                Overloaded(f"{self._queue_limit:,} writes are waiting already: try again in a moment.")
+            )
+        except trio.ClosedResourceError:
+            write.answer(ShuttingDown("The daemon is stopping: try again once it runs."))
+        else:
+            self._outstanding.append(write)
+            self._arrived.set()
+
+    async def write(self, command: Command) -> object:
+        """Submits a write and waits for its result, or raises why there is none."""
+        results: list[object] = []
+        done = trio.Event()
+
+        def reply(result: object) -> None:
+            results.append(result)
+            done.set()
+
+        self.submit(command, reply)
+        await done.wait()  # the deadline of the write ends this
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return results[0]
+
+    def end_sessions_of(self, connection: int) -> None:
+        """The connection is gone: its sessions end with the next batch, whatever the queue holds."""
+        self._gone.append(connection)
+        # With a full or closed queue the actor is about to take a batch anyway.
+        self.submit(lambda _: Outcome(None), lambda _: None)
+
+    def stop(self) -> None:
+        """Takes no more writes; `run` ends when those in the queue are committed."""
+        self._arrivals.close()
+
+    def commit_statistics(self) -> CommitStatistics:
+        """How many commits there were, and how long the newest took."""
+        ranked = sorted(self._commit_ms) or [0.0]
+        return CommitStatistics(
+            count=self._commit_count,
+            requests=self._commit_requests,
+            p50_ms=round(ranked[len(ranked) // 2], 3),
+            p95_ms=round(ranked[len(ranked) * 95 // 100], 3),
+        )
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """The actor: until `stop` was called and the queue is empty."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_deadlines)
+            task_status.started()
+            # A write waits here for as long as nobody writes: there is nothing to be late for.
+            async for write in self._queue:
+                await self._commit([write, *self._take_waiting()])
+            self.finished.set()
+            nursery.cancel_scope.cancel()
+
+    def _take_waiting(self) -> list[_Write]:
+        writes: list[_Write] = []
+        while True:
+            try:
+                writes.append(self._queue.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return writes
+
+    async def _commit(self, writes: Sequence[_Write]) -> None:
+        draft = Draft(self.state)
+        gone, self._gone = self._gone, []
+        batch: list[_Write] = []
+        events: list[tuple[Event, str]] = []
+        events += self._apply(draft, commands.end_sessions_of(gone))
+        for count, write in enumerate(writes, start=1):
+            if not write.answered:
+                self._run_command(draft, write)
+                if not write.answered:
+                    batch.append(write)
+            if count % _COMMANDS_A_TURN == 0:
+                await trio.lowlevel.checkpoint()
+        for write in batch:
+            if isinstance(write.outcome, Outcome):
+                events += [(event, write.correlation_id) for event in write.outcome.events]
+        # Once more: a connection may have begun a session in this batch and be gone since.
+        events += self._apply(draft, commands.end_sessions_of(gone))
+        state = draft.freeze()
+        if draft.touches_store:
+            try:
+                await self._commit_to_store(state, draft, batch)
+            except StorageFailure as failure:
+                self._gone += gone
+                await self._fail(failure, batch, state.revision)
+                return
+        self.state = state
+        for write in batch:
+            write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
+        for event, correlation_id in events:
+            self._hub.publish(event, correlation_id)
+        if draft.touches_store:
+            self._set_status("ok")
+
+    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, str]]:
+        """Applies a command of the writer's own."""
+        outcome = command(draft)
+        draft.apply(outcome)
+        return [(event, "") for event in outcome.events]
+
+    def _run_command(self, draft: Draft, write: _Write) -> None:
+        try:
+            outcome = write.command(draft)
+        except RequestError as refusal:
+            # A refusal that rests on what this batch is about to change waits for it with the others.
+            if draft.touches_store:
+                write.outcome = refusal
+            else:
+                write.answer(refusal)
+        except Exception:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
+            _log.exception("A command failed.", correlation_id=write.correlation_id)
+            write.answer(CommandFailed("The daemon failed on this request; its log tells more."))
+        else:
+            draft.apply(outcome)
+            write.outcome = outcome
+            write.revision = draft.revision
+
+    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[_Write]) -> None:
+        changes = None if any(_rewrites(write) for write in batch) else draft.changes
+        started_at = time.perf_counter()
+        await self._in_thread(state, changes)
+        self._commit_ms.append((time.perf_counter() - started_at) * 1000)
+        self._commit_count += 1
+        self._commit_requests += len(batch)
+
+    async def _in_thread(self, state: State, changes: Sequence[Change] | None) -> None:
+        # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
+        await trio.to_thread.run_sync(
+            self._store.commit, state, changes, abandon_on_cancel=True, limiter=self._thread
+        )
+
+    async def _fail(self, failure: StorageFailure, batch: Sequence[_Write], revision: int) -> None:
+        """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""
+        unknown = isinstance(failure, OutcomeUnknown)
+        _log.error(
+            "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
+        )
+        for write in batch:
+            if unknown and isinstance(write.outcome, Outcome) and write.outcome.touches_store:
+                write.answer(CommitUnknown(failure.message, write.revision))
+            else:
+                write.answer(StorageRefused(failure.message, failure.errno))
+        self._set_status("readOnly" if unknown else "degraded", failure.message)
+        if unknown:
+            await self._repair(failure, revision)
+
+    async def _repair(self, failure: StorageFailure, revision: int) -> None:
+        """Commits the last answered state anew, above every revision that the disk may hold."""
+        pause_seconds, longest_seconds = _RETRY_SECONDS
+        while True:
+            revision += 1
+            try:
+                await self._in_thread(replace(self.state, revision=revision), None)
+            except StorageFailure as again:
+                failure = again
+                if not isinstance(again, OutcomeUnknown):
+                    revision -= 1
+                self._set_status("readOnly", again.message)
+            else:
+                self.state = replace(self.state, revision=revision)
+                self._set_status("ok")
+                return
+            if not await self._refuse_writes(pause_seconds, failure):
+                return
+            pause_seconds = min(pause_seconds * 2, longest_seconds)
+
+    async def _refuse_writes(self, pause_seconds: float, failure: StorageFailure) -> bool:
+        """Answers all writes of the next while with the failure; False when there will be no more."""
+        with trio.move_on_after(pause_seconds):
+            async for write in self._queue:
+                write.answer(StorageRefused(failure.message, failure.errno))
+            _log.error("The daemon stops before the store could be repaired.", reason=failure.message)
+            return False
+        return True
+
+    def _set_status(self, state: Literal["ok", "degraded", "readOnly"], reason: str | None = None) -> None:
+        before, self.status = self.status, StoreStatus(state=state, last_error=reason)
+        if before.state == state:
+            return
+        if state == "ok":
+            _log.info("The store takes writes again.")
+            event = Event("store.ok", StoreChanged(), self.state.revision)
+        else:
+            event = Event("store.degraded", StoreChanged(reason), self.state.revision)
+        self._hub.publish(event, "")
+
+    async def _watch_deadlines(self) -> None:
+        """Answers each write whose time is up. All have the same time, so the oldest is always next."""
+        while True:
+            while self._outstanding and self._outstanding[0].answered:
+                self._outstanding.popleft()
+            if not self._outstanding:
+                self._arrived = trio.Event()
+                await self._arrived.wait()  # for as long as nobody writes
+                continue
+            oldest = self._outstanding[0]
+            await trio.sleep_until(oldest.deadline)
+            if not oldest.answered:
+                oldest.answer(self._too_late(oldest))
+
+    def _too_late(self, write: _Write) -> RequestError:
+        seconds = f"{self._deadline_seconds:g} s"
+        if isinstance(write.outcome, Outcome):
+            return CommitUnknown(f"The commit was not done within {seconds}.", write.revision)
+        return WriteTimeout(
+            f"The write could not begin within {seconds}, since the disk is slow or hangs: it was not applied."
+        )
+
+
+def _rewrites(write: _Write) -> bool:
+    return isinstance(write.outcome, Outcome) and write.outcome.rewrites_files

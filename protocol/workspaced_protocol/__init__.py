@@ -1,0 +1,6 @@
+"""The contract between workspaced and its clients: names, shapes, codes and bytes, with no I/O."""
+
+__version__ = "0.1.0"
+
+PROTOCOL_VERSION = 1
+"""The protocol this release speaks; `daemon.hello` refuses any other."""

@@ -1,0 +1,233 @@
+"""The table of methods: each one's name, params, result, errors and meaning, declared once.
+
+The dispatcher, both clients, the OpenRPC document and the reference page come from this table.
+The order of a params struct's fields is the order of params by position.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from workspaced_protocol import params as p
+from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.models import DaemonStatus, Hello, Session, StoreCheck, StoreRevision, Workspace
+
+
+class InvalidParams(ValueError):
+    """Params that the method does not take; `path` names the field, such as `workspace.projects[0].id`."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    `mode` tells how it is served: a `read` at once from the last durable state, a `write` through
+    the writer in the order sent, a `task` beside both because it waits for something else.
+    """
+
+    name: str
+    mode: Literal["read", "write", "task"]
+    params: type[p.Params]
+    result: object
+    errors: tuple[ErrorCode, ...]
+    doc: str
+
+    def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
+        """The params as this method's struct. Raises InvalidParams."""
+        try:
+            if raw is None:
+                return msgspec.convert({}, self.params)
+            if bytes(raw)[:1] == b"[":
+                return msgspec.convert(self._by_name(msgspec.json.decode(raw)), self.params)
+            return msgspec.json.decode(raw, type=self.params)
+        except msgspec.ValidationError as error:
+            raise self._named(str(error)) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidParams("", f"{self.name}: the params can't be read: {error}.") from error
+
+    def _by_name(self, values: list[object]) -> dict[str, object]:
+        names = self.param_names()
+        if len(values) > len(names):
+            raise InvalidParams(
+                f"[{len(names)}]",
+                f"{self.name} takes at most {len(names)} params ({', '.join(names) or 'none'}), "
+                f"not {len(values)}.",
+            )
+        return dict(zip(names, values, strict=False))
+
+    def param_names(self) -> tuple[str, ...]:
+        """The params' names on the wire, in their order by position."""
+        return self.params.__struct_encode_fields__
+
+    def _named(self, problem: str) -> InvalidParams:
+        """msgspec's message, as a sentence and a path."""
+        problem, _, where = problem.partition(" - at `")
+        path = where.removesuffix("`").removeprefix("$").removeprefix(".")
+        member = re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", problem, re.DOTALL)
+        if member is None:
+            if "matching regex" in problem:
+                problem = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
+            return InvalidParams(path, f"{self.name}: `{path}` is wrong: {problem[:1].lower()}{problem[1:]}.")
+        path = f"{path}.{member[2]}" if path else member[2]
+        if member[1] == "missing required":
+            return InvalidParams(path, f"{self.name}: `{path}` is missing.")
+        allowed = "" if "." in path else f" It takes {', '.join(self.param_names()) or 'no params'}."
+        return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
+
+
+_WRITE_ERRORS: Final = (
+    ErrorCode.WRITE_TIMEOUT,
+    ErrorCode.COMMIT_UNKNOWN,
+    ErrorCode.STORAGE_FAILURE,
+    ErrorCode.OVERLOADED,
+    ErrorCode.SHUTTING_DOWN,
+)
+
+
+def _read(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
+    return Method(name, "read", params, result, errors, doc)
+
+
+def _write(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
+    return Method(name, "write", params, result, (*errors, *_WRITE_ERRORS), doc)
+
+
+def _task(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
+    return Method(name, "task", params, result, errors, doc)
+
+
+METHODS: Final[dict[str, Method]] = {
+    method.name: method
+    for method in (
+        _read(
+            "daemon.hello",
+            p.HelloParams,
+            Hello,
+            "Tells who the daemon is; optional. An unsupported protocol is refused.",
+            ErrorCode.PROTOCOL_UNSUPPORTED,
+        ),
+        _read("daemon.ping", p.NoParams, Literal["pong"], "Answers that the daemon is there."),
+        _read("daemon.status", p.NoParams, DaemonStatus, "Tells what the daemon serves, and how it fares."),
+        _write(
+            "workspace.create",
+            p.CreateParams,
+            Workspace,
+            "Creates an active workspace.",
+            ErrorCode.NAME_CONFLICT,
+        ),
+        _write(
+            "workspace.open",
+            p.TransitionParams,
+            Workspace,
+            "Opens a closed workspace.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.INVALID_STATE,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _write(
+            "workspace.close",
+            p.TransitionParams,
+            Workspace,
+            "Closes an active workspace.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.INVALID_STATE,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _write(
+            "workspace.update",
+            p.UpdateParams,
+            Workspace,
+            "Gives a workspace another name or root path.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.NAME_CONFLICT,
+            ErrorCode.INVALID_STATE,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _write(
+            "workspace.delete",
+            p.TransitionParams,
+            None,
+            "Deletes a workspace that has no active sessions; its name is free again.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.INVALID_STATE,
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _read(
+            "workspace.get",
+            p.GetParams,
+            Workspace,
+            "Gives the workspace of an id or of a name (compared without case).",
+            ErrorCode.NOT_FOUND,
+        ),
+        _read(
+            "workspace.list",
+            p.ListParams,
+            list[Workspace],
+            "Lists the workspaces by creation time, all or those in one state.",
+        ),
+        _write(
+            "session.begin",
+            p.BeginSessionParams,
+            Session,
+            "Begins a session in an active workspace; it ends with the connection.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.INVALID_STATE,
+        ),
+        _write(
+            "session.end",
+            p.EndSessionParams,
+            None,
+            "Ends a session that this connection began.",
+            ErrorCode.NOT_FOUND,
+        ),
+        _read(
+            "session.list",
+            p.ListSessionsParams,
+            list[Session],
+            "Lists the sessions by start time, all or those of one workspace.",
+        ),
+        _read("store.getAll", p.NoParams, list[Workspace], "Gives all workspaces by creation time."),
+        _read("store.getById", p.ByIdParams, Workspace | None, "Gives the workspace of an id, or null."),
+        _read(
+            "store.getByName",
+            p.ByNameParams,
+            Workspace | None,
+            "Gives the workspace of a name (compared without case), or null.",
+        ),
+        _write(
+            "store.save",
+            p.SaveParams,
+            Workspace,
+            "Puts a workspace in place as it is given; only its revision is set by the store.",
+            ErrorCode.NAME_CONFLICT,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _write("store.remove", p.RemoveParams, None, "Takes a workspace out; an unknown id is no error.", ErrorCode.ACTIVE_SESSIONS),
+        _write(
+            "store.apply",
+            p.ApplyParams,
+            StoreRevision,
+            "Saves and removes several workspaces in one commit, all of them or none.",
+            ErrorCode.NAME_CONFLICT,
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
+        ),
+        _write("store.flush", p.WriteParams, StoreRevision, "Writes both files anew from memory."),
+        _task("store.check", p.NoParams, StoreCheck, "Checks the store's files as they are on the disk now."),
+        _write(
+            "store.acknowledgeRecovery",
+            p.WriteParams,
+            None,
+            "Clears the notice of a recovery or a data loss.",
+        ),
+    )
+}
+"""Every method that the daemon serves, by name."""

@@ -1,0 +1,147 @@
+"""The things that the daemon keeps and tells about, as frozen structs with their JSON names.
+
+Times are Unix milliseconds. Each struct refuses members it does not know, so that a misspelt one
+is an error and not a loss; `unknown.decode` reads what a newer release may have added to.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+# The largest integer that JavaScript, and so any JSON reader, holds exactly (RFC 8259, section 6).
+MAX_SAFE_INTEGER = 2**53 - 1
+
+# `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
+WorkspaceId = Annotated[str, Meta(pattern=r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)")]
+ProjectId = Annotated[str, Meta(pattern=r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)")]
+TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+
+WorkspaceState = Literal["active", "closed", "deleted"]
+ProjectStatus = Literal["active", "stale"]
+RecoveryOutcome = Literal["fresh", "clean", "recovered", "dataLoss"]
+StoreState = Literal["ok", "degraded", "readOnly"]
+
+
+class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """What all of these share: frozen, camelCase on the wire, absent where None."""
+
+
+class ProjectBinding(Model, frozen=True, kw_only=True):
+    """A directory, or a git clone, that belongs to a workspace."""
+
+    id: ProjectId
+    workspace_id: WorkspaceId
+    root_path: str
+    git_url: str | None = None
+    status: ProjectStatus
+    bound_at: TimeMs
+
+
+class Workspace(Model, frozen=True, kw_only=True):
+    """A name, a root path and a lifecycle state, with the projects bound to it."""
+
+    id: WorkspaceId
+    name: str
+    root_path: str
+    state: WorkspaceState
+    created_at: TimeMs
+    updated_at: TimeMs
+    # A factory, and not 0: msgspec leaves out a field that equals a plain default.
+    revision: Revision = field(default_factory=int)
+    """The store's revision at the last change of this workspace; set by the store alone."""
+    projects: tuple[ProjectBinding, ...]
+
+
+class Session(Model, frozen=True):
+    """An app at work in a workspace; it ends with the app's connection."""
+
+    id: str
+    workspace_id: WorkspaceId
+    label: str | None
+    pid: int
+    started_at: TimeMs
+
+
+class Hello(Model, frozen=True):
+    """The answer to `daemon.hello`."""
+
+    server: str
+    version: str
+    protocol: int
+    capabilities: tuple[str, ...]
+
+
+class RecoveryStatus(Model, frozen=True):
+    """What the start found in the store's files, and whether a user has been told."""
+
+    outcome: RecoveryOutcome
+    quarantined: tuple[str, ...]
+    acknowledged: bool
+    reason: str | None = None
+    occurred_at: TimeMs | None = None
+
+
+class StoreStatus(Model, frozen=True):
+    """Whether writes succeed: `degraded` after one failed, `readOnly` until the files are repaired."""
+
+    state: StoreState
+    last_error: str | None = None
+
+
+class CommitStatistics(Model, frozen=True):
+    """Commits since the start; the percentiles are over the newest of them, in milliseconds."""
+
+    count: int
+    requests: int
+    p50_ms: float
+    p95_ms: float
+
+
+class DaemonStatus(Model, frozen=True):
+    """The answer to `daemon.status`."""
+
+    version: str
+    protocol: int
+    pid: int
+    data_dir: str
+    socket: str
+    started_at: TimeMs
+    revision: Revision
+    workspaces: int
+    sessions: int
+    connections: int
+    recovery: RecoveryStatus
+    store: StoreStatus
+    commits: CommitStatistics
+
+
+class FileCheck(Model, frozen=True):
+    """One of the store's files as it is on the disk now."""
+
+    corrupted: bool
+    reason: str | None = None
+
+
+class StoreCheck(Model, frozen=True):
+    """The answer to `store.check`."""
+
+    primary: FileCheck
+    snapshot: FileCheck
+
+
+class StoreRevision(Model, frozen=True):
+    """The store's revision after a write."""
+
+    revision: Revision
+
+
+class Change(Model, frozen=True):
+    """One change of the store: `save` puts a workspace in place, `remove` takes an id out."""
+
+    save: Workspace | None = None
+    remove: WorkspaceId | None = None
+
+    def __post_init__(self) -> None:
+        if (self.save is None) == (self.remove is None):
+            raise ValueError("a change holds either `save` or `remove`")
