@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import trio
@@ -14,10 +14,12 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
+from workspaced.events import EventHub, Subscription
 from workspaced.store.base import StoreUnusable, WorkspaceStore
 from workspaced.writer import StorageRefused, Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session
+from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
+from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"
 _CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
@@ -46,6 +48,18 @@ class Caller:
     pid: int
     uid: int
     has_begun_sessions: bool = False
+    subscription: Subscription | None = None
+    wake: Callable[[], None] = lambda: None
+    """Called when the subscription has something to send."""
+    cancels: dict[int | str | None, Callable[[], None]] = field(
+        default_factory=dict[int | str | None, Callable[[], None]]
+    )
+    """How to cancel each request in flight that can be, by id."""
+
+    def close(self) -> None:
+        """The connection is gone."""
+        if self.subscription is not None:
+            self.subscription.close()
 
 
 class Service:
@@ -58,6 +72,7 @@ class Service:
         self,
         store: WorkspaceStore,
         writer: Writer,
+        hub: EventHub,
         *,
         data_dir: str,
         socket: str,
@@ -65,6 +80,7 @@ class Service:
     ) -> None:
         self._store = store
         self._writer = writer
+        self._hub = hub
         self._ids = ids or IdFactory()
         self._data_dir = data_dir
         self._socket = socket
@@ -72,16 +88,19 @@ class Service:
         self.connections = 0
         """How many there are; the server counts them."""
         # Any: each handler takes the params of its own method, as the method table declares them.
-        self.reads: dict[str, Callable[[Any], Json]] = {
+        self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
-            "daemon.ping": lambda _: b'"pong"',
-            "daemon.status": lambda _: encode(self.status()),
+            "daemon.ping": lambda *_: b'"pong"',
+            "daemon.status": lambda *_: encode(self.status()),
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
-            "store.getAll": lambda _: self._all(),
+            "store.getAll": lambda *_: self._all(),
             "store.getById": self._get_by_id,
             "store.getByName": self._get_by_name,
+            "events.subscribe": self._subscribe,
+            "events.unsubscribe": self._unsubscribe,
+            "rpc.discover": lambda *_: encode(openrpc_document()),
         }
         self.writes: dict[str, Callable[[Any, Caller], Command]] = {
             "workspace.create": self._create,
@@ -134,13 +153,13 @@ class Service:
             occurred_at=found.occurred_at,
         )
 
-    def _hello(self, params: p.HelloParams) -> Json:
+    def _hello(self, params: p.HelloParams, _: Caller) -> Json:
         if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
             raise ProtocolUnsupported(params.protocol)
         capabilities = tuple(sorted({*self.reads, *self.writes, *self.tasks}))
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
 
-    def _get(self, params: p.GetParams) -> Json:
+    def _get(self, params: p.GetParams, _: Caller) -> Json:
         if (params.id is None) == (params.name is None):
             raise InvalidField("id", "workspace.get takes either `id` or `name`.")
         if params.id is not None:
@@ -151,7 +170,7 @@ class Service:
             raise NotFound(f"There is no workspace {what}.")
         return found
 
-    def _list(self, params: p.ListParams) -> Json:
+    def _list(self, params: p.ListParams, _: Caller) -> Json:
         if params.state is None:
             return self._all()
         records = self._writer.state.in_order()
@@ -160,10 +179,10 @@ class Service:
     def _all(self) -> Json:
         return _array(record.json for record in self._writer.state.in_order())
 
-    def _get_by_id(self, params: p.ByIdParams) -> Json:
+    def _get_by_id(self, params: p.ByIdParams, _: Caller) -> Json:
         return self._json_of(params.id) or b"null"
 
-    def _get_by_name(self, params: p.ByNameParams) -> Json:
+    def _get_by_name(self, params: p.ByNameParams, _: Caller) -> Json:
         return self._json_named(params.name) or b"null"
 
     def _json_of(self, id_: str) -> Json | None:
@@ -174,11 +193,24 @@ class Service:
         workspace = self._writer.state.get_by_name(name)
         return self._json_of(workspace.id) if workspace else None
 
-    def _list_sessions(self, params: p.ListSessionsParams) -> Json:
+    def _list_sessions(self, params: p.ListSessionsParams, _: Caller) -> Json:
         sessions = [owned.session for owned in self._writer.state.sessions.values()]
         if params.workspace_id is not None:
             sessions = [session for session in sessions if session.workspace_id == params.workspace_id]
         return encode(sessions)
+
+    def _subscribe(self, params: p.SubscribeParams, caller: Caller) -> Json:
+        subscription = self._hub.subscribe(params.topics, params.since, caller.wake)
+        self._unsubscribe(None, caller)
+        caller.subscription = subscription
+        caller.wake()
+        return encode(StoreRevision(self._writer.state.revision))
+
+    def _unsubscribe(self, _: object, caller: Caller) -> Json:
+        if caller.subscription is not None:
+            caller.subscription.close()
+            caller.subscription = None
+        return b"null"
 
     def _create(self, params: p.CreateParams, _: Caller) -> Command:
         command = commands.create(self._ids.workspace(), params.name, params.root_path, _now_ms())

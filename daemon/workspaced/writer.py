@@ -22,7 +22,7 @@ from workspaced.domain import commands
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
-from workspaced.events import EventHub
+from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
@@ -32,6 +32,8 @@ QUEUE_LIMIT: Final = 4096
 _RETRY_SECONDS: Final = (0.1, 5.0)  # the first pause between repairs, and the longest
 _MEASURED_COMMITS: Final = 1024
 _COMMANDS_A_TURN: Final = 64  # about a millisecond of work; then connections get their turn
+
+_OWN: Final = Cause("")  # what the daemon does by itself
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +71,10 @@ class ShuttingDown(RequestError):
     """The daemon is stopping."""
 
 
+class Withdrawn(RequestError):
+    """The client cancelled the write while it waited: it was not applied, and never will be."""
+
+
 class CommandFailed(RequestError):
     """A command raised what it must not: a defect of the daemon."""
 
@@ -77,7 +83,7 @@ class CommandFailed(RequestError):
 class _Write:
     command: Command
     reply: Reply
-    correlation_id: str
+    cause: Cause
     deadline: float
     """On trio's clock, in seconds."""
     outcome: Outcome | RequestError | None = None
@@ -89,6 +95,10 @@ class _Write:
         if not self.answered:
             self.answered = True
             self.reply(result)
+
+    def withdraw(self) -> None:
+        if self.outcome is None:
+            self.answer(Withdrawn("The write was cancelled before its turn came: it was not applied."))
 
 
 class Writer:
@@ -120,9 +130,13 @@ class Writer:
         self._commit_requests = 0
         self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
 
-    def submit(self, command: Command, reply: Reply, correlation_id: str = "") -> None:
-        """Puts a write in the queue; `reply` is called once, now or within the deadline."""
-        write = _Write(command, reply, correlation_id, trio.current_time() + self._deadline_seconds)
+    def submit(self, command: Command, reply: Reply, cause: Cause = _OWN) -> Callable[[], None]:
+        """Puts a write in the queue; `reply` is called once, now or within the deadline.
+
+        The function that is given back withdraws it, if its turn has not come: it is then answered
+        with Withdrawn, and never applied.
+        """
+        write = _Write(command, reply, cause, trio.current_time() + self._deadline_seconds)
         try:
             self._arrivals.send_nowait(write)
         except trio.WouldBlock:
@@ -134,6 +148,7 @@ class Writer:
         else:
             self._outstanding.append(write)
             self._arrived.set()
+        return write.withdraw
 
     async def write(self, command: Command) -> object:
         """Submits a write and waits for its result, or raises why there is none."""
@@ -193,7 +208,7 @@ class Writer:
         draft = Draft(self.state)
         gone, self._gone = self._gone, []
         batch: list[_Write] = []
-        events: list[tuple[Event, str]] = []
+        events: list[tuple[Event, Cause]] = []
         events += self._apply(draft, commands.end_sessions_of(gone))
         for count, write in enumerate(writes, start=1):
             if not write.answered:
@@ -204,7 +219,7 @@ class Writer:
                 await trio.lowlevel.checkpoint()
         for write in batch:
             if isinstance(write.outcome, Outcome):
-                events += [(event, write.correlation_id) for event in write.outcome.events]
+                events += [(event, write.cause) for event in write.outcome.events]
         # Once more: a connection may have begun a session in this batch and be gone since.
         events += self._apply(draft, commands.end_sessions_of(gone))
         state = draft.freeze()
@@ -218,16 +233,16 @@ class Writer:
         self.state = state
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
-        for event, correlation_id in events:
-            self._hub.publish(event, correlation_id)
+        for event, cause in events:
+            self._hub.publish(event, cause)
         if draft.touches_store:
             self._set_status("ok")
 
-    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, str]]:
+    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, Cause]]:
         """Applies a command of the writer's own."""
         outcome = command(draft)
         draft.apply(outcome)
-        return [(event, "") for event in outcome.events]
+        return [(event, _OWN) for event in outcome.events]
 
     def _run_command(self, draft: Draft, write: _Write) -> None:
         try:
@@ -239,7 +254,7 @@ class Writer:
             else:
                 write.answer(refusal)
         except Exception:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
-            _log.exception("A command failed.", correlation_id=write.correlation_id)
+            _log.exception("A command failed.", correlation_id=write.cause.correlation_id)
             write.answer(CommandFailed("The daemon failed on this request; its log tells more."))
         else:
             draft.apply(outcome)
@@ -313,7 +328,7 @@ class Writer:
             event = Event("store.ok", StoreChanged(), self.state.revision)
         else:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
-        self._hub.publish(event, "")
+        self._hub.publish(event, _OWN)
 
     async def _watch_deadlines(self) -> None:
         """Answers each write whose time is up. All have the same time, so the oldest is always next."""

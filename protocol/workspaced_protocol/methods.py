@@ -6,7 +6,7 @@ The order of a params struct's fields is the order of params by position.
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -210,7 +210,13 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.NAME_CONFLICT,
             ErrorCode.REVISION_CONFLICT,
         ),
-        _write("store.remove", p.RemoveParams, None, "Takes a workspace out; an unknown id is no error.", ErrorCode.ACTIVE_SESSIONS),
+        _write(
+            "store.remove",
+            p.RemoveParams,
+            None,
+            "Takes a workspace out; an unknown id is no error.",
+            ErrorCode.ACTIVE_SESSIONS,
+        ),
         _write(
             "store.apply",
             p.ApplyParams,
@@ -228,6 +234,14 @@ METHODS: Final[dict[str, Method]] = {
             None,
             "Clears the notice of a recovery or a data loss.",
         ),
+        _read(
+            "events.subscribe",
+            p.SubscribeParams,
+            StoreRevision,
+            "Sends events from now on, or from after a revision, in place of an earlier subscription.",
+        ),
+        _read("events.unsubscribe", p.NoParams, None, "Sends no more events."),
+        _read("rpc.discover", p.NoParams, dict[str, Any], "Gives this table as an OpenRPC document."),
     )
 }
 """Every method that the daemon serves, by name."""

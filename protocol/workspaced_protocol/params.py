@@ -115,3 +115,16 @@ class ApplyParams(WriteParams, frozen=True):
 
     changes: tuple[Change, ...]
     if_revision: Revision | None = None
+
+
+class SubscribeParams(Params, frozen=True):
+    """The topics (names, or patterns such as `workspace.*`; absent: all), and the last revision seen."""
+
+    topics: tuple[str, ...] | None = None
+    since: Revision | None = None
+
+
+class CancelParams(Params, frozen=True):
+    """The id of the request to cancel."""
+
+    id: int | str
