@@ -16,7 +16,8 @@ from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
 from workspaced.events import EventHub, Subscription
 from workspaced.store.base import StoreUnusable, WorkspaceStore
-from workspaced.writer import StorageRefused, Writer
+from workspaced.writer import Writer
+from workspaced.writes import StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
 from workspaced_protocol.openrpc import openrpc_document

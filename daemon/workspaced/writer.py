@@ -12,7 +12,7 @@ is up is answered at once, withdrawn if it was still waiting, of unknown outcome
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import structlog
@@ -24,6 +24,16 @@ from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced.writes import (
+    CommandFailed,
+    CommitUnknown,
+    Deadlines,
+    Overloaded,
+    Reply,
+    ShuttingDown,
+    StorageRefused,
+    Write,
+)
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
 
@@ -36,69 +46,6 @@ _COMMANDS_A_TURN: Final = 64  # about a millisecond of work; then connections ge
 _OWN: Final = Cause("")  # what the daemon does by itself
 
 _log = structlog.get_logger(__name__)
-
-Reply = Callable[[object], None]
-"""Takes the result of a write, or the exception that says why there is none. It must not block."""
-
-
-class WriteTimeout(RequestError):
-    """The deadline passed in the queue: the write was not applied, and never will be."""
-
-
-class CommitUnknown(RequestError):
-    """The deadline passed, or the disk failed, after writing began."""
-
-    def __init__(self, reason: str, revision: int) -> None:
-        super().__init__(
-            f"{reason} The write may have been applied: if the store reaches revision {revision}, look "
-            "whether it is there before you repeat it.",
-            revision=revision,
-        )
-
-
-class StorageRefused(RequestError):
-    """The disk failed before anything was applied."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(f"{message} Nothing was applied.", errno=number)
-
-
-class Overloaded(RequestError):
-    """The queue is full."""
-
-
-class ShuttingDown(RequestError):
-    """The daemon is stopping."""
-
-
-class Withdrawn(RequestError):
-    """The client cancelled the write while it waited: it was not applied, and never will be."""
-
-
-class CommandFailed(RequestError):
-    """A command raised what it must not: a defect of the daemon."""
-
-
-@dataclass(slots=True, eq=False)
-class _Write:
-    command: Command
-    reply: Reply
-    cause: Cause
-    deadline: float
-    """On trio's clock, in seconds."""
-    outcome: Outcome | RequestError | None = None
-    """What the command came to on the draft; None while it waits in the queue."""
-    revision: int = 0
-    answered: bool = False
-
-    def answer(self, result: object) -> None:
-        if not self.answered:
-            self.answered = True
-            self.reply(result)
-
-    def withdraw(self) -> None:
-        if self.outcome is None:
-            self.answer(Withdrawn("The write was cancelled before its turn came: it was not applied."))
 
 
 class Writer:
@@ -118,12 +65,9 @@ class Writer:
         """Set when, after a stop, all that was queued has been committed and answered."""
         self._store = store
         self._hub = hub
-        self._deadline_seconds = deadline_seconds
+        self._deadlines = Deadlines(deadline_seconds)
         self._queue_limit = queue_limit
-        self._arrivals, self._queue = trio.open_memory_channel[_Write](queue_limit)
-        self._outstanding: deque[_Write] = deque()
-        """All unanswered writes by deadline, and some answered ones that are not yet cleared away."""
-        self._arrived = trio.Event()
+        self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
         self._gone: list[int] = []
         self._thread = trio.CapacityLimiter(1)
         self._commit_count = 0
@@ -136,7 +80,7 @@ class Writer:
         The function that is given back withdraws it, if its turn has not come: it is then answered
         with Withdrawn, and never applied.
         """
-        write = _Write(command, reply, cause, trio.current_time() + self._deadline_seconds)
+        write = Write(command, reply, cause, trio.current_time() + self._deadlines.seconds)
         try:
             self._arrivals.send_nowait(write)
         except trio.WouldBlock:
@@ -146,8 +90,7 @@ class Writer:
         except trio.ClosedResourceError:
             write.answer(ShuttingDown("The daemon is stopping: try again once it runs."))
         else:
-            self._outstanding.append(write)
-            self._arrived.set()
+            self._deadlines.add(write)
         return write.withdraw
 
     async def write(self, command: Command) -> object:
@@ -188,7 +131,7 @@ class Writer:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The actor: until `stop` was called and the queue is empty."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch_deadlines)
+            nursery.start_soon(self._deadlines.watch)
             task_status.started()
             # A write waits here for as long as nobody writes: there is nothing to be late for.
             async for write in self._queue:
@@ -196,18 +139,18 @@ class Writer:
             self.finished.set()
             nursery.cancel_scope.cancel()
 
-    def _take_waiting(self) -> list[_Write]:
-        writes: list[_Write] = []
+    def _take_waiting(self) -> list[Write]:
+        writes: list[Write] = []
         while True:
             try:
                 writes.append(self._queue.receive_nowait())
             except (trio.WouldBlock, trio.EndOfChannel):
                 return writes
 
-    async def _commit(self, writes: Sequence[_Write]) -> None:
+    async def _commit(self, writes: Sequence[Write]) -> None:
         draft = Draft(self.state)
         gone, self._gone = self._gone, []
-        batch: list[_Write] = []
+        batch: list[Write] = []
         events: list[tuple[Event, Cause]] = []
         events += self._apply(draft, commands.end_sessions_of(gone))
         for count, write in enumerate(writes, start=1):
@@ -244,7 +187,7 @@ class Writer:
         draft.apply(outcome)
         return [(event, _OWN) for event in outcome.events]
 
-    def _run_command(self, draft: Draft, write: _Write) -> None:
+    def _run_command(self, draft: Draft, write: Write) -> None:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
@@ -261,7 +204,7 @@ class Writer:
             write.outcome = outcome
             write.revision = draft.revision
 
-    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[_Write]) -> None:
+    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
         changes = None if any(_rewrites(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
         await self._in_thread(state, changes)
@@ -275,7 +218,7 @@ class Writer:
             self._store.commit, state, changes, abandon_on_cancel=True, limiter=self._thread
         )
 
-    async def _fail(self, failure: StorageFailure, batch: Sequence[_Write], revision: int) -> None:
+    async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
         """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""
         unknown = isinstance(failure, OutcomeUnknown)
         _log.error(
@@ -330,28 +273,6 @@ class Writer:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
         self._hub.publish(event, _OWN)
 
-    async def _watch_deadlines(self) -> None:
-        """Answers each write whose time is up. All have the same time, so the oldest is always next."""
-        while True:
-            while self._outstanding and self._outstanding[0].answered:
-                self._outstanding.popleft()
-            if not self._outstanding:
-                self._arrived = trio.Event()
-                await self._arrived.wait()  # for as long as nobody writes
-                continue
-            oldest = self._outstanding[0]
-            await trio.sleep_until(oldest.deadline)
-            if not oldest.answered:
-                oldest.answer(self._too_late(oldest))
 
-    def _too_late(self, write: _Write) -> RequestError:
-        seconds = f"{self._deadline_seconds:g} s"
-        if isinstance(write.outcome, Outcome):
-            return CommitUnknown(f"The commit was not done within {seconds}.", write.revision)
-        return WriteTimeout(
-            f"The write could not begin within {seconds}, since the disk is slow or hangs: it was not applied."
-        )
-
-
-def _rewrites(write: _Write) -> bool:
+def _rewrites(write: Write) -> bool:
     return isinstance(write.outcome, Outcome) and write.outcome.rewrites_files

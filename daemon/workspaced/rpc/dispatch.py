@@ -12,14 +12,14 @@ from workspaced.domain.errors import RequestError
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.service import Caller, Json, ProtocolUnsupported, Service
-from workspaced.writer import (
+from workspaced.writer import Writer
+from workspaced.writes import (
     CommandFailed,
     CommitUnknown,
     Overloaded,
     ShuttingDown,
     StorageRefused,
     Withdrawn,
-    Writer,
     WriteTimeout,
 )
 from workspaced_protocol.errors import ErrorCode, RpcError
