@@ -14,6 +14,8 @@ import trio
 from workspaced.config import Settings
 from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
+from workspaced.git import Git
+from workspaced.path_checks import PathChecker
 from workspaced.rpc.listener import bind
 from workspaced.rpc.server import Server
 from workspaced.service import Service
@@ -46,7 +48,15 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         hub = EventHub(store.state.revision)
         _publish_recovery(store, hub)
         writer = Writer(store, hub)
-        service = Service(store, writer, hub, data_dir=str(settings.data_dir), socket=str(settings.socket))
+        service = Service(
+            store,
+            writer,
+            hub,
+            data_dir=str(settings.data_dir),
+            socket=str(settings.socket),
+            paths=PathChecker(settings.path_check_seconds),
+            git=Git(settings.git_timeout_seconds, settings.git_allowed_protocols.split(":")),
+        )
         server = Server(service, writer, settings.max_line_bytes)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)

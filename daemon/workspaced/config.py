@@ -13,6 +13,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from workspaced.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
+from workspaced.path_checks import CHECK_SECONDS
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import UnusablePath, check_socket_path, default_data_dir, default_socket_path
 
@@ -37,6 +39,18 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field("console", description="For people, or one JSON object a line.")
     max_line_bytes: int = Field(
         MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
+    )
+
+    path_check_seconds: float = Field(
+        CHECK_SECONDS, gt=0, le=60, description="How long a project's directory may take to answer."
+    )
+    git_timeout_seconds: float = Field(
+        TIMEOUT_SECONDS, gt=0, le=24 * 60 * 60, description="How long one clone may take."
+    )
+    git_allowed_protocols: str = Field(
+        ":".join(ALLOWED_PROTOCOLS),
+        pattern=r"^[a-z0-9+.-]+(:[a-z0-9+.-]+)*$",
+        description="The protocols that may be cloned by, separated by colons, as in GIT_ALLOW_PROTOCOL.",
     )
 
     @field_validator("data_dir", "socket")

@@ -14,7 +14,11 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
-from workspaced.events import EventHub, Subscription
+from workspaced.events import Cause, EventHub, Subscription
+from workspaced.git import Git, Report
+from workspaced.line import WriteLine
+from workspaced.path_checks import PathChecker
+from workspaced.projects import ProjectOperations
 from workspaced.store.base import StoreUnusable, WorkspaceStore
 from workspaced.writer import Writer
 from workspaced.writes import StorageRefused
@@ -56,6 +60,10 @@ class Caller:
         default_factory=dict[int | str | None, Callable[[], None]]
     )
     """How to cancel each request in flight that can be, by id."""
+    line: WriteLine = field(default_factory=WriteLine)
+    """Keeps its writes in the order sent."""
+    notify: Callable[[bytes], None] = lambda _: None
+    """Sends a notification, unless the client is behind with reading."""
 
     def close(self) -> None:
         """The connection is gone."""
@@ -64,8 +72,9 @@ class Caller:
 
 
 class Service:
-    """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` something to await.
+    """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` JSON in their own time.
 
+    Writes that have to look at a disk first are in `prepared`, and give their command when they have.
     Reads see the last durable state, and never wait.
     """
 
@@ -78,11 +87,14 @@ class Service:
         data_dir: str,
         socket: str,
         ids: IdFactory | None = None,
+        paths: PathChecker | None = None,
+        git: Git | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._hub = hub
         self._ids = ids or IdFactory()
+        projects = ProjectOperations(writer, self._ids, paths or PathChecker(), git or Git())
         self._data_dir = data_dir
         self._socket = socket
         self._started_at_ms = _now_ms()
@@ -91,24 +103,24 @@ class Service:
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
-            "daemon.ping": lambda *_: b'"pong"',
-            "daemon.status": lambda *_: encode(self.status()),
+            "daemon.ping": lambda _params, _caller: b'"pong"',
+            "daemon.status": lambda _params, _caller: encode(self.status()),
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
-            "store.getAll": lambda *_: self._all(),
+            "store.getAll": lambda _params, _caller: self._all(),
             "store.getById": self._get_by_id,
             "store.getByName": self._get_by_name,
             "events.subscribe": self._subscribe,
             "events.unsubscribe": self._unsubscribe,
-            "rpc.discover": lambda *_: encode(openrpc_document()),
+            "rpc.discover": lambda _params, _caller: encode(openrpc_document()),
         }
         self.writes: dict[str, Callable[[Any, Caller], Command]] = {
             "workspace.create": self._create,
-            "workspace.open": self._open,
             "workspace.close": self._close,
             "workspace.update": self._update,
             "workspace.delete": self._delete,
+            "project.unbind": projects.unbind,
             "session.begin": self._begin_session,
             "session.end": self._end_session,
             "store.save": self._save,
@@ -117,7 +129,15 @@ class Service:
             "store.flush": lambda _params, _caller: commands.flush,
             "store.acknowledgeRecovery": self._acknowledge_recovery,
         }
-        self.tasks: dict[str, Callable[[Any], Awaitable[Json]]] = {"store.check": self._check}
+        self.prepared: dict[str, Callable[[Any], Awaitable[Command]]] = {
+            "workspace.open": projects.open,
+            "project.bind": projects.bind,
+            "project.check": projects.check,
+        }
+        self.tasks: dict[str, Callable[[Any, Cause, Report], Awaitable[Json]]] = {
+            "project.clone": projects.clone,
+            "store.check": self._check,
+        }
 
     def new_correlation_id(self) -> str:
         """An id that ties a request to its log lines and events."""
@@ -157,7 +177,7 @@ class Service:
     def _hello(self, params: p.HelloParams, _: Caller) -> Json:
         if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
             raise ProtocolUnsupported(params.protocol)
-        capabilities = tuple(sorted({*self.reads, *self.writes, *self.tasks}))
+        capabilities = tuple(sorted({*self.reads, *self.writes, *self.prepared, *self.tasks}))
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
 
     def _get(self, params: p.GetParams, _: Caller) -> Json:
@@ -217,9 +237,6 @@ class Service:
         command = commands.create(self._ids.workspace(), params.name, params.root_path, _now_ms())
         return commands.once(params.request_key, command)
 
-    def _open(self, params: p.TransitionParams, _: Caller) -> Command:
-        return commands.once(params.request_key, commands.open_(params.id, params.if_revision, _now_ms()))
-
     def _close(self, params: p.TransitionParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.close(params.id, params.if_revision, _now_ms()))
 
@@ -251,7 +268,7 @@ class Service:
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.acknowledge_recovery)
 
-    async def _check(self, _: p.NoParams) -> Json:
+    async def _check(self, _params: p.NoParams, _cause: Cause, _report: Report) -> Json:
         try:
             with trio.fail_after(_CHECK_SECONDS):
                 return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))

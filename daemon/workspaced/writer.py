@@ -93,7 +93,7 @@ class Writer:
             self._deadlines.add(write)
         return write.withdraw
 
-    async def write(self, command: Command) -> object:
+    async def write(self, command: Command, cause: Cause = _OWN) -> object:
         """Submits a write and waits for its result, or raises why there is none."""
         results: list[object] = []
         done = trio.Event()
@@ -102,7 +102,7 @@ class Writer:
             results.append(result)
             done.set()
 
-        self.submit(command, reply)
+        self.submit(command, reply, cause)
         await done.wait()  # the deadline of the write ends this
         if isinstance(results[0], Exception):
             raise results[0]

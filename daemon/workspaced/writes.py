@@ -48,6 +48,9 @@ class ShuttingDown(RequestError):
 class Withdrawn(RequestError):
     """The client cancelled the write while it waited: it was not applied, and never will be."""
 
+    def __init__(self) -> None:
+        super().__init__("The write was cancelled before its turn came: it was not applied.")
+
 
 class CommandFailed(RequestError):
     """A command raised what it must not: a defect of the daemon."""
@@ -77,7 +80,7 @@ class Write:
     def withdraw(self) -> None:
         """Cancels the write, if its turn has not come."""
         if self.outcome is None:
-            self.answer(Withdrawn("The write was cancelled before its turn came: it was not applied."))
+            self.answer(Withdrawn())
 
 
 class Deadlines:

@@ -4,7 +4,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Raw, field
 
-from workspaced_protocol.models import Model, RecoveryOutcome, Revision, TimeMs
+from workspaced_protocol.models import Model, ProjectStatus, RecoveryOutcome, Revision, TimeMs, Unreachable
 
 Topic = Literal[
     "workspace.created",
@@ -72,6 +72,31 @@ class WorkspaceChanged(Model, frozen=True):
     """Payload of `workspace.opened`, `closed`, `updated` and `deleted`."""
 
     workspace_id: str
+
+
+class ProjectBound(Model, frozen=True):
+    """Payload of `project.bound`."""
+
+    workspace_id: str
+    project_id: str
+    root_path: str
+    git_url: str | None = None
+
+
+class ProjectUnbound(Model, frozen=True):
+    """Payload of `project.unbound`."""
+
+    workspace_id: str
+    project_id: str
+
+
+class ProjectStatusChanged(Model, frozen=True):
+    """Payload of `project.statusChanged`: `reason` tells why a project became stale."""
+
+    workspace_id: str
+    project_id: str
+    status: ProjectStatus
+    reason: Unreachable | None = None
 
 
 class SessionChanged(Model, frozen=True):

@@ -19,6 +19,8 @@ Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 WorkspaceState = Literal["active", "closed", "deleted"]
 ProjectStatus = Literal["active", "stale"]
+Unreachable = Literal["missing", "notADirectory", "permission", "timedOut", "unusable"]
+"""Why a project's directory can't be worked in; `unusable` is whatever the others are not."""
 RecoveryOutcome = Literal["fresh", "clean", "recovered", "dataLoss"]
 StoreState = Literal["ok", "degraded", "readOnly"]
 
@@ -128,6 +130,18 @@ class StoreCheck(Model, frozen=True):
 
     primary: FileCheck
     snapshot: FileCheck
+
+
+class Progress(Model, frozen=True):
+    """The params of a `$/progress` notification: how far the request of this id has come.
+
+    `percent` is that of the phase, absent where it can't be told; `message` is a line for a person.
+    """
+
+    id: int | str | None
+    phase: str
+    percent: int | None
+    message: str
 
 
 class StoreRevision(Model, frozen=True):

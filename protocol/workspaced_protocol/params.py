@@ -66,6 +66,34 @@ class ListParams(Params, frozen=True):
     state: WorkspaceState | None = None
 
 
+class BindParams(WriteParams, frozen=True):
+    """The workspace, and the directory to bind to it: an absolute path."""
+
+    workspace_id: str
+    root_path: str
+
+
+class CloneParams(WriteParams, frozen=True):
+    """The workspace, what to clone, and where to: absent, below the workspace's root by the repository's name."""
+
+    workspace_id: str
+    git_url: str
+    target_dir: str | None = None
+
+
+class UnbindParams(WriteParams, frozen=True):
+    """The workspace, and the project to take out of it."""
+
+    workspace_id: str
+    project_id: str
+
+
+class CheckProjectsParams(WriteParams, frozen=True):
+    """The workspace whose projects to check."""
+
+    workspace_id: str
+
+
 class BeginSessionParams(Params, frozen=True):
     """The workspace that the session works in, and a label for people."""
 

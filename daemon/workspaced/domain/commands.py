@@ -99,7 +99,7 @@ def _transition(
         if workspace.state != required:
             raise InvalidState(workspace_id, workspace.state, required, deed)
         changed = structs.replace(
-            workspace, state=target, updated_at=_later(workspace, now_ms), revision=state.revision + 1
+            workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
         return _saved(changed, _changed(topic, changed.id, changed.revision))
 
@@ -128,7 +128,7 @@ def update(
             workspace,
             name=workspace.name if name is None else name,
             root_path=workspace.root_path if root_path is None else root_path,
-            updated_at=_later(workspace, now_ms),
+            updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
         return _saved(changed, _changed("workspace.updated", changed.id, changed.revision))
@@ -290,7 +290,7 @@ def _require_free_name(state: State, name: str, own_id: str) -> None:
     raise NameConflict(name, holder)
 
 
-def _later(workspace: Workspace, now_ms: int) -> int:
+def later(workspace: Workspace, now_ms: int) -> int:
     """Now, but never before the last change: the clock may have stepped back."""
     return max(workspace.updated_at, now_ms)
 

@@ -1,5 +1,7 @@
 """What the domain refuses, each with the data that the contract promises for it."""
 
+from workspaced_protocol.models import Unreachable
+
 
 class RequestError(Exception):
     """Why a request was not granted.
@@ -59,4 +61,22 @@ class RevisionConflict(Refused):
         super().__init__(
             f"{what} is at revision {current}, not {expected}: read it again, then repeat the change.",
             revision=current,
+        )
+
+
+class DuplicateProject(Refused):
+    """The directory is bound to the workspace already; `id` is the project that it is."""
+
+    def __init__(self, root_path: str, id_: str) -> None:
+        super().__init__(f"{root_path} is bound to this workspace already, as project {id_}.", id=id_)
+
+
+class PathUnreachable(Refused):
+    """A directory that can't be worked in; `path` is its path, `reason` one of `Unreachable`."""
+
+    def __init__(self, path: str, reason: Unreachable, problem: str) -> None:
+        super().__init__(
+            f"{path} {problem}: give the path of a directory that the daemon can read.",
+            path=path,
+            reason=reason,
         )

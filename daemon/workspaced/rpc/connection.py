@@ -7,6 +7,7 @@ bounded: the answers of one line over `_OUTBOX_BYTES`, and of the writes in flig
 """
 
 import os
+import select
 from collections.abc import Callable
 from typing import Final
 
@@ -24,7 +25,8 @@ MAX_IN_FLIGHT: Final = 1024
 _RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
 _OUTBOX_BYTES: Final = 256 * 1024
 _STALL_SECONDS: Final = 30.0  # how long half a line may stand still
-_FLUSH_SECONDS: Final = 10.0  # twice the deadline of a write: what was asked before EOF is answered by then
+_FLUSH_SECONDS: Final = 10.0  # how long a client may take to read its last answers
+_LOOK_SECONDS: Final = 0.5  # how often it is looked whether a client that sends no more is still there
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +53,7 @@ class Connection:
         self._has_output = trio.Event()
         self._broken = False
         caller.wake = self._wake
+        caller.notify = self._notify
 
     async def serve(self) -> None:
         """Reads and answers until the client is gone, has sent a line too long, or has stalled."""
@@ -61,11 +64,28 @@ class Connection:
                     await self._receive(nursery)
                 except OSError:
                     self._broken = True  # the client is gone, and takes no answer
-                with trio.move_on_after(_FLUSH_SECONDS):
-                    await self._wait_until(lambda: self._broken or not (self._in_flight or self._outbox))
+                await self._finish()
                 nursery.cancel_scope.cancel()
         finally:
             self._flush()  # at a stop of the daemon: the answers of the last commit
+
+    async def _finish(self) -> None:
+        """Waits until all that was asked is answered and sent, or the client is gone."""
+        # Each request ends in its own time, a clone within minutes. A client that is gone ends them all.
+        while self._in_flight and not self._is_gone():
+            with trio.move_on_after(_LOOK_SECONDS):
+                await self._changed.park()
+        with trio.move_on_after(_FLUSH_SECONDS):
+            await self._wait_until(lambda: self._broken or not self._outbox)
+
+    def _is_gone(self) -> bool:
+        """Whether nobody will read an answer; a client that only sends no more still does."""
+        if not self._broken:
+            poll = select.poll()
+            # POLLHUP is there unasked; with POLLIN, macOS would give it for a client that sends no more.
+            poll.register(self._socket.fileno(), select.POLLOUT)
+            self._broken = any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+        return self._broken
 
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
@@ -140,6 +160,11 @@ class Connection:
 
     def _wake(self) -> None:
         self._has_output.set()
+
+    def _notify(self, text: bytes) -> None:
+        """Sends what nobody waits for, unless the client is behind with reading."""
+        if self._outbox_bytes < _OUTBOX_BYTES:
+            self._put(text)
 
     def _take_events(self) -> None:
         """Moves events to the outbox, as far as it has room: the rest waits in the hub."""

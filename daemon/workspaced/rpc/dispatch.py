@@ -8,9 +8,13 @@ import structlog
 import trio
 
 from workspaced.domain import errors as domain
+from workspaced.domain.commands import Command
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import encode
 from workspaced.events import Cause
+from workspaced.git import GitFailed, GitTimeout, GitUnavailable
+from workspaced.git_output import Step
+from workspaced.line import Turn
 from workspaced.service import Caller, Json, ProtocolUnsupported, Service
 from workspaced.writer import Writer
 from workspaced.writes import (
@@ -24,13 +28,23 @@ from workspaced.writes import (
 )
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
-from workspaced_protocol.messages import NULL_ID, Call, Malformed, encode_error, encode_result
+from workspaced_protocol.messages import (
+    NULL_ID,
+    Call,
+    Malformed,
+    encode_error,
+    encode_notification,
+    encode_result,
+)
 from workspaced_protocol.methods import METHODS, InvalidParams
-from workspaced_protocol.params import CancelParams
+from workspaced_protocol.models import Progress
+from workspaced_protocol.params import CancelParams, Params
 
 _log = structlog.get_logger(__name__)
 
 CANCEL_REQUEST: Final = "$/cancelRequest"
+PROGRESS: Final = "$/progress"
+_PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Notifications)
 
 
 class RequestCancelled(RequestError):
@@ -44,12 +58,17 @@ CODES: Final[dict[type[RequestError], ErrorCode]] = {
     domain.InvalidState: ErrorCode.INVALID_STATE,
     domain.ActiveSessions: ErrorCode.ACTIVE_SESSIONS,
     domain.RevisionConflict: ErrorCode.REVISION_CONFLICT,
+    domain.DuplicateProject: ErrorCode.DUPLICATE_PROJECT,
+    domain.PathUnreachable: ErrorCode.PATH_UNREACHABLE,
     ProtocolUnsupported: ErrorCode.PROTOCOL_UNSUPPORTED,
     WriteTimeout: ErrorCode.WRITE_TIMEOUT,
     CommitUnknown: ErrorCode.COMMIT_UNKNOWN,
     StorageRefused: ErrorCode.STORAGE_FAILURE,
     Overloaded: ErrorCode.OVERLOADED,
     ShuttingDown: ErrorCode.SHUTTING_DOWN,
+    GitUnavailable: ErrorCode.GIT_UNAVAILABLE,
+    GitFailed: ErrorCode.GIT_FAILED,
+    GitTimeout: ErrorCode.GIT_TIMEOUT,
     CommandFailed: ErrorCode.INTERNAL_ERROR,
     Withdrawn: ErrorCode.CANCELLED,
     RequestCancelled: ErrorCode.CANCELLED,
@@ -69,7 +88,7 @@ class Dispatcher:
         self._writer = writer
 
     def dispatch(self, request: Call | Malformed, caller: Caller, answer: Answer) -> Task | None:
-        """Answers a read at once and submits a write; a task is given back, for the caller to run."""
+        """Answers a read at once and submits a write; what has to wait is given back, for the caller to run."""
         if isinstance(request, Malformed):
             answer(encode_error(request.id, _rpc_error(request.code, request.message)))
             return None
@@ -93,17 +112,56 @@ class Dispatcher:
             if method.mode == "read":
                 reply.json(self._service.reads[method.name](params, caller))
             elif method.mode == "write":
-                command = self._service.writes[method.name](params, caller)
-                cause = Cause(self._service.new_correlation_id(), Peer(caller.pid, caller.uid))
-                reply.cancelled_by(self._writer.submit(command, reply, cause))
+                return self._write(method.name, params, caller, reply)
             else:
                 scope = trio.CancelScope()
                 reply.cancelled_by(scope.cancel)
-                task = self._service.tasks[method.name](params)
+                report = _ProgressReport(request.id, caller)
+                task = self._service.tasks[method.name](params, self._cause(caller), report)
                 return lambda: _run_task(task, reply, scope)
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
             reply(error)
         return None
+
+    def _write(self, name: str, params: Params, caller: Caller, reply: "_Reply") -> Task | None:
+        """Submits a write once all that this connection sent before it are; its task looks at the disk."""
+        cause = self._cause(caller)
+        prepare = self._service.prepared.get(name)
+        if prepare is not None:
+            command_to_come = prepare(params)
+            turn = caller.line.join()
+            reply.cancelled_by(turn.withdraw)
+            return lambda: self._prepare(command_to_come, turn, reply, cause)
+        command = self._service.writes[name](params, caller)
+        if caller.line.is_empty():
+            reply.cancelled_by(self._writer.submit(command, reply, cause))
+        else:
+            turn = caller.line.join()
+            reply.cancelled_by(turn.withdraw)
+            turn.ready(lambda: self._submit(turn, command, reply, cause))
+        return None
+
+    async def _prepare(
+        self, command_to_come: Awaitable[Command], turn: Turn, reply: "_Reply", cause: Cause
+    ) -> None:
+        # Shielded: a write that was sent is applied, and those behind it, though the client be gone.
+        with trio.CancelScope(shield=True):
+            try:
+                command = await command_to_come  # path checks, which have their time limit
+            except Exception as error:  # noqa: BLE001 - as above
+                refusal = error
+                turn.ready(lambda: reply(refusal))
+            else:
+                turn.ready(lambda: self._submit(turn, command, reply, cause))
+
+    def _submit(self, turn: Turn, command: Command, reply: "_Reply", cause: Cause) -> None:
+        if turn.is_withdrawn:
+            reply(Withdrawn())
+        else:
+            reply.cancelled_by(self._writer.submit(command, reply, cause))
+
+    def _cause(self, caller: Caller) -> Cause:
+        return Cause(self._service.new_correlation_id(), Peer(caller.pid, caller.uid))
 
     def _cancel(self, request: Call, caller: Caller) -> None:
         try:
@@ -129,6 +187,23 @@ async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelSc
         reply.json(result)
 
 
+class _ProgressReport:
+    """Tells the client how far its request has come, as often as it may be told."""
+
+    def __init__(self, id_: bytes | None, caller: Caller) -> None:
+        self._id = id_
+        self._notify = caller.notify
+        self._next_at = float("-inf")
+
+    def __call__(self, step: Step) -> None:
+        now = trio.current_time()
+        if self._id is None or now < self._next_at:
+            return
+        self._next_at = now + _PROGRESS_SECONDS
+        progress = Progress(_decode_id(self._id), step.phase, step.percent, step.message)
+        self._notify(encode_notification(PROGRESS, encode(progress)))
+
+
 class _Reply:
     """Turns the result of one request into its answer."""
 
@@ -144,7 +219,7 @@ class _Reply:
     def cancelled_by(self, cancel: Callable[[], None]) -> None:
         """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
         if self._id is not None and not self._answered:
-            self._key = msgspec.json.decode(self._id, type=int | str | None)
+            self._key = _decode_id(self._id)
             self._cancels[self._key] = cancel
 
     def __call__(self, result: object) -> None:
@@ -164,6 +239,10 @@ class _Reply:
         if self._key is not None:
             self._cancels.pop(self._key, None)
         self._answer(text)
+
+
+def _decode_id(text: bytes) -> int | str | None:
+    return msgspec.json.decode(text, type=int | str | None)
 
 
 def to_rpc_error(error: Exception) -> RpcError:

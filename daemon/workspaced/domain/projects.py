@@ -1,0 +1,154 @@
+"""The commands on projects: bind, unbind, and the check that makes them stale or active.
+
+What the file system holds is looked at before a command is made, and given to it as data: a command
+runs in the writer, where nothing may wait for a disk. Each change has a revision of its own, so that
+a subscriber can come back after any of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from msgspec import structs
+
+from workspaced.domain import commands
+from workspaced.domain.commands import Command, later, require_workspace
+from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, PathUnreachable
+from workspaced.domain.state import Event, Outcome, State
+from workspaced_protocol.events import ProjectBound, ProjectStatusChanged, ProjectUnbound
+from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Unreachable, Workspace
+
+
+class Reachable(NamedTuple):
+    """A directory that can be read."""
+
+    real_path: str
+    """Its path with all symbolic links resolved."""
+    identity: tuple[int, int]
+    """Its device and inode: the same by whatever path it is reached."""
+
+
+class Unreached(NamedTuple):
+    """What is no directory that can be read."""
+
+    reason: Unreachable
+    problem: str
+    """What is wrong, to follow the path in a sentence."""
+
+
+PathFacts = Mapping[str, Reachable | Unreached]
+"""What was found at each path, as it was asked for."""
+
+
+def bind(
+    workspace_id: str, project_id: str, root_path: str, git_url: str | None, facts: PathFacts, now_ms: int
+) -> Command:
+    """A directory becomes a project; `facts` are of it, and of those that are bound already."""
+
+    def command(state: State) -> Outcome:
+        workspace = require_changeable(state, workspace_id)
+        found = facts[root_path]
+        if isinstance(found, Unreached):
+            raise PathUnreachable(root_path, found.reason, found.problem)
+        for project in workspace.projects:
+            known = facts.get(project.root_path)
+            is_same = isinstance(known, Reachable) and known.identity == found.identity
+            if is_same or project.root_path == found.real_path:
+                raise DuplicateProject(found.real_path, project.id)
+        project = ProjectBinding(
+            id=project_id,
+            workspace_id=workspace_id,
+            root_path=found.real_path,
+            git_url=git_url,
+            status="active",
+            bound_at=now_ms,
+        )
+        changed = _with_projects(workspace, (*workspace.projects, project), state.revision + 1, now_ms)
+        payload = ProjectBound(workspace_id, project_id, found.real_path, git_url)
+        return Outcome(changed, (Change(save=changed),), (Event("project.bound", payload, changed.revision),))
+
+    return command
+
+
+def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
+    """A project is no longer one; its directory stays as it is."""
+
+    def command(state: State) -> Outcome:
+        workspace = require_changeable(state, workspace_id)
+        kept = tuple(project for project in workspace.projects if project.id != project_id)
+        if len(kept) == len(workspace.projects):
+            raise NotFound(f"Workspace {workspace_id} has no project {project_id}.", id=project_id)
+        changed = _with_projects(workspace, kept, state.revision + 1, now_ms)
+        event = Event("project.unbound", ProjectUnbound(workspace_id, project_id), changed.revision)
+        return Outcome(changed, (Change(save=changed),), (event,))
+
+    return command
+
+
+def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
+    """Each project becomes stale or active, as its path was found."""
+
+    def command(state: State) -> Outcome:
+        workspace = require_changeable(state, workspace_id)
+        return _checked(Outcome(workspace), workspace, state.revision, facts, now_ms)
+
+    return command
+
+
+def open_(workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: int) -> Command:
+    """A closed workspace becomes active, then each of its projects stale or active."""
+    opening = commands.open_(workspace_id, if_revision, now_ms)
+
+    def command(state: State) -> Outcome:
+        opened = opening(state)
+        workspace = opened.changes[-1].save
+        if workspace is None:
+            raise ValueError("an open saves its workspace")
+        return _checked(opened, workspace, workspace.revision, facts, now_ms)
+
+    return command
+
+
+def as_it_is(workspace_id: str) -> Command:
+    """Nothing changes; the result is the workspace, or None."""
+    return lambda state: Outcome(state.get(workspace_id))
+
+
+def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathFacts, now_ms: int) -> Outcome:
+    """`outcome`, after which the store is at `revision`, and then a change for each status that differs.
+
+    A project without facts was bound since they were gathered, and stays as it is.
+    """
+    changes, events = list(outcome.changes), list(outcome.events)
+    for index, project in enumerate(workspace.projects):
+        found = facts.get(project.root_path)
+        if found is None:
+            continue
+        reason = found.reason if isinstance(found, Unreached) else None
+        status: ProjectStatus = "stale" if reason else "active"
+        if status == project.status:
+            continue
+        revision += 1
+        projects = list(workspace.projects)
+        projects[index] = structs.replace(project, status=status)
+        workspace = _with_projects(workspace, tuple(projects), revision, now_ms)
+        changes.append(Change(save=workspace))
+        payload = ProjectStatusChanged(workspace.id, project.id, status, reason)
+        events.append(Event("project.statusChanged", payload, revision))
+    return replace(outcome, result=workspace, changes=tuple(changes), events=tuple(events))
+
+
+def require_changeable(state: State, workspace_id: str) -> Workspace:
+    """The workspace of this id, whose projects may be changed, or NotFound or InvalidState."""
+    workspace = require_workspace(state, workspace_id)
+    if workspace.state == "deleted":
+        raise InvalidState(workspace_id, workspace.state, "active or closed", "changed")
+    return workspace
+
+
+def _with_projects(
+    workspace: Workspace, projects: tuple[ProjectBinding, ...], revision: int, now_ms: int
+) -> Workspace:
+    return structs.replace(
+        workspace, projects=projects, updated_at=later(workspace, now_ms), revision=revision
+    )

@@ -1,0 +1,46 @@
+"""The order of one connection's writes, where some must wait for a disk before they can be submitted."""
+
+from collections import deque
+from collections.abc import Callable
+
+
+class Turn:
+    """The place of one write in line."""
+
+    def __init__(self, line: "WriteLine") -> None:
+        self._line = line
+        self.go: Callable[[], None] | None = None
+        self.is_withdrawn = False
+        """Whether the client has cancelled the write while it waited."""
+
+    def withdraw(self) -> None:
+        """Marks the write as cancelled. It keeps its place: the line has as many as are in flight."""
+        self.is_withdrawn = True
+
+    def ready(self, go: Callable[[], None]) -> None:
+        """`go` is called once all writes before this one have gone, which may be now."""
+        self.go = go
+        self._line.advance()
+
+
+class WriteLine:
+    """Lets each write go once it is ready and all before it have gone."""
+
+    def __init__(self) -> None:
+        self._turns: deque[Turn] = deque()
+
+    def is_empty(self) -> bool:
+        """Whether a write that is ready has nothing to wait for."""
+        return not self._turns
+
+    def join(self) -> Turn:
+        """The last place in the line."""
+        turn = Turn(self)
+        self._turns.append(turn)
+        return turn
+
+    def advance(self) -> None:
+        """Lets those at the head go that are ready."""
+        while self._turns and (go := self._turns[0].go) is not None:
+            self._turns.popleft()
+            go()

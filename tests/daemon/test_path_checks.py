@@ -1,0 +1,252 @@
+"""Looks at paths: what is found at each kind, and that one that hangs holds up nothing else."""
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from daemon.cloning import until
+from workspaced import path_checks
+from workspaced.domain.projects import Reachable, Unreached
+from workspaced.path_checks import CHECK_SECONDS, PathChecker, look
+
+_NOBODY = 65534
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that every user of the machine can reach."""
+    with tempfile.TemporaryDirectory(prefix="wsd-") as name:
+        root = Path(name).resolve()
+        root.chmod(0o755)
+        yield root
+
+
+# One look
+
+
+@pytest.mark.requirement("FR-003")
+def test_a_directory_is_found_by_its_resolved_path(directory: Path) -> None:
+    real = directory / "real"
+    real.mkdir()
+    (directory / "link").symlink_to("real")
+    status = real.stat()
+    expected = Reachable(str(real), (status.st_dev, status.st_ino))
+    for path in (str(real), f"{real}/", str(directory / "link"), f"{directory}/link/../link"):
+        assert look(path) == expected
+
+
+def _file(path: Path) -> None:
+    path.write_text("")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _to_a_name_that_is_not_utf8(path: Path) -> None:
+    name = os.fsencode(path.parent) + b"/\xff"
+    os.mkdir(name)
+    os.symlink(name, os.fsencode(path))
+
+
+@pytest.mark.requirement("FR-004")
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: None, "missing"),
+        (_dangling, "missing"),
+        (_file, "notADirectory"),
+        (os.mkfifo, "notADirectory"),
+        (_loop, "unusable"),
+        pytest.param(
+            _to_a_name_that_is_not_utf8,
+            "unusable",
+            marks=pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no name that is not UTF-8"),
+        ),
+    ],
+    ids=["nothing", "dangling link", "file", "FIFO", "loop of links", "link to a name that is not UTF-8"],
+)
+def test_anything_else_has_a_reason(make: Callable[[Path], None], reason: str, directory: Path) -> None:
+    make(directory / "there")
+    seen = look(str(directory / "there"))
+    assert isinstance(seen, Unreached)
+    assert seen.reason == reason
+
+
+@pytest.mark.parametrize("path", ["", "relative", "./here", "/a\0b"])
+def test_what_is_no_absolute_path_is_unusable(path: str) -> None:
+    seen = look(path)
+    assert isinstance(seen, Unreached)
+    assert seen.reason == "unusable"
+
+
+@pytest.mark.requirement("FR-003", "FR-004")
+@pytest.mark.parametrize("mode", [0o000, 0o111, 0o444], ids=["closed", "not to list", "not to enter"])
+def test_a_directory_that_may_not_be_read_is_not_reachable(directory: Path, mode: int) -> None:
+    closed = directory / "closed"
+    closed.mkdir(mode=0o755)
+    is_root = os.geteuid() == 0
+    closed.chmod(mode)
+    if is_root:
+        os.seteuid(_NOBODY)  # root may read everything
+    try:
+        seen = look(str(closed))
+    finally:
+        if is_root:
+            os.seteuid(0)
+        closed.chmod(0o755)
+    assert isinstance(seen, Unreached)
+    assert seen.reason == "permission"
+
+
+# Many looks
+
+
+class HangingPaths:
+    """In place of `look`: paths that begin with `/hang` hang until the test ends or lets them go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.looks: list[str] = []
+        self.let_go = threading.Event()
+        monkeypatch.setattr(path_checks, "look", self._look)
+
+    def _look(self, path: str) -> Reachable | Unreached:
+        self.looks.append(path)
+        if path.startswith("/hang"):
+            self.let_go.wait()
+        return Reachable(path, (1, 1))
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingPaths]:
+    """A file system where some paths hang."""
+    paths = HangingPaths(monkeypatch)
+    yield paths
+    paths.let_go.set()
+
+
+@pytest.mark.requirement("FR-004")
+async def test_a_path_that_hangs_costs_its_own_time_and_no_other(
+    nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
+) -> None:
+    checker = PathChecker()
+    answers: list[dict[str, Reachable | Unreached]] = []
+
+    async def check() -> None:
+        answers.append(dict(await checker.check(["/hang/1", "/a", "/hang/2", "/b"])))
+
+    nursery.start_soon(check)
+    await until(lambda: sorted(hanging.looks) == ["/a", "/b", "/hang/1", "/hang/2"])
+    # What does not hang comes back while the clock stands still, whatever hangs beside it.
+    assert await checker.check(["/a", "/b"]) == {path: Reachable(path, (1, 1)) for path in ("/a", "/b")}
+    await wait_all_tasks_blocked()
+    mock_clock.jump(CHECK_SECONDS - 0.01)
+    await wait_all_tasks_blocked()
+    assert answers == []
+    mock_clock.jump(0.01)
+    await until(lambda: answers != [])
+    seen = answers[0]
+    assert seen["/a"] == Reachable("/a", (1, 1))
+    for path in ("/hang/1", "/hang/2"):
+        hung = seen[path]
+        assert isinstance(hung, Unreached)
+        assert (hung.reason, hung.problem) == ("timedOut", "could not be looked at within 2 s")
+
+
+async def test_a_path_that_hangs_takes_up_one_thread_however_often_it_is_asked_about(
+    nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
+) -> None:
+    checker = PathChecker()
+    answers: list[object] = []
+
+    async def check() -> None:
+        answers.append((await checker.check(["/hang"]))["/hang"])
+
+    for _ in range(200):  # far more than there are threads
+        nursery.start_soon(check)
+    await until(lambda: hanging.looks == ["/hang"])
+    await wait_all_tasks_blocked()
+    mock_clock.jump(CHECK_SECONDS)
+    await until(lambda: len(answers) == 200)
+    assert all(isinstance(answer, Unreached) for answer in answers)
+    # Known to hang, it is not waited for any more.
+    assert isinstance((await checker.check(["/hang"]))["/hang"], Unreached)
+    assert hanging.looks == ["/hang"]
+    assert (await checker.check(["/a"]))["/a"] == Reachable("/a", (1, 1))
+
+
+@pytest.mark.requirement("FR-004")
+async def test_a_path_that_answers_again_is_found_again(
+    nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
+) -> None:
+    checker = PathChecker()
+    first: list[object] = []
+
+    async def check() -> None:
+        first.append((await checker.check(["/hang"]))["/hang"])
+
+    nursery.start_soon(check)
+    await until(lambda: hanging.looks == ["/hang"])
+    await wait_all_tasks_blocked()
+    mock_clock.jump(CHECK_SECONDS)
+    await until(lambda: first != [])
+    hanging.let_go.set()
+    seen: object = None
+    while not isinstance(seen, Reachable):  # until the thread is back
+        seen = (await checker.check(["/hang"]))["/hang"]
+    assert seen == Reachable("/hang", (1, 1))
+
+
+async def test_two_at_once_both_see_what_is_there(tmp_path: Path) -> None:
+    checker = PathChecker(60)
+    answers: list[object] = []
+
+    async def check() -> None:
+        answers.append((await checker.check([str(tmp_path)]))[str(tmp_path)])
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(check)
+    assert answers == [look(str(tmp_path))] * 20
+
+
+async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
+    nursery: trio.Nursery, hanging: HangingPaths
+) -> None:
+    checker = PathChecker(60)
+    answers: list[object] = []
+
+    async def check() -> None:
+        answers.append((await checker.check(["/hang"]))["/hang"])
+
+    with trio.CancelScope() as given_up:
+        async with trio.open_nursery() as giving_up:
+            giving_up.start_soon(check)
+            await until(lambda: hanging.looks == ["/hang"])
+            nursery.start_soon(check)
+            given_up.cancel()
+            await _let_go_once_both_wait(hanging)
+    await until(lambda: len(answers) == 2)
+    assert answers == [Reachable("/hang", (1, 1))] * 2
+
+
+async def _let_go_once_both_wait(hanging: HangingPaths) -> None:
+    with trio.CancelScope(shield=True):
+        await wait_all_tasks_blocked()
+    hanging.let_go.set()
+
+
+async def test_a_workspace_without_projects_needs_no_look(hanging: HangingPaths) -> None:
+    assert await PathChecker().check([]) == {}
+    assert hanging.looks == []

@@ -1,0 +1,176 @@
+"""Writes of one connection go in the order sent, though some have to look at a disk first."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from daemon.cloning import until
+from daemon.project_daemon import ProjectClient, ProjectDaemon, error_of
+
+CANCELLED = -32800
+
+
+@pytest.fixture
+async def daemon(nursery: trio.Nursery) -> AsyncIterator[ProjectDaemon]:
+    """A daemon that runs until the test ends."""
+    daemon = ProjectDaemon()
+    await nursery.start(daemon.run)
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture
+async def client(daemon: ProjectDaemon, nursery: trio.Nursery) -> ProjectClient:
+    """A client of it."""
+    return daemon.connect(nursery)
+
+
+@pytest.fixture
+def directories(tmp_path: Path) -> list[str]:
+    """Three directories that can be bound."""
+    paths = [tmp_path / name for name in "abc"]
+    for path in paths:
+        path.mkdir()
+    return [str(path) for path in paths]
+
+
+@pytest.mark.requirement("FR-003")
+async def test_writes_behind_a_look_wait_for_it(
+    daemon: ProjectDaemon, client: ProjectClient, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    bound = await client.result("project.bind", workspaceId=id_, rootPath=directories[0])
+    daemon.paths.is_holding = True
+    binding = await client.send("project.bind", workspaceId=id_, rootPath=directories[1])
+    unbinding = await client.send("project.unbind", workspaceId=id_, projectId=bound["projects"][0]["id"])
+    renaming = await client.send("workspace.update", id=id_, name="Last")
+    reading = await client.send("workspace.get", id=id_)
+    # A read does not wait, and sees nothing of what does.
+    assert (await client.answer(reading))["result"] == bound
+    await wait_all_tasks_blocked()
+    assert client.answers == []
+    await daemon.paths.let_go(directories[1])
+    answers = [(await client.answer(id_))["result"] for id_ in (binding, unbinding, renaming)]
+    assert [len(answer["projects"]) for answer in answers] == [2, 1, 1]
+    assert [answer["revision"] for answer in answers] == [3, 4, 5]
+    assert daemon.projects(id_) == [directories[1]]
+
+
+@pytest.mark.requirement("FR-003")
+async def test_of_two_looks_the_first_sent_goes_first(
+    daemon: ProjectDaemon, client: ProjectClient, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    daemon.paths.is_holding = True
+    requests = [await client.send("project.bind", workspaceId=id_, rootPath=path) for path in directories]
+    await daemon.paths.wait_for(*directories)  # side by side
+    for path in reversed(directories):
+        assert daemon.projects(id_) == []
+        await daemon.paths.let_go(path)
+        await wait_all_tasks_blocked()
+    for request in requests:
+        await client.answer(request)
+    assert daemon.projects(id_) == directories
+
+
+async def test_another_connection_does_not_wait(
+    daemon: ProjectDaemon, client: ProjectClient, nursery: trio.Nursery, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    daemon.paths.is_holding = True
+    binding = await client.send("project.bind", workspaceId=id_, rootPath=directories[0])
+    await daemon.paths.wait_for(directories[0])
+    other = daemon.connect(nursery)
+    assert (await other.result("workspace.update", id=id_, name="Other"))["revision"] == 2
+    await daemon.paths.let_go(directories[0])
+    assert (await client.answer(binding))["result"]["revision"] == 3
+
+
+async def test_a_refusal_takes_its_turn_and_holds_up_nothing(
+    daemon: ProjectDaemon, client: ProjectClient
+) -> None:
+    id_ = await client.create()
+    daemon.paths.is_holding = True
+    closing = await client.send("workspace.close", id=id_)
+    relative = await client.send("project.bind", workspaceId=id_, rootPath="relative")
+    opening = await client.send("workspace.open", id=id_)
+    unknown = await client.send("project.bind", workspaceId=id_, path="/a")
+    missing = await client.send("project.unbind", workspaceId=id_, projectId="proj_none")
+    assert (await client.answer(closing))["result"]["state"] == "closed"
+    assert error_of(await client.answer(relative))["data"]["path"] == "rootPath"
+    assert error_of(await client.answer(unknown))["data"]["path"] == "path"
+    await daemon.paths.let_go()
+    assert (await client.answer(opening))["result"]["state"] == "active"
+    assert error_of(await client.answer(missing))["data"] == {"kind": "notFound", "id": "proj_none"}
+
+
+async def test_what_waits_can_be_cancelled(
+    daemon: ProjectDaemon, client: ProjectClient, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    daemon.paths.is_holding = True
+    binding = await client.send("project.bind", workspaceId=id_, rootPath=directories[0])
+    renaming = await client.send("workspace.update", id=id_, name="Cancelled")
+    kept = await client.send("workspace.update", id=id_, name="Kept")
+    await client.cancel(binding)
+    await client.cancel(renaming)
+    await daemon.paths.let_go(directories[0])
+    for request in (binding, renaming):
+        assert error_of(await client.answer(request))["code"] == CANCELLED
+    kept_workspace = (await client.answer(kept))["result"]
+    assert (kept_workspace["name"], kept_workspace["projects"]) == ("Kept", [])
+    assert kept_workspace["revision"] == 2
+
+
+async def test_what_a_client_sent_before_it_left_is_applied(
+    daemon: ProjectDaemon, client: ProjectClient, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    daemon.paths.is_holding = True
+    await client.send("project.bind", workspaceId=id_, rootPath=directories[0])
+    await client.send("session.begin", workspaceId=id_)
+    await client.send("workspace.update", id=id_, name="After")
+    client.close()
+    await daemon.paths.wait_for(directories[0])
+    await wait_all_tasks_blocked()
+    assert daemon.projects(id_) == []
+    await daemon.paths.let_go(directories[0])
+    await until(lambda: daemon.open_connections == 0)
+    await until(lambda: not daemon.writer.state.sessions and daemon.writer.state.revision == 3)
+    workspace = daemon.writer.state.get(id_)
+    assert workspace is not None
+    assert workspace.name == "After"
+    assert daemon.projects(id_) == [directories[0]]
+
+
+@pytest.mark.requirement("FR-004")
+async def test_a_subscriber_that_comes_back_misses_no_change_of_an_open(
+    client: ProjectClient, daemon: ProjectDaemon, nursery: trio.Nursery, directories: list[str]
+) -> None:
+    id_ = await client.create()
+    for path in directories:
+        await client.result("project.bind", workspaceId=id_, rootPath=path)
+    await client.result("workspace.close", id=id_)
+    for path in directories[:2]:
+        os.rmdir(path)
+    opened = await client.result("workspace.open", id=id_)
+    assert [project["status"] for project in opened["projects"]] == ["stale", "stale", "active"]
+    assert opened["revision"] == 8
+    for since in range(5, 9):
+        other = daemon.connect(nursery)
+        await other.result("events.subscribe", since=since)
+        expected = [("workspace.opened", 6), ("project.statusChanged", 7), ("project.statusChanged", 8)]
+        expected = [(topic, revision) for topic, revision in expected if revision > since]
+        events = await other.notified(len(expected))
+        assert [(event["topic"], event["revision"]) for event in events] == expected
+        if since < 8:
+            assert events[-1]["payload"] == {
+                "workspaceId": id_,
+                "projectId": opened["projects"][1]["id"],
+                "status": "stale",
+                "reason": "missing",
+            }

@@ -1,0 +1,85 @@
+"""Repositories to clone, and programs in git's place that hang, fail or tell how they were called."""
+
+import os
+import select
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ISOLATED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+"""An environment in which git knows nothing of the user's configuration."""
+
+_AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+
+
+def make_repository(path: Path, files: int = 3) -> str:
+    """A repository with one commit at `path`; gives its URL."""
+    path.mkdir(parents=True)
+    for number in range(files):
+        (path / f"file{number}").write_text(f"{number}\n" * 100)
+    environment = {**os.environ, **ISOLATED}
+    for command in (["init", "--quiet"], ["add", "."], [*_AUTHOR, "commit", "--quiet", "-m", "First"]):
+        subprocess.run(["git", *command], cwd=path, env=environment, check=True)
+    return f"file://{path}"
+
+
+@dataclass(frozen=True)
+class FakeGit:
+    """A shell script called `git`, and the directory that has to be alone, or first, on the PATH."""
+
+    directory: Path
+
+    def replace_path(self) -> str:
+        """A PATH on which it is the first git."""
+        return f"{self.directory}{os.pathsep}{os.environ['PATH']}"
+
+
+def fake_git(directory: Path, script: str) -> FakeGit:
+    """Writes the script; in it, `$target` is where to clone to."""
+    directory.mkdir()
+    program = directory / "git"
+    program.write_text(f"#!/bin/sh\nfor target; do :; done\n{script}\n")
+    program.chmod(0o755)
+    return FakeGit(directory)
+
+
+HANGS = """
+echo half > "$target/half"
+mkdir "$target/.git" && echo half > "$target/.git/half"
+echo "Cloning into 'there'..." >&2
+echo 'Receiving objects:  42% (42/100)' >&2
+"""
+"""The beginning of a clone that never ends: it has written something, and said how far it is."""
+
+
+class Lifeline:
+    """Tells whether any process is left of a fake git and those that it started.
+
+    The script opens it by `script()`; all that it starts afterwards hold it too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._path = path
+        self._reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def script(self) -> str:
+        """What the script has to do first."""
+        return f"exec 3>'{self._path}'"
+
+    def is_held(self) -> bool:
+        """Whether a process of it lives."""
+        try:
+            return os.read(self._reader, 1) != b""
+        except BlockingIOError:
+            return True
+
+    def wait_until_let_go(self, seconds: float) -> bool:
+        """Whether none of them is left within this time; one must have opened it."""
+        poll = select.poll()
+        poll.register(self._reader, 0)  # POLLHUP is there unasked
+        return bool(poll.poll(seconds * 1000))
+
+    def close(self) -> None:
+        """Gives it up."""
+        os.close(self._reader)
