@@ -64,12 +64,12 @@ class Connection:
                     await self._receive(nursery)
                 except OSError:
                     self._broken = True  # the client is gone, and takes no answer
-                await self._finish()
+                await self._drain()
                 nursery.cancel_scope.cancel()
         finally:
             self._flush()  # at a stop of the daemon: the answers of the last commit
 
-    async def _finish(self) -> None:
+    async def _drain(self) -> None:
         """Waits until all that was asked is answered and sent, or the client is gone."""
         # Each request ends in its own time, a clone within minutes. A client that is gone ends them all.
         while self._in_flight and not self._is_gone():
