@@ -222,7 +222,7 @@ class Service:
                 return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))
         except (OSError, StoreUnusable) as error:
             raise StorageRefused(
-                f"The files can't be checked: {error}.", getattr(error, "errno", 0)
+                f"The files can't be checked: {str(error).removesuffix('.')}.", getattr(error, "errno", 0)
             ) from error
         except trio.TooSlowError as error:
             raise StorageRefused(f"The disk did not answer within {_CHECK_SECONDS:g} s.", 0) from error

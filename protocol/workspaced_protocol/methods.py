@@ -220,6 +220,7 @@ METHODS: Final[dict[str, Method]] = {
             Workspace,
             "Puts a workspace in place as it is given; only its revision is set by the store.",
             ErrorCode.NAME_CONFLICT,
+            ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
         ),
         _write(
@@ -239,7 +240,13 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.REVISION_CONFLICT,
         ),
         _write("store.flush", p.WriteParams, StoreRevision, "Writes both files anew from memory."),
-        _task("store.check", p.NoParams, StoreCheck, "Checks the store's files as they are on the disk now."),
+        _task(
+            "store.check",
+            p.NoParams,
+            StoreCheck,
+            "Checks the store's files as they are on the disk now.",
+            ErrorCode.STORAGE_FAILURE,
+        ),
         _write(
             "store.acknowledgeRecovery",
             p.WriteParams,
