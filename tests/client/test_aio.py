@@ -198,7 +198,7 @@ def test_the_end_of_the_block_ends_the_calls_of_other_tasks(run: Run, serve: Ser
 
     async def main() -> None:
         async with anyio.create_task_group() as group:
-            async with AsyncClient.connect(path) as client:
+            async with AsyncClient.connect(path, timeout_seconds=4 * PATIENCE_SECONDS) as client:
                 group.start_soon(call, client, "waiting", "")
                 await anyio.wait_all_tasks_blocked()
                 group.start_soon(call, client, "sending", LONG)

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, active_count, main_thread
+from threading import Event, active_count, current_thread, main_thread
 
 import pytest
 
 from client.conftest import Serve
 from client.fake_server import PATIENCE_SECONDS, Peer, Script, answering, greeting, line
-from workspaced_client import Client, ConnectionLost, NotResponding
+from workspaced_client import Client, ConnectionLost, NotResponding, _blocking
 from workspaced_client._protocol import Conversation
+from workspaced_client._socket import remaining
 
 LONG = "x" * (4 * 1024 * 1024)
 
@@ -103,6 +104,41 @@ def test_followers_have_their_own_timeouts(begin: Begin) -> None:
         assert not reader.done()
         given_up.set()
         assert reader.result() == "reader"
+
+
+def test_an_answer_that_came_just_before_the_turn_to_read(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, about_to_wait, answered = Event(), Event(), Event()
+
+    def script(peer: Peer) -> None:
+        reader = peer.expect("reader")
+        asked.set()
+        late = peer.expect("late")
+        assert about_to_wait.wait(PATIENCE_SECONDS)
+        peer.answer(late, "for the late one")
+        peer.answer(reader, "for the reader")
+        peer.request()
+
+    client = begin(script)
+    times: list[float] = []
+
+    def held_up(deadline: float, now: float) -> float:
+        if current_thread().name.startswith("late"):
+            times.append(now)
+            if len(times) == 2:  # the first is asked for by the sending, the second by the waiting
+                about_to_wait.set()
+                assert answered.wait(PATIENCE_SECONDS)
+        return remaining(deadline, now)
+
+    monkeypatch.setattr(_blocking, "remaining", held_up)
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1, "late") as late_pool:
+        reader = pool.submit(client.call, "reader")
+        assert asked.wait(PATIENCE_SECONDS)
+        late = late_pool.submit(client.call, "late", timeout_seconds=4 * PATIENCE_SECONDS)
+        assert reader.result() == "for the reader"
+        answered.set()
+        assert late.result(PATIENCE_SECONDS) == "for the late one"
 
 
 def test_a_sender_takes_the_reading_over_when_the_reader_has_gone(begin: Begin) -> None:
@@ -336,6 +372,36 @@ client.close()
     refused, own, parent = told.splitlines()
     assert refused.startswith("This client was connected by process ")
     assert (own, parent) == ("child's own", "0 in the parent")
+
+
+def test_the_last_thread_out_closes_the_descriptor(serve: Serve) -> None:
+    code = """
+import gc, sys, threading, warnings
+from workspaced_client import Client, ConnectionLost
+warnings.simplefilter("error")
+client = Client.connect(sys.argv[1])
+
+def wait():
+    try:
+        client.call("first")
+    except ConnectionLost:
+        print("lost")
+
+thread = threading.Thread(target=wait)
+thread.start()
+client.call("second")  # the first was sent before this was answered
+client.close()
+thread.join()
+del client
+gc.collect()  # an open socket would complain here
+"""
+
+    def script(peer: Peer) -> None:
+        first, second = peer.request(), peer.request()
+        peer.answer(first if first.method == "second" else second, None)
+        peer.request()
+
+    assert run_python(code, serve(greeting(script))) == "lost\n"
 
 
 def test_a_daemon_that_is_gone_does_not_kill_by_sigpipe(serve: Serve) -> None:

@@ -1,0 +1,43 @@
+"""What stands in a store's way: a disk that refuses, and what is no file in a file's place."""
+
+import errno
+import os
+from pathlib import Path
+
+from workspaced.store.files import Disk
+
+
+class RefusingDisk(Disk):
+    """A disk on which opening a file with one of these flags fails, once `error` is set."""
+
+    def __init__(self, flags: int = 0, error: int | None = None) -> None:
+        self.flags = flags
+        self.error = error
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        if self.error is not None and flags & self.flags:
+            raise OSError(self.error, os.strerror(self.error), path)
+        return super().open(path, flags, mode, dir_fd)
+
+
+class UnreadableDisk(Disk):
+    """A disk that fails each read of what it holds."""
+
+    def read_at(self, fd: int, count: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def directory(path: Path) -> None:
+    """Puts a directory there."""
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    """Puts a link there that leads to a file beside it."""
+    (path.parent / "elsewhere").write_text("precious")
+    path.symlink_to("elsewhere")
+
+
+def dangling_link(path: Path) -> None:
+    """Puts a link there that leads nowhere."""
+    path.symlink_to("nowhere")
