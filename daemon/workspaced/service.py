@@ -2,11 +2,9 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import trio
 
 import workspaced_protocol
 from workspaced.domain import commands
@@ -15,18 +13,14 @@ from workspaced.domain.errors import InvalidField, NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
 from workspaced.events import EventHub, Subscription
-from workspaced.store.base import StoreUnusable, WorkspaceStore
+from workspaced.maintenance import Json, Maintenance
+from workspaced.store.base import WorkspaceStore
 from workspaced.writer import Writer
-from workspaced.writes import StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
 from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"
-_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
-
-Json = bytes
-"""A result that is JSON text already."""
 
 
 class ProtocolUnsupported(Refused):
@@ -74,6 +68,7 @@ class Service:
         store: WorkspaceStore,
         writer: Writer,
         hub: EventHub,
+        maintenance: Maintenance,
         *,
         data_dir: str,
         socket: str,
@@ -117,7 +112,7 @@ class Service:
             "store.flush": lambda _params, _caller: commands.flush,
             "store.acknowledgeRecovery": self._acknowledge_recovery,
         }
-        self.tasks: dict[str, Callable[[Any], Awaitable[Json]]] = {"store.check": self._check}
+        self.tasks = maintenance.tasks
 
     def new_correlation_id(self) -> str:
         """An id that ties a request to its log lines and events."""
@@ -250,17 +245,6 @@ class Service:
 
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.acknowledge_recovery)
-
-    async def _check(self, _: p.NoParams) -> Json:
-        try:
-            with trio.fail_after(_CHECK_SECONDS):
-                return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))
-        except (OSError, StoreUnusable) as error:
-            raise StorageRefused(
-                f"The files can't be checked: {error}.", getattr(error, "errno", 0)
-            ) from error
-        except trio.TooSlowError as error:
-            raise StorageRefused(f"The disk did not answer within {_CHECK_SECONDS:g} s.", 0) from error
 
 
 def _array(items: Iterable[Json]) -> Json:

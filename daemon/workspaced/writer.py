@@ -207,15 +207,17 @@ class Writer:
     async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
         changes = None if any(_rewrites(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
-        await self._in_thread(state, changes)
+        await self._in_thread(state, changes, draft.keeps_previous)
         self._commit_ms.append((time.perf_counter() - started_at) * 1000)
         self._commit_count += 1
         self._commit_requests += len(batch)
 
-    async def _in_thread(self, state: State, changes: Sequence[Change] | None) -> None:
+    async def _in_thread(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
         await trio.to_thread.run_sync(
-            self._store.commit, state, changes, abandon_on_cancel=True, limiter=self._thread
+            self._store.commit, state, changes, keeps_previous, abandon_on_cancel=True, limiter=self._thread
         )
 
     async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:

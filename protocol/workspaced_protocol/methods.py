@@ -12,7 +12,17 @@ import msgspec
 
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import DaemonStatus, Hello, Session, StoreCheck, StoreRevision, Workspace
+from workspaced_protocol.models import (
+    Backup,
+    DaemonStatus,
+    Hello,
+    Salvage,
+    Session,
+    StoreCheck,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+)
 
 
 class InvalidParams(ValueError):
@@ -233,6 +243,35 @@ METHODS: Final[dict[str, Method]] = {
             p.WriteParams,
             None,
             "Clears the notice of a recovery or a data loss.",
+        ),
+        _task(
+            "store.backup",
+            p.BackupParams,
+            Backup,
+            "Makes a verified copy of the store as it is now.",
+            ErrorCode.STORAGE_FAILURE,
+        ),
+        _task("store.listBackups", p.NoParams, list[Backup], "Lists the daemon's copies, the newest first."),
+        _task(
+            "store.previewRestore",
+            p.BackupSourceParams,
+            StoreDifference,
+            "Checks a copy, and tells what restoring it would change.",
+        ),
+        _task(
+            "store.restore",
+            p.RestoreParams,
+            StoreRevision,
+            "Makes the store what a copy holds, in one commit; what it held before is kept in quarantine.",
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
+            *_WRITE_ERRORS,
+        ),
+        _task(
+            "store.salvage",
+            p.NoParams,
+            Salvage,
+            "Gives what can still be read in the files that the last recovery set aside.",
         ),
         _read(
             "events.subscribe",

@@ -11,7 +11,8 @@ from workspaced.domain import errors as domain
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import encode
 from workspaced.events import Cause
-from workspaced.service import Caller, Json, ProtocolUnsupported, Service
+from workspaced.maintenance import Json
+from workspaced.service import Caller, ProtocolUnsupported, Service
 from workspaced.writer import Writer
 from workspaced.writes import (
     CommandFailed,
