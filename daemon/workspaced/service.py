@@ -9,7 +9,7 @@ from typing import Any, Final
 import workspaced_protocol
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import InvalidField, NotFound, Refused
+from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
 from workspaced.events import EventHub, Subscription
@@ -156,8 +156,6 @@ class Service:
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
 
     def _get(self, params: p.GetParams, _: Caller) -> Json:
-        if (params.id is None) == (params.name is None):
-            raise InvalidField("id", "workspace.get takes either `id` or `name`.")
         if params.id is not None:
             found, what = self._json_of(params.id), params.id
         else:

@@ -172,6 +172,7 @@ class Writer:
             except StorageFailure as failure:
                 self._gone += gone
                 await self._fail(failure, batch, state.revision)
+                self._end_gone_sessions()
                 return
         self.state = state
         for write in batch:
@@ -187,12 +188,23 @@ class Writer:
         draft.apply(outcome)
         return [(event, _OWN) for event in outcome.events]
 
+    def _end_gone_sessions(self) -> None:
+        """Ends them without a batch: after a failure, nobody may write for a long time."""
+        if not self._gone:
+            return
+        gone, self._gone = self._gone, []
+        draft = Draft(self.state)
+        events = self._apply(draft, commands.end_sessions_of(gone))
+        self.state = draft.freeze()
+        for event, cause in events:
+            self._hub.publish(event, cause)
+
     def _run_command(self, draft: Draft, write: Write) -> None:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
-            # A refusal that rests on what this batch is about to change waits for it with the others.
-            if draft.touches_store:
+            # A refusal may rest on what this batch is about to change: then it waits with the others.
+            if draft.is_changed:
                 write.outcome = refusal
             else:
                 write.answer(refusal)
@@ -227,7 +239,7 @@ class Writer:
             "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
         )
         for write in batch:
-            if unknown and isinstance(write.outcome, Outcome) and write.outcome.touches_store:
+            if unknown and isinstance(write.outcome, Outcome):
                 write.answer(CommitUnknown(failure.message, write.revision))
             else:
                 write.answer(StorageRefused(failure.message, failure.errno))
@@ -251,6 +263,7 @@ class Writer:
                 self.state = replace(self.state, revision=revision)
                 self._set_status("ok")
                 return
+            self._end_gone_sessions()
             if not await self._refuse_writes(pause_seconds, failure):
                 return
             pause_seconds = min(pause_seconds * 2, longest_seconds)

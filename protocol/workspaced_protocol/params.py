@@ -59,6 +59,10 @@ class GetParams(Params, frozen=True):
     id: str | None = None
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if (self.id is None) == (self.name is None):
+            raise ValueError("it takes either `id` or `name`")
+
 
 class ListParams(Params, frozen=True):
     """The state to list, or all."""

@@ -47,7 +47,10 @@ def once(request_key: str | None, command: Command, repeat: Command | None = Non
                 return repeat(state)
             workspace_id = state.request_keys[request_key]
             return Outcome(state.get(workspace_id) if workspace_id else None)
-        outcome = command(state)
+        outcome = replace(command(state), request_key=(request_key, None))
+        if not outcome.changes and isinstance(outcome.result, StoreRevision):
+            # To remember the key is a change of the store, too.
+            return replace(outcome, result=StoreRevision(state.revision + 1))
         return replace(outcome, request_key=(request_key, _subject(outcome)))
 
     return keyed
@@ -151,8 +154,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         _require_revision(workspace, if_revision)
         if workspace.state == "deleted":
             raise InvalidState(workspace_id, workspace.state, "active or closed", "deleted")
-        if count := state.session_count(workspace_id):
-            raise ActiveSessions(workspace_id, count)
+        _require_no_sessions(state, workspace_id)
         return _removed(state, workspace_id)
 
     return command
@@ -178,6 +180,8 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
                 raise RevisionConflict(f"Workspace {workspace.id}", if_revision, revision)
         if workspace.state != "deleted":
             _require_free_name(state, workspace.name, workspace.id)
+        elif current is not None:
+            _require_no_sessions(state, workspace.id)
         stored = structs.replace(workspace, revision=state.revision + 1)
         if current is None:
             return _saved(stored, _created(stored))
@@ -192,8 +196,7 @@ def remove(workspace_id: str) -> Command:
     def command(state: State) -> Outcome:
         if state.get(workspace_id) is None:
             return Outcome(None)
-        if count := state.session_count(workspace_id):
-            raise ActiveSessions(workspace_id, count)
+        _require_no_sessions(state, workspace_id)
         return _removed(state, workspace_id)
 
     return command
@@ -332,6 +335,11 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
 def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
     if if_revision is not None and if_revision != workspace.revision:
         raise RevisionConflict(f"Workspace {workspace.id}", if_revision, workspace.revision)
+
+
+def _require_no_sessions(state: State, workspace_id: str) -> None:
+    if count := state.session_count(workspace_id):
+        raise ActiveSessions(workspace_id, count)
 
 
 def _require_free_name(state: State, name: str, own_id: str) -> None:

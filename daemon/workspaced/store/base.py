@@ -4,9 +4,12 @@ import errno
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+import msgspec
+
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.state import Draft, State
+from workspaced.domain.errors import InvalidField
+from workspaced.domain.state import Draft, State, encode
 from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
 
 
@@ -105,7 +108,7 @@ class WorkspaceStore(Protocol):
     def save(self, workspace: Workspace) -> Workspace:
         """Commits the workspace in place of what its id held; gives it as stored.
 
-        Raises StorageFailure, or one of domain.errors, such as NameConflict.
+        Raises StorageFailure, or one of domain.errors, such as NameConflict or InvalidField.
         """
         ...
 
@@ -143,6 +146,11 @@ class StoreOperations:
 
     def save(self, workspace: Workspace) -> Workspace:
         """See WorkspaceStore."""
+        # A struct is not checked when it is made, and what can't be read again must not be written.
+        try:
+            msgspec.json.decode(encode(workspace), type=Workspace)
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
         self._write(commands.save(workspace, None))
         return self.state.records[workspace.id].workspace
 
