@@ -12,12 +12,16 @@ import structlog
 import trio
 
 from workspaced.config import Settings
-from workspaced.events import EventHub
+from workspaced.domain.state import Event
+from workspaced.events import Cause, EventHub
+from workspaced.maintenance import Maintenance
 from workspaced.rpc.listener import bind
 from workspaced.rpc.server import Server
 from workspaced.service import Service
 from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.backups import Backups
 from workspaced.writer import Writer
+from workspaced_protocol.events import StoreRecovered, Topic
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write: a disk that hangs longer is not waited for
 
@@ -41,12 +45,18 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         except BaseException:
             store.close()
             raise
-        writer = Writer(store, EventHub())
-        service = Service(store, writer, data_dir=str(settings.data_dir), socket=str(settings.socket))
+        hub = EventHub(store.state.revision)
+        _publish_recovery(store, hub)
+        writer = Writer(store, hub)
+        maintenance = Maintenance(store, writer, Backups(settings.data_dir), settings.data_dir)
+        service = Service(
+            store, writer, hub, maintenance, data_dir=str(settings.data_dir), socket=str(settings.socket)
+        )
         server = Server(service, writer, settings.max_line_bytes)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             async with trio.open_nursery() as clients:
+                clients.start_soon(maintenance.keep_backups, settings.retention)
                 accepting = await clients.start(listener.accept_into, clients, server.serve)
                 ready()
                 number = await anext(signals)
@@ -79,3 +89,12 @@ def _open_store(settings: Settings) -> JsonWorkspaceStore:
     elif recovery.outcome == "recovered":
         _log.warning("The store was recovered.", reason=recovery.reason, kept=recovery.quarantined)
     return store
+
+
+def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:
+    """Lets clients that come back with the revision they knew learn what happened to the store."""
+    found = store.recovery
+    if found.outcome in ("recovered", "dataLoss") and not found.acknowledged:
+        topic: Topic = "store.dataLoss" if found.outcome == "dataLoss" else "store.recovered"
+        payload = StoreRecovered(found.outcome, found.reason or "", found.quarantined)
+        hub.publish(Event(topic, payload, store.state.revision), Cause(""))

@@ -13,6 +13,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from workspaced.store.backups import Retention
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import UnusablePath, check_socket_path, default_data_dir, default_socket_path
 
@@ -38,6 +39,13 @@ class Settings(BaseSettings):
     max_line_bytes: int = Field(
         MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
     )
+    backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
+    backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
+
+    @property
+    def retention(self) -> Retention:
+        """Which of the automatic backups are kept."""
+        return Retention(self.backups_hourly, self.backups_daily)
 
     @field_validator("data_dir", "socket")
     @classmethod

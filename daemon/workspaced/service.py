@@ -2,11 +2,9 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
-
-import trio
 
 import workspaced_protocol
 from workspaced.domain import commands
@@ -14,16 +12,15 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
-from workspaced.store.base import StoreUnusable, WorkspaceStore
-from workspaced.writer import StorageRefused, Writer
+from workspaced.events import EventHub, Subscription
+from workspaced.maintenance import Json, Maintenance
+from workspaced.store.base import WorkspaceStore
+from workspaced.writer import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session
+from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
+from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"
-_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
-
-Json = bytes
-"""A result that is JSON text already."""
 
 
 class ProtocolUnsupported(Refused):
@@ -46,6 +43,18 @@ class Caller:
     pid: int
     uid: int
     has_begun_sessions: bool = False
+    subscription: Subscription | None = None
+    wake: Callable[[], None] = lambda: None
+    """Called when the subscription has something to send."""
+    cancels: dict[int | str | None, Callable[[], None]] = field(
+        default_factory=dict[int | str | None, Callable[[], None]]
+    )
+    """How to cancel each request in flight that can be, by id."""
+
+    def close(self) -> None:
+        """The connection is gone."""
+        if self.subscription is not None:
+            self.subscription.close()
 
 
 class Service:
@@ -58,6 +67,8 @@ class Service:
         self,
         store: WorkspaceStore,
         writer: Writer,
+        hub: EventHub,
+        maintenance: Maintenance,
         *,
         data_dir: str,
         socket: str,
@@ -65,6 +76,7 @@ class Service:
     ) -> None:
         self._store = store
         self._writer = writer
+        self._hub = hub
         self._ids = ids or IdFactory()
         self._data_dir = data_dir
         self._socket = socket
@@ -72,16 +84,19 @@ class Service:
         self.connections = 0
         """How many there are; the server counts them."""
         # Any: each handler takes the params of its own method, as the method table declares them.
-        self.reads: dict[str, Callable[[Any], Json]] = {
+        self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
-            "daemon.ping": lambda _: b'"pong"',
-            "daemon.status": lambda _: encode(self.status()),
+            "daemon.ping": lambda *_: b'"pong"',
+            "daemon.status": lambda *_: encode(self.status()),
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
-            "store.getAll": lambda _: self._all(),
+            "store.getAll": lambda *_: self._all(),
             "store.getById": self._get_by_id,
             "store.getByName": self._get_by_name,
+            "events.subscribe": self._subscribe,
+            "events.unsubscribe": self._unsubscribe,
+            "rpc.discover": lambda *_: encode(openrpc_document()),
         }
         self.writes: dict[str, Callable[[Any, Caller], Command]] = {
             "workspace.create": self._create,
@@ -97,7 +112,7 @@ class Service:
             "store.flush": lambda _params, _caller: commands.flush,
             "store.acknowledgeRecovery": self._acknowledge_recovery,
         }
-        self.tasks: dict[str, Callable[[Any], Awaitable[Json]]] = {"store.check": self._check}
+        self.tasks = maintenance.tasks
 
     def new_correlation_id(self) -> str:
         """An id that ties a request to its log lines and events."""
@@ -134,13 +149,13 @@ class Service:
             occurred_at=found.occurred_at,
         )
 
-    def _hello(self, params: p.HelloParams) -> Json:
+    def _hello(self, params: p.HelloParams, _: Caller) -> Json:
         if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
             raise ProtocolUnsupported(params.protocol)
         capabilities = tuple(sorted({*self.reads, *self.writes, *self.tasks}))
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
 
-    def _get(self, params: p.GetParams) -> Json:
+    def _get(self, params: p.GetParams, _: Caller) -> Json:
         if params.id is not None:
             found, what = self._json_of(params.id), params.id
         else:
@@ -149,7 +164,7 @@ class Service:
             raise NotFound(f"There is no workspace {what}.")
         return found
 
-    def _list(self, params: p.ListParams) -> Json:
+    def _list(self, params: p.ListParams, _: Caller) -> Json:
         if params.state is None:
             return self._all()
         records = self._writer.state.in_order()
@@ -158,10 +173,10 @@ class Service:
     def _all(self) -> Json:
         return _array(record.json for record in self._writer.state.in_order())
 
-    def _get_by_id(self, params: p.ByIdParams) -> Json:
+    def _get_by_id(self, params: p.ByIdParams, _: Caller) -> Json:
         return self._json_of(params.id) or b"null"
 
-    def _get_by_name(self, params: p.ByNameParams) -> Json:
+    def _get_by_name(self, params: p.ByNameParams, _: Caller) -> Json:
         return self._json_named(params.name) or b"null"
 
     def _json_of(self, id_: str) -> Json | None:
@@ -172,11 +187,24 @@ class Service:
         workspace = self._writer.state.get_by_name(name)
         return self._json_of(workspace.id) if workspace else None
 
-    def _list_sessions(self, params: p.ListSessionsParams) -> Json:
+    def _list_sessions(self, params: p.ListSessionsParams, _: Caller) -> Json:
         sessions = [owned.session for owned in self._writer.state.sessions.values()]
         if params.workspace_id is not None:
             sessions = [session for session in sessions if session.workspace_id == params.workspace_id]
         return encode(sessions)
+
+    def _subscribe(self, params: p.SubscribeParams, caller: Caller) -> Json:
+        subscription = self._hub.subscribe(params.topics, params.since, caller.wake)
+        self._unsubscribe(None, caller)
+        caller.subscription = subscription
+        caller.wake()
+        return encode(StoreRevision(self._writer.state.revision))
+
+    def _unsubscribe(self, _: object, caller: Caller) -> Json:
+        if caller.subscription is not None:
+            caller.subscription.close()
+            caller.subscription = None
+        return b"null"
 
     def _create(self, params: p.CreateParams, _: Caller) -> Command:
         command = commands.create(self._ids.workspace(), params.name, params.root_path, _now_ms())
@@ -215,17 +243,6 @@ class Service:
 
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.acknowledge_recovery)
-
-    async def _check(self, _: p.NoParams) -> Json:
-        try:
-            with trio.fail_after(_CHECK_SECONDS):
-                return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))
-        except (OSError, StoreUnusable) as error:
-            raise StorageRefused(
-                f"The files can't be checked: {str(error).removesuffix('.')}.", getattr(error, "errno", 0)
-            ) from error
-        except trio.TooSlowError as error:
-            raise StorageRefused(f"The disk did not answer within {_CHECK_SECONDS:g} s.", 0) from error
 
 
 def _array(items: Iterable[Json]) -> Json:

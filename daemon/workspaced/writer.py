@@ -12,7 +12,7 @@ is up is answered at once, withdrawn if it was still waiting, of unknown outcome
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import structlog
@@ -22,8 +22,18 @@ from workspaced.domain import commands
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
-from workspaced.events import EventHub
+from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced.writes import (
+    CommandFailed,
+    CommitUnknown,
+    Deadlines,
+    Overloaded,
+    Reply,
+    ShuttingDown,
+    StorageRefused,
+    Write,
+)
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
 
@@ -33,62 +43,9 @@ _RETRY_SECONDS: Final = (0.1, 5.0)  # the first pause between repairs, and the l
 _MEASURED_COMMITS: Final = 1024
 _COMMANDS_A_TURN: Final = 64  # about a millisecond of work; then connections get their turn
 
+_OWN: Final = Cause("")  # what the daemon does by itself
+
 _log = structlog.get_logger(__name__)
-
-Reply = Callable[[object], None]
-"""Takes the result of a write, or the exception that says why there is none. It must not block."""
-
-
-class WriteTimeout(RequestError):
-    """The deadline passed in the queue: the write was not applied, and never will be."""
-
-
-class CommitUnknown(RequestError):
-    """The deadline passed, or the disk failed, after writing began."""
-
-    def __init__(self, reason: str, revision: int) -> None:
-        super().__init__(
-            f"{reason} The write may have been applied: if the store reaches revision {revision}, look "
-            "whether it is there before you repeat it.",
-            revision=revision,
-        )
-
-
-class StorageRefused(RequestError):
-    """The disk failed before anything was applied."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(f"{message} Nothing was applied.", errno=number)
-
-
-class Overloaded(RequestError):
-    """The queue is full."""
-
-
-class ShuttingDown(RequestError):
-    """The daemon is stopping."""
-
-
-class CommandFailed(RequestError):
-    """A command raised what it must not: a defect of the daemon."""
-
-
-@dataclass(slots=True, eq=False)
-class _Write:
-    command: Command
-    reply: Reply
-    correlation_id: str
-    deadline: float
-    """On trio's clock, in seconds."""
-    outcome: Outcome | RequestError | None = None
-    """What the command came to on the draft; None while it waits in the queue."""
-    revision: int = 0
-    answered: bool = False
-
-    def answer(self, result: object) -> None:
-        if not self.answered:
-            self.answered = True
-            self.reply(result)
 
 
 class Writer:
@@ -108,21 +65,22 @@ class Writer:
         """Set when, after a stop, all that was queued has been committed and answered."""
         self._store = store
         self._hub = hub
-        self._deadline_seconds = deadline_seconds
+        self._deadlines = Deadlines(deadline_seconds)
         self._queue_limit = queue_limit
-        self._arrivals, self._queue = trio.open_memory_channel[_Write](queue_limit)
-        self._outstanding: deque[_Write] = deque()
-        """All unanswered writes by deadline, and some answered ones that are not yet cleared away."""
-        self._arrived = trio.Event()
+        self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
         self._gone: list[int] = []
         self._thread = trio.CapacityLimiter(1)
         self._commit_count = 0
         self._commit_requests = 0
         self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
 
-    def submit(self, command: Command, reply: Reply, correlation_id: str = "") -> None:
-        """Puts a write in the queue; `reply` is called once, now or within the deadline."""
-        write = _Write(command, reply, correlation_id, trio.current_time() + self._deadline_seconds)
+    def submit(self, command: Command, reply: Reply, cause: Cause = _OWN) -> Callable[[], None]:
+        """Puts a write in the queue; `reply` is called once, now or within the deadline.
+
+        The function that is given back withdraws it, if its turn has not come: it is then answered
+        with Withdrawn, and never applied.
+        """
+        write = Write(command, reply, cause, trio.current_time() + self._deadlines.seconds)
         try:
             self._arrivals.send_nowait(write)
         except trio.WouldBlock:
@@ -132,8 +90,8 @@ class Writer:
         except trio.ClosedResourceError:
             write.answer(ShuttingDown("The daemon is stopping: try again once it runs."))
         else:
-            self._outstanding.append(write)
-            self._arrived.set()
+            self._deadlines.add(write)
+        return write.withdraw
 
     async def write(self, command: Command) -> object:
         """Submits a write and waits for its result, or raises why there is none."""
@@ -173,7 +131,7 @@ class Writer:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """The actor: until `stop` was called and the queue is empty."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch_deadlines)
+            nursery.start_soon(self._deadlines.watch)
             task_status.started()
             # A write waits here for as long as nobody writes: there is nothing to be late for.
             async for write in self._queue:
@@ -181,19 +139,19 @@ class Writer:
             self.finished.set()
             nursery.cancel_scope.cancel()
 
-    def _take_waiting(self) -> list[_Write]:
-        writes: list[_Write] = []
+    def _take_waiting(self) -> list[Write]:
+        writes: list[Write] = []
         while True:
             try:
                 writes.append(self._queue.receive_nowait())
             except (trio.WouldBlock, trio.EndOfChannel):
                 return writes
 
-    async def _commit(self, writes: Sequence[_Write]) -> None:
+    async def _commit(self, writes: Sequence[Write]) -> None:
         draft = Draft(self.state)
         gone, self._gone = self._gone, []
-        batch: list[_Write] = []
-        events: list[tuple[Event, str]] = []
+        batch: list[Write] = []
+        events: list[tuple[Event, Cause]] = []
         events += self._apply(draft, commands.end_sessions_of(gone))
         for count, write in enumerate(writes, start=1):
             if not write.answered:
@@ -204,7 +162,7 @@ class Writer:
                 await trio.lowlevel.checkpoint()
         for write in batch:
             if isinstance(write.outcome, Outcome):
-                events += [(event, write.correlation_id) for event in write.outcome.events]
+                events += [(event, write.cause) for event in write.outcome.events]
         # Once more: a connection may have begun a session in this batch and be gone since.
         events += self._apply(draft, commands.end_sessions_of(gone))
         state = draft.freeze()
@@ -219,16 +177,16 @@ class Writer:
         self.state = state
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
-        for event, correlation_id in events:
-            self._hub.publish(event, correlation_id)
+        for event, cause in events:
+            self._hub.publish(event, cause)
         if draft.touches_store:
             self._set_status("ok")
 
-    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, str]]:
+    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, Cause]]:
         """Applies a command of the writer's own."""
         outcome = command(draft)
         draft.apply(outcome)
-        return [(event, "") for event in outcome.events]
+        return [(event, _OWN) for event in outcome.events]
 
     def _end_gone_sessions(self) -> None:
         """Ends them without a batch: after a failure, nobody may write for a long time."""
@@ -238,10 +196,10 @@ class Writer:
         draft = Draft(self.state)
         events = self._apply(draft, commands.end_sessions_of(gone))
         self.state = draft.freeze()
-        for event, correlation_id in events:
-            self._hub.publish(event, correlation_id)
+        for event, cause in events:
+            self._hub.publish(event, cause)
 
-    def _run_command(self, draft: Draft, write: _Write) -> None:
+    def _run_command(self, draft: Draft, write: Write) -> None:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
@@ -251,28 +209,30 @@ class Writer:
             else:
                 write.answer(refusal)
         except Exception:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
-            _log.exception("A command failed.", correlation_id=write.correlation_id)
+            _log.exception("A command failed.", correlation_id=write.cause.correlation_id)
             write.answer(CommandFailed("The daemon failed on this request; its log tells more."))
         else:
             draft.apply(outcome)
             write.outcome = outcome
             write.revision = draft.revision
 
-    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[_Write]) -> None:
+    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
         changes = None if any(_rewrites(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
-        await self._in_thread(state, changes)
+        await self._in_thread(state, changes, draft.keeps_previous)
         self._commit_ms.append((time.perf_counter() - started_at) * 1000)
         self._commit_count += 1
         self._commit_requests += len(batch)
 
-    async def _in_thread(self, state: State, changes: Sequence[Change] | None) -> None:
+    async def _in_thread(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
         await trio.to_thread.run_sync(
-            self._store.commit, state, changes, abandon_on_cancel=True, limiter=self._thread
+            self._store.commit, state, changes, keeps_previous, abandon_on_cancel=True, limiter=self._thread
         )
 
-    async def _fail(self, failure: StorageFailure, batch: Sequence[_Write], revision: int) -> None:
+    async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
         """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""
         unknown = isinstance(failure, OutcomeUnknown)
         _log.error(
@@ -326,30 +286,8 @@ class Writer:
             event = Event("store.ok", StoreChanged(), self.state.revision)
         else:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
-        self._hub.publish(event, "")
-
-    async def _watch_deadlines(self) -> None:
-        """Answers each write whose time is up. All have the same time, so the oldest is always next."""
-        while True:
-            while self._outstanding and self._outstanding[0].answered:
-                self._outstanding.popleft()
-            if not self._outstanding:
-                self._arrived = trio.Event()
-                await self._arrived.wait()  # for as long as nobody writes
-                continue
-            oldest = self._outstanding[0]
-            await trio.sleep_until(oldest.deadline)
-            if not oldest.answered:
-                oldest.answer(self._too_late(oldest))
-
-    def _too_late(self, write: _Write) -> RequestError:
-        seconds = f"{self._deadline_seconds:g} s"
-        if isinstance(write.outcome, Outcome):
-            return CommitUnknown(f"The commit was not done within {seconds}.", write.revision)
-        return WriteTimeout(
-            f"The write could not begin within {seconds}, since the disk is slow or hangs: it was not applied."
-        )
+        self._hub.publish(event, _OWN)
 
 
-def _rewrites(write: _Write) -> bool:
+def _rewrites(write: Write) -> bool:
     return isinstance(write.outcome, Outcome) and write.outcome.rewrites_files

@@ -1,8 +1,10 @@
-"""The topics of events and what each one's payload holds."""
+"""The topics of events, what each one's payload holds, and the notification that carries it."""
 
-from typing import Literal
+from typing import Final, Literal, get_args
 
-from workspaced_protocol.models import Model, RecoveryOutcome
+from msgspec import Raw, field
+
+from workspaced_protocol.models import Model, RecoveryOutcome, Revision, TimeMs
 
 Topic = Literal[
     "workspace.created",
@@ -20,6 +22,42 @@ Topic = Literal[
     "store.degraded",
     "store.ok",
 ]
+
+TOPICS: Final[tuple[str, ...]] = get_args(Topic)
+
+GAP: Final = "events.gap"
+"""The topic that tells a subscriber what it missed; its payload is `EventsMissed`."""
+
+
+class Peer(Model, frozen=True):
+    """The process and the user of a client."""
+
+    pid: int
+    uid: int
+
+
+class EventNotification(Model, frozen=True, kw_only=True):
+    """The params of an `event` notification.
+
+    `sequence` rises by one per topic while the daemon lives. `revision` is the store's; an event of
+    a session or of the store's health has that of the last change before it. `peer` is who caused
+    it, absent where the daemon did.
+    """
+
+    topic: str
+    revision: Revision
+    sequence: int
+    timestamp: TimeMs
+    correlation_id: str
+    peer: Peer | None = None
+    payload: Raw
+
+
+class EventsMissed(Model, frozen=True):
+    """Payload of `events.gap`: the first and the last revision whose events were missed."""
+
+    from_: Revision = field(name="from")
+    to: Revision
 
 
 class WorkspaceCreated(Model, frozen=True):

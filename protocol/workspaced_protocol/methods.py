@@ -6,13 +6,23 @@ The order of a params struct's fields is the order of params by position.
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import DaemonStatus, Hello, Session, StoreCheck, StoreRevision, Workspace
+from workspaced_protocol.models import (
+    Backup,
+    DaemonStatus,
+    Hello,
+    Salvage,
+    Session,
+    StoreCheck,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+)
 from workspaced_protocol.unknown import unknown_members
 
 _TOLD_CHARACTERS: Final = 200  # of a client's own text in a message back to it
@@ -253,6 +263,43 @@ METHODS: Final[dict[str, Method]] = {
             None,
             "Clears the notice of a recovery or a data loss.",
         ),
+        _task(
+            "store.backup",
+            p.BackupParams,
+            Backup,
+            "Makes a verified copy of the store as it is now.",
+            ErrorCode.STORAGE_FAILURE,
+        ),
+        _task("store.listBackups", p.NoParams, list[Backup], "Lists the daemon's copies, the newest first."),
+        _task(
+            "store.previewRestore",
+            p.BackupSourceParams,
+            StoreDifference,
+            "Checks a copy, and tells what restoring it would change.",
+        ),
+        _task(
+            "store.restore",
+            p.RestoreParams,
+            StoreRevision,
+            "Makes the store what a copy holds, in one commit; what it held before is kept in quarantine.",
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
+            *_WRITE_ERRORS,
+        ),
+        _task(
+            "store.salvage",
+            p.NoParams,
+            Salvage,
+            "Gives what can still be read in the files that the last recovery set aside.",
+        ),
+        _read(
+            "events.subscribe",
+            p.SubscribeParams,
+            StoreRevision,
+            "Sends events from now on, or from after a revision, in place of an earlier subscription.",
+        ),
+        _read("events.unsubscribe", p.NoParams, None, "Sends no more events."),
+        _read("rpc.discover", p.NoParams, dict[str, Any], "Gives this table as an OpenRPC document."),
     )
 }
 """Every method that the daemon serves, by name."""

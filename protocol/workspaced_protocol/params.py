@@ -119,3 +119,35 @@ class ApplyParams(WriteParams, frozen=True):
 
     changes: tuple[Change, ...]
     if_revision: Revision | None = None
+
+
+class BackupParams(Params, frozen=True):
+    """The absolute path of the copy to make; absent: one in the daemon's own place for them."""
+
+    path: str | None = None
+
+
+class BackupSourceParams(Params, frozen=True):
+    """A backup's name, or the absolute path of a store's file of any version."""
+
+    source: str
+
+
+class RestoreParams(WriteParams, frozen=True):
+    """As BackupSourceParams, and the revision that the store must be at."""
+
+    source: str
+    if_revision: Revision | None = None
+
+
+class SubscribeParams(Params, frozen=True):
+    """The topics (names, or patterns such as `workspace.*`; absent: all), and the last revision seen."""
+
+    topics: tuple[str, ...] | None = None
+    since: Revision | None = None
+
+
+class CancelParams(Params, frozen=True):
+    """The id of the request to cancel."""
+
+    id: int | str

@@ -21,7 +21,14 @@ from workspaced.domain.errors import (
 from workspaced.domain.names import check_name, check_root_path, name_key
 from workspaced.domain.state import Draft, Event, Outcome, OwnedSession, State
 from workspaced_protocol.events import SessionChanged, Topic, WorkspaceChanged, WorkspaceCreated
-from workspaced_protocol.models import Change, Session, StoreRevision, Workspace, WorkspaceState
+from workspaced_protocol.models import (
+    Change,
+    Session,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+    WorkspaceState,
+)
 
 Command = Callable[[State], Outcome]
 
@@ -214,6 +221,54 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
         return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes), events=tuple(events))
 
     return command
+
+
+def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
+    """The store holds these workspaces and no others; what it held before is kept aside."""
+
+    def command(state: State) -> Outcome:
+        if if_revision is not None and if_revision != state.revision:
+            raise RevisionConflict("The store", if_revision, state.revision)
+        difference = compare(state, workspaces)
+        draft = Draft(state)
+        events: list[Event] = []
+        for workspace in difference.removed:
+            if count := state.session_count(workspace.id):
+                raise ActiveSessions(workspace.id, count)
+            outcome = _removed(draft, workspace.id)
+            draft.apply(outcome)
+            events += outcome.events
+        for workspace in (*difference.changed, *difference.added):
+            stored = structs.replace(workspace, revision=draft.revision + 1)
+            is_new = draft.get(stored.id) is None
+            event = _created(stored) if is_new else _changed("workspace.updated", stored.id, stored.revision)
+            draft.apply(_saved(stored, event))
+            events.append(event)
+        return Outcome(
+            StoreRevision(draft.revision),
+            changes=tuple(draft.changes),
+            events=tuple(events),
+            keeps_previous="before-restore",
+        )
+
+    return command
+
+
+def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
+    """What would change if the store held these workspaces and no others; revisions are no difference."""
+    wanted = {workspace.id: workspace for workspace in workspaces}
+    added: list[Workspace] = []
+    changed: list[Workspace] = []
+    for workspace in wanted.values():
+        current = state.get(workspace.id)
+        if current is None:
+            added.append(workspace)
+        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
+            changed.append(workspace)
+    removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
+    return StoreDifference(
+        revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
+    )
 
 
 def current_revision(state: State) -> Outcome:

@@ -68,6 +68,8 @@ class Outcome:
     ended: tuple[str, ...] = ()
     acknowledges_recovery: bool = False
     rewrites_files: bool = False
+    keeps_previous: str | None = None
+    """Why a copy of what the store held before is to be kept, in a word or two joined by hyphens."""
     request_key: tuple[str, str | None] | None = None
     """The key to remember, and the workspace that a repeat is answered with."""
 
@@ -146,6 +148,7 @@ class Draft(State):
         self.changes: list[Change] = []
         """The changes of all outcomes so far, in order: what a store has to write."""
         self.touches_store = False
+        self.keeps_previous: str | None = None
         self.is_changed = False
         """Whether anything differs from the state it was made of."""
 
@@ -171,6 +174,7 @@ class Draft(State):
             self._request_keys[key] = workspace_id
             if len(self._request_keys) > MAX_REQUEST_KEYS:
                 del self._request_keys[next(iter(self._request_keys))]
+        self.keeps_previous = outcome.keeps_previous or self.keeps_previous
         if outcome.touches_store:
             self.touches_store = True
             if not outcome.changes and (outcome.acknowledges_recovery or outcome.request_key):

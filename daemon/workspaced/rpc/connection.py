@@ -50,6 +50,7 @@ class Connection:
         self._changed = trio.lowlevel.ParkingLot()
         self._has_output = trio.Event()
         self._broken = False
+        caller.wake = self._wake
 
     async def serve(self) -> None:
         """Reads and answers until the client is gone, has sent a line too long, or has stalled."""
@@ -128,12 +129,24 @@ class Connection:
         """Sends what the reader could not, and the answers that came while it waited."""
         while not self._broken:
             await self._has_output.wait()
+            self._take_events()
             self._flush()
             while self._outbox and not self._broken:
                 await trio.lowlevel.wait_writable(self._socket)
                 self._flush()
-            if not self._outbox:
+            subscription = self._caller.subscription
+            if not self._outbox and not (subscription and subscription.has_more()):
                 self._has_output = trio.Event()
+
+    def _wake(self) -> None:
+        self._has_output.set()
+
+    def _take_events(self) -> None:
+        """Moves events to the outbox, as far as it has room: the rest waits in the hub."""
+        room = _OUTBOX_BYTES - self._outbox_bytes
+        if self._caller.subscription is not None and room > 0:
+            for text in self._caller.subscription.take(room):
+                self._put(text)
 
     def _flush(self) -> None:
         """Hands the socket as much of the outbox as it takes now."""

@@ -3,26 +3,40 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
 import structlog
+import trio
 
 from workspaced.domain import errors as domain
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import encode
-from workspaced.service import Caller, Json, ProtocolUnsupported, Service
-from workspaced.writer import (
+from workspaced.events import Cause
+from workspaced.maintenance import Json
+from workspaced.service import Caller, ProtocolUnsupported, Service
+from workspaced.writer import Writer
+from workspaced.writes import (
     CommandFailed,
     CommitUnknown,
     Overloaded,
     ShuttingDown,
     StorageRefused,
-    Writer,
+    Withdrawn,
     WriteTimeout,
 )
 from workspaced_protocol.errors import ErrorCode, RpcError
+from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import NULL_ID, Call, Malformed, encode_error, encode_result
 from workspaced_protocol.methods import METHODS, InvalidParams
+from workspaced_protocol.params import CancelParams
 
 _log = structlog.get_logger(__name__)
+
+CANCEL_REQUEST: Final = "$/cancelRequest"
+
+
+class RequestCancelled(RequestError):
+    """The client cancelled the request."""
+
 
 CODES: Final[dict[type[RequestError], ErrorCode]] = {
     domain.InvalidField: ErrorCode.INVALID_PARAMS,
@@ -38,6 +52,8 @@ CODES: Final[dict[type[RequestError], ErrorCode]] = {
     Overloaded: ErrorCode.OVERLOADED,
     ShuttingDown: ErrorCode.SHUTTING_DOWN,
     CommandFailed: ErrorCode.INTERNAL_ERROR,
+    Withdrawn: ErrorCode.CANCELLED,
+    RequestCancelled: ErrorCode.CANCELLED,
 }
 
 Answer = Callable[[bytes | None], None]
@@ -58,7 +74,11 @@ class Dispatcher:
         if isinstance(request, Malformed):
             answer(encode_error(request.id, _rpc_error(request.code, request.message)))
             return None
-        reply = _Reply(request.id, answer)
+        if request.id is None and request.method == CANCEL_REQUEST:
+            self._cancel(request, caller)
+            answer(None)
+            return None
+        reply = _Reply(request.id, answer, caller)
         method = METHODS.get(request.method)
         if method is None:
             reply(
@@ -72,21 +92,38 @@ class Dispatcher:
         try:
             params = method.decode_params(request.params)
             if method.mode == "read":
-                reply.json(self._service.reads[method.name](params))
+                reply.json(self._service.reads[method.name](params, caller))
             elif method.mode == "write":
                 command = self._service.writes[method.name](params, caller)
-                self._writer.submit(command, reply, self._service.new_correlation_id())
+                cause = Cause(self._service.new_correlation_id(), Peer(caller.pid, caller.uid))
+                reply.cancelled_by(self._writer.submit(command, reply, cause))
             else:
+                scope = trio.CancelScope()
+                reply.cancelled_by(scope.cancel)
                 task = self._service.tasks[method.name](params)
-                return lambda: _run_task(task, reply)
+                return lambda: _run_task(task, reply, scope)
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
             reply(error)
         return None
 
+    def _cancel(self, request: Call, caller: Caller) -> None:
+        try:
+            params = msgspec.json.decode(request.params or b"{}", type=CancelParams)
+        except msgspec.DecodeError:
+            return  # a notification gets no answer, and this one names nothing to cancel
+        cancel = caller.cancels.get(params.id)
+        if cancel is not None:
+            cancel()
 
-async def _run_task(task: Awaitable[Json], reply: "_Reply") -> None:
+
+async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelScope) -> None:
+    result = b"null"
     try:
-        result = await task
+        with scope:
+            result = await task
+        if scope.cancelled_caught:
+            reply(RequestCancelled("The request was cancelled."))
+            return
     except Exception as error:  # noqa: BLE001 - as above; Cancelled is no Exception, and goes on
         reply(error)
     else:
@@ -96,11 +133,20 @@ async def _run_task(task: Awaitable[Json], reply: "_Reply") -> None:
 class _Reply:
     """Turns the result of one request into its answer."""
 
-    __slots__ = ("_answer", "_id")
+    __slots__ = ("_answer", "_answered", "_cancels", "_id", "_key")
 
-    def __init__(self, id_: bytes | None, answer: Answer) -> None:
+    def __init__(self, id_: bytes | None, answer: Answer, caller: Caller) -> None:
         self._id = id_
         self._answer = answer
+        self._answered = False
+        self._cancels = caller.cancels
+        self._key: int | str | None = None
+
+    def cancelled_by(self, cancel: Callable[[], None]) -> None:
+        """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
+        if self._id is not None and not self._answered:
+            self._key = msgspec.json.decode(self._id, type=int | str | None)
+            self._cancels[self._key] = cancel
 
     def __call__(self, result: object) -> None:
         """Answers with a result, or with the error that the exception stands for."""
@@ -108,11 +154,17 @@ class _Reply:
             self.json(encode(result))
             return
         error = to_rpc_error(result)
-        self._answer(None if self._id is None else encode_error(self._id, error))
+        self._finish(None if self._id is None else encode_error(self._id, error))
 
     def json(self, result: Json) -> None:
         """Answers with a result that is JSON already."""
-        self._answer(None if self._id is None else encode_result(self._id, result))
+        self._finish(None if self._id is None else encode_result(self._id, result))
+
+    def _finish(self, text: bytes | None) -> None:
+        self._answered = True
+        if self._key is not None:
+            self._cancels.pop(self._key, None)
+        self._answer(text)
 
 
 def to_rpc_error(error: Exception) -> RpcError:

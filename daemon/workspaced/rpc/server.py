@@ -30,6 +30,7 @@ class Server:
             _log.exception("A connection failed.", pid=caller.pid)
         finally:
             connected.close()
+            caller.close()
             self._service.connections -= 1
             if caller.has_begun_sessions:
                 self._writer.end_sessions_of(caller.connection)

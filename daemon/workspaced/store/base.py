@@ -72,11 +72,14 @@ class WorkspaceStore(Protocol):
         """What opening the store found, and had to do."""
         ...
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """Makes `state` durable; it is when this returns.
 
         `changes` are those since the last commit, in order, for a backend that can write only them.
-        None stands for “any”: the whole state is to be written, as after a failure.
+        None stands for “any”: the whole state is to be written, as after a failure. With
+        `keeps_previous`, a copy of what is stored now is kept first, under that reason.
 
         Raises StorageFailure where nothing was applied, OutcomeUnknown where that can't be told.
         """
@@ -123,7 +126,9 @@ class StoreOperations:
 
     state: State
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore."""
         raise NotImplementedError
 

@@ -74,10 +74,14 @@ class JsonWorkspaceStore(StoreOperations):
             self.close()
             raise
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
         data = encode_document(state)
         self._hold()
+        if keeps_previous is not None:
+            self._keep_previous(keeps_previous)
         try:
             for name in (PRIMARY, SNAPSHOT):
                 self._quarantine_foreign(name)
@@ -205,6 +209,15 @@ class JsonWorkspaceStore(StoreOperations):
         self._directory.close()
         self._directory = directory
         self._must_reopen = False
+
+    def _keep_previous(self, reason: str) -> None:
+        """Has the primary quarantined before it goes; the snapshot holds the same."""
+        try:
+            identity = self._directory.identify(PRIMARY)
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"look at {self._path / PRIMARY}") from error
+        if identity is not None and self._standing.get(identity, "edited") is None:
+            self._standing[identity] = reason
 
     def _quarantine_foreign(self, name: str) -> None:
         """Keeps a copy of what stands under `name`, where this store did not write it."""

@@ -1,0 +1,119 @@
+"""A write on its way through the actor: its one answer, what may come instead, and its deadline."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from workspaced.domain.commands import Command
+from workspaced.domain.errors import RequestError
+from workspaced.domain.state import Outcome
+from workspaced.events import Cause
+
+Reply = Callable[[object], None]
+"""Takes the result of a write, or the exception that says why there is none. It must not block."""
+
+
+class WriteTimeout(RequestError):
+    """The deadline passed in the queue: the write was not applied, and never will be."""
+
+
+class CommitUnknown(RequestError):
+    """The deadline passed, or the disk failed, after writing began."""
+
+    def __init__(self, reason: str, revision: int) -> None:
+        super().__init__(
+            f"{reason} The write may have been applied: if the store reaches revision {revision}, look "
+            "whether it is there before you repeat it.",
+            revision=revision,
+        )
+
+
+class StorageRefused(RequestError):
+    """The disk failed before anything was applied."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(f"{message} Nothing was applied.", errno=number)
+
+
+class Overloaded(RequestError):
+    """The queue is full."""
+
+
+class ShuttingDown(RequestError):
+    """The daemon is stopping."""
+
+
+class Withdrawn(RequestError):
+    """The client cancelled the write while it waited: it was not applied, and never will be."""
+
+
+class CommandFailed(RequestError):
+    """A command raised what it must not: a defect of the daemon."""
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """A write on its way: from its arrival to its answer, of which there is exactly one."""
+
+    command: Command
+    reply: Reply
+    cause: Cause
+    deadline: float
+    """On trio's clock, in seconds."""
+    outcome: Outcome | RequestError | None = None
+    """What the command came to on the draft; None while it waits in the queue."""
+    revision: int = 0
+    """The store's revision, should the write have been applied."""
+    answered: bool = False
+
+    def answer(self, result: object) -> None:
+        """Answers with a result or an exception, unless the write has its answer already."""
+        if not self.answered:
+            self.answered = True
+            self.reply(result)
+
+    def withdraw(self) -> None:
+        """Cancels the write, if its turn has not come."""
+        if self.outcome is None:
+            self.answer(Withdrawn("The write was cancelled before its turn came: it was not applied."))
+
+
+class Deadlines:
+    """Answers each write whose time is up, whatever the actor is waiting for.
+
+    All writes have the same time, so the oldest is always the next one due.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._writes: deque[Write] = deque()
+        self._added = trio.Event()
+
+    def add(self, write: Write) -> None:
+        """Watches over a write that has just arrived."""
+        self._writes.append(write)
+        self._added.set()
+
+    async def watch(self) -> None:
+        """Runs for as long as writes may come."""
+        while True:
+            while self._writes and self._writes[0].answered:
+                self._writes.popleft()
+            if not self._writes:
+                self._added = trio.Event()
+                await self._added.wait()  # for as long as nobody writes
+                continue
+            oldest = self._writes[0]
+            await trio.sleep_until(oldest.deadline)
+            if not oldest.answered:
+                oldest.answer(self._too_late(oldest))
+
+    def _too_late(self, write: Write) -> RequestError:
+        if isinstance(write.outcome, Outcome):
+            return CommitUnknown(f"The commit was not done within {self.seconds:g} s.", write.revision)
+        return WriteTimeout(
+            f"The write could not begin within {self.seconds:g} s, since the disk is slow or hangs: "
+            "it was not applied."
+        )

@@ -1,0 +1,60 @@
+"""The table of methods as an OpenRPC 1.3 document, for programs that make clients from it."""
+
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+import workspaced_protocol
+from workspaced_protocol.errors import MEANINGS, ErrorCode
+from workspaced_protocol.methods import METHODS, Method
+
+_OPENRPC_VERSION: Final = "1.3.2"
+_REF: Final = "#/components/schemas/{name}"
+
+
+@cache
+def openrpc_document() -> dict[str, object]:
+    """The whole document, as JSON values. Do not change it: it is made once."""
+    results = [method.result for method in METHODS.values()]
+    params = [method.params for method in METHODS.values()]
+    schemas, components = msgspec.json.schema_components([*results, *params], ref_template=_REF)
+    of_params = {method.params.__name__ for method in METHODS.values()}
+    return {
+        "openrpc": _OPENRPC_VERSION,
+        "info": {
+            "title": "workspaced",
+            "version": workspaced_protocol.__version__,
+            "description": "Keeps a developer's workspaces and projects for every app on the machine. "
+            "JSON-RPC 2.0 over a Unix stream socket, one JSON text a line.",
+            "license": {"name": "MIT"},
+        },
+        "methods": [
+            _method(method, schema, components[method.params.__name__])
+            for method, schema in zip(METHODS.values(), schemas, strict=False)
+        ],
+        "components": {
+            "schemas": {name: schema for name, schema in components.items() if name not in of_params},
+            "errors": {code.kind: _error(code) for code in ErrorCode},
+        },
+    }
+
+
+# Any: a JSON schema, as msgspec gives it.
+def _method(method: Method, result: dict[str, Any], params: dict[str, Any]) -> dict[str, object]:
+    required = params.get("required", [])
+    return {
+        "name": method.name,
+        "summary": method.doc,
+        "paramStructure": "either",
+        "params": [
+            {"name": name, "required": name in required, "schema": schema}
+            for name, schema in params.get("properties", {}).items()
+        ],
+        "result": {"name": "result", "schema": result},
+        "errors": [{"$ref": f"#/components/errors/{code.kind}"} for code in method.errors],
+    }
+
+
+def _error(code: ErrorCode) -> dict[str, object]:
+    return {"code": int(code), "message": MEANINGS[code], "data": {"kind": code.kind}}
