@@ -179,8 +179,11 @@ class BlockingConnection:
         if self._conversation.forked:
             self._socket.close()  # this process's copy; the connection is the parent's
             return
-        self._end("this client was closed")
         with self._lock:
             self._closed = True
-            if not self._threads_inside:
+            for settled in self._conversation.end("this client was closed"):
+                self._wake(settled)
+            if self._threads_inside:
+                shut_down(self._socket)  # the last of them closes it: closing alone would wake none
+            else:
                 self._socket.close()

@@ -4,7 +4,6 @@ import errno
 import os
 import socket
 import sys
-from pathlib import Path
 from typing import Final
 
 from workspaced_client.errors import (
@@ -125,10 +124,11 @@ def _told(error: OSError) -> str:
 
 def program_name() -> str:
     """The name that this program goes by, for the daemon's log."""
-    script = Path(sys.argv[0] if sys.argv else "")
-    if script.name == "__main__.py":  # `python -m package`
-        script = script.parent
-    name = script.name if script.name not in ("", "-c") else Path(sys.executable or "python").name
+    directory, name = os.path.split(sys.argv[0] if sys.argv else "")
+    if name == "__main__.py":  # `python -m package`
+        name = os.path.basename(directory)
+    if name in ("", "-c"):
+        name = os.path.basename(sys.executable or "python")
     return name.encode(errors="replace").decode()
 
 

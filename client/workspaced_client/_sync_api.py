@@ -10,7 +10,7 @@ answer came to go by; the errors that the daemon answers with are named at each.
 import builtins
 import os
 from collections.abc import Sequence
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from workspaced_client._socket import program_name
 from workspaced_protocol import PROTOCOL_VERSION
@@ -211,3 +211,7 @@ class Daemon:
     def status(self) -> DaemonStatus:
         """What the daemon serves, what its start found, and whether writes succeed."""
         return self._request("daemon.status", p.NoParams(), DaemonStatus)
+
+    def discover(self) -> dict[str, Any]:
+        """The daemon's methods, params, results and errors as an OpenRPC 1.3 document, in plain values."""
+        return self._request("rpc.discover", p.NoParams(), dict[str, Any])

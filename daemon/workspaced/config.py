@@ -30,7 +30,9 @@ class BadConfiguration(Exception):
 class Settings(BaseSettings):
     """What can be set, by argument, by environment (WORKSPACED_…) or in the file, in that order of strength."""
 
-    model_config = SettingsConfigDict(env_prefix=_ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
 
     data_dir: Path = Field(default_factory=default_data_dir, description="Where the data is kept.")
     socket: Path = Field(default_factory=default_socket_path, description="Where the daemon listens.")
@@ -47,10 +49,22 @@ class Settings(BaseSettings):
         """Which of the automatic backups are kept."""
         return Retention(self.backups_hourly, self.backups_daily)
 
+    @field_validator("data_dir", "socket", mode="before")
+    @classmethod
+    def _given(cls, path: object) -> object:
+        if path == "":
+            raise ValueError("the path is empty: give one, or leave the setting out")
+        return path
+
     @field_validator("data_dir", "socket")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+        if "\0" in str(path):
+            raise ValueError("no path can hold a NUL character")
+        try:
+            return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+        except RuntimeError as error:
+            raise ValueError(f"{path} names a home directory that there is not") from error
 
     @field_validator("socket")
     @classmethod
@@ -101,9 +115,15 @@ def _describe(error: ValidationError, arguments: dict[str, object], file: Path) 
         name = ".".join(str(part) for part in item["loc"])
         if name in arguments:
             where = f"--{name.replace('_', '-')}"
-        elif f"{_ENV_PREFIX}{name}".upper() in os.environ:
-            where = f"{_ENV_PREFIX}{name}".upper()
+        elif variable := _variable(name):
+            where = variable
         else:
             where = f"`{name}` in {file}"
         problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems)
+
+
+def _variable(name: str) -> str | None:
+    """The environment's variable of a setting, however it is written (they are read without regard to case)."""
+    wanted = f"{_ENV_PREFIX}{name}".upper()
+    return next((variable for variable in os.environ if variable.upper() == wanted), None)

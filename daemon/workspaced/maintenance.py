@@ -20,7 +20,8 @@ from workspaced.writes import StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
-_DISK_SECONDS: Final = 30.0  # for a large store on a slow disk; one that hangs must not hold a request
+_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
+_COPY_SECONDS: Final = 30.0  # to read or write a whole copy of a large store
 _HOUR_SECONDS: Final = 3600.0
 
 _log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ class Maintenance:
             await trio.sleep(_HOUR_SECONDS)
 
     async def _check(self, _: p.NoParams) -> Json:
-        return encode(await _in_thread(self._store.check))
+        return encode(await _in_thread(self._store.check, seconds=_CHECK_SECONDS))
 
     async def _backup(self, params: p.BackupParams) -> Json:
         state = self._writer.state
@@ -103,10 +104,12 @@ class Maintenance:
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
 
 
-async def _in_thread(blocking: Callable[..., T], *arguments: object, field: str = "") -> T:
+async def _in_thread(
+    blocking: Callable[..., T], *arguments: object, field: str = "", seconds: float = _COPY_SECONDS
+) -> T:
     """Runs a blocking call; `field` is the param that a BadBackup is about."""
     try:
-        with trio.fail_after(_DISK_SECONDS):
+        with trio.fail_after(seconds):
             return await trio.to_thread.run_sync(blocking, *arguments, abandon_on_cancel=True)
     except BadBackup as error:
         raise InvalidField(field, error.message) from error
@@ -115,6 +118,8 @@ async def _in_thread(blocking: Callable[..., T], *arguments: object, field: str 
     except StoreUnusable as error:
         raise StorageRefused(error.message, 0) from error
     except OSError as error:
-        raise StorageRefused(f"The disk refused: {error.strerror or error}.", error.errno or 0) from error
+        where = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or str(error)
+        raise StorageRefused(f"The disk refused{where}: {reason}.", error.errno or 0) from error
     except trio.TooSlowError as error:
-        raise StorageRefused(f"The disk did not answer within {_DISK_SECONDS:g} s.", 0) from error
+        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", 0) from error

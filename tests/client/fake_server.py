@@ -9,7 +9,7 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -189,17 +189,22 @@ class FakeServer:
 
 
 @contextlib.contextmanager
-def occupied_queue(path: Path) -> Iterator[socket.socket]:
-    """Listens on `path`, with no room left for one more connection; gives the listener."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+def occupied_queue(path: Path) -> Generator[tuple[socket.socket, contextlib.ExitStack]]:
+    """Listens on `path`, with no room left for one more connection.
+
+    Gives the listener, and those who wait in its queue: closing them lets them hang up.
+    """
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
+        contextlib.ExitStack() as waiting,
+    ):
         listener.bind(str(path))
         listener.listen(0)
         while True:
-            waiting = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
-            waiting.setblocking(False)
+            one = waiting.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            one.setblocking(False)
             try:
-                waiting.connect(str(path))
+                one.connect(str(path))
             except BlockingIOError:
                 break
-        yield listener
+        yield listener, waiting

@@ -15,7 +15,7 @@ from threading import Event
 import pytest
 
 from client.conftest import Connect, Serve
-from client.fake_server import PATIENCE_SECONDS, Peer, answering, occupied_queue
+from client.fake_server import PATIENCE_SECONDS, HungUp, Peer, answering, occupied_queue
 from client.flavours import connected
 from workspaced_client import (
     CannotConnect,
@@ -28,7 +28,7 @@ from workspaced_client import (
 )
 
 
-def fail_to_connect(flavour: str, path: Path, timeout_seconds: float = 10.0) -> None:
+def connect_only(flavour: str, path: Path, timeout_seconds: float = 10.0) -> None:
     with connected(flavour, path, timeout_seconds):
         pass
 
@@ -40,7 +40,7 @@ def without_socket(socket_dir: Path) -> Path:
 
 def test_no_socket_means_not_running(flavour: str, without_socket: Path) -> None:
     with pytest.raises(NotRunning, match="`workspaced run`") as caught:
-        fail_to_connect(flavour, without_socket)
+        connect_only(flavour, without_socket)
     assert caught.value.path == str(without_socket)
     assert str(without_socket) in str(caught.value)
 
@@ -51,16 +51,16 @@ def test_a_socket_left_over_means_not_running(flavour: str, socket_dir: Path) ->
         listener.bind(str(path))
         listener.listen()
     with pytest.raises(NotRunning, match=f"nobody listens on the socket at {path}"):
-        fail_to_connect(flavour, path)
+        connect_only(flavour, path)
 
 
 def test_a_file_in_its_place_means_not_running(flavour: str, socket_dir: Path) -> None:
     path = socket_dir / "file"
     path.touch()
     with pytest.raises(NotRunning):
-        fail_to_connect(flavour, path)
+        connect_only(flavour, path)
     with pytest.raises(NotRunning):
-        fail_to_connect(flavour, path / "below")
+        connect_only(flavour, path / "below")
 
 
 def test_a_socket_of_another_kind_is_named(flavour: str, socket_dir: Path) -> None:
@@ -68,12 +68,12 @@ def test_a_socket_of_another_kind_is_named(flavour: str, socket_dir: Path) -> No
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(str(path))
         with pytest.raises(CannotConnect, match=f"Could not connect to the socket {path}: "):
-            fail_to_connect(flavour, path)
+            connect_only(flavour, path)
 
 
 def test_a_path_too_long_is_named(flavour: str) -> None:
     with pytest.raises(UnusableSocketPath, match="choose a shorter one"):
-        fail_to_connect(flavour, Path("/tmp") / ("x" * 200))  # noqa: S108 - nothing is made there
+        connect_only(flavour, Path("/tmp") / ("x" * 200))  # noqa: S108 - nothing is made there
 
 
 def test_the_environment_names_the_socket(
@@ -87,7 +87,7 @@ def test_the_environment_names_the_socket(
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_no_time_to_wait_is_refused(flavour: str, without_socket: Path, seconds: float) -> None:
     with pytest.raises(ValueError, match="timeout_seconds must be more than 0"):
-        fail_to_connect(flavour, without_socket, seconds)
+        connect_only(flavour, without_socket, seconds)
 
 
 def test_endless_time_is_taken(connect: Connect) -> None:
@@ -112,7 +112,7 @@ def test_a_daemon_that_never_accepts(flavour: str, socket_dir: Path) -> None:
         listener.bind(str(path))
         listener.listen()
         with pytest.raises(NotResponding, match=r"within 0\.1 seconds"):
-            fail_to_connect(flavour, path, 0.1)
+            connect_only(flavour, path, 0.1)
 
 
 needs_a_queue_that_waits = pytest.mark.skipif(
@@ -127,27 +127,23 @@ def test_a_daemon_whose_queue_stays_full(flavour: str, socket_dir: Path) -> None
         occupied_queue(path),
         pytest.raises(NotResponding, match=r"accept the connection within 0\.1 s") as caught,
     ):
-        fail_to_connect(flavour, path, 0.1)
+        connect_only(flavour, path, 0.1)
     assert (caught.value.method, caught.value.seconds) == ("connect", 0.1)
 
 
 @needs_a_queue_that_waits
 def test_a_daemon_whose_queue_gets_room(flavour: str, socket_dir: Path) -> None:
     path = socket_dir / "full.sock"
-    with occupied_queue(path) as listener, ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(fail_to_connect, flavour, path)
+    with occupied_queue(path) as (listener, waiting), ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(connect_only, flavour, path, PATIENCE_SECONDS)
+        waiting.close()
         listener.settimeout(PATIENCE_SECONDS)
         greeted = False
         while not greeted:
             accepted, _ = listener.accept()
-            with accepted:
-                accepted.settimeout(PATIENCE_SECONDS)
-                peer = Peer(accepted)
-                # Those that filled the queue never send; theirs is not a client's connection.
-                accepted.settimeout(None if pending.done() else 0.5)
-                with contextlib.suppress(TimeoutError):
-                    peer.greet()
-                    greeted = True
+            with accepted, contextlib.suppress(HungUp):
+                Peer(accepted).greet()
+                greeted = True
         pending.result(PATIENCE_SECONDS)
 
 
@@ -213,7 +209,7 @@ attempt({socket!r})
 def test_a_socket_that_is_not_for_this_user(flavour: str, forbidden: Path) -> None:
     if os.geteuid() != 0:
         with pytest.raises(NotAllowed, match="Permission denied"):
-            fail_to_connect(flavour, forbidden)
+            connect_only(flavour, forbidden)
         return
     # Root may go everywhere: a process that has become another user tries.
     code = AS_NOBODY.format(path=sys.path, flavour=flavour, socket=str(forbidden))
@@ -247,11 +243,11 @@ def test_clients_do_not_leave_descriptors_open(flavour: str, serve: Serve, witho
         with connected(flavour, answering_path) as client:
             client.call("a")
         with pytest.raises(ProtocolUnsupported):
-            fail_to_connect(flavour, refusing_path)
+            connect_only(flavour, refusing_path)
         with pytest.raises(NotResponding):
-            fail_to_connect(flavour, silent_path, 0.05)
+            connect_only(flavour, silent_path, 0.05)
         with pytest.raises(NotRunning):
-            fail_to_connect(flavour, without_socket)
+            connect_only(flavour, without_socket)
 
     def client_ends() -> set[str]:
         return {

@@ -90,7 +90,8 @@ CALLS = blocking_calls()
 
 def test_every_method_has_a_call() -> None:
     asked = [method for method, _, _ in CALLS]
-    assert sorted(asked) == sorted(METHODS)
+    assert set(METHODS) - set(asked) == set(), "these methods have no call in _async_api.py"
+    assert sorted(asked) == sorted(set(asked) & set(METHODS))
 
 
 def test_the_async_calls_are_the_same() -> None:

@@ -25,14 +25,14 @@ def gated() -> Iterator[GatedStore]:
 
 
 @pytest.fixture
-async def serve(nursery: trio.Nursery) -> AsyncIterator[Serve]:
+async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
     """Starts a daemon that runs until the test ends, on a store in memory or on the one that is given."""
     with ExitStack() as stack:
 
         async def start(
             store: WorkspaceStore | None = None, *, max_line_bytes: int = MAX_LINE_BYTES
         ) -> Daemon:
-            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), max_line_bytes)
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), max_line_bytes, tmp_path)
             stack.callback(daemon.close)
             await nursery.start(daemon.writer.run)
             return daemon

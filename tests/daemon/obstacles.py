@@ -20,6 +20,21 @@ class RefusingDisk(Disk):
         return super().open(path, flags, mode, dir_fd)
 
 
+class FullDisk(Disk):
+    """A disk that takes `room_bytes` more, in short writes at the end, and then no more; None is no limit."""
+
+    room_bytes: int | None = None
+
+    def write(self, fd: int, data: memoryview) -> int:
+        if self.room_bytes is None:
+            return super().write(fd, data)
+        if self.room_bytes == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = super().write(fd, data[: self.room_bytes])
+        self.room_bytes -= taken
+        return taken
+
+
 class UnreadableDisk(Disk):
     """A disk that fails each read of what it holds."""
 

@@ -38,13 +38,15 @@ class ScriptedStore(InMemoryWorkspaceStore):
         self.durable: list[State] = [self.state]
         """Every state that was committed, and the first."""
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore."""
         self.attempts.append(state)
         failure = self.failures.popleft() if self.failures else None
         if failure is not None:
             raise failure
-        super().commit(state, changes)
+        super().commit(state, changes, keeps_previous)
         self.durable.append(state)
 
 
@@ -107,14 +109,16 @@ class GatedStore(InMemoryWorkspaceStore):
         for attempt in self.attempts:
             attempt.succeed()
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore."""
         attempt = Attempt(state, changes)
         self.attempts.append(attempt)
         if not self._is_open:
             trio.from_thread.run_sync(self._begun.send_nowait, attempt)
             attempt.wait()
-        super().commit(state, changes)
+        super().commit(state, changes, keeps_previous)
 
 
 class Reply:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -10,14 +11,17 @@ import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.ids import IdFactory
-from workspaced.events import EventHub
+from workspaced.events import Cause, EventHub
+from workspaced.maintenance import Maintenance
 from workspaced.rpc.server import Server
 from workspaced.service import Caller, Service
 from workspaced.store import WorkspaceStore
+from workspaced.store.backups import Backups
 from workspaced.writer import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
 Json = dict[str, object]
+NOBODY = Cause("")
 
 
 class Serve(Protocol):
@@ -33,18 +37,31 @@ class CountingWriter(Writer):
 
     submitted = 0
 
-    def submit(self, command: Command, reply: Callable[[object], None], correlation_id: str = "") -> None:
+    def submit(
+        self, command: Command, reply: Callable[[object], None], cause: Cause = NOBODY
+    ) -> Callable[[], None]:
         self.submitted += 1
-        super().submit(command, reply, correlation_id)
+        return super().submit(command, reply, cause)
 
 
 class Daemon:
     """Store, writer, service and server, as the composition root puts them together."""
 
-    def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, max_line_bytes: int) -> None:
-        self.hub = EventHub()
+    def __init__(
+        self, nursery: trio.Nursery, store: WorkspaceStore, max_line_bytes: int, copies_in: Path
+    ) -> None:
+        self.hub = EventHub(store.state.revision)
         self.writer = CountingWriter(store, self.hub)
-        self.service = Service(store, self.writer, data_dir="/data", socket="/run/sock", ids=IdFactory())
+        maintenance = Maintenance(store, self.writer, Backups(copies_in), copies_in)
+        self.service = Service(
+            store,
+            self.writer,
+            self.hub,
+            maintenance,
+            data_dir="/data",
+            socket="/run/sock",
+            ids=IdFactory(),
+        )
         self.server = Server(self.service, self.writer, max_line_bytes)
         self._nursery = nursery
         self._serving: list[trio.CancelScope] = []

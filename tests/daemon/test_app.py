@@ -103,10 +103,12 @@ class HangingStore(JsonWorkspaceStore):
         self.released = threading.Event()
         self.is_closed = False
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         if self.hangs:
             self.released.wait(30)
-        super().commit(state, changes)
+        super().commit(state, changes, keeps_previous)
 
     def close(self) -> None:
         super().close()

@@ -17,7 +17,7 @@ from workspaced.rpc.dispatch import CODES
 from workspaced.service import Service
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.methods import METHODS, Method
-from workspaced_protocol.models import Session, StoreCheck
+from workspaced_protocol.models import Backup, Session, StoreCheck
 
 PARAMS: dict[str, dict[str, object]] = {
     "daemon.hello": {"client": "test", "protocol": 1},
@@ -42,8 +42,16 @@ PARAMS: dict[str, dict[str, object]] = {
     "store.flush": {},
     "store.check": {},
     "store.acknowledgeRecovery": {},
+    "store.backup": {},
+    "store.listBackups": {},
+    "store.previewRestore": {"source": ""},
+    "store.restore": {"source": ""},
+    "store.salvage": {},
+    "events.subscribe": {"topics": ["workspace.*"]},
+    "events.unsubscribe": {},
+    "rpc.discover": {},
 }
-"""Params with which each method is granted on the samples' store; a session has to be begun first."""
+"""Params with which each method is granted on the samples' store; a session or a backup has to be there first."""
 
 
 @pytest.fixture
@@ -53,21 +61,28 @@ async def client(serve: Serve) -> Client:
     return (await serve(store)).connect()
 
 
+async def params_of(method: str, client: Client) -> dict[str, object]:
+    """Params with which this method is granted."""
+    if method == "session.end":
+        session = msgspec.convert(await client.result("session.begin", workspaceId="ws_01"), Session)
+        return {"id": session.id}
+    if method in {"store.previewRestore", "store.restore"}:
+        return {"source": msgspec.convert(await client.result("store.backup"), Backup).name}
+    return PARAMS[method]
+
+
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 async def test_every_method_is_served_with_the_result_that_the_table_promises(
     client: Client, method: Method
 ) -> None:
-    params = PARAMS[method.name]
-    if method.name == "session.end":
-        session = msgspec.convert(await client.result("session.begin", workspaceId="ws_01"), Session)
-        params = {"id": session.id}
-    result = await client.result(method.name, **params)
+    result = await client.result(method.name, **await params_of(method.name, client))
     msgspec.convert(result, type=method.result)
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 async def test_every_method_refuses_a_param_that_it_does_not_know(client: Client, method: Method) -> None:
-    code, message, data = await client.refusal(method.name, **PARAMS[method.name], colour="red")
+    params = await params_of(method.name, client)
+    code, message, data = await client.refusal(method.name, **params, colour="red")
     assert (code, data) == (-32602, {"kind": "invalidParams", "path": "colour"})
     assert "`colour`" in message
 
@@ -118,6 +133,8 @@ def test_the_codes_are_those_of_the_contract() -> None:
         "Overloaded": 2004,
         "ShuttingDown": 2005,
         "CommandFailed": -32603,
+        "Withdrawn": -32800,
+        "RequestCancelled": -32800,
     }
 
 
@@ -174,7 +191,7 @@ async def test_an_id_comes_back_as_it_was_sent(serve: Serve, id_: bytes, method:
 
 
 def break_read(service: Service) -> None:
-    def ping(_: object) -> bytes:
+    def ping(_: object, __: object) -> bytes:
         raise KeyError("a secret of the daemon")
 
     service.reads["daemon.ping"] = ping
@@ -292,7 +309,7 @@ async def test_a_notification_is_carried_out(serve: Serve) -> None:
 async def test_each_write_has_a_correlation_id_of_its_own(serve: Serve) -> None:
     daemon = await serve()
     correlations: list[str] = []
-    daemon.hub.listen(lambda published: correlations.append(published.correlation_id))
+    daemon.hub.listen(lambda published: correlations.append(published.cause.correlation_id))
     client = daemon.connect()
     for number in range(3):
         await client.result("workspace.create", name=f"W{number}", rootPath="/src")

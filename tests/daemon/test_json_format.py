@@ -91,7 +91,8 @@ def test_a_reformatted_file_still_verifies(data_dir: Path, layout: str) -> None:
     with closing(create_json_store(data_dir)) as store:
         for one in fifty_by_ten()[:3]:
             store.save(one)
-        commit(store, once("key", commands.remove("ws_99")))
+        store.save(workspace(4, name='a " \\ ", b', root_path='/ {"[ \\\\" : "_checksum":"0",'))
+        commit(store, once('a "key" {', commands.remove("ws_99")))
         before = store.state
     document = json.loads((data_dir / PRIMARY).read_text())
     checksum = document.pop("_checksum")

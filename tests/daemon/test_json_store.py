@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from daemon.documents import PRIMARY, SNAPSHOT, files_below
-from daemon.obstacles import RefusingDisk, UnreadableDisk, dangling_link, directory, link
+from daemon.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
 from daemon.samples import TEXT, commit, fifty_by_ten, less_revision, project, stored_workspaces, workspace
 from workspaced.domain import commands
 from workspaced.domain.commands import once
@@ -138,6 +138,14 @@ def test_a_clean_start_writes_nothing(data_dir: Path) -> None:
     assert [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)] == inodes
 
 
+def test_a_remove_of_an_unknown_id_writes_nothing(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+        inodes = [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)]
+        store.remove("ws_99")
+        assert [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)] == inodes
+
+
 # Opening
 
 
@@ -190,10 +198,18 @@ def test_a_data_directory_that_can_not_be_made_is_told() -> None:
 
 
 @pytest.mark.requirement("FR-006")
-@pytest.mark.parametrize("put", [directory, link, dangling_link, os.mkfifo])
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (directory, "is not a regular file"),
+        (link, "is a symbolic link"),
+        (dangling_link, "is a symbolic link"),
+        (os.mkfifo, "is not a regular file"),
+    ],
+)
 @pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
 def test_what_is_no_file_in_a_files_place_stops_the_start(
-    data_dir: Path, name: str, put: Callable[[Path], None]
+    data_dir: Path, name: str, put: Callable[[Path], None], said: str
 ) -> None:
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
@@ -203,7 +219,7 @@ def test_what_is_no_file_in_a_files_place_stops_the_start(
     before = files_below(data_dir)
     with pytest.raises(StoreUnusable) as refused:
         create_json_store(data_dir)
-    assert str(data_dir / name) in refused.value.message
+    assert f"{data_dir / name} {said}" in refused.value.message
     assert files_below(data_dir) == before
 
 
@@ -251,6 +267,25 @@ def test_left_overs_stay_while_another_holds_the_lock(data_dir: Path) -> None:
 
 
 # A full disk
+
+
+@pytest.mark.requirement("T011")
+@pytest.mark.parametrize("room_bytes", [0, 1, 250, 600])
+def test_a_disk_that_is_full_leaves_what_was_there_and_nothing_else(data_dir: Path, room_bytes: int) -> None:
+    disk = FullDisk()
+    with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
+        saved = store.save(workspace(1, root_path="/" + "x" * 100))
+        before = files_below(data_dir)
+        disk.room_bytes = room_bytes
+        with pytest.raises(StorageFailure, match=r"No space left on device; free some space") as refused:
+            store.save(workspace(2))
+        assert refused.value.errno == errno.ENOSPC
+        assert str(data_dir / PRIMARY) in refused.value.message
+        assert store.get_all() == [saved]
+        assert files_below(data_dir) == before
+        disk.room_bytes = None
+        store.save(workspace(2))
+        assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
 
 
 @pytest.mark.requirement("T011")

@@ -79,20 +79,19 @@ def test_the_same_content_is_kept_once(directory: Directory) -> None:
 @pytest.mark.parametrize(
     ("data", "reason", "name"),
     [
-        (b"damagea", "empty", PRIMARY),
+        (b"damagea", "not-empty", PRIMARY),
         (b"damaged", "truncated", PRIMARY),
-        (b"damaged", "not-empty", PRIMARY),
-        (b"damaged", "empty", SNAPSHOT),
+        (b"damaged", "empty", PRIMARY),
+        (b"damaged", "not-empty", SNAPSHOT),
     ],
     ids=["content", "reason", "a reason that ends alike", "file"],
 )
 def test_what_differs_is_kept_beside_it(directory: Directory, data: bytes, reason: str, name: str) -> None:
-    first = keep(directory, b"damaged", "empty")
+    first = keep(directory, b"damaged", "not-empty")
     other = keep(directory, data, reason, seconds(5), name)
     assert other != first
     assert (first.read_bytes(), other.read_bytes()) == (b"damaged", data)
-    assert reason in other.name
-    assert other.name.endswith(name)
+    assert other.name.endswith(f"Z-{reason}-{name}")
 
 
 def test_what_a_killed_process_left_in_quarantine_is_removed(directory: Directory) -> None:

@@ -230,6 +230,7 @@ def test_a_corrupted_primary_is_recovered_and_mended_at_once(data_dir: Path, dam
         assert [one.name for one in store.get_all()] == ["Beta", "Alpha"]
         assert store.recovery.outcome == "recovered"
         assert not store.recovery.acknowledged
+        assert store.state.revision > 2  # what a client has to be told of is a change
         assert store.recovery.reason is not None
         assert reason in store.recovery.reason
         (warning,) = store.warnings
@@ -256,6 +257,19 @@ def test_a_total_loss_starts_empty_and_is_told(data_dir: Path) -> None:
     with closing(create_json_store(data_dir)) as store:
         assert (store.recovery.outcome, store.recovery.acknowledged) == ("dataLoss", False)
         assert less_revision(store.get_all()) == [workspace(1)]
+
+
+@pytest.mark.requirement("T013")
+@pytest.mark.parametrize("left", ["older", "missing"])
+def test_a_snapshot_that_is_behind_is_made_anew(data_dir: Path, left: str) -> None:
+    if left == "older":
+        create_snapshot(data_dir, [workspace(1)], revision=1)
+    else:
+        (data_dir / SNAPSHOT).unlink()
+    with closing(create_json_store(data_dir)) as store:
+        assert (store.recovery.outcome, store.warnings) == ("clean", [])
+        assert [one.name for one in store.get_all()] == ["Beta", "Alpha"]
+        assert recover_from_snapshot(data_dir) == store.get_all()
 
 
 @pytest.mark.requirement("T012")

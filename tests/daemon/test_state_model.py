@@ -129,10 +129,10 @@ class Model(RuleBasedStateMachine):
         held, revision = dict(self.held), self.revision
         refused: type[errors.Refused] | None = None
         busy = set(self.sessions.values())
-        # What sessions keep from being saved as deleted is a test of its own (test_session_commands.py).
-        changes = [c for c in changes if not (c.save and c.save.state == "deleted" and c.save.id in busy)]
         for change in changes:
             if change.save is not None:
+                if change.save.state == "deleted" and change.save.id in busy:
+                    refused = refused or errors.ActiveSessions
                 refused = refused or self.conflict(change.save, held)
                 revision += 1
                 held[change.save.id] = structs.replace(change.save, revision=revision)
@@ -180,7 +180,9 @@ class Model(RuleBasedStateMachine):
         for name in NAMES:
             found = self.state.get_by_name(name)
             holders = self.holders(name, self.held)
-            assert found.id in holders if found else not holders
+            assert (found.id if found else None) == next(
+                (one.id for one in in_order if one.id in holders), None
+            )
         for id_, record in self.state.records.items():
             assert msgspec.json.decode(record.json, type=Workspace) == record.workspace == self.held[id_]
             assert self.state.session_count(id_) == list(self.sessions.values()).count(id_)

@@ -15,7 +15,7 @@ from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.state import Outcome, State
 from workspaced.events import PublishedEvent
 from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer import CommandFailed, StorageRefused
+from workspaced.writes import CommandFailed, StorageRefused
 from workspaced_protocol.models import Change, StoreRevision, Workspace
 
 
@@ -310,7 +310,7 @@ async def test_an_event_carries_the_correlation_of_its_request(nursery: trio.Nur
     two = desk.submit(create("B"), "cor_2")
     await one.result()
     await two.result()
-    assert [event.correlation_id for event in desk.events] == ["cor_1", "cor_2"]
+    assert [event.cause.correlation_id for event in desk.events] == ["cor_1", "cor_2"]
 
 
 async def test_a_write_waits_for_the_writer_to_run(nursery: trio.Nursery) -> None:

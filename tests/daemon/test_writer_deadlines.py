@@ -14,7 +14,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import NameConflict
 from workspaced.domain.state import Outcome, State
 from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer import CommitUnknown, Overloaded, ShuttingDown, WriteTimeout
+from workspaced.writes import CommitUnknown, Overloaded, ShuttingDown, WriteTimeout
 from workspaced_protocol.models import Workspace
 
 

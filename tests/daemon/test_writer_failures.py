@@ -10,7 +10,7 @@ from daemon.writing import begin, create, start, until
 from workspaced.domain import commands
 from workspaced.domain.errors import NotFound
 from workspaced.store import StorageFailure
-from workspaced.writer import CommitUnknown, ShuttingDown, StorageRefused
+from workspaced.writes import CommitUnknown, ShuttingDown, StorageRefused
 from workspaced_protocol.models import Workspace
 
 FULL = disk_full().message
@@ -180,6 +180,7 @@ async def test_repairs_rise_above_each_revision_that_may_be_written_and_come_slo
         (await gated.next_commit()).fail(failure)
         await desk.create("C")[0].refusal(StorageRefused)  # so the pause has begun
         mock_clock.jump(pause - 0.01)
+        await wait_all_tasks_blocked()
         (still_paused,) = desk.create("C")
         await wait_all_tasks_blocked()
         assert len(still_paused.answers) == 1

@@ -10,7 +10,7 @@ from daemon.scripted_store import ScriptedStore, disk_full, outcome_unknown
 from daemon.writing import Desk, create, start
 from workspaced.domain import commands
 from workspaced.domain.errors import Refused
-from workspaced.writer import CommitUnknown, StorageRefused
+from workspaced.writes import CommitUnknown, StorageRefused
 
 
 class Reader(Instrument):

@@ -9,7 +9,7 @@ from daemon.writing import Desk, begin, create, start, until
 from workspaced.domain import commands
 from workspaced.domain.errors import ActiveSessions
 from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer import Overloaded, StorageRefused
+from workspaced.writes import Overloaded, StorageRefused
 from workspaced_protocol.models import Session
 
 pytestmark = pytest.mark.requirement("FR-008")

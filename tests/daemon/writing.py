@@ -8,7 +8,7 @@ import trio
 from daemon.scripted_store import Reply
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import Cause, EventHub, PublishedEvent
 from workspaced.store import WorkspaceStore
 from workspaced.writer import DEADLINE_SECONDS, QUEUE_LIMIT, Writer
 from workspaced_protocol.models import Session
@@ -26,7 +26,7 @@ class Desk:
     def submit(self, command: Command, correlation_id: str = "") -> Reply:
         """Submits a write, and waits for nothing."""
         reply = Reply()
-        self.writer.submit(command, reply, correlation_id)
+        self.writer.submit(command, reply, Cause(correlation_id))
         return reply
 
     def create(self, *names: str) -> list[Reply]:

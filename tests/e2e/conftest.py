@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -26,12 +25,12 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture
-def start() -> Iterator[StartDaemon]:
-    """Starts a daemon in a home, waits until it answers, and sees to its end."""
+def start(home: Home) -> Iterator[StartDaemon]:
+    """Starts a daemon in the home, waits until it answers, and kills it in the end, before its home goes."""
     with ExitStack() as stack:
 
-        def start(home: Home, *arguments: str, **options: Any) -> DaemonProcess:
-            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments), **options)
+        def start(*arguments: str) -> DaemonProcess:
+            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments))
             stack.callback(daemon.close)
             daemon.wait_ready(home.socket)
             return daemon

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,12 @@ from typing import IO
 
 DEADLINE_SECONDS = 30.0  # for a start, or an end; generous, since only a defect reaches it
 _AT_ONCE = 3  # daemons that start at the same time: more only wait for each other on two cores
-_LEAD_ELSEWHERE = ("WORKSPACED_", "XDG_", "LISTEN_", "NOTIFY_")  # a daemon under test must not see the caller's
+_LEAD_ELSEWHERE = (
+    "WORKSPACED_",
+    "XDG_",
+    "LISTEN_",
+    "NOTIFY_",
+)  # a daemon under test must not see the caller's
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Home:
 
 
 @contextlib.contextmanager
-def new_home() -> Iterator[Home]:
+def new_home() -> Generator[Home]:
     """A home that is removed in the end; its name is short, for a socket's path has at most some hundred bytes."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as name:
         yield Home(Path(name).resolve())

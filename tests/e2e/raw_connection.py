@@ -85,7 +85,8 @@ class RawConnection:
         assert answer["jsonrpc"] == "2.0"
         assert answer["id"] == message["id"]
         assert set(answer) in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}), answer
-        return dict(answer)
+        checked: dict[str, Any] = answer
+        return checked
 
     def answers(self, messages: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
         """Sends the requests at once, and gives each id's answer."""

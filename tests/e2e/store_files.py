@@ -32,7 +32,9 @@ def verified(path: Path) -> dict[str, Any]:
 
 def store_text(workspaces: list[dict[str, Any]], revision: int = 1, version: int = 2) -> str:
     """A store file of version 2, or of another that has the same shape."""
-    lines = ",\n".join(json.dumps(workspace, ensure_ascii=False, separators=(",", ":")) for workspace in workspaces)
+    lines = ",\n".join(
+        json.dumps(workspace, ensure_ascii=False, separators=(",", ":")) for workspace in workspaces
+    )
     return with_checksum(f'{{"version":{version},"revision":{revision},"workspaces":[\n{lines}\n]}}')
 
 

@@ -14,7 +14,15 @@ from e2e.daemon_process import DaemonProcess, Home, new_home
 from e2e.raw_connection import RawConnection
 from e2e.store_files import verified, without_revision, workspace
 
-UNICODE = ("日本語ワークスペース", "Ωμέγα 🚀👩‍👩‍👧", "q\"uo\\te/\u2028\t", "caf\u00e9", "the\u0301", "\U0010ffff", "\x7f\x1f")
+UNICODE = (
+    "日本語ワークスペース",
+    "Ωμέγα 🚀👩‍👩‍👧",
+    'q"uo\\te/\u2028\t',
+    "caf\u00e9",
+    "the\u0301",
+    "\U0010ffff",
+    "\x7f\x1f",
+)
 
 
 @dataclass
@@ -23,8 +31,8 @@ class Life:
 
     before: list[Any]
     revision: int
-    after: list[Any] = field(default_factory=list)
-    status: dict[str, Any] = field(default_factory=dict)
+    after: list[Any] = field(default_factory=list[Any])
+    status: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
@@ -121,13 +129,15 @@ def test_revisions_go_on_where_they_were(story: Story) -> None:
     connection = story.connection
     before = connection.call("store.getById", id=workspace(60)["id"])
     revision = connection.revision()
-    changed = connection.call("workspace.update", id=before["id"], rootPath="/on", ifRevision=before["revision"])
+    changed = connection.call(
+        "workspace.update", id=before["id"], rootPath="/on", ifRevision=before["revision"]
+    )
     assert changed["revision"] == revision + 1
 
 
 @pytest.mark.requirement("NFR-004", "T011", "T012")
 def test_the_files_have_the_written_form_and_are_small(home: Home, start: StartDaemon) -> None:
-    start(home)
+    start()
     workspaces = [workspace(number, 10) for number in range(50)]
     with RawConnection(home.socket) as connection:
         revision = connection.call("store.apply", changes=[{"save": each} for each in workspaces])["revision"]
@@ -148,7 +158,7 @@ def test_sigkill_in_the_middle_of_writing_loses_nothing_answered(home: Home, sta
     answered: dict[str, dict[str, Any]] = {}
     sent: dict[str, str] = {}
     for life in range(2):
-        daemon = start(home)
+        daemon = start()
         with RawConnection(home.socket) as connection:
             there = {each["id"]: each for each in connection.call("store.getAll")}
         assert answered.items() <= there.items()
@@ -156,7 +166,7 @@ def test_sigkill_in_the_middle_of_writing_loses_nothing_answered(home: Home, sta
         answers = write_until_killed(daemon, home, life, sent)
         assert len(answers) >= 100
         answered = {**there, **answers}
-    start(home)
+    start()
     with RawConnection(home.socket) as connection:
         there = {each["id"]: each for each in connection.call("store.getAll")}
         status = connection.call("daemon.status")
@@ -177,7 +187,9 @@ def write_until_killed(
     def save(client: int) -> None:
         with RawConnection(home.socket) as connection, contextlib.suppress(EOFError, BrokenPipeError):
             for number in range(10_000):
-                each = workspace(number, 1, id=f"ws_{life}_{client}_{number}", name=f"{life} {client} {number}")
+                each = workspace(
+                    number, 1, id=f"ws_{life}_{client}_{number}", name=f"{life} {client} {number}"
+                )
                 each["projects"][0]["workspaceId"] = each["id"]
                 sent[each["id"]] = each["rootPath"]
                 saved = connection.call("store.save", workspace=each)

@@ -5,7 +5,7 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -87,6 +87,18 @@ def test_an_edited_file_is_kept_in_quarantine_and_written_anew(
     assert_whole(shared_home, connection)
 
 
+def test_the_newest_16_files_are_kept_in_quarantine(
+    shared_home: Home, connection: RawConnection, new_name: NewName
+) -> None:
+    connection.create(new_name())
+    edited: list[bytes] = []
+    for number in range(20):
+        edited.append(shared_home.primary.read_bytes() + b" " * number + b"edited")
+        in_place(shared_home, edited[-1])
+        connection.call("store.flush")
+    assert sorted(shared_home.quarantined()) == sorted(edited[-16:])
+
+
 @pytest.mark.requirement("FR-006", "T012")
 def test_check_tells_of_the_files_as_they_are_now(
     shared_home: Home, connection: RawConnection, new_name: NewName
@@ -97,8 +109,14 @@ def test_check_tells_of_the_files_as_they_are_now(
         (shared_home.snapshot, "snapshot", "primary"),
     ):
         sound = path.read_bytes()
-        reasons = set()
-        for damaged in (b"", sound[:-10], sound + b"{", b"\xff" + sound, sound.replace(b"/srv/code", b"/srv/c0de", 1)):
+        reasons: set[str] = set()
+        for damaged in (
+            b"",
+            sound[:-10],
+            sound + b"{",
+            b"\xff" + sound,
+            sound.replace(b"/srv/code", b"/srv/c0de", 1),
+        ):
             path.write_bytes(damaged)
             check = connection.call("store.check")
             assert check[other] == {"corrupted": False}
@@ -121,35 +139,42 @@ def test_a_data_directory_that_is_gone_is_made_and_locked_again(
     connection.create(new_name())
     assert_whole(shared_home, connection)
     root = shared_home.root
-    ended = run_to_end(Start(root, ("--data-dir", str(shared_home.data), "--socket", str(root / "o" / "d.sock"))))
+    ended = run_to_end(
+        Start(root, ("--data-dir", str(shared_home.data), "--socket", str(root / "o" / "d.sock")))
+    )
     assert ended.code == 75
     assert str(shared_daemon.pid) in ended.stderr
 
 
 @pytest.mark.requirement("T011")
-def test_a_data_directory_that_another_daemon_owns_by_now_is_left_to_it(home: Home, start: StartDaemon) -> None:
-    start(home)
-    other = Home(home.root / "other")
-    other.root.mkdir()
+def test_a_data_directory_that_another_daemon_owns_by_now_is_left_to_it(
+    home: Home, start: StartDaemon
+) -> None:
+    start()
     with RawConnection(home.socket) as first:
         kept = first.create("Alpha")
         before = first.revision()
         home.data.rename(home.root / "moved")
-        second = start(other, "--data-dir", str(home.data))
-        data = first.refused(2003, "workspace.create", name="Beta", rootPath="/x")
-        assert str(second.pid) in data["message"]
-        assert first.call("store.getAll") == [kept], "not applied; reads go on"
-        assert first.revision() == before
-        with RawConnection(other.socket) as theirs:
-            assert theirs.call("store.getAll") == []
-            assert theirs.create("Theirs")["name"] == "Theirs"
-            assert verified(home.primary)["workspaces"] == theirs.call("store.getAll")
+        other = home.root / "other" / "d.sock"
+        second = DaemonProcess(home.root, ("--data-dir", str(home.data), "--socket", str(other)))
+        try:
+            second.wait_ready(other)
+            data = first.refused(2003, "workspace.create", name="Beta", rootPath="/x")
+            assert str(second.pid) in data["message"]
+            assert first.call("store.getAll") == [kept], "not applied; reads go on"
+            assert first.revision() == before
+            with RawConnection(other) as theirs:
+                assert theirs.call("store.getAll") == []
+                assert theirs.create("Theirs")["name"] == "Theirs"
+                assert verified(home.primary)["workspaces"] == theirs.call("store.getAll")
+        finally:
+            second.close()
 
 
 if sys.platform == "linux":
 
     @contextmanager
-    def limited(daemon: DaemonProcess, which: int, limit: int) -> Iterator[None]:
+    def limited(daemon: DaemonProcess, which: int, limit: int) -> Generator[None]:
         """The running daemon with another soft limit."""
         soft, hard = resource.prlimit(daemon.pid, which)
         resource.prlimit(daemon.pid, which, (limit, hard))

@@ -123,7 +123,9 @@ def test_a_pair_of_surrogate_escapes_is_one_character(connection: RawConnection,
     assert only_answer(connection, line.encode())["result"]["name"] == f"{name} 🚀"
 
 
-@pytest.mark.parametrize("method", ["no.such", "daemon", "", "daemon.Ping", "rpc.nosuch", "workspace.create "])
+@pytest.mark.parametrize(
+    "method", ["no.such", "daemon", "", "daemon.Ping", "rpc.nosuch", "workspace.create "]
+)
 def test_an_unknown_method_is_refused(connection: RawConnection, method: str) -> None:
     connection.refused(-32601, method)
     assert connection.call("daemon.ping") == "pong"
@@ -169,7 +171,7 @@ def test_a_batch_is_answered_by_an_array_on_one_line(connection: RawConnection) 
 
 
 def test_a_mixed_batch_answers_each_request_and_no_notification(connection: RawConnection) -> None:
-    batch = [
+    batch: list[Any] = [
         {**PING, "id": "1"},
         PING,
         {**PING, "id": "2"},

@@ -37,7 +37,7 @@ def test_parallel_saves_lose_nothing(
 ) -> None:
     connections = [connect() for _ in range(clients)]
     before = connections[0].revision()
-    workspaces = []
+    workspaces: list[dict[str, Any]] = []
     for number in range(saves):
         each = workspace(number, 2, id=f"ws_{saves}_{clients}_{number}", name=new_name())
         for binding in each["projects"]:
@@ -53,7 +53,9 @@ def test_parallel_saves_lose_nothing(
         verified(shared_home.primary)["workspaces"],
         verified(shared_home.snapshot)["workspaces"],
     ):
-        assert sorted([each for each in stored if each["id"] in ours], key=by_id) == sorted(answered, key=by_id)
+        assert sorted([each for each in stored if each["id"] in ours], key=by_id) == sorted(
+            answered, key=by_id
+        )
 
 
 def by_id(each: dict[str, Any]) -> str:
@@ -93,7 +95,9 @@ def test_parallel_updates_of_one_workspace_with_if_revision_lose_nothing(
 def test_mixed_writes_from_many_clients_end_in_what_was_answered(connect: Connect, new_name: NewName) -> None:
     chance = random.Random(14)
     connections = [connect() for _ in range(10)]
-    plans = [[chance.choice(("close", "open", "update", "save", "remove")) for _ in range(20)] for _ in connections]
+    plans = [
+        [chance.choice(("close", "open", "update", "save", "remove")) for _ in range(20)] for _ in connections
+    ]
 
     def follow(connection: RawConnection, plan: list[str]) -> tuple[str, dict[str, Any] | None]:
         now: dict[str, Any] | None = connection.create(new_name())

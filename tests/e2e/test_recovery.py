@@ -108,13 +108,15 @@ def observe(home: Home, daemon: DaemonProcess, connection: RawConnection) -> See
     status = connection.call("daemon.status")
     workspaces = connection.call("store.getAll")
     check = connection.call("store.check")
-    files = [path.read_bytes() if path.exists() else b"" for path in (home.primary, home.snapshot)]
+    primary, snapshot = (
+        path.read_bytes() if path.exists() else b"" for path in (home.primary, home.snapshot)
+    )
     quarantined = [Path(path).read_bytes() for path in status["recovery"]["quarantined"]]
     connection.create("After")
     names = sorted(each["name"] for each in verified(home.primary)["workspaces"])
     after_write = home.quarantined()
     daemon.kill()
-    return Seen(status, workspaces, check, *files, quarantined, after_write, names, daemon.stderr)
+    return Seen(status, workspaces, check, primary, snapshot, quarantined, after_write, names, daemon.stderr)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,10 @@ def file_in_place_of_the_socket(home: Home) -> None:
 
 
 def config(text: str) -> Callable[[Home], None]:
-    return lambda home: (home.root / "c.toml").write_text(text) and None
+    def prepare(home: Home) -> None:
+        (home.root / "c.toml").write_text(text)
+
+    return prepare
 
 
 SNAPSHOT, PRIMARY = "workspaces.snapshot.json", "workspaces.json"
@@ -108,15 +112,11 @@ CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], 
 @pytest.fixture(scope="module")
 def homes() -> Iterator[dict[str, Home]]:
     """A prepared home for each case."""
-    made = {name: new_home() for name in CASES}
-    try:
-        homes = {name: home.__enter__() for name, home in made.items()}
+    with ExitStack() as stack:
+        homes = {name: stack.enter_context(new_home()) for name in CASES}
         for name, (prepare, *_) in CASES.items():
             prepare(homes[name])
         yield homes
-    finally:
-        for home in made.values():
-            home.__exit__(None, None, None)
 
 
 def contents(root: Path) -> dict[str, object]:
@@ -190,9 +190,7 @@ def socket_starts() -> Iterator[dict[str, tuple[Home, Ended]]]:
 
 
 @pytest.mark.parametrize("case", ["too long", "a file", "another program's"])
-def test_a_socket_path_that_cannot_be_used(
-    case: str, socket_starts: dict[str, tuple[Home, Ended]]
-) -> None:
+def test_a_socket_path_that_cannot_be_used(case: str, socket_starts: dict[str, tuple[Home, Ended]]) -> None:
     home, ended = socket_starts[case]
     assert ended.code not in (0, 1, -signal.SIGKILL)
     assert len(ended.stderr.splitlines()) == 1

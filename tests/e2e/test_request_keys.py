@@ -101,8 +101,12 @@ def test_a_key_sent_from_many_clients_at_once_is_applied_once(
     connections = [connect() for _ in range(10)]
     params: dict[str, Any] = {"name": new_name(), "rootPath": "/x", "requestKey": key}
     before = connections[0].revision()
+
+    def create(each: RawConnection) -> Any:
+        return each.call("workspace.create", **params)
+
     with ThreadPoolExecutor(len(connections)) as pool:
-        made = list(pool.map(lambda each: each.call("workspace.create", **params), connections))
+        made = list(pool.map(create, connections))
     assert made == [made[0]] * len(connections)
     assert connections[0].revision() == before + 1
 

@@ -125,12 +125,12 @@ def test_a_session_that_was_begun_and_left_at_once_does_not_stay(connect: Connec
 
 @pytest.mark.requirement("FR-008")
 def test_sessions_do_not_outlive_the_daemon(home: Home, start: StartDaemon) -> None:
-    daemon = start(home)
+    daemon = start()
     with RawConnection(home.socket) as connection:
         workspace_id = connection.create("Alpha")["id"]
         connection.call("session.begin", workspaceId=workspace_id)
         daemon.kill()
-    start(home)
+    start()
     with RawConnection(home.socket) as connection:
         assert connection.call("session.list") == []
         assert connection.call("workspace.delete", id=workspace_id) is None

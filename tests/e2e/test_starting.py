@@ -1,5 +1,7 @@
 """How a daemon starts and ends: signals, modes of its files, what killed daemons left."""
 
+import contextlib
+import json
 import re
 import signal
 import stat
@@ -73,7 +75,9 @@ def seconds(shared_home: Home, shared_daemon: DaemonProcess) -> dict[str, Ended]
     return run_all_to_end(
         {
             "directory": Start(root, ("--data-dir", data, "--socket", str(root / "other" / "d.sock"))),
-            "alias": Start(root, ("--data-dir", str(root / "alias"), "--socket", str(root / "other" / "d.sock"))),
+            "alias": Start(
+                root, ("--data-dir", str(root / "alias"), "--socket", str(root / "other" / "d.sock"))
+            ),
             "both": Start(root, shared_home.arguments()),
             "socket": Start(root, ("--data-dir", str(root / "other data"), "--socket", path)),
         }
@@ -105,7 +109,7 @@ def test_the_first_daemon_goes_on(shared_home: Home, connection: RawConnection) 
 
 def test_a_signal_ends_it_with_0_whatever_its_clients_do(home: Home, start: StartDaemon) -> None:
     for number, arguments in ((signal.SIGTERM, ()), (signal.SIGINT, ("--log-format", "json"))):
-        daemon = start(home, *arguments)
+        daemon = start(*arguments)
         with (
             RawConnection(home.socket) as idle,
             RawConnection(home.socket) as halfway,
@@ -114,23 +118,25 @@ def test_a_signal_ends_it_with_0_whatever_its_clients_do(home: Home, start: Star
             assert idle.call("daemon.ping") == "pong"
             halfway.send_bytes(b'{"jsonrpc":')
             deaf.socket.setblocking(False)
-            with pytest.raises(BlockingIOError):
+            with contextlib.suppress(BlockingIOError):
                 while True:
                     deaf.socket.send(PING * 1000)
             assert daemon.stop(number) == 0
+            if arguments:
+                assert all(json.loads(line) for line in daemon.stderr.splitlines()), "one object a line"
             with pytest.raises(EOFError):
                 idle.receive()
 
 
 @pytest.mark.requirement("T011")
 def test_what_a_killed_daemon_left_is_cleared_away(home: Home, start: StartDaemon) -> None:
-    start(home).kill()
+    start().kill()
     assert home.socket.is_socket()
     left = [home.data / name for name in (".workspaces.tmp", ".workspaces-a1.tmp", ".workspaces.json.x.tmp")]
     notes = home.data / "notes.tmp"
     for path in (*left, notes):
         path.write_text("half")
-    start(home)
+    start()
     assert [path for path in left if path.exists()] == []
     assert notes.read_text() == "half"
     with RawConnection(home.socket) as connection:

@@ -16,18 +16,22 @@ Answers = dict[str, dict[str, Any]]
 
 
 @pytest.mark.requirement("FR-005", "T014")
-def test_writes_that_are_under_way_are_answered_and_durable_or_refused(home: Home, start: StartDaemon) -> None:
-    daemon = start(home)
+def test_writes_that_are_under_way_are_answered_and_durable_or_refused(
+    home: Home, start: StartDaemon
+) -> None:
+    daemon = start()
     some_answered = threading.Event()
 
     def write(client: int) -> Answers:
         """Sends all its writes at once, and gives the answers by the name that was asked for."""
         answered: Answers = {}
         with RawConnection(home.socket) as connection:
-            requests = {}
+            requests: dict[int, str] = {}
             for number in range(WRITES):
                 name = f"{client} {number}"
-                request = connection.request("workspace.create", name=name, rootPath=f"/srv/{client}/{number}")
+                request = connection.request(
+                    "workspace.create", name=name, rootPath=f"/srv/{client}/{number}"
+                )
                 requests[request["id"]] = name
                 try:
                     connection.send(request)
@@ -53,7 +57,7 @@ def test_writes_that_are_under_way_are_answered_and_durable_or_refused(home: Hom
     for name in refused:
         checked_error(2005, answers[name]["error"])
 
-    start(home)
+    start()
     with RawConnection(home.socket) as connection:
         there = {each["name"]: each for each in connection.call("store.getAll")}
         assert connection.call("daemon.status")["recovery"]["outcome"] == "clean"

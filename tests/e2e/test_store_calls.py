@@ -59,14 +59,13 @@ def test_save_takes_the_ids_of_older_apps(
 
 
 @pytest.mark.parametrize(
-    "workspace_id", ["", "ws_", "a", "WS_a", "proj_a", "ws_" + "a" * 129, "ws_a b", "ws_a/b", "ws_é", "ws_a\n"]
+    "workspace_id",
+    ["", "ws_", "a", "WS_a", "proj_a", "ws_" + "a" * 129, "ws_a b", "ws_a/b", "ws_é", "ws_a\n"],
 )
 def test_save_refuses_another_form_of_id(
     connection: RawConnection, given: dict[str, Any], workspace_id: str
 ) -> None:
-    data = connection.refused(
-        -32602, "store.save", workspace={**given, "id": workspace_id, "projects": []}
-    )
+    data = connection.refused(-32602, "store.save", workspace={**given, "id": workspace_id, "projects": []})
     assert "id" in data["path"]
 
 
@@ -80,9 +79,7 @@ def test_save_refuses_another_form_of_project_id(
     assert connection.call("store.getById", id=given["id"]) is None
 
 
-@pytest.mark.parametrize(
-    "field", ["id", "name", "rootPath", "state", "createdAt", "updatedAt", "projects"]
-)
+@pytest.mark.parametrize("field", ["id", "name", "rootPath", "state", "createdAt", "updatedAt", "projects"])
 def test_save_names_the_field_that_is_missing_or_wrong(
     connection: RawConnection, given: dict[str, Any], field: str
 ) -> None:
@@ -115,7 +112,7 @@ def test_save_names_the_field_with_a_wrong_value(
 def test_save_refuses_a_name_that_is_taken(connection: RawConnection, given: dict[str, Any]) -> None:
     connection.call("store.save", workspace=given)
     before = connection.revision()
-    other = {**given, "id": "ws_other", "name": given["name"].upper(), "projects": []}
+    other: dict[str, Any] = {**given, "id": "ws_other", "name": given["name"].upper(), "projects": []}
     assert connection.refused(1002, "store.save", workspace=other)["id"] == given["id"]
     assert connection.revision() == before
     assert connection.call("store.getById", id="ws_other") is None
@@ -124,7 +121,9 @@ def test_save_refuses_a_name_that_is_taken(connection: RawConnection, given: dic
 def test_save_with_if_revision(connection: RawConnection, given: dict[str, Any], new_name: NewName) -> None:
     first = connection.call("store.save", workspace=given)
     connection.create(new_name())
-    second = connection.call("store.save", workspace={**given, "rootPath": "/2"}, ifRevision=first["revision"])
+    second = connection.call(
+        "store.save", workspace={**given, "rootPath": "/2"}, ifRevision=first["revision"]
+    )
     third = {**given, "rootPath": "/3"}
     data = connection.refused(1005, "store.save", workspace=third, ifRevision=first["revision"])
     assert data["revision"] == second["revision"]
@@ -206,7 +205,8 @@ def test_apply_with_if_revision_of_the_store(connection: RawConnection, new_name
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"save": workspace(1), "remove": "ws_a"}, {"keep": "ws_a"}, "ws_a", {"remove": 5}, {"save": {}}]
+    "change",
+    [{}, {"save": workspace(1), "remove": "ws_a"}, {"keep": "ws_a"}, "ws_a", {"remove": 5}, {"save": {}}],
 )
 def test_apply_refuses_what_is_no_change(connection: RawConnection, change: object) -> None:
     before = connection.revision()
@@ -221,7 +221,9 @@ def test_flush_writes_both_files_anew(
     connection.create(new_name())
     revision = connection.revision()
     inodes = {path.stat().st_ino for path in (shared_home.primary, shared_home.snapshot)}
-    kept_open = [path.open() for path in (shared_home.primary, shared_home.snapshot)]  # no inode is used again
+    kept_open = [
+        path.open() for path in (shared_home.primary, shared_home.snapshot)
+    ]  # no inode is used again
     assert connection.call("store.flush") == {"revision": revision}
     assert connection.revision() == revision
     for path in (shared_home.primary, shared_home.snapshot):

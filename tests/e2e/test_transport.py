@@ -152,7 +152,7 @@ def test_a_deeply_nested_text_is_refused_and_the_daemon_goes_on(connect: Connect
     depth = 100_000
     connection.send_bytes(b"[" * depth + b"]" * depth + b"\n")
     answer = connection.receive()
-    error = (answer[0] if isinstance(answer, list) else answer)["error"]
-    assert error["code"] in (-32700, -32600)  # valid JSON, of a depth that no parser must take
+    code: int = (answer[0] if isinstance(answer, list) else answer)["error"]["code"]
+    assert code in (-32700, -32600)  # valid JSON, of a depth that no parser must take
     assert connection.call("daemon.ping") == "pong"
     assert other.call("daemon.ping") == "pong"

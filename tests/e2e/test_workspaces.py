@@ -226,9 +226,7 @@ def test_a_write_with_another_revision_is_refused_and_changes_nothing(
     assert opened["revision"] == before + 1
 
 
-def test_list_gives_workspaces_by_creation_and_by_state(
-    connection: RawConnection, new_name: NewName
-) -> None:
+def test_list_gives_workspaces_by_creation_and_by_state(connection: RawConnection, new_name: NewName) -> None:
     first, second, third = (connection.create(new_name()) for _ in range(3))
     closed = connection.call("workspace.close", id=second["id"])
     ours = {first["id"], second["id"], third["id"]}

@@ -187,3 +187,11 @@ def line_too_long(max_line_bytes: int) -> bytes:
     """The answer to a line over the cap, after which the connection is closed."""
     message = f"The line is longer than {max_line_bytes:,} bytes: the connection is closed."
     return encode_error(NULL_ID, _rpc_error(ErrorCode.INVALID_REQUEST, message))
+
+
+def batch_too_large(request: Call | Malformed, limit_bytes: int) -> bytes | None:
+    """The answer to a request of a batch whose answers have grown over a limit."""
+    if request.id is None:
+        return None
+    message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
+    return encode_error(request.id, _rpc_error(ErrorCode.OVERLOADED, message))
