@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default pa
 
 test: $(VENV)/dev.stamp ## Run every test, and check coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -36,6 +36,12 @@ CONTRACT = {
     "store.acknowledgeRecovery": "requestKey?",
     "events.subscribe": "topics? since?",
     "events.unsubscribe": "",
+    # Beyond protocol.md: copies of the store, and what damage left of it.
+    "store.backup": "path?",
+    "store.listBackups": "",
+    "store.previewRestore": "source",
+    "store.restore": "source ifRevision? requestKey?",
+    "store.salvage": "",
 }
 
 
@@ -84,6 +90,8 @@ FITTING: dict[str, object] = {
     "changes": [{"save": WORKSPACE}, {"remove": "ws_2"}],
     "topics": ["workspace.*"],
     "since": 7,
+    "path": "/a/copy.json",
+    "source": "/a/copy.json",
     "requestKey": "key-1",
 }
 
