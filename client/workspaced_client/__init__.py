@@ -55,6 +55,7 @@ from workspaced_client.errors import (
 )
 from workspaced_protocol import __version__
 from workspaced_protocol.models import (
+    Backup,
     Change,
     CommitStatistics,
     DaemonStatus,
@@ -62,14 +63,17 @@ from workspaced_protocol.models import (
     Hello,
     ProjectBinding,
     RecoveryStatus,
+    Salvage,
     Session,
     StoreCheck,
+    StoreDifference,
     StoreStatus,
     Workspace,
 )
 
 __all__ = [
     "ActiveSessions",
+    "Backup",
     "BadAnswer",
     "CannotConnect",
     "Change",
@@ -104,10 +108,12 @@ __all__ = [
     "RecoveryStatus",
     "RequestCancelled",
     "RevisionConflict",
+    "Salvage",
     "Session",
     "ShuttingDown",
     "StorageFailure",
     "StoreCheck",
+    "StoreDifference",
     "StoreStatus",
     "Unanswered",
     "Unsendable",

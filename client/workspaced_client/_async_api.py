@@ -16,11 +16,14 @@ from workspaced_client._socket import program_name
 from workspaced_protocol import PROTOCOL_VERSION
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
+    Backup,
     Change,
     DaemonStatus,
     Hello,
+    Salvage,
     Session,
     StoreCheck,
+    StoreDifference,
     StoreRevision,
     Workspace,
     WorkspaceState,
@@ -163,13 +166,13 @@ class AsyncStore:
         """Puts a workspace in place, new or over the one of its id, and gives it as stored.
 
         Every field is kept as given, but for `revision`, which the store sets. Raises NameConflict,
-        RevisionConflict, InvalidParams.
+        ActiveSessions for a state of deleted while sessions last, RevisionConflict, InvalidParams.
         """
         params = p.SaveParams(workspace=workspace, if_revision=if_revision)
         return await self._request("store.save", params, Workspace)
 
     async def remove(self, id: str) -> None:
-        """Takes a workspace out; an unknown id is no error."""
+        """Takes a workspace out; an unknown id is no error. Raises ActiveSessions."""
         await self._request("store.remove", p.RemoveParams(id=id), _NOTHING)
 
     async def flush(self) -> int:
@@ -179,7 +182,8 @@ class AsyncStore:
     async def apply(self, changes: Sequence[Change], *, if_revision: int | None = None) -> int:
         """Saves and removes several workspaces in one commit, all or none; gives the store's revision.
 
-        `if_revision` is the store's here. Raises NameConflict, RevisionConflict, InvalidParams.
+        `if_revision` is the store's here. Raises NameConflict, ActiveSessions, RevisionConflict,
+        InvalidParams.
         """
         params = p.ApplyParams(changes=tuple(changes), if_revision=if_revision)
         return (await self._request("store.apply", params, StoreRevision)).revision
@@ -187,6 +191,39 @@ class AsyncStore:
     async def check(self) -> StoreCheck:
         """Has the store's two files read and verified as they are on the disk now."""
         return await self._request("store.check", p.NoParams(), StoreCheck)
+
+    async def backup(self, path: str | os.PathLike[str] | None = None) -> Backup:
+        """Has a verified copy of the store made: at an absolute path, or among the daemon's backups.
+
+        Raises InvalidParams for a path that can't be written to, StorageFailure.
+        """
+        params = p.BackupParams(path=None if path is None else os.fspath(path))
+        return await self._request("store.backup", params, Backup)
+
+    async def list_backups(self) -> list[Backup]:
+        """The daemon's backups, the newest first."""
+        return await self._request("store.listBackups", p.NoParams(), list[Backup])
+
+    async def preview_restore(self, source: str | os.PathLike[str]) -> StoreDifference:
+        """What `restore` would change. `source` is a backup's name or a file's absolute path.
+
+        Raises InvalidParams where that is no store that can be read.
+        """
+        params = p.BackupSourceParams(source=os.fspath(source))
+        return await self._request("store.previewRestore", params, StoreDifference)
+
+    async def restore(self, source: str | os.PathLike[str], *, if_revision: int | None = None) -> int:
+        """Makes the store what a backup or a file holds, in one commit; gives the store's revision.
+
+        What it held before is kept in quarantine. `if_revision` is the store's. Raises
+        ActiveSessions, RevisionConflict, InvalidParams.
+        """
+        params = p.RestoreParams(source=os.fspath(source), if_revision=if_revision)
+        return (await self._request("store.restore", params, StoreRevision)).revision
+
+    async def salvage(self) -> Salvage:
+        """The workspaces that stand whole in the files that the last recovery set aside."""
+        return await self._request("store.salvage", p.NoParams(), Salvage)
 
     async def acknowledge_recovery(self) -> None:
         """Clears the notice of a recovery or a data loss: the user has been told."""

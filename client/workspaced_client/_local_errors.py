@@ -71,7 +71,7 @@ class Unanswered(WorkspacedError):
     """The base of the errors of a call that got no answer to go by.
 
     `outcome_unknown` is True where the request was, or may have been, sent and its method changes
-    something: it may or may not have been applied. Where it is False, nothing was changed.
+    something: it may or may not have been applied. Where it is False, nothing in the store was changed.
     """
 
     def __init__(self, method: str, reason: str, outcome_unknown: bool = False) -> None:

@@ -1,18 +1,21 @@
 """What the client's tests share: a directory for sockets, servers with a script, connected clients."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import anyio
 import pytest
 
-from client.fake_server import FakeServer, Script
-from client.flavours import FLAVOURS, connected
+from client.fake_server import PATIENCE_SECONDS, FakeServer, Script, greeting
+from client.flavours import BACKENDS, FLAVOURS, connected
 from workspaced_client import Client
 
 Serve = Callable[[Script], Path]
 Connect = Callable[..., Client]
+Begin = Callable[[Script], Client]
+Run = Callable[[Callable[[], Awaitable[None]]], None]
 
 
 @pytest.fixture
@@ -50,3 +53,24 @@ def connect(flavour: str, serve: Serve) -> Iterator[Connect]:
             return stack.enter_context(connected(flavour, serve(script), timeout_seconds))
 
         yield start
+
+
+@pytest.fixture
+def begin(serve: Serve) -> Iterator[Begin]:
+    """Starts a server with a script, and connects a blocking client to it."""
+    with ExitStack() as stack:
+        yield lambda script: stack.enter_context(Client.connect(serve(greeting(script))))
+
+
+@pytest.fixture(params=BACKENDS)
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs an async function under each of the two."""
+
+    def run_it(main: Callable[[], Awaitable[None]]) -> None:
+        async def in_time() -> None:
+            with anyio.fail_after(2 * PATIENCE_SECONDS):
+                await main()
+
+        anyio.run(in_time, backend=request.param)
+
+    return run_it

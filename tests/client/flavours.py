@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from os import PathLike
+from threading import Event
 from typing import Any, cast
 
+from anyio import to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from client.fake_server import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.aio import AsyncClient
 
@@ -52,3 +55,8 @@ class _Bridge:
 
         assert inspect.iscoroutinefunction(member)
         return call
+
+
+async def happened(event: Event) -> None:
+    """Waits, in a task, for what a server's thread tells."""
+    assert await to_thread.run_sync(partial(event.wait, PATIENCE_SECONDS))

@@ -12,7 +12,7 @@ from daemon.samples import fifty_by_ten, workspace
 from daemon.scripted_store import GatedStore
 from daemon.serving import Json, Serve, error_of, notification, request
 from daemon.writing import until
-from workspaced.domain.state import State
+from workspaced.domain.state import Outcome, State
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.models import Workspace
@@ -227,6 +227,20 @@ async def test_a_defect_of_a_connection_ends_that_one_alone(
     assert await other.result("daemon.ping") == "pong"
     assert daemon.service.connections == 1
     assert [(entry["event"], entry["log_level"]) for entry in logged] == [("A connection failed.", "error")]
+
+
+async def test_an_answer_that_comes_with_the_stop_still_leaves(serve: Serve) -> None:
+    daemon = await serve()
+
+    def command(_: State) -> Outcome:
+        daemon.cancel_connections()
+        return Outcome("done")
+
+    daemon.service.writes["store.flush"] = lambda *_: command
+    client = daemon.connect()
+    await client.request("store.flush")
+    assert (await client.receive())["result"] == "done"
+    assert await client.line() is None
 
 
 async def test_the_answers_of_the_last_commit_leave_before_a_stop_ends_the_connection(

@@ -163,6 +163,25 @@ async def test_a_repair_ends_the_sessions_of_connections_that_went_meanwhile(
     assert sessions(desk) == []
 
 
+async def test_repairs_that_fail_do_not_keep_sessions_alive(
+    nursery: trio.Nursery, gated: GatedStore, mock_clock: MockClock
+) -> None:
+    desk = await start(nursery, gated)
+    desk.create("A")
+    began = desk.submit(begin("ss_1", "ws_A", 1))
+    await gated.succeed()
+    await began.result()
+    desk.create("B")
+    for _ in range(2):
+        (await gated.next_commit()).fail(outcome_unknown())
+    await desk.create("C")[0].refusal(StorageRefused)  # so the pause between repairs has begun
+    desk.writer.end_sessions_of(1)
+    mock_clock.jump(1)
+    (await gated.next_commit()).fail(outcome_unknown())
+    await until(lambda: sessions(desk) == [])
+    assert desk.status()[0] == "readOnly"
+
+
 async def test_a_full_queue_does_not_keep_sessions_alive(nursery: trio.Nursery, gated: GatedStore) -> None:
     desk = await start(nursery, gated, queue_limit=2)
     desk.create("A")

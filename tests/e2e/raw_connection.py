@@ -81,12 +81,11 @@ class RawConnection:
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
         """The answer to this one request, with nothing else under way."""
         self.send(message)
-        answer = self.receive()
+        answer: dict[str, Any] = self.receive()
         assert answer["jsonrpc"] == "2.0"
         assert answer["id"] == message["id"]
         assert set(answer) in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}), answer
-        checked: dict[str, Any] = answer
-        return checked
+        return answer
 
     def answers(self, messages: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
         """Sends the requests at once, and gives each id's answer."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from faults.runs import BrokenPromise, Owed, Run, Step, normal, require
 from faults.scenarios import Scenario
@@ -19,6 +19,9 @@ from faults.simulated_disk import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, P
 from faults.simulated_nodes import Tree
 from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+
+Left: TypeAlias = tuple[frozenset[Tree], Tree, Owed]
+"""All that can come of a disk: what a power loss may leave, what is visible, and what is owed."""
 
 TRIED: Final[Counter[str]] = Counter()
 """How much was tried so far, for the summary of the test run."""
@@ -31,7 +34,8 @@ class Laboratory:
         self._scenario = scenario
         self._disk_type = disk_type
         self._found_good: set[tuple[Tree, Owed, bool]] = set()
-        self._ended_well: set[tuple[frozenset[Tree], Tree, Owed]] = set()
+        self._ended_well: set[Left] = set()
+        self._went_on_after: set[tuple[object, ...]] = set()
         run = self._prepared(None)
         for step in scenario.steps:
             step(run)
@@ -64,8 +68,8 @@ class Laboratory:
         for fault in self.faults():
             TRIED["faults"] += 1
             run = self._prepared(fault)
-            for step in self._scenario.steps:
-                self._carry_out(run, step, fault)
+            if not all(self._carry_out(run, step, fault) for step in self._scenario.steps):
+                continue
             run.disk.arm(None)
             try:
                 self._check_answered(run)
@@ -104,20 +108,32 @@ class Laboratory:
             raise BrokenPromise(f"{fault}: {error!r}") from error
         return run
 
-    def _carry_out(self, run: Run, step: Step, fault: Fault) -> None:
-        """Does the step, or sees it refused in the promised way, mends the disk and does it again."""
+    def _carry_out(self, run: Run, step: Step, fault: Fault) -> bool:
+        """Does the step, or sees it refused in the promised way, mends the disk and does it again.
+
+        False where another error of the same operation has left the same: what comes was tried then.
+        """
         try:
             try:
                 step(run)
             except (StorageFailure, StoreUnusable) as failure:
                 self._check_refusal(run, failure, fault)
                 run.disk.arm(None)
+                refusal = (fault.at, fault.lasts, type(failure), *self._left_by(run))
+                if refusal in self._went_on_after:
+                    return False
+                self._went_on_after.add(refusal)
                 if isinstance(failure, OutcomeUnknown):
                     run.recommit()
                     self._check_survivors(run, "after the re-commit")
                 step(run)
         except Exception as error:
             raise BrokenPromise(f"{fault}: {error!r}") from error
+        return True
+
+    def _left_by(self, run: Run) -> Left:
+        survivors = frozenset(normal(tree) for tree in run.disk.survivors())
+        return survivors, normal(run.disk.visible()), run.owed()
 
     def _check_refusal(self, run: Run, failure: Exception, fault: Fault) -> None:
         if isinstance(failure, StorageFailure):
@@ -132,9 +148,8 @@ class Laboratory:
         """All is done and answered: memory equals disk, and either file can be lost."""
         run.check_memory_equals_disk()
         require(run.disk.open_descriptors == 2, "descriptors are left open")
-        survivors = frozenset(normal(tree) for tree in run.disk.survivors())
-        key = (survivors, normal(run.disk.visible()), run.owed())
-        if key in self._ended_well:
+        left = self._left_by(run)
+        if left in self._ended_well:
             return
         self._check_survivors(run, "at the end")
         damaged = replace(run.owed(), notice=None, may_tell_of_loss=True)
@@ -150,7 +165,7 @@ class Laboratory:
         run.close()
         require(run.disk.open_descriptors == 0, "descriptors are left open at the end")
         self._check_restart(run, "at the end")
-        self._ended_well.add(key)
+        self._ended_well.add(left)
 
     def _check_survivors(self, run: Run, when: str) -> None:
         owed = run.owed()

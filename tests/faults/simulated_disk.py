@@ -67,7 +67,7 @@ LEGAL_ERRORS: Final[dict[str, tuple[int, ...]]] = {
     "open": (errno.EIO, errno.EMFILE),
     "create": (*_ON_CHANGES, errno.EMFILE),
     # Python repeats a call that EINTR ends (PEP 475), but for close(2).
-    "close": (errno.EIO, errno.EINTR, errno.ENOSPC, errno.EDQUOT),
+    "close": (errno.EIO, errno.EINTR),
     "write": _ON_CHANGES,
     "read": (errno.EIO,),
     "sync": _ON_CHANGES,

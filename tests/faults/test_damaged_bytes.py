@@ -22,11 +22,7 @@ FILES = pytest.mark.parametrize(
     ("sound", "state"), [(VERSION_2, STATE), (VERSION_1, VERSION_1_STATE)], ids=["version 2", "version 1"]
 )
 STRUCTURE: Final = frozenset(b'{}[]:,"\\')
-INSERTED: Final = [bytes([value]) for value in b'\0 \n"\\,:{}[]019a\x80\xff'] + [
-    b"\\u0000",
-    "é".encode(),
-    b"\xef\xbb\xbf",
-]
+INSERTED: Final = (b"\0", b" ", b'"', b"\\", b",", b"}", b"0", b"\xff", "é".encode(), b"\xef\xbb\xbf")
 
 
 def flipped(sound: bytes) -> Iterator[bytes]:
@@ -122,7 +118,7 @@ _EDITS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(_EDITS)
 def test_no_damage_gives_wrong_data(edits: list[tuple[int, int, bytes]]) -> None:
     data = VERSION_2
@@ -134,7 +130,7 @@ def test_no_damage_gives_wrong_data(edits: list[tuple[int, int, bytes]]) -> None
         assert b'"version":2,"revision"' not in data
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(
     st.binary(max_size=200)
     | st.text(alphabet='{}[]:,"\\ \nversion12_checksumwkspa', max_size=200).map(str.encode)

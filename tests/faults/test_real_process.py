@@ -96,7 +96,7 @@ def check_after_kill(data_dir: Path, answered: int) -> int:
 def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
     chance = random.Random(16)
     there = 0
-    for _ in range(12):
+    for _ in range(8):
         with running([*WRITING, str(tmp_path)], tmp_path) as (process, output):
             enough = there + chance.randrange(12)
             for number in answers(output):
@@ -118,8 +118,8 @@ def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
         ("flock", (1,)),
         ("ftruncate", (1,)),
         ("pread64", (3, 4, 6, 8)),  # the first two are the dynamic linker's
-        ("fsync", (1, 2, 3, 7, 8, 9, 10, 11, 12, 13)),
-        ("renameat", (1, 2, 3, 4)),
+        ("fsync", (1, 3, 7, 8, 9, 10, 11)),
+        ("renameat", (1, 2, 4)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -139,7 +139,7 @@ def test_a_kill_at_a_system_call_loses_nothing_answered(
 @needs_strace
 @pytest.mark.parametrize(
     ("system_call", "number"),
-    [("renameat", 1), ("renameat", 2), ("renameat", 6), ("fsync", 10), ("fsync", 12), ("pread64", 3)],
+    [("renameat", 1), ("renameat", 6), ("fsync", 10), ("fsync", 12)],
 )
 def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str, number: int) -> None:
     with new_home() as home:

@@ -97,22 +97,22 @@ class WorkspaceStore(Protocol):
         """All workspaces by creation time."""
         ...
 
-    def get_by_id(self, id_: str) -> Workspace | None:
+    def get_by_id(self, id_: str, /) -> Workspace | None:
         """The workspace of this id, or None."""
         ...
 
-    def get_by_name(self, name: str) -> Workspace | None:
+    def get_by_name(self, name: str, /) -> Workspace | None:
         """The workspace of this name, compared without case, or None."""
         ...
 
-    def save(self, workspace: Workspace) -> Workspace:
+    def save(self, workspace: Workspace, /) -> Workspace:
         """Commits the workspace in place of what its id held; gives it as stored.
 
         Raises StorageFailure, or one of domain.errors, such as NameConflict or InvalidField.
         """
         ...
 
-    def remove(self, id_: str) -> None:
+    def remove(self, id_: str, /) -> None:
         """Commits that the id holds nothing; an unknown id is no error. Raises StorageFailure."""
         ...
 
@@ -136,15 +136,15 @@ class StoreOperations:
         """See WorkspaceStore."""
         return self.state.workspaces()
 
-    def get_by_id(self, id_: str) -> Workspace | None:
+    def get_by_id(self, id_: str, /) -> Workspace | None:
         """See WorkspaceStore."""
         return self.state.get(id_)
 
-    def get_by_name(self, name: str) -> Workspace | None:
+    def get_by_name(self, name: str, /) -> Workspace | None:
         """See WorkspaceStore."""
         return self.state.get_by_name(name)
 
-    def save(self, workspace: Workspace) -> Workspace:
+    def save(self, workspace: Workspace, /) -> Workspace:
         """See WorkspaceStore."""
         # A struct is not checked when it is made, and what can't be read again must not be written.
         try:
@@ -154,7 +154,7 @@ class StoreOperations:
         self._write(commands.save(workspace, None))
         return self.state.records[workspace.id].workspace
 
-    def remove(self, id_: str) -> None:
+    def remove(self, id_: str, /) -> None:
         """See WorkspaceStore."""
         self._write(commands.remove(id_))
 
