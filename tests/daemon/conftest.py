@@ -10,8 +10,9 @@ import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from daemon.samples import STATE
 from daemon.scripted_store import GatedStore
-from daemon.serving import Daemon, Serve
+from daemon.serving import Client, Daemon, Serve
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
@@ -52,3 +53,17 @@ def socket_dir() -> Iterator[Path]:
     """A directory with a short name: a socket's path has at most some hundred bytes."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+async def daemon(serve: Serve) -> Daemon:
+    """Holds Alpha (ws_01, active), Beta (ws_02, closed) and Gone (ws_03, deleted) at revision 9."""
+    store = InMemoryWorkspaceStore()
+    store.state = STATE
+    return await serve(store)
+
+
+@pytest.fixture
+async def client(daemon: Daemon) -> Client:
+    """A client of that daemon."""
+    return daemon.connect()

@@ -35,6 +35,17 @@ class FullDisk(Disk):
         return taken
 
 
+class HalfwayDisk(Disk):
+    """A disk that fails to rename anything to the name in `refused`."""
+
+    refused: str | None = None
+
+    def rename(self, source: str, target: str, dir_fd: int) -> None:
+        if target == self.refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().rename(source, target, dir_fd)
+
+
 class UnreadableDisk(Disk):
     """A disk that fails each read of what it holds."""
 

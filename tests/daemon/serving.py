@@ -19,6 +19,7 @@ from workspaced.store import WorkspaceStore
 from workspaced.store.backups import Backups
 from workspaced.writer import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.models import Workspace
 
 Json = dict[str, object]
 NOBODY = Cause("")
@@ -178,6 +179,16 @@ def error_of(answer: Json) -> tuple[int, str, Json]:
     """Code, message and data of an error answer."""
     assert set(answer) == {"jsonrpc", "id", "error"}
     return msgspec.convert(answer["error"], _Error).parts()
+
+
+def a_workspace(result: object) -> Workspace:
+    """A result that has to be a workspace."""
+    return msgspec.convert(result, Workspace)
+
+
+def ids(result: object) -> list[str]:
+    """The ids of a result that has to be a list of workspaces."""
+    return [workspace.id for workspace in msgspec.convert(result, list[Workspace])]
 
 
 class _Error(msgspec.Struct, forbid_unknown_fields=True):

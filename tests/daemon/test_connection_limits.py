@@ -76,7 +76,7 @@ async def test_for_a_client_that_does_not_read_little_is_kept_and_others_go_on(
     await other.result("workspace.create", name="New", rootPath="/src")
     await wait_all_tasks_blocked()
     taken_bytes = pump.sent_bytes
-    for number in range(100):
+    for number in range(20):
         assert (await greedy.receive())["id"] == number  # once it reads, it gets all that it asked for
     await wait_all_tasks_blocked()
     assert pump.sent_bytes >= taken_bytes
@@ -95,6 +95,30 @@ async def test_one_line_does_not_make_the_daemon_keep_hundreds_of_megabytes(
     await wait_all_tasks_blocked()
     _, peak = tracemalloc.get_traced_memory()
     assert peak - before < 64 * KIB * KIB
+
+
+async def test_the_rest_of_a_batch_whose_answers_grow_too_large_is_refused(
+    serve: Serve, large: InMemoryWorkspaceStore
+) -> None:
+    daemon = await serve(large)
+    client = daemon.connect()
+    batch = [{"jsonrpc": "2.0", "id": number, "method": "store.getAll"} for number in range(200)]
+    late = {"jsonrpc": "2.0", "method": "workspace.create", "params": ["Late", "/src"]}
+    await client.send(
+        msgspec.json.encode([*batch, {**late, "id": "late"}, late, {**batch[0], "id": 1.5}]) + b"\n"
+    )
+    answers = await client.receive_batch()
+    granted = [answer["id"] for answer in answers if "result" in answer]
+    assert granted == list(range(len(granted)))
+    assert 50 < len(granted) < 150
+    refused = answers[len(granted) :]
+    assert [answer["id"] for answer in refused] == [*range(len(granted), 200), "late", None]
+    for answer in refused:
+        code, message, data = error_of(answer)
+        assert (code, data) == (2004, {"kind": "overloaded"})
+        assert "in parts" in message
+    assert daemon.writer.submitted == 0  # what is told as refused is not carried out
+    assert await client.result("daemon.ping") == "pong"
 
 
 async def test_a_connection_has_at_most_1024_requests_in_flight(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from daemon.documents import PRIMARY, SNAPSHOT, files_below, quarantined
-from daemon.obstacles import RefusingDisk, directory, link
+from daemon.obstacles import HalfwayDisk, RefusingDisk, directory, link
 from daemon.samples import workspace
-from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
+from workspaced.store import JsonWorkspaceStore, OutcomeUnknown, StorageFailure, create_json_store
 from workspaced.store.lock import LockHeld
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
@@ -126,6 +126,21 @@ def test_a_file_that_was_edited_is_quarantined_before_it_is_written_anew(
     store.save(workspace(3))
     assert quarantined(data_dir) == kept
     assert len(store.get_all()) == 3
+    assert same_after_a_restart(data_dir, store)
+
+
+def test_what_a_failed_write_of_its_own_left_is_not_taken_for_an_edit(data_dir: Path) -> None:
+    disk = HalfwayDisk()
+    store = JsonWorkspaceStore(data_dir, disk=disk)
+    saved = store.save(workspace(1))
+    disk.refused = SNAPSHOT
+    with pytest.raises(OutcomeUnknown):
+        store.save(workspace(2))
+    assert store.get_all() == [saved]
+    disk.refused = None
+    store.save(workspace(3))
+    assert quarantined(data_dir) == {}
+    assert [one.id for one in store.get_all()] == ["ws_01", "ws_03"]
     assert same_after_a_restart(data_dir, store)
 
 

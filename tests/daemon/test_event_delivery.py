@@ -1,14 +1,13 @@
-"""Events on their way to clients, and requests that a client cancels, over real sockets."""
+"""Events on their way to clients, over real sockets."""
 
 import tracemalloc
 
 import msgspec
 import pytest
-import trio
 from trio.testing import wait_all_tasks_blocked
 
 from daemon.scripted_store import GatedStore
-from daemon.serving import Client, Json, Serve, error_of, notification, request
+from daemon.serving import Client, Json, Serve
 from daemon.writing import until
 from workspaced.domain.state import Event
 from workspaced.events import Cause
@@ -138,69 +137,3 @@ async def test_the_subscription_ends_with_the_connection(serve: Serve) -> None:
     await until(lambda: daemon.service.connections == 1)
     await other.result("workspace.create", name="A", rootPath="/src")
     assert await other.result("daemon.ping") == "pong"
-
-
-async def test_a_write_that_waits_can_be_cancelled_and_is_never_applied(
-    serve: Serve, gated: GatedStore
-) -> None:
-    daemon = await serve(gated)
-    client = daemon.connect()
-    first = await client.request("workspace.create", name="A", rootPath="/src")
-    attempt = await gated.next_commit()
-    second = await client.request("workspace.create", name="B", rootPath="/src")
-    for id_ in (second, first):  # the first has begun: its answer tells how it ends
-        await client.send(msgspec.json.encode(notification("$/cancelRequest", {"id": id_})) + b"\n")
-    answer = await client.receive()
-    assert answer["id"] == second
-    code, message, data = error_of(answer)
-    assert (code, data) == (-32800, {"kind": "cancelled"})
-    assert "not applied" in message
-    attempt.succeed()
-    assert (await client.receive())["id"] == first
-    client.finish()
-    assert await client.line() is None
-    assert [item.name for item in daemon.writer.state.workspaces()] == ["A"]
-    assert len(gated.attempts) == 1
-
-
-async def test_a_task_can_be_cancelled(serve: Serve) -> None:
-    daemon = await serve()
-    ended = trio.Event()
-
-    async def wait() -> bytes:
-        try:
-            await trio.sleep_forever()
-        finally:
-            ended.set()
-
-    daemon.service.tasks["store.check"] = lambda _: wait()
-    client = daemon.connect()
-    await client.send(request("store.check", "long", {}))
-    await wait_all_tasks_blocked()
-    await client.send(msgspec.json.encode(notification("$/cancelRequest", {"id": "long"})) + b"\n")
-    answer = await client.receive()
-    assert answer["id"] == "long"
-    assert error_of(answer)[0] == -32800
-    await ended.wait()
-    assert await client.result("daemon.ping") == "pong"
-
-
-@pytest.mark.parametrize("params", [{"id": 4711}, {"id": None}, {}, {"x": 1}, []])
-async def test_a_cancel_of_nothing_is_nothing(serve: Serve, params: object) -> None:
-    client = (await serve()).connect()
-    await client.send(msgspec.json.encode(notification("$/cancelRequest", params)) + b"\n")
-    assert await client.result("daemon.ping") == "pong"
-
-
-async def test_one_connection_can_not_cancel_anothers_request(serve: Serve, gated: GatedStore) -> None:
-    daemon = await serve(gated)
-    client, other = daemon.connect(), daemon.connect()
-    await other.request("workspace.create", name="A", rootPath="/src")
-    attempt = await gated.next_commit()
-    id_ = await client.request("workspace.create", name="B", rootPath="/src")
-    await wait_all_tasks_blocked()
-    await other.send(msgspec.json.encode(notification("$/cancelRequest", {"id": id_})) + b"\n")
-    await wait_all_tasks_blocked()
-    attempt.succeed()
-    await gated.succeed()
-    assert "result" in await client.receive()

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -36,7 +36,9 @@ store.close()
 
 
 @contextmanager
-def another_daemon(data_dir: Path, socket: str = "/run/other.sock") -> Iterator[subprocess.Popen[str]]:
+def another_daemon(
+    data_dir: Path, socket: str = "/run/other.sock"
+) -> Generator[subprocess.Popen[str], None, None]:
     """A process that owns the data directory and has saved a workspace; it ends with its standard input."""
     command = [sys.executable, "-c", OWNER, str(data_dir), socket]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

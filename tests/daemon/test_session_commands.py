@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from daemon.samples import ALPHA, STATE, refusal, step, told, with_sessions
+from daemon.samples import ALPHA, BETA, STATE, refusal, step, told, with_sessions
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, NotFound
@@ -22,8 +22,10 @@ from workspaced_protocol.models import Change, Session
         lambda: commands.remove("ws_01"),
         lambda: commands.apply([Change(remove="ws_01")], None),
         lambda: commands.save(structs.replace(ALPHA, state="deleted"), None),
+        lambda: commands.restore([BETA], None),
+        lambda: commands.restore([structs.replace(ALPHA, state="deleted"), BETA], None),
     ],
-    ids=["delete", "remove", "apply", "save as deleted"],
+    ids=["delete", "remove", "apply", "save as deleted", "restore without it", "restore as deleted"],
 )
 def test_a_workspace_with_active_sessions_is_not_deleted(
     make: Callable[[], Command], count: int, said: str

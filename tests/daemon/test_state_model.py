@@ -233,5 +233,5 @@ class Model(RuleBasedStateMachine):
         self.revision += 1
 
 
-Model.TestCase.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)
+Model.TestCase.settings = settings(deadline=None, max_examples=50, stateful_step_count=30)
 TestAnySequenceOfWrites = pytest.mark.requirement("FR-001", "FR-002", "FR-008")(Model.TestCase)

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -70,7 +70,7 @@ def refusal(error: pytest.ExceptionInfo[Exception]) -> tuple[str, dict[str, obje
     """The sentence, and what programs need beside it."""
     data = getattr(error.value, "data", None)
     assert isinstance(data, dict)
-    return str(error.value), data
+    return str(error.value), cast("dict[str, object]", data)
 
 
 @pytest.mark.requirement("T011")

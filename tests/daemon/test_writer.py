@@ -258,6 +258,28 @@ async def test_a_command_that_breaks_hurts_its_caller_alone(
     assert entry["correlation_id"] == "cor_1"
 
 
+async def test_a_large_batch_gives_others_their_turn(nursery: trio.Nursery) -> None:
+    desk = await start(nursery, InMemoryWorkspaceStore())
+    turns = 0
+    turns_seen: set[int] = set()
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    def command(_: State) -> Outcome:
+        turns_seen.add(turns)
+        return Outcome(None)
+
+    nursery.start_soon(other)
+    replies = [desk.submit(command) for _ in range(1000)]
+    for reply in replies:
+        await reply.result()
+    assert len(turns_seen) >= 10
+
+
 async def test_write_raises_what_refuses_it(nursery: trio.Nursery) -> None:
     desk = await start(nursery, InMemoryWorkspaceStore())
     assert await desk.writer.write(commands.remove("ws_A")) is None

@@ -170,9 +170,9 @@ class DaemonProcess:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a daemon ended by itself."""
+    """How a daemon ended by itself; the code is None if it had to be killed."""
 
-    code: int
+    code: int | None
     stderr: str
 
 
@@ -190,6 +190,8 @@ def run_to_end(start: Start) -> Ended:
     daemon = DaemonProcess(start.root, start.arguments, start.environment)
     try:
         return Ended(daemon.wait(), daemon.stderr)
+    except subprocess.TimeoutExpired:
+        return Ended(None, daemon.stderr)
     finally:
         daemon.close()
 

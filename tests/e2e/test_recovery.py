@@ -87,6 +87,9 @@ class Seen:
     stderr: str
 
 
+SeenOf = Callable[[str], Seen]
+
+
 def look(case: Case) -> Seen:
     with new_home() as home:
         home.data.mkdir(0o700)
@@ -118,9 +121,11 @@ def observe(home: Home, daemon: DaemonProcess, connection: RawConnection) -> See
 
 
 @pytest.fixture(scope="module")
-def seen() -> dict[str, Seen]:
+def seen() -> SeenOf:
+    """Gives what was seen of a case; a case that failed fails the tests of it alone."""
     with ThreadPoolExecutor(3) as pool:
-        return dict(zip(CASES, pool.map(look, CASES.values()), strict=True))
+        looks = {name: pool.submit(look, case) for name, case in CASES.items()}
+    return lambda name: looks[name].result()
 
 
 def fields(workspaces: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -129,28 +134,28 @@ def fields(workspaces: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.requirement("FR-006", "FR-007", "T012", "T013", "T015")
 @pytest.mark.parametrize("case", CASES)
-def test_it_starts_with_what_could_be_had(case: str, seen: dict[str, Seen]) -> None:
+def test_it_starts_with_what_could_be_had(case: str, seen: SeenOf) -> None:
     expected = CASES[case]
-    assert fields(seen[case].workspaces) == fields(expected.workspaces)
-    assert seen[case].status["workspaces"] == len(expected.workspaces)
+    assert fields(seen(case).workspaces) == fields(expected.workspaces)
+    assert seen(case).status["workspaces"] == len(expected.workspaces)
     if expected.outcome != "any":
-        assert seen[case].status["recovery"]["outcome"] == expected.outcome
+        assert seen(case).status["recovery"]["outcome"] == expected.outcome
 
 
 @pytest.mark.requirement("FR-007", "T013")
 @pytest.mark.parametrize("case", CASES)
-def test_what_was_damaged_or_superseded_is_kept_whole(case: str, seen: dict[str, Seen]) -> None:
+def test_what_was_damaged_or_superseded_is_kept_whole(case: str, seen: SeenOf) -> None:
     for content in CASES[case].kept:
-        assert content in seen[case].quarantined_after_write
+        assert content in seen(case).quarantined_after_write
     if CASES[case].outcome in ("recovered", "dataLoss"):
-        assert set(CASES[case].kept) == set(seen[case].quarantined), "status names each file in quarantine"
+        assert set(CASES[case].kept) == set(seen(case).quarantined), "status names each file in quarantine"
 
 
 @pytest.mark.requirement("FR-007", "T013")
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.workspaces])
-def test_both_files_are_sound_at_once(case: str, seen: dict[str, Seen], tmp_path: Path) -> None:
-    assert seen[case].check == CLEAN
-    for content in (seen[case].primary, seen[case].snapshot):
+def test_both_files_are_sound_at_once(case: str, seen: SeenOf, tmp_path: Path) -> None:
+    assert seen(case).check == CLEAN
+    for content in (seen(case).primary, seen(case).snapshot):
         path = tmp_path / "file"
         path.write_bytes(content)
         document = verified(path)
@@ -160,15 +165,15 @@ def test_both_files_are_sound_at_once(case: str, seen: dict[str, Seen], tmp_path
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_next_write_works(case: str, seen: dict[str, Seen]) -> None:
-    assert seen[case].names_after_write == sorted(
+def test_the_next_write_works(case: str, seen: SeenOf) -> None:
+    assert seen(case).names_after_write == sorted(
         ["After", *(each["name"] for each in CASES[case].workspaces)]
     )
 
 
 @pytest.mark.requirement("FR-006", "T012")
-def test_each_kind_of_damage_has_its_own_reason(seen: dict[str, Seen]) -> None:
-    reasons = {case: seen[case].status["recovery"]["reason"] for case in DAMAGES}
+def test_each_kind_of_damage_has_its_own_reason(seen: SeenOf) -> None:
+    reasons = {case: seen(case).status["recovery"]["reason"] for case in DAMAGES}
     assert all(isinstance(reason, str) and reason for reason in reasons.values())
     assert len(set(reasons.values())) == len(DAMAGES), reasons
     assert "rootPath" in reasons["not the schema"] or "rootPaht" in reasons["not the schema"]
@@ -176,24 +181,24 @@ def test_each_kind_of_damage_has_its_own_reason(seen: dict[str, Seen]) -> None:
 
 @pytest.mark.requirement("T013")
 @pytest.mark.parametrize("case", [*DAMAGES, "primary missing"])
-def test_a_recovery_is_logged_as_a_warning(case: str, seen: dict[str, Seen]) -> None:
-    lines = [line for line in seen[case].stderr.splitlines() if "warning" in line]
-    assert lines, seen[case].stderr
+def test_a_recovery_is_logged_as_a_warning(case: str, seen: SeenOf) -> None:
+    lines = [line for line in seen(case).stderr.splitlines() if "warning" in line]
+    assert lines, seen(case).stderr
     if case in DAMAGES:
-        assert any(seen[case].status["recovery"]["reason"] in line for line in lines), lines
+        assert any(seen(case).status["recovery"]["reason"] in line for line in lines), lines
 
 
 @pytest.mark.requirement("T013", "T015")
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.outcome == "dataLoss"])
-def test_a_loss_is_logged_as_an_error_and_waits_to_be_acknowledged(case: str, seen: dict[str, Seen]) -> None:
-    assert "error" in seen[case].stderr
-    assert seen[case].status["recovery"]["acknowledged"] is False
-    assert seen[case].status["recovery"]["reason"]
+def test_a_loss_is_logged_as_an_error_and_waits_to_be_acknowledged(case: str, seen: SeenOf) -> None:
+    assert "error" in seen(case).stderr
+    assert seen(case).status["recovery"]["acknowledged"] is False
+    assert seen(case).status["recovery"]["reason"]
 
 
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case.outcome == "clean"])
-def test_a_sound_primary_keeps_its_revision(case: str, seen: dict[str, Seen]) -> None:
-    assert seen[case].status["revision"] == 7
+def test_a_sound_primary_keeps_its_revision(case: str, seen: SeenOf) -> None:
+    assert seen(case).status["revision"] == 7
 
 
 StartAgain = Callable[[], tuple[DaemonProcess, RawConnection]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from faults.runs import BrokenPromise, Owed, Run, Step, normal, require
 from faults.scenarios import Scenario
@@ -19,9 +19,6 @@ from faults.simulated_disk import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, P
 from faults.simulated_nodes import Tree
 from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
-
-Left: TypeAlias = tuple[frozenset[Tree], Tree, Owed]
-"""All that can come of a disk: what a power loss may leave, what is visible, and what is owed."""
 
 TRIED: Final[Counter[str]] = Counter()
 """How much was tried so far, for the summary of the test run."""
@@ -34,7 +31,7 @@ class Laboratory:
         self._scenario = scenario
         self._disk_type = disk_type
         self._found_good: set[tuple[Tree, Owed, bool]] = set()
-        self._ended_well: set[Left] = set()
+        self._ended_well: set[tuple[object, ...]] = set()
         self._went_on_after: set[tuple[object, ...]] = set()
         run = self._prepared(None)
         for step in scenario.steps:
@@ -117,9 +114,9 @@ class Laboratory:
             try:
                 step(run)
             except (StorageFailure, StoreUnusable) as failure:
-                self._check_refusal(run, failure, fault)
+                survivors = self._check_refusal(run, failure, fault)
                 run.disk.arm(None)
-                refusal = (fault.at, fault.lasts, type(failure), *self._left_by(run))
+                refusal = (fault.at, fault.lasts, type(failure), survivors, normal(run.disk.visible()))
                 if refusal in self._went_on_after:
                     return False
                 self._went_on_after.add(refusal)
@@ -131,27 +128,22 @@ class Laboratory:
             raise BrokenPromise(f"{fault}: {error!r}") from error
         return True
 
-    def _left_by(self, run: Run) -> Left:
-        survivors = frozenset(normal(tree) for tree in run.disk.survivors())
-        return survivors, normal(run.disk.visible()), run.owed()
-
-    def _check_refusal(self, run: Run, failure: Exception, fault: Fault) -> None:
+    def _check_refusal(self, run: Run, failure: Exception, fault: Fault) -> frozenset[Tree]:
         if isinstance(failure, StorageFailure):
             require(failure.errno != 0, f"no errno in {failure!r}")
         require(run.disk.open_descriptors == (2 if run.is_open else 0), "descriptors are left open")
         is_half_done = isinstance(failure, OutcomeUnknown)
         if run.is_open and not fault.lasts and not is_half_done:
             require(not run.temps(), f"temporary files are left: {run.temps()}")
-        self._check_survivors(run, f"after {failure!r}")
+        return self._check_survivors(run, f"after {failure!r}")
 
     def _check_answered(self, run: Run) -> None:
         """All is done and answered: memory equals disk, and either file can be lost."""
         run.check_memory_equals_disk()
         require(run.disk.open_descriptors == 2, "descriptors are left open")
-        left = self._left_by(run)
-        if left in self._ended_well:
+        end = (self._check_survivors(run, "at the end"), normal(run.disk.visible()), run.owed())
+        if end in self._ended_well:
             return
-        self._check_survivors(run, "at the end")
         damaged = replace(run.owed(), notice=None, may_tell_of_loss=True)
         for name in (PRIMARY, SNAPSHOT):
             for damage in (None, b"", run.data_of(name)[:-9]):
@@ -161,21 +153,24 @@ class Laboratory:
                 else:
                     disk.put(run.path_of(name), damage)
                     damaged = replace(damaged, others=damaged.others | {damage})
-                self._check_found(disk.visible(), damaged, f"{name} lost at the end")
+                self._check_found(normal(disk.visible()), damaged, f"{name} lost at the end")
         run.close()
         require(run.disk.open_descriptors == 0, "descriptors are left open at the end")
         self._check_restart(run, "at the end")
-        self._ended_well.add(left)
+        self._ended_well.add(end)
 
-    def _check_survivors(self, run: Run, when: str) -> None:
+    def _check_survivors(self, run: Run, when: str, *, goes_on: bool = True) -> frozenset[Tree]:
+        """Checks all that a power loss may leave now, and gives it."""
         owed = run.owed()
-        for tree in run.disk.survivors():
-            TRIED["states after a power loss"] += 1
-            self._check_found(tree, owed, when)
+        survivors = frozenset(normal(tree) for tree in run.disk.survivors())
+        TRIED["states after a power loss"] += len(survivors)
+        for tree in survivors:
+            self._check_found(tree, owed, when, goes_on=goes_on)
+        return survivors
 
     def _check_found(self, tree: Tree, owed: Owed, when: str, *, goes_on: bool = True) -> None:
         """A start on this content finds what is owed, and (if it `goes_on`) writes go on from there."""
-        key = (normal(tree), owed, goes_on)
+        key = (tree, owed, goes_on)
         if key in self._found_good:
             return
         TRIED["of them different"] += goes_on
@@ -217,6 +212,4 @@ class Laboratory:
     def _check_next_write(self, run: Run, when: str) -> None:
         run.commit()
         run.check_memory_equals_disk()
-        owed = run.owed()
-        for tree in run.disk.survivors():
-            self._check_found(tree, owed, f"{when}, restart, write, power loss", goes_on=False)
+        self._check_survivors(run, f"{when}, restart, write, power loss", goes_on=False)

@@ -48,7 +48,7 @@ def is_temp(path: str) -> bool:
 
 
 def normal(tree: Tree) -> Tree:
-    """The tree with temporary files by number: two that differ in random names are the same."""
+    """The tree with temporary files by number: two trees that differ in random names are the same."""
     files: list[tuple[str, Tree | bytes]] = []
     temps: list[bytes] = []
     for name, content in tree:
@@ -58,7 +58,7 @@ def normal(tree: Tree) -> Tree:
             temps.append(content)
         else:
             files.append((name, content))
-    return (*files, *((str(number), content) for number, content in enumerate(sorted(temps))))
+    return (*files, *((f".workspaces-{number}.tmp", data) for number, data in enumerate(sorted(temps))))
 
 
 @dataclass(frozen=True)

@@ -233,12 +233,13 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
         draft = Draft(state)
         events: list[Event] = []
         for workspace in difference.removed:
-            if count := state.session_count(workspace.id):
-                raise ActiveSessions(workspace.id, count)
+            _require_no_sessions(state, workspace.id)
             outcome = _removed(draft, workspace.id)
             draft.apply(outcome)
             events += outcome.events
         for workspace in (*difference.changed, *difference.added):
+            if workspace.state == "deleted":
+                _require_no_sessions(state, workspace.id)
             stored = structs.replace(workspace, revision=draft.revision + 1)
             is_new = draft.get(stored.id) is None
             event = _created(stored) if is_new else _changed("workspace.updated", stored.id, stored.revision)

@@ -129,7 +129,10 @@ def check_files(data_dir: Path) -> StoreCheck:
 
 
 def recover_from_snapshot(data_dir: Path) -> list[Workspace] | None:
-    """The snapshot's workspaces by creation time, or None where it is missing or corrupted."""
+    """The snapshot's workspaces by creation time, or None where it is missing or corrupted.
+
+    Raises NewerVersion where a later release wrote it, StoreUnusable where it can't be read.
+    """
     document = _examine_in(data_dir, SNAPSHOT).document
     return document.state.workspaces() if document else None
 
