@@ -108,8 +108,7 @@ class RawConnection:
         return checked_error(code, answer["error"])
 
     def create(self, name: str, root_path: str = "/srv/code") -> dict[str, Any]:
-        workspace = self.call("workspace.create", name=name, rootPath=root_path)
-        assert isinstance(workspace, dict)
+        workspace: dict[str, Any] = self.call("workspace.create", name=name, rootPath=root_path)
         return workspace
 
     def revision(self) -> int:

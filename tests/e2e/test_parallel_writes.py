@@ -2,13 +2,14 @@
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from e2e.conftest import Connect, NewName
-from e2e.daemon_process import Home
+from e2e.daemon_process import DEADLINE_SECONDS, Home
 from e2e.raw_connection import RawConnection
 from e2e.store_files import verified, without_revision, workspace
 
@@ -73,7 +74,9 @@ def test_parallel_updates_of_one_workspace_with_if_revision_lose_nothing(
 
     def count_on(connection: RawConnection) -> None:
         done = 0
+        until = time.monotonic() + DEADLINE_SECONDS
         while done < steps:
+            assert time.monotonic() < until, "nobody gets on"
             now = connection.call("workspace.get", id=workspace_id)
             answer = connection.answer(
                 connection.request(

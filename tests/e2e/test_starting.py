@@ -95,8 +95,7 @@ def test_a_second_daemon_on_one_directory_is_refused(
 
 def test_a_second_daemon_on_one_socket_is_refused(seconds: dict[str, Ended], shared_home: Home) -> None:
     ended = seconds["socket"]
-    assert ended.code not in (0, 1)
-    assert ended.code > 0
+    assert ended.code in (64, 74, 75, 78)  # which of them is nowhere written
     assert len(ended.stderr.splitlines()) == 1
     assert str(shared_home.socket) in ended.stderr
 

@@ -4,7 +4,7 @@ import json
 import select
 import socket
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -153,7 +153,7 @@ def test_a_deeply_nested_text_is_refused_and_the_daemon_goes_on(connect: Connect
     depth = 100_000
     connection.send_bytes(b"[" * depth + b"]" * depth + b"\n")
     answer = connection.receive()
-    answers: list[Any] = answer if isinstance(answer, list) else [answer]
+    answers = cast("list[Any]", answer if isinstance(answer, list) else [answer])
     assert answers[0]["error"]["code"] in (-32700, -32600)  # valid JSON, of a depth that no parser must take
     assert connection.call("daemon.ping") == "pong"
     assert other.call("daemon.ping") == "pong"
