@@ -86,17 +86,17 @@ class Service:
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
-            "daemon.ping": lambda *_: b'"pong"',
-            "daemon.status": lambda *_: encode(self.status()),
+            "daemon.ping": self._ping,
+            "daemon.status": self._status,
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
-            "store.getAll": lambda *_: self._all(),
+            "store.getAll": self._get_all,
             "store.getById": self._get_by_id,
             "store.getByName": self._get_by_name,
             "events.subscribe": self._subscribe,
             "events.unsubscribe": self._unsubscribe,
-            "rpc.discover": lambda *_: encode(openrpc_document()),
+            "rpc.discover": self._discover,
         }
         self.writes: dict[str, Callable[[Any, Caller], Command]] = {
             "workspace.create": self._create,
@@ -154,6 +154,18 @@ class Service:
             raise ProtocolUnsupported(params.protocol)
         capabilities = tuple(sorted({*self.reads, *self.writes, *self.tasks}))
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
+
+    def _ping(self, _params: p.NoParams, _: Caller) -> Json:
+        return b'"pong"'
+
+    def _status(self, _params: p.NoParams, _: Caller) -> Json:
+        return encode(self.status())
+
+    def _discover(self, _params: p.NoParams, _: Caller) -> Json:
+        return encode(openrpc_document())
+
+    def _get_all(self, _params: p.NoParams, _: Caller) -> Json:
+        return self._all()
 
     def _get(self, params: p.GetParams, _: Caller) -> Json:
         if params.id is not None:

@@ -1,10 +1,10 @@
 """Lines over the socket: splits, long ones, many at once, peers that do not read or vanish."""
 
 import json
+import re
 import select
 import socket
 import threading
-from typing import Any, cast
 
 import pytest
 
@@ -153,7 +153,7 @@ def test_a_deeply_nested_text_is_refused_and_the_daemon_goes_on(connect: Connect
     depth = 100_000
     connection.send_bytes(b"[" * depth + b"]" * depth + b"\n")
     answer = connection.receive()
-    answers = cast("list[Any]", answer if isinstance(answer, list) else [answer])
-    assert answers[0]["error"]["code"] in (-32700, -32600)  # valid JSON, of a depth that no parser must take
+    # Valid JSON, of a depth that no parser must take: either of the errors for what is no request will do.
+    assert re.search('"code": (-32700|-32600)', json.dumps(answer))
     assert connection.call("daemon.ping") == "pong"
     assert other.call("daemon.ping") == "pong"

@@ -21,9 +21,9 @@ def _tell_what_was_tried(record_property: Callable[[str, object], None]) -> Iter
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Sums up over all tests, those in other processes too."""
     tried: Counter[str] = Counter()
-    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+    for report in terminalreporter.getreports(""):  # of teardowns, which come after the fixture's end
         for name, count in report.user_properties:
-            if name.startswith(_PREFIX) and isinstance(count, int) and report.when == "teardown":
+            if report.when == "teardown" and name.startswith(_PREFIX):
                 tried[name.removeprefix(_PREFIX)] += count
     if tried:
         counts = "; ".join(f"{name}: {count:,}" for name, count in tried.items())
