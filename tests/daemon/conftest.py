@@ -1,6 +1,7 @@
 """What the daemon's tests share: a store whose commits wait, a daemon, the log, and a directory for sockets."""
 
 import tempfile
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -67,3 +68,11 @@ async def daemon(serve: Serve) -> Daemon:
 async def client(daemon: Daemon) -> Client:
     """A client of that daemon."""
     return daemon.connect()
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Measures what is allocated."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()

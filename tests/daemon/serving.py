@@ -11,7 +11,7 @@ import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.ids import IdFactory
-from workspaced.events import Cause, EventHub
+from workspaced.events import Cause, EventHub, Listener
 from workspaced.maintenance import Maintenance
 from workspaced.rpc.server import Server
 from workspaced.service import Caller, Service
@@ -45,13 +45,29 @@ class CountingWriter(Writer):
         return super().submit(command, reply, cause)
 
 
+class CountingHub(EventHub):
+    """A hub that counts who listens to it."""
+
+    listening = 0
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        leave = super().listen(listener)
+        self.listening += 1
+
+        def leave_and_count() -> None:
+            leave()
+            self.listening -= 1
+
+        return leave_and_count
+
+
 class Daemon:
     """Store, writer, service and server, as the composition root puts them together."""
 
     def __init__(
         self, nursery: trio.Nursery, store: WorkspaceStore, max_line_bytes: int, copies_in: Path
     ) -> None:
-        self.hub = EventHub(store.state.revision)
+        self.hub = CountingHub(store.state.revision)
         self.writer = CountingWriter(store, self.hub)
         maintenance = Maintenance(store, self.writer, Backups(copies_in), copies_in)
         self.service = Service(

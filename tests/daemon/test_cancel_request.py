@@ -1,5 +1,8 @@
 """Requests that a client cancels: what waits is ended, and what has begun is told as it ends."""
 
+import gc
+import weakref
+
 import msgspec
 import pytest
 import trio
@@ -7,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from daemon.scripted_store import GatedStore
 from daemon.serving import Client, Serve, error_of, notification, request
+from workspaced.domain.state import Outcome, State
 from workspaced_protocol.models import Backup
 
 
@@ -65,6 +69,29 @@ async def test_a_cancel_of_nothing_is_nothing(serve: Serve, params: object) -> N
     client = (await serve()).connect()
     await cancel(client, params)
     assert await client.result("daemon.ping") == "pong"
+
+
+async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve: Serve) -> None:
+    class Flush:
+        def __call__(self, _: State) -> Outcome:
+            return Outcome("done")
+
+    daemon = await serve()
+    kept: list[weakref.ref[Flush]] = []
+
+    def handler(*_: object) -> Flush:
+        flush = Flush()
+        kept.append(weakref.ref(flush))
+        return flush
+
+    daemon.service.writes["store.flush"] = handler
+    client = daemon.connect()
+    for _ in range(3):
+        assert await client.result("store.flush") == "done"
+    await cancel(client, {"id": 2})
+    assert await client.result("daemon.ping") == "pong"
+    gc.collect()
+    assert [ref() for ref in kept[:2]] == [None, None]  # the actor still holds its last batch
 
 
 async def test_one_connection_can_not_cancel_anothers_request(serve: Serve, gated: GatedStore) -> None:

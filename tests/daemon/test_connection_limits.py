@@ -1,7 +1,6 @@
 """What a client may take of the daemon: bytes kept for it, requests in flight, a line's length, and time."""
 
 import tracemalloc
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -11,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.samples import fifty_by_ten
 from daemon.scripted_store import GatedStore
-from daemon.serving import Client, Serve, error_of, request
+from daemon.serving import Client, Serve, error_of, notification, request
 from daemon.writing import until
 from workspaced.domain.state import State
 from workspaced.store import InMemoryWorkspaceStore
@@ -26,14 +25,6 @@ def large() -> InMemoryWorkspaceStore:
     store = InMemoryWorkspaceStore()
     store.state = State.of(fifty_by_ten())
     return store
-
-
-@pytest.fixture
-def traced() -> Iterator[None]:
-    """Measures what is allocated."""
-    tracemalloc.start()
-    yield
-    tracemalloc.stop()
 
 
 class Pump:
@@ -141,6 +132,21 @@ async def test_a_connection_has_at_most_1024_requests_in_flight(
     assert {answer["id"] for answer in answers} == set(range(3000))
     assert [answer for answer in answers if "error" in answer] == []
     assert "result" in await other.receive()
+
+
+async def test_notifications_are_in_flight_too_and_make_room_when_they_end(
+    serve: Serve, gated: GatedStore, nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    daemon = await serve(gated)
+    client = daemon.connect()
+    line = msgspec.json.encode(notification("store.flush", {})) + b"\n"
+    nursery.start_soon(client.send, line * 1500)
+    await wait_all_tasks_blocked()
+    assert daemon.writer.submitted == 1024
+    gated.open()
+    await until(lambda: daemon.writer.submitted == 1500)
+    client.finish()
+    assert await client.line() is None  # at once: the clock stands still
 
 
 async def test_requests_in_batches_count_as_requests_in_flight(

@@ -152,11 +152,12 @@ def test_a_directory_that_can_not_be_made_is_told(socket_dir: Path) -> None:
     assert "Not a directory" in str(refused.value)
 
 
-def test_close_removes_the_socket_and_a_second_close_is_no_error(path: Path) -> None:
+def test_close_removes_the_socket_and_a_second_close_is_no_error(path: Path, logged: list[EventDict]) -> None:
     listener = bind(path)
     close(listener)
     assert not path.exists()
     close(listener)
+    assert logged == []
 
 
 def test_close_leaves_the_socket_of_another(path: Path) -> None:

@@ -129,6 +129,17 @@ def test_a_subscriber_that_falls_behind_gets_a_gap_in_place_of_what_it_missed() 
     assert taken(subscribe(hub, since=11))[0] == 12
 
 
+def test_a_gap_begins_after_what_was_taken() -> None:
+    hub = EventHub()
+    subscription = subscribe(hub)
+    for revision in range(1, 4):
+        publish(hub, revision)
+    assert taken(subscription) == [1, 2, 3]
+    for revision in range(4, KEPT_EVENTS + 6):
+        publish(hub, revision)
+    assert taken(subscription)[:2] == [{"from": 4, "to": 5}, 6]
+
+
 def test_what_is_kept_is_bounded_in_bytes_too() -> None:
     hub = EventHub()
     subscription = subscribe(hub)

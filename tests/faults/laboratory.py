@@ -3,7 +3,8 @@
 The promises (storage.md, quality.md): an answered write is there after every restart; an unanswered
 one is there whole or not at all; a refused one is not there; memory equals disk; what others wrote
 is kept in quarantine, complete; no temporary file and no descriptor is left; the next write works.
-What a restart serves is durable too: a reader may rely on it.
+What a restart serves is durable too: a reader may rely on it (but where a sync had failed before
+the start, which no process can know).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Final
 
 from faults.runs import BrokenPromise, Owed, Run, Step, normal, require
 from faults.scenarios import Scenario
-from faults.simulated_disk import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss, SimulatedDisk
+from faults.simulated_disk import SimulatedDisk
+from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
 from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
@@ -45,6 +47,13 @@ class Laboratory:
         for step in self._scenario.steps:
             step(run)
         self._check_answered(run)
+
+    def losses(self) -> None:
+        """The loss of either file after the scenario, and nothing else."""
+        run = self._prepared(None)
+        for step in self._scenario.steps:
+            step(run)
+        self._check_losses(run)
 
     def power_losses(self) -> None:
         """Power loss before each operation, and after the last: every state that the disk may be left in."""
@@ -144,20 +153,24 @@ class Laboratory:
         end = (self._check_survivors(run, "at the end"), normal(run.disk.visible()), run.owed())
         if end in self._ended_well:
             return
-        damaged = replace(run.owed(), notice=None, may_tell_of_loss=True)
-        for name in (PRIMARY, SNAPSHOT):
-            for damage in (None, b"", run.data_of(name)[:-9]):
-                disk = self._disk_type(run.disk.visible())
-                if damage is None:
-                    disk.remove(run.path_of(name))
-                else:
-                    disk.put(run.path_of(name), damage)
-                    damaged = replace(damaged, others=damaged.others | {damage})
-                self._check_found(normal(disk.visible()), damaged, f"{name} lost at the end")
+        self._check_losses(run)
         run.close()
         require(run.disk.open_descriptors == 0, "descriptors are left open at the end")
         self._check_restart(run, "at the end")
         self._ended_well.add(end)
+
+    def _check_losses(self, run: Run) -> None:
+        """Either file may be lost, or damaged: the other one has it all."""
+        damaged = replace(run.owed(), notice=None, may_tell_of_loss=True)
+        for name in (PRIMARY, SNAPSHOT):
+            for damage in (None, b"", run.data_of(PRIMARY)[:-9]):
+                disk = self._disk_type(run.disk.visible())
+                if damage is not None:
+                    disk.put(run.path_of(name), damage)
+                    damaged = replace(damaged, others=damaged.others | {damage})
+                elif run.has(name):
+                    disk.remove(run.path_of(name))
+                self._check_found(normal(disk.visible()), damaged, f"{name} lost at the end")
 
     def _check_survivors(self, run: Run, when: str, *, goes_on: bool = True) -> frozenset[Tree]:
         """Checks all that a power loss may leave now, and gives it."""
@@ -203,7 +216,7 @@ class Laboratory:
             raise BrokenPromise(f"{when}: {broken}") from broken
         except Exception as error:
             raise BrokenPromise(f"{when}: the restart raised {error!r}") from error
-        if run.disk.has_lost:  # which no process can know that started after it
+        if run.disk.has_lost:
             run.possible |= owed.contents
             run.revision = owed.revision
         self._check_survivors(run, f"{when}, restart, power loss")

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from faults.simulated_disk import SimulatedDisk, each
-from faults.simulated_nodes import Tree
+from faults.simulated_disk import SimulatedDisk
+from faults.simulated_nodes import Tree, each
 from workspaced.domain import commands
 from workspaced.domain.state import Draft, State
 from workspaced.store.base import OutcomeUnknown, StorageFailure
@@ -210,6 +210,10 @@ class Run:
     def path_of(self, name: str) -> str:
         """The absolute path of a file in the data directory."""
         return str(DATA_DIR / name)
+
+    def has(self, name: str) -> bool:
+        """Whether readers see this file."""
+        return self.path_of(name) in dict(each(self.disk.visible()))
 
     def data_of(self, name: str) -> bytes:
         """What readers of the file see."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of, require
-from faults.simulated_disk import Fault
+from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree
 from workspaced.domain.state import State
 from workspaced.store.base import OutcomeUnknown

@@ -7,16 +7,17 @@ It stands in place of `Disk`, and is as bad as a disk may be. What it takes for 
   save its entry). Each create, mkdir, rename and unlink is one change of entries, applied whole or
   not at all (POSIX.1-2017, rename: a reader finds the old file or the new one).
 - After a power loss any subset of the changes that were not durable may be there, in any
-  combination: file systems reorder them (Pillai et al., “All File Systems Are Not Created Equal”,
-  OSDI 2014, find each of these on one in use). A change that was not applied may hide behind a
-  later one of the same name that was.
+  combination: file systems in use do reorder them (Pillai et al., “All File Systems Are Not Created
+  Equal”, OSDI 2014).
 - Data that was not durable is there wholly, as it was before, in its first half, or as zeros or old
   blocks of the right size (ext4's documentation: delayed allocation, and data=writeback). Within one
   sector, which a drive writes whole: wholly, as before, or zeros. Each file is on its own in that.
 - A sync that fails loses what it should have saved for good, while readers go on seeing it: it may
   or may not be there after a power loss, whatever later syncs report (Rebello et al., “Can
   Applications Recover from fsync Failures?”, USENIX ATC 2020). To sync such a descriptor again
-  relies on that report, and so is refused as a mistake.
+  relies on that report, and so is refused as a mistake. Only a disk that refuses everything from
+  then on (a lasting EIO or EROFS) has lost nothing once it works again, since until then nobody can
+  do anything about it.
 - A killed process loses its descriptors and locks; the disk keeps what is only written.
 - An inode number that is free is given out again at once, as ext4 does.
 
@@ -29,60 +30,11 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
 
+from faults.simulated_faults import LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import File, Folder, Node, Tree
 from workspaced.store.files import Disk
-
-Kind: TypeAlias = Literal["power loss", "kill", "error", "short write", "lying write"]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong at the operation `at` (the first is 1), or from then on if it `lasts`."""
-
-    kind: Kind
-    at: int
-    number: int = 0
-    """The errno of an “error”."""
-    lasts: bool = False
-
-    def __str__(self) -> str:
-        name = f" {errno.errorcode[self.number]}" if self.number else ""
-        return f"{self.kind}{name} {'from' if self.lasts else 'at'} operation {self.at}"
-
-
-class PowerLoss(BaseException):
-    """The machine stopped: nothing that the process still does reaches the disk."""
-
-
-class Killed(BaseException):
-    """SIGKILL: the process does nothing any more."""
-
-
-_ON_CHANGES = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS)
-LEGAL_ERRORS: Final[dict[str, tuple[int, ...]]] = {
-    "open": (errno.EIO, errno.EMFILE),
-    "create": (*_ON_CHANGES, errno.EMFILE),
-    # Python repeats a call that EINTR ends (PEP 475), but for close(2).
-    "close": (errno.EIO, errno.EINTR),
-    "write": _ON_CHANGES,
-    "read": (errno.EIO,),
-    "sync": _ON_CHANGES,
-    "truncate": (errno.EIO, errno.EROFS),
-    "rename": _ON_CHANGES,
-    "unlink": (errno.EIO, errno.EROFS),
-    "rmdir": (errno.EIO, errno.EROFS),
-    "mkdir": _ON_CHANGES,
-    "stat": (errno.EIO,),
-    "list": (errno.EIO, errno.EMFILE),
-    "lock": (errno.ENOLCK,),
-}
-"""The errors that each operation may meet, by section 2 of the Linux manual."""
-LASTING_ERRORS: Final = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EMFILE)
-"""Those that a disk may go on with; EDQUOT would be met where ENOSPC is."""
 
 
 @dataclass(eq=False)
@@ -401,12 +353,3 @@ def _status(node: Node | None, path: str) -> os.stat_result:
 
 def _error(number: int, path: str) -> OSError:
     return OSError(number, os.strerror(number), path)
-
-
-def each(tree: Tree, prefix: str = "/") -> Iterator[tuple[str, bytes]]:
-    """The path and content of each file."""
-    for name, content in tree:
-        if isinstance(content, bytes):
-            yield prefix + name, content
-        else:
-            yield from each(content, f"{prefix}{name}/")

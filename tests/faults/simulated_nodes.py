@@ -150,3 +150,12 @@ def _applied(entries: Mapping[str, Node], change: Mapping[str, Node | None]) -> 
 
 def _key(entries: Mapping[str, Node]) -> frozenset[tuple[str, int]]:
     return frozenset((name, id(node)) for name, node in entries.items())
+
+
+def each(tree: Tree, prefix: str = "/") -> Iterator[tuple[str, bytes]]:
+    """The path and content of each file."""
+    for name, content in tree:
+        if isinstance(content, bytes):
+            yield prefix + name, content
+        else:
+            yield from each(content, f"{prefix}{name}/")

@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from faults.simulated_disk import Fault, Killed, PowerLoss, SimulatedDisk
+from faults.simulated_disk import SimulatedDisk
+from faults.simulated_faults import Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
 from workspaced.store.files import Disk
 
