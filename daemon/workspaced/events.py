@@ -89,7 +89,7 @@ class EventHub:
         )
         text = encode_notification("event", encode(notification))
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
-        self._revision = event.revision
+        self._revision = max(self._revision, event.revision)
         self._kept.append(published)
         self._kept_bytes += len(text)
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
@@ -113,9 +113,13 @@ class EventHub:
         """
         return Subscription(self, _matching(topics), since, wake)
 
+    def reached(self, revision: int) -> None:
+        """The store is at this revision now; some changes, such as a key that is remembered, have no event."""
+        self._revision = revision
+
     @property
     def revision(self) -> int:
-        """The revision of the newest event, or of the start."""
+        """The store's revision, as far as the hub was told."""
         return self._revision
 
     @property

@@ -103,7 +103,9 @@ class Writer:
             done.set()
 
         self.submit(command, reply)
-        await done.wait()  # the deadline of the write ends this
+        # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
+        with trio.CancelScope(shield=True):
+            await done.wait()
         if isinstance(results[0], Exception):
             raise results[0]
         return results[0]
@@ -175,6 +177,7 @@ class Writer:
                 self._end_gone_sessions()
                 return
         self.state = state
+        self._hub.reached(state.revision)
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
         for event, cause in events:
@@ -261,6 +264,7 @@ class Writer:
                 self._set_status("readOnly", again.message)
             else:
                 self.state = replace(self.state, revision=revision)
+                self._hub.reached(revision)
                 self._set_status("ok")
                 return
             self._end_gone_sessions()

@@ -92,7 +92,9 @@ CALLS = blocking_calls()
 
 def test_every_method_has_a_call() -> None:
     asked = [method for method, _, _ in CALLS]
-    assert set(METHODS) - set(asked) == set(), "these methods have no call in _async_api.py"
+    # A subscription needs a stream of notifications, and is no call.
+    subscriptions = {"events.subscribe", "events.unsubscribe"}
+    assert set(METHODS) - set(asked) - subscriptions == set(), "these methods have no call in _async_api.py"
     assert sorted(asked) == sorted(set(asked) & set(METHODS))
 
 

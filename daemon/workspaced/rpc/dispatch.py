@@ -108,10 +108,10 @@ class Dispatcher:
 
     def _cancel(self, request: Call, caller: Caller) -> None:
         try:
-            params = msgspec.json.decode(request.params or b"{}", type=CancelParams)
+            params = msgspec.json.decode(request.params or b"{}", type=CancelParams | tuple[int | str])
         except msgspec.DecodeError:
             return  # a notification gets no answer, and this one names nothing to cancel
-        cancel = caller.cancels.get(params.id)
+        cancel = caller.cancels.get(params.id if isinstance(params, CancelParams) else params[0])
         if cancel is not None:
             cancel()
 
