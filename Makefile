@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := daemon client protocol tests
 
-.PHONY: help run test lint format clean
+.PHONY: help run test lint bench bench-quick format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default pa
 
 test: $(VENV)/dev.stamp ## Run every test, and check coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -43,6 +43,12 @@ lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of impor
 	$(BIN)/mypy tests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.stamp ## Measure everything, against the SLOs and the limits of this machine
+	PYTHONPATH=tests $(BIN)/python -m bench
+
+bench-quick: $(VENV)/dev.stamp ## Measure the SLOs in a minute
+	PYTHONPATH=tests $(BIN)/python -m bench --quick
 
 format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)

@@ -15,11 +15,13 @@ from workspaced.config import Settings
 from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
 from workspaced.git import Git
+from workspaced.maintenance import Maintenance
 from workspaced.path_checks import PathChecker
 from workspaced.rpc.listener import bind
 from workspaced.rpc.server import Server
 from workspaced.service import Service
 from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.backups import Backups
 from workspaced.writer import Writer
 from workspaced_protocol.events import StoreRecovered, Topic
 
@@ -48,10 +50,12 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         hub = EventHub(store.state.revision)
         _publish_recovery(store, hub)
         writer = Writer(store, hub)
+        maintenance = Maintenance(store, writer, Backups(settings.data_dir), settings.data_dir)
         service = Service(
             store,
             writer,
             hub,
+            maintenance,
             data_dir=str(settings.data_dir),
             socket=str(settings.socket),
             paths=PathChecker(settings.path_check_seconds),
@@ -61,6 +65,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             async with trio.open_nursery() as clients:
+                clients.start_soon(maintenance.keep_backups, settings.retention)
                 accepting = await clients.start(listener.accept_into, clients, server.serve)
                 ready()
                 number = await anext(signals)

@@ -1,6 +1,7 @@
 """The command line of the daemon: its arguments, its exit codes, and the one line that each error gets."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,13 +92,16 @@ def _announce(settings: Settings) -> None:
     if settings.log_format == "json":
         log.ready(settings.data_dir, settings.socket)
         return
+    # In a virtual environment that is not activated, the shell would not find it.
+    beside = Path(sys.executable).parent / "workspacectl"
+    ctl = "workspacectl" if shutil.which("workspacectl") or not beside.exists() else str(beside)
     print(  # noqa: T201 - for the person at the terminal
         f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
         f"and listens on {settings.socket}\n\n"
         "Try next, in another terminal:\n"
-        "  workspacectl create my-project     a workspace for the directory you are in\n"
-        "  workspacectl list                  what there is\n"
-        "  workspacectl status                how the daemon fares\n"
+        f"  {ctl} create my-project     a workspace for the directory you are in\n"
+        f"  {ctl} list                  what there is\n"
+        f"  {ctl} status                how the daemon fares\n"
         "Stop it with Ctrl-C.",
         flush=True,
     )

@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from workspaced.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
 from workspaced.path_checks import CHECK_SECONDS
+from workspaced.store.backups import Retention
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import UnusablePath, check_socket_path, default_data_dir, default_socket_path
 
@@ -31,7 +32,9 @@ class BadConfiguration(Exception):
 class Settings(BaseSettings):
     """What can be set, by argument, by environment (WORKSPACED_…) or in the file, in that order of strength."""
 
-    model_config = SettingsConfigDict(env_prefix=_ENV_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
 
     data_dir: Path = Field(default_factory=default_data_dir, description="Where the data is kept.")
     socket: Path = Field(default_factory=default_socket_path, description="Where the daemon listens.")
@@ -40,6 +43,20 @@ class Settings(BaseSettings):
     max_line_bytes: int = Field(
         MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
     )
+    backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
+    backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
+
+    @property
+    def retention(self) -> Retention:
+        """Which of the automatic backups are kept."""
+        return Retention(self.backups_hourly, self.backups_daily)
+
+    @field_validator("data_dir", "socket", mode="before")
+    @classmethod
+    def _given(cls, path: object) -> object:
+        if path == "":
+            raise ValueError("the path is empty: give one, or leave the setting out")
+        return path
 
     path_check_seconds: float = Field(
         CHECK_SECONDS, gt=0, le=60, description="How long a project's directory may take to answer."
@@ -56,7 +73,12 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "socket")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+        if "\0" in str(path):
+            raise ValueError("no path can hold a NUL character")
+        try:
+            return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+        except RuntimeError as error:
+            raise ValueError(f"{path} names a home directory that there is not") from error
 
     @field_validator("socket")
     @classmethod
@@ -107,9 +129,15 @@ def _describe(error: ValidationError, arguments: dict[str, object], file: Path) 
         name = ".".join(str(part) for part in item["loc"])
         if name in arguments:
             where = f"--{name.replace('_', '-')}"
-        elif f"{_ENV_PREFIX}{name}".upper() in os.environ:
-            where = f"{_ENV_PREFIX}{name}".upper()
+        elif variable := _variable(name):
+            where = variable
         else:
             where = f"`{name}` in {file}"
         problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
     return "; ".join(problems)
+
+
+def _variable(name: str) -> str | None:
+    """The environment's variable of a setting, however it is written (they are read without regard to case)."""
+    wanted = f"{_ENV_PREFIX}{name}".upper()
+    return next((variable for variable in os.environ if variable.upper() == wanted), None)

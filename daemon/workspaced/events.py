@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
+import structlog
 
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Event, encode
@@ -22,6 +23,8 @@ from workspaced_protocol.events import (
     Peer,
 )
 from workspaced_protocol.messages import encode_notification
+
+_log = structlog.get_logger(__name__)
 
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
@@ -35,10 +38,18 @@ class Cause(NamedTuple):
     peer: Peer | None = None
 
 
-class _Kept(NamedTuple):
-    topic: str
-    revision: int
+class PublishedEvent(NamedTuple):
+    """An event with its place in time, and the notification that tells of it."""
+
+    event: Event
+    sequence: int
+    """Rises by one per topic while the daemon lives."""
+    timestamp_ms: int
+    cause: Cause
     text: bytes
+
+
+Listener = Callable[[PublishedEvent], None]
 
 
 class EventHub:
@@ -47,36 +58,50 @@ class EventHub:
     def __init__(self, revision: int = 0) -> None:
         """`revision` is the store's at the start: of what came before, no event is known."""
         self._sequences: Counter[str] = Counter()
-        self._kept: deque[_Kept] = deque()
+        self._kept: deque[PublishedEvent] = deque()
         self._kept_bytes = 0
         self._first = 0  # the number of the oldest event that is kept
         self._lost_to = revision  # every event above this revision is kept
         self._revision = revision
-        self._wakers: dict[int, Callable[[], None]] = {}
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """From now on `listener` is told of each event. The function that is given back ends that.
+
+        It must not block; one that fails is logged, and fails nobody else (FR-009). A write that it
+        causes is one more in the writer's queue.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def publish(self, event: Event, cause: Cause) -> None:
-        """Keeps an event that is durable now, and wakes the subscribers."""
+        """Keeps an event that is durable now, and tells the listeners."""
         self._sequences[event.topic] += 1
+        sequence, timestamp_ms = self._sequences[event.topic], _now_ms()
         notification = EventNotification(
             topic=event.topic,
             revision=event.revision,
-            sequence=self._sequences[event.topic],
-            timestamp=_now_ms(),
+            sequence=sequence,
+            timestamp=timestamp_ms,
             correlation_id=cause.correlation_id,
             peer=cause.peer,
             payload=msgspec.Raw(encode(event.payload)),
         )
-        kept = _Kept(event.topic, event.revision, encode_notification("event", encode(notification)))
-        self._revision = event.revision
-        self._kept.append(kept)
-        self._kept_bytes += len(kept.text)
+        text = encode_notification("event", encode(notification))
+        published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
+        self._revision = max(self._revision, event.revision)
+        self._kept.append(published)
+        self._kept_bytes += len(text)
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
             oldest = self._kept.popleft()
             self._kept_bytes -= len(oldest.text)
-            self._lost_to = oldest.revision
+            self._lost_to = oldest.event.revision
             self._first += 1
-        for wake in self._wakers.values():
-            wake()
+        for listener in tuple(self._listeners):
+            try:
+                listener(published)
+            except Exception:  # noqa: BLE001 - whatever a listener does, the operation has succeeded already
+                _log.exception("An event could not be delivered.", topic=event.topic)
 
     def subscribe(
         self, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
@@ -88,17 +113,13 @@ class EventHub:
         """
         return Subscription(self, _matching(topics), since, wake)
 
-    def add(self, subscription: "Subscription", wake: Callable[[], None]) -> None:
-        """From now on the subscription is woken."""
-        self._wakers[id(subscription)] = wake
-
-    def remove(self, subscription: "Subscription") -> None:
-        """The subscription is over."""
-        self._wakers.pop(id(subscription), None)
+    def reached(self, revision: int) -> None:
+        """The store is at this revision now; some changes, such as a key that is remembered, have no event."""
+        self._revision = revision
 
     @property
     def revision(self) -> int:
-        """The revision of the newest event, or of the start."""
+        """The store's revision, as far as the hub was told."""
         return self._revision
 
     @property
@@ -116,7 +137,7 @@ class EventHub:
         """The number that the next event will have."""
         return self._first + len(self._kept)
 
-    def kept(self, number: int) -> _Kept:
+    def kept(self, number: int) -> PublishedEvent:
         """The event of this number, which is kept."""
         return self._kept[number - self._first]
 
@@ -128,7 +149,7 @@ class EventHub:
         """
         number = self.end
         while number > self._first:
-            event = self.kept(number - 1)
+            event = self.kept(number - 1).event
             if event.revision < revision or (event.revision == revision and not _is_transient(event.topic)):
                 break
             number -= 1
@@ -158,7 +179,7 @@ class Subscription:
             self._next = hub.number_after(since)
             if since < hub.lost_to:
                 self._miss()
-        hub.add(self, wake)
+        self._stop = hub.listen(lambda _: wake())
 
     def has_more(self) -> bool:
         """Whether there is something to take, for this subscriber or to be passed over."""
@@ -174,17 +195,17 @@ class Subscription:
             texts.append(self._gap(self._missed))
             self._missed = None
         while self._next < self._hub.end and size < limit_bytes:
-            event = self._hub.kept(self._next)
+            published = self._hub.kept(self._next)
             self._next += 1
-            self._seen_to = event.revision
-            if event.topic in self._topics:
-                texts.append(event.text)
-                size += len(event.text)
+            self._seen_to = published.event.revision
+            if published.event.topic in self._topics:
+                texts.append(published.text)
+                size += len(published.text)
         return texts
 
     def close(self) -> None:
         """Ends the subscription."""
-        self._hub.remove(self)
+        self._stop()
 
     def _miss(self) -> None:
         """Notes that what is not kept any more was missed."""

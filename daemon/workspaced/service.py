@@ -6,31 +6,25 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import trio
-
 import workspaced_protocol
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import InvalidField, NotFound, Refused
+from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
 from workspaced.events import Cause, EventHub, Subscription
 from workspaced.git import Git, Report
 from workspaced.line import WriteLine
+from workspaced.maintenance import Json, Maintenance
 from workspaced.path_checks import PathChecker
 from workspaced.projects import ProjectOperations
-from workspaced.store.base import StoreUnusable, WorkspaceStore
+from workspaced.store.base import WorkspaceStore
 from workspaced.writer import Writer
-from workspaced.writes import StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
 from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"
-_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
-
-Json = bytes
-"""A result that is JSON text already."""
 
 
 class ProtocolUnsupported(Refused):
@@ -83,6 +77,7 @@ class Service:
         store: WorkspaceStore,
         writer: Writer,
         hub: EventHub,
+        maintenance: Maintenance,
         *,
         data_dir: str,
         socket: str,
@@ -103,17 +98,17 @@ class Service:
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
-            "daemon.ping": lambda _params, _caller: b'"pong"',
-            "daemon.status": lambda _params, _caller: encode(self.status()),
+            "daemon.ping": self._ping,
+            "daemon.status": self._status,
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
-            "store.getAll": lambda _params, _caller: self._all(),
+            "store.getAll": self._get_all,
             "store.getById": self._get_by_id,
             "store.getByName": self._get_by_name,
             "events.subscribe": self._subscribe,
             "events.unsubscribe": self._unsubscribe,
-            "rpc.discover": lambda _params, _caller: encode(openrpc_document()),
+            "rpc.discover": self._discover,
         }
         self.writes: dict[str, Callable[[Any, Caller], Command]] = {
             "workspace.create": self._create,
@@ -136,7 +131,7 @@ class Service:
         }
         self.tasks: dict[str, Callable[[Any, Cause, Report], Awaitable[Json]]] = {
             "project.clone": projects.clone,
-            "store.check": self._check,
+            **maintenance.tasks,
         }
 
     def new_correlation_id(self) -> str:
@@ -180,9 +175,19 @@ class Service:
         capabilities = tuple(sorted({*self.reads, *self.writes, *self.prepared, *self.tasks}))
         return encode(Hello(SERVER_NAME, workspaced_protocol.__version__, params.protocol, capabilities))
 
+    def _ping(self, _params: p.NoParams, _: Caller) -> Json:
+        return b'"pong"'
+
+    def _status(self, _params: p.NoParams, _: Caller) -> Json:
+        return encode(self.status())
+
+    def _discover(self, _params: p.NoParams, _: Caller) -> Json:
+        return encode(openrpc_document())
+
+    def _get_all(self, _params: p.NoParams, _: Caller) -> Json:
+        return self._all()
+
     def _get(self, params: p.GetParams, _: Caller) -> Json:
-        if (params.id is None) == (params.name is None):
-            raise InvalidField("id", "workspace.get takes either `id` or `name`.")
         if params.id is not None:
             found, what = self._json_of(params.id), params.id
         else:
@@ -267,17 +272,6 @@ class Service:
 
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.acknowledge_recovery)
-
-    async def _check(self, _params: p.NoParams, _cause: Cause, _report: Report) -> Json:
-        try:
-            with trio.fail_after(_CHECK_SECONDS):
-                return encode(await trio.to_thread.run_sync(self._store.check, abandon_on_cancel=True))
-        except (OSError, StoreUnusable) as error:
-            raise StorageRefused(
-                f"The files can't be checked: {error}.", getattr(error, "errno", 0)
-            ) from error
-        except trio.TooSlowError as error:
-            raise StorageRefused(f"The disk did not answer within {_CHECK_SECONDS:g} s.", 0) from error
 
 
 def _array(items: Iterable[Json]) -> Json:

@@ -103,7 +103,9 @@ class Writer:
             done.set()
 
         self.submit(command, reply, cause)
-        await done.wait()  # the deadline of the write ends this
+        # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
+        with trio.CancelScope(shield=True):
+            await done.wait()
         if isinstance(results[0], Exception):
             raise results[0]
         return results[0]
@@ -172,8 +174,10 @@ class Writer:
             except StorageFailure as failure:
                 self._gone += gone
                 await self._fail(failure, batch, state.revision)
+                self._end_gone_sessions()
                 return
         self.state = state
+        self._hub.reached(state.revision)
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
         for event, cause in events:
@@ -187,12 +191,23 @@ class Writer:
         draft.apply(outcome)
         return [(event, _OWN) for event in outcome.events]
 
+    def _end_gone_sessions(self) -> None:
+        """Ends them without a batch: after a failure, nobody may write for a long time."""
+        if not self._gone:
+            return
+        gone, self._gone = self._gone, []
+        draft = Draft(self.state)
+        events = self._apply(draft, commands.end_sessions_of(gone))
+        self.state = draft.freeze()
+        for event, cause in events:
+            self._hub.publish(event, cause)
+
     def _run_command(self, draft: Draft, write: Write) -> None:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
-            # A refusal that rests on what this batch is about to change waits for it with the others.
-            if draft.touches_store:
+            # A refusal may rest on what this batch is about to change: then it waits with the others.
+            if draft.is_changed:
                 write.outcome = refusal
             else:
                 write.answer(refusal)
@@ -207,15 +222,17 @@ class Writer:
     async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
         changes = None if any(_rewrites(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
-        await self._in_thread(state, changes)
+        await self._in_thread(state, changes, draft.keeps_previous)
         self._commit_ms.append((time.perf_counter() - started_at) * 1000)
         self._commit_count += 1
         self._commit_requests += len(batch)
 
-    async def _in_thread(self, state: State, changes: Sequence[Change] | None) -> None:
+    async def _in_thread(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
         await trio.to_thread.run_sync(
-            self._store.commit, state, changes, abandon_on_cancel=True, limiter=self._thread
+            self._store.commit, state, changes, keeps_previous, abandon_on_cancel=True, limiter=self._thread
         )
 
     async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
@@ -225,7 +242,7 @@ class Writer:
             "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
         )
         for write in batch:
-            if unknown and isinstance(write.outcome, Outcome) and write.outcome.touches_store:
+            if unknown and isinstance(write.outcome, Outcome):
                 write.answer(CommitUnknown(failure.message, write.revision))
             else:
                 write.answer(StorageRefused(failure.message, failure.errno))
@@ -247,8 +264,10 @@ class Writer:
                 self._set_status("readOnly", again.message)
             else:
                 self.state = replace(self.state, revision=revision)
+                self._hub.reached(revision)
                 self._set_status("ok")
                 return
+            self._end_gone_sessions()
             if not await self._refuse_writes(pause_seconds, failure):
                 return
             pause_seconds = min(pause_seconds * 2, longest_seconds)

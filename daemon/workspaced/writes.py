@@ -96,22 +96,26 @@ class Deadlines:
 
     def add(self, write: Write) -> None:
         """Watches over a write that has just arrived."""
+        self._forget_answered()
         self._writes.append(write)
         self._added.set()
 
     async def watch(self) -> None:
         """Runs for as long as writes may come."""
         while True:
-            while self._writes and self._writes[0].answered:
-                self._writes.popleft()
+            self._forget_answered()
             if not self._writes:
                 self._added = trio.Event()
                 await self._added.wait()  # for as long as nobody writes
-                continue
-            oldest = self._writes[0]
-            await trio.sleep_until(oldest.deadline)
-            if not oldest.answered:
-                oldest.answer(self._too_late(oldest))
+            elif trio.current_time() >= self._writes[0].deadline:
+                self._writes[0].answer(self._too_late(self._writes[0]))
+            else:
+                # Whichever write is the oldest then has the same time or a later one.
+                await trio.sleep_until(self._writes[0].deadline)
+
+    def _forget_answered(self) -> None:
+        while self._writes and self._writes[0].answered:
+            self._writes.popleft()
 
     def _too_late(self, write: Write) -> RequestError:
         if isinstance(write.outcome, Outcome):

@@ -63,7 +63,7 @@ MEANINGS: Final[dict[ErrorCode, str]] = {
     ErrorCode.STORAGE_FAILURE: "The disk refused the write: it was not applied; `data.errno` tells why.",
     ErrorCode.OVERLOADED: "The write queue is full: the write was not applied.",
     ErrorCode.SHUTTING_DOWN: "The daemon is stopping: the write was not applied.",
-    ErrorCode.GIT_UNAVAILABLE: "No git program was found.",
+    ErrorCode.GIT_UNAVAILABLE: "No git program was found; `data.stderr` is what the attempt to start it said.",
     ErrorCode.GIT_FAILED: "git could not clone the repository; `data.stderr` is what it said.",
     ErrorCode.GIT_TIMEOUT: "git did not finish in time; `data.stderr` is what it had said.",
 }

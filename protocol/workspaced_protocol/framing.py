@@ -1,8 +1,8 @@
 """Bytes in, whole lines out: the transport's framing, with no I/O of its own.
 
-The strategy: bytes after the last newline are kept as they came, in a list, and joined once, when
-their newline arrives. So no byte is looked at twice, however small the pieces, and what is kept
-is never more than the cap. A line over the cap ends the framing: where the next line would start
+The strategy: bytes after the last newline gather in one buffer until their newline arrives, and only
+new bytes are searched for it. So no byte is looked at twice, however small the pieces, and what is
+kept is little more than the cap. A line over the cap ends the framing: where the next line would start
 can't be known, so both sides close the connection.
 """
 
@@ -10,6 +10,8 @@ from typing import Final
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 """The default cap on one line, its newline not counted (protocol.md, Transport)."""
+
+_WHITE_SPACE: Final = b" \t\r"  # that of JSON (RFC 8259, section 2), less the newline
 
 
 class LineSplitter:
@@ -21,15 +23,14 @@ class LineSplitter:
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
         self._max_line_bytes = max_line_bytes
-        self._pieces: list[bytes] = []
-        self._pending_bytes = 0
+        self._pending = bytearray()
         self.overflowed = False
         """Whether a line was longer than the cap."""
 
     @property
     def pending_bytes(self) -> int:
         """How many bytes of an unfinished line have arrived."""
-        return self._pending_bytes
+        return len(self._pending)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` finishes, in order: those before an overlong one are still given."""
@@ -42,26 +43,21 @@ class LineSplitter:
             if len(line) > self._max_line_bytes:
                 self._overflow()
                 return lines
-            if line and not line.isspace():
+            if line.strip(_WHITE_SPACE):
                 lines.append(line)
-        if rest:
-            self._pieces.append(rest)
-            self._pending_bytes += len(rest)
-            if self._pending_bytes > self._max_line_bytes:
-                self._overflow()
+        self._pending += rest
+        if len(self._pending) > self._max_line_bytes:
+            self._overflow()
         return lines
 
     def _finish(self, piece: bytes) -> bytes:
         """The whole line that ends with `piece`."""
-        if not self._pieces:
+        if not self._pending:
             return piece
-        self._pieces.append(piece)
-        line = b"".join(self._pieces)
-        self._pieces.clear()
-        self._pending_bytes = 0
+        line = bytes(self._pending + piece)
+        self._pending.clear()
         return line
 
     def _overflow(self) -> None:
         self.overflowed = True
-        self._pieces.clear()
-        self._pending_bytes = 0
+        self._pending.clear()

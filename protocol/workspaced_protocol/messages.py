@@ -5,9 +5,10 @@ text they came in (`Raw`), for the one reader that knows their type. An id is ke
 that it goes back exactly as it came, however large the integer or however escaped the string.
 """
 
+import json
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -18,6 +19,7 @@ MAX_BATCH: Final = 1024
 """The most requests in one batch: as many as a connection may have in flight (protocol.md)."""
 
 NULL_ID: Final = b"null"
+VERSION: Final = "2.0"
 
 # An id is a string, an integer or null (protocol.md, Transport); Raw says it is JSON already.
 _LEGAL_ID = re.compile(rb'"|-?[0-9]+\Z|null\Z')
@@ -55,6 +57,7 @@ class _WireError(Struct, frozen=True):
 
 
 class _AnswerEnvelope(Struct, frozen=True):
+    jsonrpc: Literal["2.0"]
     id: int | str | UnsetType | None = UNSET
     result: Raw | UnsetType = UNSET
     error: _WireError | UnsetType = UNSET
@@ -92,23 +95,34 @@ def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
 
 
 def _unreadable(line: bytes) -> str | None:
-    """Why the text of this line could never be stored, or None."""
-    if line.isascii():
-        # Only an escape can hide half a character; the decoder refuses it, but not inside a Raw.
-        if b"\\ud" not in line and b"\\uD" not in line:
-            return None
-    else:
+    """Why this line is no text, or None. The decoder looks at escapes and syntax, but not at bytes in a Raw."""
+    if not line.isascii():
         try:
             line.decode()
         except UnicodeDecodeError as error:
             return f"The line is not UTF-8: {error.reason} at byte {error.start}."
+    return None
+
+
+def _syntax_problem(text: bytes | Raw) -> str | None:
+    """What makes this text no JSON that could be stored again, or None.
+
+    The standard library tells: it goes on after a number out of range, where msgspec stops.
+    """
     try:
-        msgspec.json.decode(line)
-    except msgspec.ValidationError:
-        return None  # a number out of range: the reader of the params names the field
-    except (msgspec.DecodeError, RecursionError) as error:
+        value = json.loads(bytes(text).decode(), parse_constant=_refuse_constant, parse_int=str)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "The line holds half of a surrogate pair, which is no character."
+    except RecursionError:
+        return "The line is nested too deeply."
+    except ValueError as error:
         return f"The line is not JSON: {error}."
     return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _parse_request(text: bytes | Raw) -> Call | Malformed:
@@ -121,7 +135,7 @@ def _parse_request(text: bytes | Raw) -> Call | Malformed:
     params = None if envelope.params is UNSET else envelope.params
     id_ = None if envelope.id is UNSET else bytes(envelope.id)
     if (
-        envelope.jsonrpc != "2.0"
+        envelope.jsonrpc != VERSION
         or (params is not None and bytes(params)[:1] not in (b"{", b"["))
         or (id_ is not None and not _LEGAL_ID.match(id_))
     ):
@@ -145,7 +159,7 @@ def _not_a_request(text: bytes | Raw) -> Malformed:
     id_ = bytes(members.get("id", NULL_ID))
     if not _LEGAL_ID.match(id_):
         return Malformed(NULL_ID, ErrorCode.INVALID_REQUEST, "`id` must be a string, an integer or null.")
-    if bytes(members.get("jsonrpc", b"")) != b'"2.0"':
+    if _value(members.get("jsonrpc")) != VERSION:
         problem = '`jsonrpc` must be "2.0".'
     elif not bytes(members.get("method", b"")).startswith(b'"'):
         problem = "`method` must be a string."
@@ -154,14 +168,8 @@ def _not_a_request(text: bytes | Raw) -> Malformed:
     return Malformed(id_, ErrorCode.INVALID_REQUEST, problem)
 
 
-def _syntax_problem(text: bytes | Raw) -> str | None:
-    try:
-        msgspec.json.decode(text)
-    except msgspec.ValidationError:
-        return None
-    except (msgspec.DecodeError, RecursionError) as error:
-        return f"The line is not JSON: {error}."
-    return None
+def _value(member: Raw | None) -> object:
+    return None if member is None else msgspec.json.decode(member)
 
 
 def encode_result(id_: bytes, result: bytes) -> bytes:
@@ -171,7 +179,12 @@ def encode_result(id_: bytes, result: bytes) -> bytes:
 
 def encode_error(id_: bytes, error: RpcError) -> bytes:
     """An error answer; `id_` is JSON already."""
-    body = _encode(_WireError(error.code, error.message, error.data))
+    try:
+        body = _encode(_WireError(error.code, error.message, error.data))
+    except UnicodeEncodeError:
+        # A path that is not UTF-8 (os.fsdecode) stands in it: what can't be told is told as “?”.
+        content = {"code": error.code, "message": error.message, "data": error.data}
+        body = json.dumps(content, ensure_ascii=False).encode(errors="replace")
     return b'{"jsonrpc":"2.0","id":' + id_ + b',"error":' + body + b"}"
 
 
@@ -209,16 +222,18 @@ class NotAnAnswer(ValueError):
 def parse_answer(line: bytes) -> Answer | Notification:
     """What the daemon sent on one line. Raises NotAnAnswer where it is no JSON-RPC."""
     try:
+        line.decode()  # what stays Raw is not looked at
         envelope = _decode_answer(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise NotAnAnswer(f"Not a JSON-RPC message: {error}.") from error
-    if envelope.method is not UNSET:
+    if envelope.method is not UNSET and envelope.id is UNSET:
         params = Raw(b"{}") if envelope.params is UNSET else envelope.params
         return Notification(envelope.method, params)
-    id_ = None if envelope.id is UNSET else envelope.id
-    if envelope.error is not UNSET:
+    if envelope.method is not UNSET or envelope.id is UNSET:
+        raise NotAnAnswer("Not a JSON-RPC message: it is neither an answer nor a notification.")
+    if envelope.error is not UNSET and envelope.result is UNSET:
         refusal = envelope.error
-        return Answer(id_, RpcError(refusal.code, refusal.message, refusal.data))
-    if envelope.result is not UNSET:
-        return Answer(id_, envelope.result)
-    raise NotAnAnswer("Not a JSON-RPC message: it has no result, error or method.")
+        return Answer(envelope.id, RpcError(refusal.code, refusal.message, refusal.data))
+    if envelope.error is UNSET and envelope.result is not UNSET:
+        return Answer(envelope.id, envelope.result)
+    raise NotAnAnswer("Not a JSON-RPC message: it has to have either a result or an error.")

@@ -12,7 +12,20 @@ import msgspec
 
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import DaemonStatus, Hello, Session, StoreCheck, StoreRevision, Workspace
+from workspaced_protocol.models import (
+    Backup,
+    DaemonStatus,
+    Hello,
+    Salvage,
+    Session,
+    StoreCheck,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+)
+from workspaced_protocol.unknown import unknown_members
+
+_TOLD_CHARACTERS: Final = 200  # of a client's own text in a message back to it
 
 
 class InvalidParams(ValueError):
@@ -41,45 +54,54 @@ class Method:
 
     def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
         """The params as this method's struct. Raises InvalidParams."""
+        text = b"{}" if raw is None else bytes(raw)
+        if text.startswith(b"["):
+            text = self._by_name(text)
         try:
-            if raw is None:
-                return msgspec.convert({}, self.params)
-            if bytes(raw)[:1] == b"[":
-                return msgspec.convert(self._by_name(msgspec.json.decode(raw)), self.params)
-            return msgspec.json.decode(raw, type=self.params)
+            return msgspec.json.decode(text, type=self.params)
         except msgspec.ValidationError as error:
-            raise self._named(str(error)) from error
+            raise self._named(text, str(error)) from error
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidParams("", f"{self.name}: the params can't be read: {error}.") from error
 
-    def _by_name(self, values: list[object]) -> dict[str, object]:
+    def _by_name(self, text: bytes) -> bytes:
+        """Params by position as the same params by name."""
         names = self.param_names()
+        values = msgspec.json.decode(text, type=list[msgspec.Raw])
         if len(values) > len(names):
             raise InvalidParams(
                 f"[{len(names)}]",
                 f"{self.name} takes at most {len(names)} params ({', '.join(names) or 'none'}), "
                 f"not {len(values)}.",
             )
-        return dict(zip(names, values, strict=False))
+        return (
+            b"{" + b",".join(b'"%b":%b' % (n.encode(), v) for n, v in zip(names, values, strict=False)) + b"}"
+        )
 
     def param_names(self) -> tuple[str, ...]:
         """The params' names on the wire, in their order by position."""
         return self.params.__struct_encode_fields__
 
-    def _named(self, problem: str) -> InvalidParams:
-        """msgspec's message, as a sentence and a path."""
-        problem, _, where = problem.partition(" - at `")
-        path = where.removesuffix("`").removeprefix("$").removeprefix(".")
-        member = re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", problem, re.DOTALL)
-        if member is None:
-            if "matching regex" in problem:
-                problem = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
-            return InvalidParams(path, f"{self.name}: `{path}` is wrong: {problem[:1].lower()}{problem[1:]}.")
-        path = f"{path}.{member[2]}" if path else member[2]
-        if member[1] == "missing required":
+    def _named(self, text: bytes, problem: str) -> InvalidParams:
+        """What msgspec found wrong with the params, as a sentence and a path."""
+        if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
+            path = unknown[0][:_TOLD_CHARACTERS]
+            known = ", ".join(self.param_names()) or "no params"
+            is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+            allowed = f" It takes {known}." if is_param else ""
+            return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
+        # The last one: a value that the message quotes may look like a path.
+        found, separator, where = problem.rpartition(" - at `$")
+        if not separator:
+            found, where = problem, ""
+        path = where.removesuffix("`").removeprefix(".")
+        if missing := re.fullmatch(r"Object missing required field `(.*)`", found):
+            path = f"{path}.{missing[1]}" if path else missing[1]
             return InvalidParams(path, f"{self.name}: `{path}` is missing.")
-        allowed = "" if "." in path else f" It takes {', '.join(self.param_names()) or 'no params'}."
-        return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
+        if "matching regex" in found:
+            found = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
+        path = path or self.param_names()[0]
+        return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found[:1].lower()}{found[1:]}.")
 
 
 _WRITE_ERRORS: Final = (
@@ -250,6 +272,7 @@ METHODS: Final[dict[str, Method]] = {
             Workspace,
             "Puts a workspace in place as it is given; only its revision is set by the store.",
             ErrorCode.NAME_CONFLICT,
+            ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
         ),
         _write(
@@ -269,12 +292,47 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.REVISION_CONFLICT,
         ),
         _write("store.flush", p.WriteParams, StoreRevision, "Writes both files anew from memory."),
-        _task("store.check", p.NoParams, StoreCheck, "Checks the store's files as they are on the disk now."),
+        _task(
+            "store.check",
+            p.NoParams,
+            StoreCheck,
+            "Checks the store's files as they are on the disk now.",
+            ErrorCode.STORAGE_FAILURE,
+        ),
         _write(
             "store.acknowledgeRecovery",
             p.WriteParams,
             None,
             "Clears the notice of a recovery or a data loss.",
+        ),
+        _task(
+            "store.backup",
+            p.BackupParams,
+            Backup,
+            "Makes a verified copy of the store as it is now.",
+            ErrorCode.STORAGE_FAILURE,
+        ),
+        _task("store.listBackups", p.NoParams, list[Backup], "Lists the daemon's copies, the newest first."),
+        _task(
+            "store.previewRestore",
+            p.BackupSourceParams,
+            StoreDifference,
+            "Checks a copy, and tells what restoring it would change.",
+        ),
+        _task(
+            "store.restore",
+            p.RestoreParams,
+            StoreRevision,
+            "Makes the store what a copy holds, in one commit; what it held before is kept in quarantine.",
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
+            *_WRITE_ERRORS,
+        ),
+        _task(
+            "store.salvage",
+            p.NoParams,
+            Salvage,
+            "Gives what can still be read in the files that the last recovery set aside.",
         ),
         _read(
             "events.subscribe",

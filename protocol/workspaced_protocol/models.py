@@ -150,6 +150,32 @@ class StoreRevision(Model, frozen=True):
     revision: Revision
 
 
+class StoreDifference(Model, frozen=True):
+    """What a restore would do to the store, which is at `revision`."""
+
+    revision: Revision
+    added: tuple[Workspace, ...]
+    changed: tuple[Workspace, ...]
+    """As they would be afterwards."""
+    removed: tuple[Workspace, ...]
+
+
+class Backup(Model, frozen=True):
+    """A copy of the store: where it is, when it was made, and the revision that it holds."""
+
+    name: str
+    path: str
+    made_at: TimeMs
+    revision: Revision
+
+
+class Salvage(Model, frozen=True):
+    """The workspaces that stand whole in the files that a recovery set aside."""
+
+    workspaces: tuple[Workspace, ...]
+    files: tuple[str, ...]
+
+
 class Change(Model, frozen=True):
     """One change of the store: `save` puts a workspace in place, `remove` takes an id out."""
 

@@ -59,6 +59,10 @@ class GetParams(Params, frozen=True):
     id: str | None = None
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if (self.id is None) == (self.name is None):
+            raise ValueError("it takes either `id` or `name`")
+
 
 class ListParams(Params, frozen=True):
     """The state to list, or all."""
@@ -142,6 +146,25 @@ class ApplyParams(WriteParams, frozen=True):
     """The changes, applied in order, and the revision that the store must be at."""
 
     changes: tuple[Change, ...]
+    if_revision: Revision | None = None
+
+
+class BackupParams(Params, frozen=True):
+    """The absolute path of the copy to make; absent: one in the daemon's own place for them."""
+
+    path: str | None = None
+
+
+class BackupSourceParams(Params, frozen=True):
+    """A backup's name, or the absolute path of a store's file of any version."""
+
+    source: str
+
+
+class RestoreParams(WriteParams, frozen=True):
+    """As BackupSourceParams, and the revision that the store must be at."""
+
+    source: str
     if_revision: Revision | None = None
 
 

@@ -48,7 +48,7 @@ def socket_path(explicit: str | os.PathLike[str] | None = None) -> Path:
     Raises UnusablePath for one that the platform can't bind.
     """
     chosen = explicit or os.environ.get("WORKSPACED_SOCKET")
-    return check_socket_path(Path(chosen) if chosen else default_socket_path())
+    return check_socket_path(Path(chosen).expanduser() if chosen else default_socket_path())
 
 
 def check_socket_path(path: Path) -> Path:

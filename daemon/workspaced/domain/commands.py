@@ -21,7 +21,14 @@ from workspaced.domain.errors import (
 from workspaced.domain.names import check_name, check_root_path, name_key
 from workspaced.domain.state import Draft, Event, Outcome, OwnedSession, State
 from workspaced_protocol.events import SessionChanged, Topic, WorkspaceChanged, WorkspaceCreated
-from workspaced_protocol.models import Change, Session, StoreRevision, Workspace, WorkspaceState
+from workspaced_protocol.models import (
+    Change,
+    Session,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+    WorkspaceState,
+)
 
 Command = Callable[[State], Outcome]
 
@@ -40,7 +47,10 @@ def once(request_key: str | None, command: Command, repeat: Command | None = Non
                 return repeat(state)
             workspace_id = state.request_keys[request_key]
             return Outcome(state.get(workspace_id) if workspace_id else None)
-        outcome = command(state)
+        outcome = replace(command(state), request_key=(request_key, None))
+        if not outcome.changes and isinstance(outcome.result, StoreRevision):
+            # To remember the key is a change of the store, too.
+            return replace(outcome, result=StoreRevision(state.revision + 1))
         return replace(outcome, request_key=(request_key, _subject(outcome)))
 
     return keyed
@@ -144,8 +154,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         _require_revision(workspace, if_revision)
         if workspace.state == "deleted":
             raise InvalidState(workspace_id, workspace.state, "active or closed", "deleted")
-        if count := state.session_count(workspace_id):
-            raise ActiveSessions(workspace_id, count)
+        _require_no_sessions(state, workspace_id)
         return _removed(state, workspace_id)
 
     return command
@@ -171,6 +180,8 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
                 raise RevisionConflict(f"Workspace {workspace.id}", if_revision, revision)
         if workspace.state != "deleted":
             _require_free_name(state, workspace.name, workspace.id)
+        elif current is not None:
+            _require_no_sessions(state, workspace.id)
         stored = structs.replace(workspace, revision=state.revision + 1)
         if current is None:
             return _saved(stored, _created(stored))
@@ -185,8 +196,7 @@ def remove(workspace_id: str) -> Command:
     def command(state: State) -> Outcome:
         if state.get(workspace_id) is None:
             return Outcome(None)
-        if count := state.session_count(workspace_id):
-            raise ActiveSessions(workspace_id, count)
+        _require_no_sessions(state, workspace_id)
         return _removed(state, workspace_id)
 
     return command
@@ -211,6 +221,55 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
         return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes), events=tuple(events))
 
     return command
+
+
+def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
+    """The store holds these workspaces and no others; what it held before is kept aside."""
+
+    def command(state: State) -> Outcome:
+        if if_revision is not None and if_revision != state.revision:
+            raise RevisionConflict("The store", if_revision, state.revision)
+        difference = compare(state, workspaces)
+        draft = Draft(state)
+        events: list[Event] = []
+        for workspace in difference.removed:
+            _require_no_sessions(state, workspace.id)
+            outcome = _removed(draft, workspace.id)
+            draft.apply(outcome)
+            events += outcome.events
+        for workspace in (*difference.changed, *difference.added):
+            if workspace.state == "deleted":
+                _require_no_sessions(state, workspace.id)
+            stored = structs.replace(workspace, revision=draft.revision + 1)
+            is_new = draft.get(stored.id) is None
+            event = _created(stored) if is_new else _changed("workspace.updated", stored.id, stored.revision)
+            draft.apply(_saved(stored, event))
+            events.append(event)
+        return Outcome(
+            StoreRevision(draft.revision),
+            changes=tuple(draft.changes),
+            events=tuple(events),
+            keeps_previous="before-restore",
+        )
+
+    return command
+
+
+def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
+    """What would change if the store held these workspaces and no others; revisions are no difference."""
+    wanted = {workspace.id: workspace for workspace in workspaces}
+    added: list[Workspace] = []
+    changed: list[Workspace] = []
+    for workspace in wanted.values():
+        current = state.get(workspace.id)
+        if current is None:
+            added.append(workspace)
+        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
+            changed.append(workspace)
+    removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
+    return StoreDifference(
+        revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
+    )
 
 
 def current_revision(state: State) -> Outcome:
@@ -277,6 +336,11 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
 def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
     if if_revision is not None and if_revision != workspace.revision:
         raise RevisionConflict(f"Workspace {workspace.id}", if_revision, workspace.revision)
+
+
+def _require_no_sessions(state: State, workspace_id: str) -> None:
+    if count := state.session_count(workspace_id):
+        raise ActiveSessions(workspace_id, count)
 
 
 def _require_free_name(state: State, name: str, own_id: str) -> None:

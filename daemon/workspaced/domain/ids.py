@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import Lock
 
 from ulid import ULIDGenerator
 
@@ -21,22 +22,27 @@ class IdFactory:
         self._newest_ms = 0
         # Within one millisecond the generator counts the random part up by one.
         self._generator = ULIDGenerator(clock=self._rising_clock_ms)
+        self._lock = Lock()  # the generator reads its clock before it takes its own
 
     def workspace(self) -> str:
         """A new `ws_…`."""
-        return f"ws_{self._generator.generate()}"
+        return self._make("ws")
 
     def project(self) -> str:
         """A new `proj_…`."""
-        return f"proj_{self._generator.generate()}"
+        return self._make("proj")
 
     def session(self) -> str:
         """A new `ss_…`."""
-        return f"ss_{self._generator.generate()}"
+        return self._make("ss")
 
     def correlation(self) -> str:
         """A new `cor_…`."""
-        return f"cor_{self._generator.generate()}"
+        return self._make("cor")
+
+    def _make(self, prefix: str) -> str:
+        with self._lock:
+            return f"{prefix}_{self._generator.generate()}"
 
     def _rising_clock_ms(self) -> int:
         self._newest_ms = max(self._newest_ms, self._clock_ms())

@@ -68,6 +68,8 @@ class Outcome:
     ended: tuple[str, ...] = ()
     acknowledges_recovery: bool = False
     rewrites_files: bool = False
+    keeps_previous: str | None = None
+    """Why a copy of what the store held before is to be kept, in a word or two joined by hyphens."""
     request_key: tuple[str, str | None] | None = None
     """The key to remember, and the workspace that a repeat is answered with."""
 
@@ -118,11 +120,9 @@ class State:
         return self.get(id_) if id_ else None
 
     def in_order(self) -> tuple[Record, ...]:
-        """All records by creation time (then by id, so that the order is the same every time)."""
+        """All records by creation time."""
         if self._ordered is None:
-            self._ordered = tuple(
-                sorted(self.records.values(), key=lambda r: (r.workspace.created_at, r.workspace.id))
-            )
+            self._ordered = tuple(sorted(self.records.values(), key=lambda record: _age(record.workspace)))
         return self._ordered
 
     def workspaces(self) -> list[Workspace]:
@@ -148,6 +148,9 @@ class Draft(State):
         self.changes: list[Change] = []
         """The changes of all outcomes so far, in order: what a store has to write."""
         self.touches_store = False
+        self.keeps_previous: str | None = None
+        self.is_changed = False
+        """Whether anything differs from the state it was made of."""
 
     def apply(self, outcome: Outcome) -> None:
         """Makes the outcome of a command on this very draft true."""
@@ -158,6 +161,8 @@ class Draft(State):
             elif change.remove is not None:
                 self.drop(change.remove)
             self.changes.append(change)
+        if outcome.touches_store or outcome.begun or outcome.ended:
+            self.is_changed = True
         if outcome.begun is not None:
             self._sessions[outcome.begun.session.id] = outcome.begun
         for session_id in outcome.ended:
@@ -169,9 +174,10 @@ class Draft(State):
             self._request_keys[key] = workspace_id
             if len(self._request_keys) > MAX_REQUEST_KEYS:
                 del self._request_keys[next(iter(self._request_keys))]
+        self.keeps_previous = outcome.keeps_previous or self.keeps_previous
         if outcome.touches_store:
             self.touches_store = True
-            if not outcome.changes and not outcome.rewrites_files:
+            if not outcome.changes and (outcome.acknowledges_recovery or outcome.request_key):
                 self.revision += 1
         self._ordered = None
 
@@ -183,14 +189,21 @@ class Draft(State):
         """The workspace stands in place of what its id held; the revision is left alone."""
         self._free_name(workspace.id)
         self._records[workspace.id] = Record(workspace, encode(workspace))
-        if workspace.state != "deleted":
-            # An older app's store may hold a name twice: the first keeps it.
-            self._names.setdefault(name_key(workspace.name), workspace.id)
+        self._claim_name(workspace)
 
     def drop(self, id_: str) -> None:
         """The id holds nothing; the revision is left alone."""
         self._free_name(id_)
         self._records.pop(id_, None)
+
+    def _claim_name(self, workspace: Workspace) -> None:
+        """Gives the workspace its name; where an older app's store holds it twice, the oldest has it."""
+        if workspace.state == "deleted":
+            return
+        key = name_key(workspace.name)
+        holder = self._records[self._names.get(key, workspace.id)].workspace
+        if _age(workspace) <= _age(holder):
+            self._names[key] = workspace.id
 
     def _free_name(self, id_: str) -> None:
         record = self._records.get(id_)
@@ -201,5 +214,10 @@ class Draft(State):
         if len(self._names) + 1 == len(self._records):
             return  # every name was held once: nobody waits for this one
         for other in self._records.values():
-            if other.workspace.id != id_ and other.workspace.state != "deleted":
-                self._names.setdefault(name_key(other.workspace.name), other.workspace.id)
+            if other.workspace.id != id_ and name_key(other.workspace.name) == key:
+                self._claim_name(other.workspace)
+
+
+def _age(workspace: Workspace) -> tuple[int, str]:
+    """What workspaces are ordered by: the time of creation, then the id, so that it is always the same."""
+    return workspace.created_at, workspace.id

@@ -3,7 +3,8 @@
 The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
 `_outbox` and leave together, straight from the reader where the socket takes them, else by the
 sender task. A client that does not take its answers is not read from, so what is kept for it is
-bounded: the answers of one line over `_OUTBOX_BYTES`, and of the writes in flight.
+bounded: one answer over `_OUTBOX_BYTES`, or a batch's over `_BATCH_BYTES`, and those of the writes in
+flight.
 """
 
 import os
@@ -14,16 +15,17 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced.rpc.dispatch import Answer, Dispatcher, Task, line_too_long
+from workspaced.rpc.dispatch import Answer, Dispatcher, batch_too_large, line_too_long
 from workspaced.service import Caller
 from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
-from workspaced_protocol.messages import parse_requests
+from workspaced_protocol.messages import Call, Malformed, parse_requests
 
 MAX_IN_FLIGHT: Final = 1024
 """Requests of one connection that are not answered yet (protocol.md, Transport)."""
 
 _RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
 _OUTBOX_BYTES: Final = 256 * 1024
+_BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
 _STALL_SECONDS: Final = 30.0  # how long half a line may stand still
 _FLUSH_SECONDS: Final = 10.0  # how long a client may take to read its last answers
 _LOOK_SECONDS: Final = 0.5  # how often it is looked whether a client that sends no more is still there
@@ -100,34 +102,46 @@ class Connection:
             if not data:
                 return
             for line in self._splitter.feed(data):
-                if self._is_full():
-                    self._flush()
-                    await self._wait_until(lambda: self._broken or not self._is_full())
-                self._take(line, nursery)
+                await self._take(line, nursery)
             if self._splitter.overflowed:
                 self._put(line_too_long(self._max_line_bytes))
                 return
             self._flush()
 
-    def _take(self, line: bytes, nursery: trio.Nursery) -> None:
+    async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
         requests = parse_requests(line)
-        if isinstance(requests, list):
-            batch = _Batch(len(requests), self._put_answer)
-            self._in_flight += 1
-            for request in requests:
-                self._start(self._dispatcher.dispatch(request, self._caller, batch.answer), nursery)
-        else:
-            self._in_flight += 1
-            self._start(self._dispatcher.dispatch(requests, self._caller, self._put_answer), nursery)
+        if not isinstance(requests, list):
+            await self._start(requests, self._put_answer, nursery)
+            return
+        batch = _Batch(len(requests), self._put)
 
-    def _start(self, task: Task | None, nursery: trio.Nursery) -> None:
+        def answer(text: bytes | None) -> None:
+            batch.add(text)
+            self._finish()
+
+        for request in requests:
+            if batch.size_bytes > _BATCH_BYTES:
+                batch.add(batch_too_large(request, _BATCH_BYTES))
+            else:
+                await self._start(request, answer, nursery)
+
+    async def _start(self, request: Call | Malformed, answer: Answer, nursery: trio.Nursery) -> None:
+        """Dispatches a request once there is room for it."""
+        if self._is_full():
+            self._flush()
+            await self._wait_until(lambda: self._broken or not self._is_full())
+        self._in_flight += 1
+        task = self._dispatcher.dispatch(request, self._caller, answer)
         if task is not None:
             nursery.start_soon(task)
 
     def _put_answer(self, text: bytes | None) -> None:
-        self._in_flight -= 1
         if text is not None:
             self._put(text)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._in_flight -= 1
         self._changed.unpark_all()
 
     def _put(self, text: bytes) -> None:
@@ -195,15 +209,17 @@ class Connection:
 class _Batch:
     """Gathers the answers of a batch into the one array that it gets."""
 
-    def __init__(self, expected: int, answer: Answer) -> None:
+    def __init__(self, expected: int, put: Callable[[bytes], None]) -> None:
+        self.size_bytes = 0
         self._expected = expected
-        self._answer = answer
+        self._put = put
         self._texts: list[bytes] = []
 
-    def answer(self, text: bytes | None) -> None:
+    def add(self, text: bytes | None) -> None:
         """Takes one request's answer; the last one sends the array, unless all were notifications."""
         self._expected -= 1
         if text is not None:
             self._texts.append(text)
-        if self._expected == 0:
-            self._answer(b"[" + b",".join(self._texts) + b"]" if self._texts else None)
+            self.size_bytes += len(text)
+        if self._expected == 0 and self._texts:
+            self._put(b"[" + b",".join(self._texts) + b"]")

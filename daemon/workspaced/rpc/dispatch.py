@@ -15,7 +15,8 @@ from workspaced.events import Cause
 from workspaced.git import GitFailed, GitTimeout, GitUnavailable
 from workspaced.git_output import Step
 from workspaced.line import Turn
-from workspaced.service import Caller, Json, ProtocolUnsupported, Service
+from workspaced.maintenance import Json
+from workspaced.service import Caller, ProtocolUnsupported, Service
 from workspaced.writer import Writer
 from workspaced.writes import (
     CommandFailed,
@@ -165,10 +166,10 @@ class Dispatcher:
 
     def _cancel(self, request: Call, caller: Caller) -> None:
         try:
-            params = msgspec.json.decode(request.params or b"{}", type=CancelParams)
+            params = msgspec.json.decode(request.params or b"{}", type=CancelParams | tuple[int | str])
         except msgspec.DecodeError:
             return  # a notification gets no answer, and this one names nothing to cancel
-        cancel = caller.cancels.get(params.id)
+        cancel = caller.cancels.get(params.id if isinstance(params, CancelParams) else params[0])
         if cancel is not None:
             cancel()
 
@@ -265,3 +266,11 @@ def line_too_long(max_line_bytes: int) -> bytes:
     """The answer to a line over the cap, after which the connection is closed."""
     message = f"The line is longer than {max_line_bytes:,} bytes: the connection is closed."
     return encode_error(NULL_ID, _rpc_error(ErrorCode.INVALID_REQUEST, message))
+
+
+def batch_too_large(request: Call | Malformed, limit_bytes: int) -> bytes | None:
+    """The answer to a request of a batch whose answers have grown over a limit."""
+    if request.id is None:
+        return None
+    message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
+    return encode_error(request.id, _rpc_error(ErrorCode.OVERLOADED, message))

@@ -77,12 +77,11 @@ class Listener:
                 nursery.start_soon(serve, connected, caller)
 
     def _admit(self, connected: trio.socket.SocketType) -> Caller | None:
-        with socket.socket(fileno=os.dup(connected.fileno())) as peer:
-            try:
-                credentials = peer_credentials(peer)
-            except OSError as error:
-                _log.warning("A client was refused: its user is not to be had.", reason=str(error))
-                return None
+        try:
+            credentials = peer_credentials(connected)
+        except OSError as error:
+            _log.warning("A client was refused: its user is not to be had.", reason=str(error))
+            return None
         if credentials.uid not in (os.geteuid(), _ROOT_UID):
             _log.warning("A client of another user was refused.", pid=credentials.pid, uid=credentials.uid)
             return None
@@ -156,8 +155,8 @@ def _clear_way(path: Path) -> None:
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)
             return
-        except TimeoutError:
-            pass
+        except (TimeoutError, BlockingIOError):
+            pass  # somebody is there, but busy: the backlog is full (connect(2), EAGAIN)
     raise SocketUnusable(
         f"Another program listens on {path}: stop it first, or choose another socket with --socket."
     )

@@ -5,6 +5,8 @@ import struct
 import sys
 from typing import Final, NamedTuple
 
+import trio
+
 # <sys/un.h> of macOS; Python's socket module does not name them.
 _SOL_LOCAL: Final = 0
 _LOCAL_PEERCRED: Final = 0x001
@@ -19,7 +21,7 @@ class PeerCredentials(NamedTuple):
     uid: int
 
 
-def peer_credentials(connected: socket.socket) -> PeerCredentials:
+def peer_credentials(connected: trio.socket.SocketType) -> PeerCredentials:
     """The credentials that the peer had when it connected. Raises OSError."""
     if sys.platform == "darwin":
         _, uid, *_ = _XUCRED.unpack(connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED.size))

@@ -4,9 +4,12 @@ import errno
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+import msgspec
+
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.state import Draft, State
+from workspaced.domain.errors import InvalidField
+from workspaced.domain.state import Draft, State, encode
 from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
 
 
@@ -69,11 +72,14 @@ class WorkspaceStore(Protocol):
         """What opening the store found, and had to do."""
         ...
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """Makes `state` durable; it is when this returns.
 
         `changes` are those since the last commit, in order, for a backend that can write only them.
-        None stands for “any”: the whole state is to be written, as after a failure.
+        None stands for “any”: the whole state is to be written, as after a failure. With
+        `keeps_previous`, a copy of what is stored now is kept first, under that reason.
 
         Raises StorageFailure where nothing was applied, OutcomeUnknown where that can't be told.
         """
@@ -91,22 +97,22 @@ class WorkspaceStore(Protocol):
         """All workspaces by creation time."""
         ...
 
-    def get_by_id(self, id_: str) -> Workspace | None:
+    def get_by_id(self, id_: str, /) -> Workspace | None:
         """The workspace of this id, or None."""
         ...
 
-    def get_by_name(self, name: str) -> Workspace | None:
+    def get_by_name(self, name: str, /) -> Workspace | None:
         """The workspace of this name, compared without case, or None."""
         ...
 
-    def save(self, workspace: Workspace) -> Workspace:
+    def save(self, workspace: Workspace, /) -> Workspace:
         """Commits the workspace in place of what its id held; gives it as stored.
 
-        Raises StorageFailure, or one of domain.errors, such as NameConflict.
+        Raises StorageFailure, or one of domain.errors, such as NameConflict or InvalidField.
         """
         ...
 
-    def remove(self, id_: str) -> None:
+    def remove(self, id_: str, /) -> None:
         """Commits that the id holds nothing; an unknown id is no error. Raises StorageFailure."""
         ...
 
@@ -120,7 +126,9 @@ class StoreOperations:
 
     state: State
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore."""
         raise NotImplementedError
 
@@ -128,20 +136,25 @@ class StoreOperations:
         """See WorkspaceStore."""
         return self.state.workspaces()
 
-    def get_by_id(self, id_: str) -> Workspace | None:
+    def get_by_id(self, id_: str, /) -> Workspace | None:
         """See WorkspaceStore."""
         return self.state.get(id_)
 
-    def get_by_name(self, name: str) -> Workspace | None:
+    def get_by_name(self, name: str, /) -> Workspace | None:
         """See WorkspaceStore."""
         return self.state.get_by_name(name)
 
-    def save(self, workspace: Workspace) -> Workspace:
+    def save(self, workspace: Workspace, /) -> Workspace:
         """See WorkspaceStore."""
+        # A struct is not checked when it is made, and what can't be read again must not be written.
+        try:
+            msgspec.json.decode(encode(workspace), type=Workspace)
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+            raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
         self._write(commands.save(workspace, None))
         return self.state.records[workspace.id].workspace
 
-    def remove(self, id_: str) -> None:
+    def remove(self, id_: str, /) -> None:
         """See WorkspaceStore."""
         self._write(commands.remove(id_))
 

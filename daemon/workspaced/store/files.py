@@ -72,6 +72,10 @@ class Disk:
         """mkdirat(2)."""
         os.mkdir(path, mode, dir_fd=dir_fd)
 
+    def remove_directory(self, name: str, dir_fd: int) -> None:
+        """unlinkat(2) with AT_REMOVEDIR: only where it is empty."""
+        os.rmdir(name, dir_fd=dir_fd)
+
     def stat(self, path: str) -> os.stat_result:
         """stat(2): links are followed."""
         return os.stat(path)
@@ -148,18 +152,23 @@ class Directory:
 
     def open_below(self, name: str) -> "Directory":
         """Opens the directory `name` in this one; makes it durably, with mode 0700, where missing."""
-        try:
+        with suppress(FileExistsError):
             self.disk.make_directory(name, 0o700, self.fd)
-            # Else a power loss could take the directory, and with it all that is synced inside.
+        try:
+            # Else a power loss could take the directory, and with it all that is synced inside; also
+            # where it is there already, since its maker may have been killed before this.
             self.disk.sync(self.fd)
-        except FileExistsError:
-            pass
+        except OSError:
+            # No later sync saves what a failed one lost, so the next try has to make it anew.
+            with suppress(OSError):  # one that is in use is not empty, and stays
+                self.disk.remove_directory(name, self.fd)
+            raise
         fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
         return Directory(self.disk, self.path / name, fd)
 
     def close(self) -> None:
         """Gives up the descriptor."""
-        self.disk.close(self.fd)
+        close_quietly(self.disk, self.fd)
 
     def is_at_its_path(self) -> bool:
         """Whether the path still leads to this directory, and not to none or another."""
@@ -206,7 +215,7 @@ class Directory:
         except OSError as error:
             raise _unreadable(path, error) from error
         finally:
-            self.disk.close(fd)
+            close_quietly(self.disk, fd)
         return Content(data, Identity.of(status))
 
     def replace(self, names: Sequence[str], data: bytes) -> set[Identity]:
@@ -240,6 +249,32 @@ class Directory:
                     self.disk.unlink(temp, self.fd)
         return set(written)
 
+    def settle(self, names: Sequence[str]) -> None:
+        """Makes durable what stands under these names: whoever put it there may have been killed
+        before the sync, or may have made none. Raises OSError."""
+        for name in names:
+            with suppress(FileNotFoundError):
+                fd = self.disk.open(name, _OPEN_FILE, dir_fd=self.fd)
+                try:
+                    self.disk.sync(fd)
+                finally:
+                    close_quietly(self.disk, fd)
+        self.disk.sync(self.fd)
+
+    def settle_path(self) -> None:
+        """Makes the directory's own entry durable, and those of its parents, for the same reason.
+
+        Stops where this process can't read or another file system begins: what is in there was made
+        by somebody else, before. Raises OSError.
+        """
+        device = self.disk.stat_open(self.fd).st_dev
+        with suppress(PermissionError):
+            for path in self.path.parents:
+                with opened(Directory.open(self.disk, path, create=False)) as parent:
+                    if self.disk.stat_open(parent.fd).st_dev != device:
+                        return
+                    self.disk.sync(parent.fd)
+
     def remove_temps(self) -> list[str]:
         """Removes the temporary files that a killed process left; gives their names. Raises OSError."""
         left = [
@@ -271,7 +306,7 @@ class Directory:
             return [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
         finally:
             for fd in descriptors:
-                self.disk.close(fd)
+                close_quietly(self.disk, fd)
 
     def _write_all(self, fd: int, data: bytes) -> None:
         rest = memoryview(data)
@@ -298,6 +333,13 @@ class Directory:
         while offset < limit and (chunk := self.disk.read_at(fd, min(_READ_BYTES, limit - offset), offset)):
             yield chunk
             offset += len(chunk)
+
+
+def close_quietly(disk: Disk, fd: int) -> None:
+    """close(2), whose errors mean nothing here: the descriptor is gone all the same (close(2) of Linux,
+    “Dealing with error returns”), and what has to last was synced before."""
+    with suppress(OSError):
+        disk.close(fd)
 
 
 def _unreadable(path: Path, error: OSError) -> StoreUnusable:

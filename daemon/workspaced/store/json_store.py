@@ -14,9 +14,9 @@ from workspaced.store.base import (
     WrittenByNewerRelease,
 )
 from workspaced.store.document import NewerVersion, encode_document
-from workspaced.store.files import Directory, Disk, HalfReplaced, Identity
+from workspaced.store.files import Directory, Disk, HalfReplaced, Identity, opened
 from workspaced.store.lock import DirectoryLock, LockHeld
-from workspaced.store.quarantine import quarantine
+from workspaced.store.quarantine import QUARANTINE, quarantine
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT, Decision, Examined, check_files, decide, examine
 from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck
 
@@ -74,18 +74,23 @@ class JsonWorkspaceStore(StoreOperations):
             self.close()
             raise
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
         data = encode_document(state)
         self._hold()
-        for name in (PRIMARY, SNAPSHOT):
-            self._quarantine_foreign(name)
+        if keeps_previous is not None:
+            self._keep_previous(keeps_previous)
         try:
+            for name in (PRIMARY, SNAPSHOT):
+                self._quarantine_foreign(name)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
-        except HalfReplaced as failure:
+        except StorageFailure as failure:
             # After a failed sync this descriptor may report the next one as fine though data is gone.
             self._must_reopen = True
-            self._standing.update(dict.fromkeys(failure.identities))
+            if isinstance(failure, HalfReplaced):
+                self._standing.update(dict.fromkeys(failure.identities))
             raise
         self._standing = dict.fromkeys(identities)
         self.state = state
@@ -108,10 +113,15 @@ class JsonWorkspaceStore(StoreOperations):
             ) from error
         decision = decide(primary, snapshot)
         try:
-            self._directory.remove_temps()
+            self._remove_temps()
             quarantined = [self._set_aside(file, kind) for file, kind in decision.superseded]
             for file in (primary, snapshot):
                 self._remember(file)
+            if not decision.must_write:
+                # What is served from now on must last: its writer may have been killed before its sync.
+                self._directory.settle([PRIMARY, SNAPSHOT])
+            if decision.outcome == "fresh":
+                self._directory.settle_path()
         except OSError as error:
             raise _unusable(self._path, error) from error
         except StorageFailure as error:
@@ -123,6 +133,15 @@ class JsonWorkspaceStore(StoreOperations):
             except StorageFailure as error:
                 raise StoreUnusable(error.message) from error
         return _status(self.state, decision)
+
+    def _remove_temps(self) -> None:
+        self._directory.remove_temps()
+        try:
+            folder = Directory.open(self._disk, self._path / QUARANTINE, create=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with opened(folder):
+            folder.remove_temps()
 
     def _set_aside(self, file: Examined, kind: str) -> str:
         """Quarantines a file as it was found; it may then be written over."""
@@ -159,7 +178,8 @@ class JsonWorkspaceStore(StoreOperations):
             # Nobody has acknowledged that one yet, so both are told; a loss stays a loss.
             outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
             reason = f"{earlier.reason}; after that, {reason}"
-            quarantined = [*earlier.quarantined, *quarantined]
+            # A start that was cut short may have kept the same copies already.
+            quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
         notice = RecoveryNotice(outcome, reason, tuple(quarantined), self._time_ns() // 1_000_000)
         return replace(decision.state, revision=decision.state.revision + 1, recovery=notice)
 
@@ -174,6 +194,7 @@ class JsonWorkspaceStore(StoreOperations):
                 return
             directory = Directory.open(self._disk, self._path, create=True)
             try:
+                directory.settle_path()
                 if not self._lock.is_in(directory):
                     lock = DirectoryLock(directory, self._socket)
                     self._lock.release()
@@ -188,6 +209,15 @@ class JsonWorkspaceStore(StoreOperations):
         self._directory.close()
         self._directory = directory
         self._must_reopen = False
+
+    def _keep_previous(self, reason: str) -> None:
+        """Has the primary quarantined before it goes; the snapshot holds the same."""
+        try:
+            identity = self._directory.identify(PRIMARY)
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"look at {self._path / PRIMARY}") from error
+        if identity is not None and self._standing.get(identity, "edited") is None:
+            self._standing[identity] = reason
 
     def _quarantine_foreign(self, name: str) -> None:
         """Keeps a copy of what stands under `name`, where this store did not write it."""

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from workspaced.store.files import Directory
+from workspaced.store.files import Directory, close_quietly
 
 LOCK_FILE: Final = "workspaced.lock"
 
@@ -49,7 +49,7 @@ class DirectoryLock:
             self._disk.truncate(self._fd, 0)
             self._disk.write(self._fd, memoryview(text))
         except BaseException:
-            self._disk.close(self._fd)
+            close_quietly(self._disk, self._fd)
             raise
 
     def is_in(self, directory: Directory) -> bool:
@@ -60,10 +60,10 @@ class DirectoryLock:
 
     def release(self) -> None:
         """Lets another process take the lock. The file stays: removing it could remove another's."""
-        self._disk.close(self._fd)
+        close_quietly(self._disk, self._fd)
 
     def _read_owner(self) -> Owner | None:
         try:
             return msgspec.json.decode(self._disk.read_at(self._fd, _MAX_OWNER_BYTES, 0), type=Owner)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None

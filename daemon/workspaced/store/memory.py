@@ -14,8 +14,10 @@ class InMemoryWorkspaceStore(StoreOperations):
         self.state = State()
         self.recovery = RecoveryStatus(outcome="fresh", quarantined=(), acknowledged=True)
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
-        """See WorkspaceStore."""
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
+        """See WorkspaceStore. Nothing is kept: there is no place for it."""
         self.state = state
 
     def check(self) -> StoreCheck:

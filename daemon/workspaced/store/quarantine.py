@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workspaced.store.files import Content, Directory, opened
+from workspaced.store.base import StorageFailure
+from workspaced.store.files import Content, Directory, HalfReplaced, opened
 
 QUARANTINE: Final = "quarantine"
 KEPT_FILES: Final = 16
@@ -26,24 +27,31 @@ def quarantine(
     with opened(directory.open_below(QUARANTINE)) as folder:
         folder.remove_temps()
         copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
-        for copy in copies:
+        # Less the oldest two: a start sets two files aside, and the second must not cost the first its copy.
+        for copy in copies[2 - KEPT_FILES :]:
             identity = folder.identify(copy)
             if copy.endswith(f"Z-{reason}-{name}") and identity and identity.size == len(content.data):
                 found = folder.read(copy)
                 if found is not None and found.data == content.data:
-                    return str(folder.path / copy)
-        now_ns = time_ns()
-        copy = f"{_stamp(now_ns)}-{reason}-{name}"
-        while copy in copies:
-            now_ns += 1000
-            copy = f"{_stamp(now_ns)}-{reason}-{name}"
-        folder.replace([copy], content.data)
-        for old in sorted([*copies, copy])[:-KEPT_FILES]:
+                    break
+        else:
+            copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
+        try:
+            # Also where it is there already: whoever made it may have failed to sync it, or been killed.
+            folder.replace([copy], content.data)
+        except HalfReplaced as failure:
+            raise StorageFailure(failure.message, failure.errno) from failure
+        for old in sorted({*copies, copy})[:-KEPT_FILES]:
             folder.disk.unlink(old, folder.fd)
         return str(folder.path / copy)
 
 
-def _stamp(now_ns: int) -> str:
-    """A UTC time to the microsecond that sorts as text."""
+def _stamp(now_ns: int, copies: list[str]) -> str:
+    """A UTC time to the microsecond that sorts as text, after the last of the sorted `copies`."""
     seconds, rest_ns = divmod(now_ns, 1_000_000_000)
-    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds)) + f".{rest_ns // 1000:06d}Z"
+    digits = time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest_ns // 1000:06d}"
+    if copies:
+        # Else a clock that stepped back would make the newest copy the first to be removed.
+        last = copies[-1].partition("Z")[0].replace("T", "").replace(".", "")
+        digits = f"{max(int(digits), int(last) + 1):020d}"
+    return f"{digits[:8]}T{digits[8:14]}.{digits[14:]}Z"

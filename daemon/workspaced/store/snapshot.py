@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from workspaced.domain.state import State
+from workspaced.store.base import StoreUnusable
 from workspaced.store.document import (
     Corrupted,
     Document,
@@ -119,17 +120,31 @@ def detect_corruption(data_dir: Path) -> FileCheck:
 def check_files(data_dir: Path) -> StoreCheck:
     """Both files as they are now. Raises StoreUnusable where one can't be read."""
     checks: list[FileCheck] = []
-    with opened(Directory.open(Disk(), data_dir, create=False)) as directory:
-        for name in (PRIMARY, SNAPSHOT):
-            try:
-                checks.append(examine(directory, name).check())
-            except NewerVersion as error:
-                checks.append(FileCheck(corrupted=False, reason=f"written by a newer release: {error}"))
+    for name in (PRIMARY, SNAPSHOT):
+        try:
+            checks.append(_examine_in(data_dir, name).check())
+        except NewerVersion as error:
+            checks.append(FileCheck(corrupted=False, reason=f"written by a newer release: {error}"))
     return StoreCheck(primary=checks[0], snapshot=checks[1])
 
 
 def recover_from_snapshot(data_dir: Path) -> list[Workspace] | None:
-    """The snapshot's workspaces by creation time, or None where it is missing or corrupted."""
-    with opened(Directory.open(Disk(), data_dir, create=False)) as directory:
-        document = examine(directory, SNAPSHOT).document
+    """The snapshot's workspaces by creation time, or None where it is missing or corrupted.
+
+    Raises NewerVersion where a later release wrote it, StoreUnusable where it can't be read.
+    """
+    document = _examine_in(data_dir, SNAPSHOT).document
     return document.state.workspaces() if document else None
+
+
+def _examine_in(data_dir: Path, name: str) -> Examined:
+    try:
+        directory = Directory.open(Disk(), data_dir, create=False)
+    except FileNotFoundError:
+        return Examined(name)
+    except OSError as error:
+        raise StoreUnusable(
+            f"{data_dir} can't be opened ({error.strerror}): check its owner and mode."
+        ) from error
+    with opened(directory):
+        return examine(directory, name)

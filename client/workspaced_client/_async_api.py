@@ -1,0 +1,254 @@
+"""What a connected client can ask of the daemon, in four groups: workspaces, sessions, store, daemon.
+
+`_sync_api.py` is made from `_async_api.py` by `client/unasync.py`: change the latter, then run it.
+
+Every method raises `workspaced_client.errors.NotResponding`, `ConnectionLost` or `BadAnswer` where no
+answer came to go by; the errors that the daemon answers with are named at each.
+"""
+# ruff: noqa: A002 - an id is called `id` in the protocol, and so in the keyword arguments here
+
+import builtins
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, TypeVar, cast
+
+from workspaced_client._socket import program_name
+from workspaced_protocol import PROTOCOL_VERSION
+from workspaced_protocol import params as p
+from workspaced_protocol.models import (
+    Backup,
+    Change,
+    DaemonStatus,
+    Hello,
+    Salvage,
+    Session,
+    StoreCheck,
+    StoreDifference,
+    StoreRevision,
+    Workspace,
+    WorkspaceState,
+)
+
+T = TypeVar("T")
+
+_NOTHING = type(None)
+# Types have no type that spells these (PEP 747 will): the casts say what a decoder makes of them.
+_MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
+_PONG = cast("type[str]", Literal["pong"])
+
+
+class AsyncRequest(Protocol):
+    """Sends one call and gives its result as the given type."""
+
+    async def __call__(self, method: str, params: p.Params, result: type[T], /) -> T: ...
+
+
+class AsyncWorkspaces:
+    """The lifecycle of workspaces: create, open, close, update, delete, and looking them up.
+
+    `if_revision` makes a write conditional: it is refused with RevisionConflict unless the
+    workspace's `revision` is this one still, as it was read.
+
+    Any write can also raise WriteTimeout, StorageFailure, Overloaded or ShuttingDown (it was not
+    applied) or CommitUnknown (it may have been).
+    """
+
+    def __init__(self, request: AsyncRequest) -> None:
+        self._request = request
+
+    async def create(self, name: str, root_path: str | os.PathLike[str]) -> Workspace:
+        """Creates an active workspace.
+
+        `root_path` must be absolute. Raises NameConflict where the name is taken (compared without
+        case), InvalidParams for a blank name or a relative path.
+        """
+        params = p.CreateParams(name=name, root_path=os.fspath(root_path))
+        return await self._request("workspace.create", params, Workspace)
+
+    async def open(self, id: str, *, if_revision: int | None = None) -> Workspace:
+        """Opens a closed workspace; its projects are checked, and those not reachable become stale.
+
+        Raises NotFound, InvalidState, RevisionConflict.
+        """
+        params = p.TransitionParams(id=id, if_revision=if_revision)
+        return await self._request("workspace.open", params, Workspace)
+
+    async def close(self, id: str, *, if_revision: int | None = None) -> Workspace:
+        """Closes an active workspace. Raises NotFound, InvalidState, RevisionConflict."""
+        params = p.TransitionParams(id=id, if_revision=if_revision)
+        return await self._request("workspace.close", params, Workspace)
+
+    async def update(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        root_path: str | os.PathLike[str] | None = None,
+        if_revision: int | None = None,
+    ) -> Workspace:
+        """Gives a workspace another name, or another root path, or both.
+
+        Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
+        """
+        path = None if root_path is None else os.fspath(root_path)
+        params = p.UpdateParams(id=id, name=name, root_path=path, if_revision=if_revision)
+        return await self._request("workspace.update", params, Workspace)
+
+    async def delete(self, id: str, *, if_revision: int | None = None) -> None:
+        """Deletes a workspace; its name is free again.
+
+        Raises ActiveSessions while a session is active in it, NotFound, InvalidState,
+        RevisionConflict.
+        """
+        await self._request("workspace.delete", p.TransitionParams(id=id, if_revision=if_revision), _NOTHING)
+
+    async def get(self, id: str | None = None, *, name: str | None = None) -> Workspace:
+        """The workspace of an id or of a name (compared without case): give one of the two.
+
+        Raises NotFound, where `client.store.get_by_id` and `get_by_name` give None; ValueError for
+        neither or both.
+        """
+        return await self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
+
+    async def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
+        """The workspaces by creation time: all, or those in one state."""
+        return await self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+
+
+class AsyncSessions:
+    """Sessions: who is at work in a workspace. One ends with the connection that began it."""
+
+    def __init__(self, request: AsyncRequest) -> None:
+        self._request = request
+
+    async def begin(self, workspace_id: str, *, label: str | None = None) -> Session:
+        """Begins a session in an active workspace, which can't be deleted while it lasts.
+
+        `label` is for people. Raises NotFound, InvalidState.
+        """
+        params = p.BeginSessionParams(workspace_id=workspace_id, label=label)
+        return await self._request("session.begin", params, Session)
+
+    async def end(self, id: str) -> None:
+        """Ends a session that this client began. Raises NotFound."""
+        await self._request("session.end", p.EndSessionParams(id=id), _NOTHING)
+
+    async def list(self, workspace_id: str | None = None) -> builtins.list[Session]:
+        """The sessions of all clients by start time: all, or those in one workspace."""
+        params = p.ListSessionsParams(workspace_id=workspace_id)
+        return await self._request("session.list", params, list[Session])
+
+
+class AsyncStore:
+    """The store of workspaces as it is, without the lifecycle's rules.
+
+    Its six methods `get_all`, `get_by_id`, `get_by_name`, `save`, `remove` and `flush` are those of a
+    workspace store, so that an app can put this in the place of its own. Writes can raise what
+    `workspaces` lists for any write.
+    """
+
+    def __init__(self, request: AsyncRequest) -> None:
+        self._request = request
+
+    async def get_all(self) -> list[Workspace]:
+        """All workspaces by creation time."""
+        return await self._request("store.getAll", p.NoParams(), list[Workspace])
+
+    async def get_by_id(self, id: str) -> Workspace | None:
+        """The workspace of this id, or None."""
+        return await self._request("store.getById", p.ByIdParams(id=id), _MAYBE_WORKSPACE)
+
+    async def get_by_name(self, name: str) -> Workspace | None:
+        """The workspace of this name, compared without case, or None."""
+        return await self._request("store.getByName", p.ByNameParams(name=name), _MAYBE_WORKSPACE)
+
+    async def save(self, workspace: Workspace, *, if_revision: int | None = None) -> Workspace:
+        """Puts a workspace in place, new or over the one of its id, and gives it as stored.
+
+        Every field is kept as given, but for `revision`, which the store sets. Raises NameConflict,
+        ActiveSessions for a state of deleted while sessions last, RevisionConflict, InvalidParams.
+        """
+        params = p.SaveParams(workspace=workspace, if_revision=if_revision)
+        return await self._request("store.save", params, Workspace)
+
+    async def remove(self, id: str) -> None:
+        """Takes a workspace out; an unknown id is no error. Raises ActiveSessions."""
+        await self._request("store.remove", p.RemoveParams(id=id), _NOTHING)
+
+    async def flush(self) -> int:
+        """Has both of the store's files written anew from memory; gives the store's revision."""
+        return (await self._request("store.flush", p.WriteParams(), StoreRevision)).revision
+
+    async def apply(self, changes: Sequence[Change], *, if_revision: int | None = None) -> int:
+        """Saves and removes several workspaces in one commit, all or none; gives the store's revision.
+
+        `if_revision` is the store's here. Raises NameConflict, ActiveSessions, RevisionConflict,
+        InvalidParams.
+        """
+        params = p.ApplyParams(changes=tuple(changes), if_revision=if_revision)
+        return (await self._request("store.apply", params, StoreRevision)).revision
+
+    async def check(self) -> StoreCheck:
+        """Has the store's two files read and verified as they are on the disk now."""
+        return await self._request("store.check", p.NoParams(), StoreCheck)
+
+    async def backup(self, path: str | os.PathLike[str] | None = None) -> Backup:
+        """Has a verified copy of the store made: at an absolute path, or among the daemon's backups.
+
+        Raises InvalidParams for a path that can't be written to, StorageFailure.
+        """
+        params = p.BackupParams(path=None if path is None else os.fspath(path))
+        return await self._request("store.backup", params, Backup)
+
+    async def list_backups(self) -> list[Backup]:
+        """The daemon's backups, the newest first."""
+        return await self._request("store.listBackups", p.NoParams(), list[Backup])
+
+    async def preview_restore(self, source: str | os.PathLike[str]) -> StoreDifference:
+        """What `restore` would change. `source` is a backup's name or a file's absolute path.
+
+        Raises InvalidParams where that is no store that can be read.
+        """
+        params = p.BackupSourceParams(source=os.fspath(source))
+        return await self._request("store.previewRestore", params, StoreDifference)
+
+    async def restore(self, source: str | os.PathLike[str], *, if_revision: int | None = None) -> int:
+        """Makes the store what a backup or a file holds, in one commit; gives the store's revision.
+
+        What it held before is kept in quarantine. `if_revision` is the store's. Raises
+        ActiveSessions, RevisionConflict, InvalidParams.
+        """
+        params = p.RestoreParams(source=os.fspath(source), if_revision=if_revision)
+        return (await self._request("store.restore", params, StoreRevision)).revision
+
+    async def salvage(self) -> Salvage:
+        """The workspaces that stand whole in the files that the last recovery set aside."""
+        return await self._request("store.salvage", p.NoParams(), Salvage)
+
+    async def acknowledge_recovery(self) -> None:
+        """Clears the notice of a recovery or a data loss: the user has been told."""
+        await self._request("store.acknowledgeRecovery", p.WriteParams(), _NOTHING)
+
+
+class AsyncDaemon:
+    """The daemon itself: who it is, whether it is there, how it fares."""
+
+    def __init__(self, request: AsyncRequest) -> None:
+        self._request = request
+
+    async def hello(self) -> Hello:
+        """Tells this program's name and protocol; gives the daemon's. Raises ProtocolUnsupported."""
+        params = p.HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)
+        return await self._request("daemon.hello", params, Hello)
+
+    async def ping(self) -> None:
+        """Returns once the daemon has answered."""
+        await self._request("daemon.ping", p.NoParams(), _PONG)
+
+    async def status(self) -> DaemonStatus:
+        """What the daemon serves, what its start found, and whether writes succeed."""
+        return await self._request("daemon.status", p.NoParams(), DaemonStatus)
+
+    async def discover(self) -> dict[str, Any]:
+        """The daemon's methods, params, results and errors as an OpenRPC 1.3 document, in plain values."""
+        return await self._request("rpc.discover", p.NoParams(), dict[str, Any])

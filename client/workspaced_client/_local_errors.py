@@ -1,0 +1,116 @@
+"""The client's own errors, and the base of all: what can go wrong on the way to the daemon and back."""
+
+
+class WorkspacedError(Exception):
+    """The base of every error that this library raises on its own account."""
+
+
+class CannotConnect(WorkspacedError):
+    """The socket at `path` could not be connected to; `reason` says why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Could not connect to the socket {self.path}: {self.reason}."
+
+
+class NotRunning(CannotConnect):
+    """There is no socket at `path`, or nobody listens on it."""
+
+    def __str__(self) -> str:
+        return (
+            f"The daemon is not running: {self.reason} at {self.path}. Start it with `workspaced run`; if it "
+            "runs already, give it and its clients the same socket path (--socket or WORKSPACED_SOCKET)."
+        )
+
+
+class NotAllowed(CannotConnect):
+    """The daemon at `path` serves another user."""
+
+    def __str__(self) -> str:
+        return (
+            f"You may not use the daemon at {self.path}: {self.reason}. A daemon serves only the user who "
+            "started it: start one of your own with `workspaced run`."
+        )
+
+
+class UnusableSocketPath(WorkspacedError, ValueError):
+    """The socket path can't be used on this platform; the message says why and what to do."""
+
+
+class Unsendable(WorkspacedError, ValueError):
+    """The params of `method` can't be written as JSON; nothing was sent."""
+
+    def __init__(self, method: str, problem: str) -> None:
+        super().__init__(method, problem)
+        self.method = method
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.method} was not sent, because its params can't be written as JSON: {self.problem}."
+
+
+class UsedAfterFork(WorkspacedError):
+    """The client belongs to the process `pid`, and this is a child that it forked."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        self.pid = pid
+
+    def __str__(self) -> str:
+        return (
+            f"This client was connected by process {self.pid}, and this process was forked from it: "
+            "two processes can't share one connection. Connect a client of its own here."
+        )
+
+
+class Unanswered(WorkspacedError):
+    """The base of the errors of a call that got no answer to go by.
+
+    `outcome_unknown` is True where the request was, or may have been, sent and its method changes
+    something: it may or may not have been applied. Where it is False, nothing in the store was changed.
+    """
+
+    def __init__(self, method: str, reason: str, outcome_unknown: bool = False) -> None:
+        super().__init__(method, reason, outcome_unknown)
+        self.method = method
+        self.reason = reason
+        self.outcome_unknown = outcome_unknown
+
+    def _advice(self) -> str:
+        if not self.outcome_unknown:
+            return ""
+        return " Whether it was applied is not known: look before you repeat it."
+
+
+class ConnectionLost(Unanswered):
+    """The connection ended before the answer came; `reason` says how it ended."""
+
+    def __str__(self) -> str:
+        return f"{self.method} got no answer, because the connection ended: {self.reason}.{self._advice()}"
+
+
+class BadAnswer(Unanswered):
+    """What came back for `method` is not JSON-RPC, or not what the method answers; `reason` says how."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} got an answer that makes no sense: {self.reason}. "
+            f"Check that the daemon and this program fit together.{self._advice()}"
+        )
+
+
+class NotResponding(Unanswered):
+    """No answer came within `seconds`; `method` is `connect` where even the connecting took longer."""
+
+    def __init__(self, method: str, seconds: float, outcome_unknown: bool = False) -> None:
+        super().__init__(method, f"no answer within {seconds:g} seconds", outcome_unknown)
+        self.args = (method, seconds, outcome_unknown)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        deed = "accept the connection" if self.method == "connect" else f"answer {self.method}"
+        return f"The daemon did not {deed} within {self.seconds:g} seconds.{self._advice()}"

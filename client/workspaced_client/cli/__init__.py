@@ -1,0 +1,46 @@
+"""The command line `workspacectl`: what it is started by, and how it ends.
+
+Exit codes: 0 fine, 1 refused by the daemon (for `doctor`: a problem was found), 2 wrong usage,
+3 the daemon could not be reached, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+import io
+import sys
+from collections.abc import Sequence
+
+EXIT_INTERRUPTED = 130
+EXIT_OUTPUT_CLOSED = 141  # as a shell tells of a program that SIGPIPE ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command with the arguments given, or those of the process; gives the exit code."""
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    # Loaded here, so that an interrupt is quiet from the first moment on.
+    import typer
+
+    from workspaced_client import WorkspacedError
+    from workspaced_client.cli import failures, output
+    from workspaced_client.cli.app import app
+    from workspaced_client.cli.options import asks_for_json
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A locale without Unicode must not end a command.
+            stream.reconfigure(errors="backslashreplace")
+    as_json = asks_for_json(arguments)
+    try:
+        # Not standalone: typer would print errors in its own way, and end the process itself.
+        code = app(args=arguments, prog_name="workspacectl", standalone_mode=False)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except output.OutputClosed:
+        return EXIT_OUTPUT_CLOSED
+    except (failures.Failure, output.OutputFailed, typer.TyperException, WorkspacedError) as error:
+        return failures.report(error, as_json=as_json)
+    return code if isinstance(code, int) else 0

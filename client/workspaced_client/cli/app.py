@@ -1,0 +1,106 @@
+"""The commands of `workspacectl`, and the options that all of them take."""
+
+import os
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from workspaced_client.cli import service, workspaces
+from workspaced_client.cli.doctor import doctor
+from workspaced_client.cli.failures import WrongUsage
+from workspaced_client.cli.options import (
+    DEFAULT_TIMEOUT_SECONDS,
+    GlobalOptionsAnywhere,
+    Options,
+    PlainCommand,
+    check_timeout,
+    options_of,
+)
+from workspaced_client.cli.output import emit
+from workspaced_protocol import __version__
+
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    cls=GlobalOptionsAnywhere,
+    context_settings=_HELP_OPTIONS,
+    invoke_without_command=True,
+    # Plain text: it is there at once, and can be piped.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog="These options may also follow the command. Exit codes: 0 fine, 1 refused, 2 wrong usage, "
+    "3 no daemon reached. With --json, an error is a JSON object on the last line of stderr.",
+)
+_recovery = typer.Typer(context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None)
+
+
+@app.callback()
+def workspacectl(
+    context: typer.Context,
+    socket: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="The daemon's socket, if not the default one.  [env: WORKSPACED_SOCKET]",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long to wait for each answer.", callback=check_timeout),
+    ] = DEFAULT_TIMEOUT_SECONDS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only what was asked for, and warnings.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Look after the workspaces that the daemon workspaced keeps."""
+    # A shell leaves the tilde of --socket=~/… as it is.
+    context.obj = Options(os.path.expanduser(socket) if socket else None, timeout, as_json, quiet)
+    if version:
+        emit(f"workspacectl {__version__}")
+        raise typer.Exit
+    _require_command(context)
+
+
+@_recovery.callback()
+def recovery(context: typer.Context) -> None:
+    """Show or acknowledge what was recovered after damage."""
+    _require_command(context)
+
+
+def _require_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    if options_of(context).as_json:
+        raise WrongUsage("No command was given.", hint=f"Try: {context.command_path} --help")
+    emit(context.get_help())
+    raise typer.Exit(2)
+
+
+def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples: str) -> None:
+    lines = (
+        "\b",
+        "Examples:" if examples[1:] else "Example:",
+        *(f"  workspacectl {each}" for each in examples),
+    )
+    also = "Also takes --socket, --timeout, --json and --quiet: see workspacectl --help."
+    group.command(name, cls=PlainCommand, epilog="\n".join((*lines, "", also)))(command)
+
+
+_add(app, "status", service.status, "status")
+_add(app, "list", workspaces.list_, "list --state active")
+_add(app, "show", workspaces.show, "show alpha", "show alpha --json")
+_add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
+_add(app, "rename", workspaces.rename, "rename alpha beta")
+_add(app, "open", workspaces.open_, "open alpha")
+_add(app, "close", workspaces.close, "close alpha")
+_add(app, "delete", workspaces.delete, "delete alpha", "delete alpha --yes")
+_add(app, "sessions", service.sessions, "sessions", "sessions alpha")
+_add(app, "flush", service.flush, "flush")
+_add(app, "doctor", doctor, "doctor", "doctor --data-dir ~/old-data")
+_add(_recovery, "show", service.show_recovery, "recovery show")
+_add(_recovery, "ack", service.acknowledge_recovery, "recovery ack")
+app.add_typer(_recovery, name="recovery")

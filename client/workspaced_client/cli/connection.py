@@ -1,0 +1,39 @@
+"""Reaching the daemon for one command, and warning of what its last start had to recover from."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from workspaced_client import CannotConnect, Client, Unanswered, UnusableSocketPath
+from workspaced_client.cli import recovery
+from workspaced_client.cli.failures import Unreachable
+from workspaced_client.cli.options import Options
+from workspaced_client.cli.output import tell
+
+
+@contextmanager
+def connected(options: Options, *, warn: bool = True) -> Generator[Client]:
+    """A client for the `with` block. Raises Unreachable, also where the daemon goes away meanwhile.
+
+    `warn` is for all commands but those that tell of the recovery in full.
+    """
+    try:
+        with Client.connect(options.socket, timeout_seconds=options.timeout_seconds) as client:
+            if warn:
+                warning = recovery.warning(client.daemon.status().recovery)
+                if warning:
+                    tell(f"warning: {warning}")
+            yield client
+    except (CannotConnect, Unanswered) as error:
+        raise Unreachable(error, socket_of(options, error)) from error
+
+
+def socket_of(options: Options, error: Exception | None = None) -> str:
+    """The socket that is, or was, connected to. Raises UnusableSocketPath."""
+    if isinstance(error, CannotConnect):
+        return error.path
+    from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+
+    try:
+        return str(paths.socket_path(options.socket))
+    except paths.UnusablePath as unusable:
+        raise UnusableSocketPath(str(unusable)) from unusable

@@ -1,0 +1,115 @@
+"""`workspacectl doctor`: checks all that the daemon and its clients stand on, and says what to do.
+
+It needs no running daemon. Where one runs, it is asked for what it knows best; no check changes
+anything, or gets in the daemon's way.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from workspaced_client import DaemonStatus
+from workspaced_client.cli.doctor.check import Check
+from workspaced_client.cli.doctor.directory import check_directory
+from workspaced_client.cli.doctor.endpoint import (
+    check_daemon,
+    check_socket,
+    check_socket_directory,
+    reach,
+)
+from workspaced_client.cli.doctor.environment import check_git, check_python
+from workspaced_client.cli.doctor.files import check_recovery, checks_by_daemon, checks_without_daemon
+from workspaced_client.cli.doctor.lock import check_lock
+from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.resolve import absolute_path
+
+_COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def doctor(
+    context: typer.Context,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="The data directory, if not the daemon's or the default one.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Check the installation, and say what to do about what is wrong.
+
+    Works without a running daemon too. The exit code is 1 if there is a problem, and 0 if there are
+    only warnings.
+    """
+    options = options_of(context)
+    checks = list(_checks(options, data_dir))
+    problems = sum(check.status == "problem" for check in checks)
+    if options.as_json:
+        emit_json(checks)
+    else:
+        shown_checks = [check for check in checks if check.status != "ok"] if options.quiet else checks
+        for check in shown_checks:
+            _tell(check)
+        warnings = sum(check.status == "warning" for check in checks)
+        if not options.quiet:
+            emit(f"\n{_summary(problems, warnings)}")
+    raise typer.Exit(1 if problems else 0)
+
+
+def _tell(check: Check) -> None:
+    label = coloured(f"{check.status:<7}", _COLOURS[check.status])
+    emit(f"{label}  {check.name}: {shown(check.message)}")
+    if check.advice:
+        emit(f"{'':7}  -> {shown(check.advice)}")
+
+
+def _summary(problems: int, warnings: int) -> str:
+    if problems:
+        return f"{count(problems, 'problem')}, {count(warnings, 'warning')}."
+    return f"No problem, {count(warnings, 'warning')}." if warnings else "All is well."
+
+
+def _checks(options: Options, given_data_dir: str | None) -> Iterator[Check]:
+    daemon = reach(options)
+    data_dir = _data_dir(given_data_dir, daemon.status)
+    status = daemon.status if daemon.status and _is_same(data_dir, Path(daemon.status.data_dir)) else None
+    yield check_python()
+    yield check_daemon(daemon)
+    in_socket_directory = check_socket_directory(daemon)
+    if in_socket_directory is not None:
+        yield in_socket_directory
+    yield check_socket(daemon)
+    yield from check_directory(data_dir)
+    yield check_lock(data_dir, daemon.socket, status)
+    if status is not None and daemon.store is not None:
+        yield from checks_by_daemon(daemon.store)
+        yield check_recovery(status.recovery)
+    else:
+        yield from checks_without_daemon(data_dir)
+    yield check_git()
+
+
+def _data_dir(given: str | None, status: DaemonStatus | None) -> Path:
+    """The one given, else the running daemon's, else the one that a daemon would take from here."""
+    if given:
+        return Path(absolute_path(given))
+    if status is not None:
+        return Path(status.data_dir)
+    from_environment = os.environ.get("WORKSPACED_DATA_DIR")
+    if from_environment:
+        return Path(absolute_path(from_environment))
+    from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+
+    return paths.default_data_dir()
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one == other

@@ -1,0 +1,145 @@
+"""Doctor's checks of the data directory: its permissions, what it lies on, left-overs, free space."""
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from workspaced_client.cli.doctor.check import (
+    Check,
+    belongs_to_another,
+    mode_of,
+    ok,
+    problem,
+    reason,
+    warning,
+)
+
+_NAME = "data directory"
+_MIB: Final = 1024 * 1024
+_LITTLE_SPACE_BYTES: Final = 256 * _MIB
+_NO_SPACE_BYTES: Final = 8 * _MIB  # a commit needs both files twice, and then some
+_LEFT_OVER_SECONDS: Final = 60.0  # a younger one may belong to a commit in progress
+_IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+_OVER_NETWORK: Final = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "gfs2", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
+)
+
+
+def check_directory(data_dir: Path) -> Iterator[Check]:
+    """All checks of the directory; only the first where there is none."""
+    try:
+        status = os.stat(data_dir)
+    except FileNotFoundError:
+        yield ok(_NAME, f"{data_dir} is not there yet; the daemon makes it when it starts.")
+        return
+    except OSError as error:
+        yield problem(_NAME, f"{data_dir} can't be looked at: {reason(error)}.", "Mend its permissions.")
+        return
+    yield _check_permissions(data_dir, status)
+    if not stat.S_ISDIR(status.st_mode):
+        return
+    yield from _check_file_system(data_dir)
+    yield from _check_space(data_dir)
+    yield from _check_left_overs(data_dir)
+
+
+def _check_permissions(data_dir: Path, status: os.stat_result) -> Check:
+    if not stat.S_ISDIR(status.st_mode):
+        return problem(
+            _NAME, f"{data_dir} is not a directory.", "Move it away, or choose another --data-dir."
+        )
+    if belongs_to_another(status):
+        return problem(_NAME, f"{data_dir} belongs to another user.", "Choose another --data-dir.")
+    mode = mode_of(status)
+    if stat.S_IMODE(status.st_mode) & 0o777 != 0o700:
+        message = f"{data_dir} has mode {mode}, and not 0700: others may look into it, or you may not write."
+        return problem(_NAME, message, f"chmod 700 '{data_dir}'")
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        return problem(_NAME, f"{data_dir} can't be written to.", "Is it mounted read-only?")
+    return ok(_NAME, f"{data_dir} (mode {mode}).")
+
+
+def _check_file_system(data_dir: Path) -> Iterator[Check]:
+    """Linux only: other systems have no table of mounts to read, nor a tmpfs."""
+    try:
+        table = Path("/proc/self/mountinfo").read_bytes()
+    except OSError:
+        return
+    kind = _file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
+    if kind in _IN_MEMORY:
+        yield warning(
+            "file system",
+            f"{data_dir} lies on {kind}: its content is gone after a restart of the machine.",
+            "Move it to a disk, and name it with --data-dir or WORKSPACED_DATA_DIR.",
+        )
+    elif kind in _OVER_NETWORK:
+        yield warning(
+            "file system",
+            f"{data_dir} lies on {kind}: over a network, locks and synced writes may not hold what they promise.",
+            "Move it to a local disk, and name it with --data-dir or WORKSPACED_DATA_DIR.",
+        )
+    elif kind:
+        yield ok("file system", f"{kind}.")
+
+
+def _file_system_of(path: bytes, table: bytes) -> str:
+    """The type of the file system of the longest mount point above `path` (proc_pid_mountinfo(5))."""
+    longest, kind = b"", ""
+    for line in table.splitlines():
+        mount, _, file_system = line.partition(b" - ")
+        fields = mount.split(b" ")
+        if len(fields) < 5 or not file_system:
+            continue
+        # Spaces and the like stand there as \040.
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields[4])
+        is_above = path == point or path.startswith(point.rstrip(b"/") + b"/")
+        # The later of two on one point lies on top.
+        if is_above and len(point) >= len(longest):
+            longest, kind = point, file_system.split(b" ")[0].decode(errors="replace")
+    return kind
+
+
+def _check_space(data_dir: Path) -> Iterator[Check]:
+    name = "free space"
+    try:
+        space = os.statvfs(data_dir)
+    except OSError as error:
+        yield problem(name, f"It can't be told for {data_dir}: {reason(error)}.", "Check the disk.")
+        return
+    free = space.f_bavail * space.f_frsize
+    told = f"{free / 1024 / _MIB:,.1f} GiB" if free >= 1024 * _MIB else f"{free / _MIB:,.1f} MiB"
+    advice = "Make room on that disk."
+    if space.f_files and not space.f_favail:
+        yield problem(name, "The file system of the data directory takes no more files.", advice)
+    elif free < _NO_SPACE_BYTES:
+        yield problem(name, f"Only {told} are left: writes will fail.", advice)
+    elif free < _LITTLE_SPACE_BYTES:
+        yield warning(name, f"Only {told} are left.", advice)
+    else:
+        yield ok(name, f"{told}.")
+
+
+def _check_left_overs(data_dir: Path) -> Iterator[Check]:
+    name = "temporary files"
+    old: list[str] = []
+    try:
+        for entry in os.scandir(data_dir):
+            if entry.name.startswith(".workspaces") and entry.name.endswith(".tmp"):
+                try:
+                    age_seconds = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                except FileNotFoundError:
+                    continue
+                if age_seconds > _LEFT_OVER_SECONDS:
+                    old.append(entry.name)
+    except OSError as error:
+        yield problem(name, f"{data_dir} can't be listed: {reason(error)}.", f"chmod 700 '{data_dir}'")
+        return
+    if old:
+        message = f"Left over from an interrupted write: {', '.join(sorted(old))}."
+        yield warning(name, message, "They do no harm; the daemon removes them when it starts.")
+    else:
+        yield ok(name, "None left over.")

@@ -1,0 +1,135 @@
+"""Doctor's checks of the way to the daemon: the daemon itself, its socket, the socket's directory."""
+
+import os
+import stat
+from dataclasses import dataclass
+
+from workspaced_client import (
+    CannotConnect,
+    Client,
+    DaemonError,
+    DaemonStatus,
+    NotRunning,
+    StoreCheck,
+    Unanswered,
+    WorkspacedError,
+)
+from workspaced_client.cli.connection import socket_of
+from workspaced_client.cli.doctor.check import (
+    Check,
+    belongs_to_another,
+    mode_of,
+    ok,
+    problem,
+    reason,
+    warning,
+)
+from workspaced_client.cli.failures import Unreachable
+from workspaced_client.cli.options import Options
+from workspaced_client.cli.output import when
+from workspaced_protocol import __version__
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """What came of asking the daemon at `socket`, which is empty where the path can't be one."""
+
+    socket: str
+    status: DaemonStatus | None = None
+    store: StoreCheck | DaemonError | None = None
+    error: WorkspacedError | None = None
+
+
+def reach(options: Options) -> Daemon:
+    """Asks the daemon all that doctor needs of it."""
+    try:
+        socket = socket_of(options)
+    except WorkspacedError as error:
+        return Daemon("", error=error)
+    status: DaemonStatus | None = None
+    try:
+        with Client.connect(socket, timeout_seconds=options.timeout_seconds) as client:
+            status = client.daemon.status()
+            try:
+                return Daemon(socket, status, client.store.check())
+            except DaemonError as error:
+                return Daemon(socket, status, error)
+    except WorkspacedError as error:
+        return Daemon(socket, status, error=error)
+
+
+def check_daemon(daemon: Daemon) -> Check:
+    """Whether a daemon answers, and is of this release."""
+    error, status = daemon.error, daemon.status
+    if isinstance(error, NotRunning):
+        return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspaced run")
+    if isinstance(error, (CannotConnect, Unanswered)):
+        advice = "Its log tells more. If it hangs, stop it and start it again: workspaced run"
+        return problem("daemon", Unreachable(error, daemon.socket).message, advice)
+    if error is not None or status is None:
+        return problem("daemon", str(error), "Mend that, then run doctor again.")
+    running = f"workspaced {status.version} answers (pid {status.pid}, since {when(status.started_at)})"
+    if status.version != __version__:
+        advice = "Restart the daemon, so that both are of one release."
+        return warning("daemon", f"{running}, and workspacectl is {__version__}.", advice)
+    if status.store.state != "ok":
+        told = f": {status.store.last_error}" if status.store.last_error else ""
+        advice = "Mend what the disk complains of; the daemon tries again by itself."
+        return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
+    return ok("daemon", f"{running}.")
+
+
+def check_socket_directory(daemon: Daemon) -> Check | None:
+    """Whether others could put a socket of theirs in the place of the daemon's."""
+    if not daemon.socket:
+        return None
+    name, directory = "socket directory", os.path.dirname(daemon.socket)
+    try:
+        status = os.stat(directory)
+    except FileNotFoundError:
+        return ok(name, f"{directory} is not there yet; the daemon makes it.")
+    except OSError as error:
+        return problem(name, f"{directory} can't be looked at: {reason(error)}.", "Mend its permissions.")
+    if not stat.S_ISDIR(status.st_mode):
+        return problem(name, f"{directory} is not a directory.", "Move it away, or choose another --socket.")
+    if belongs_to_another(status) and not status.st_mode & stat.S_ISVTX:
+        return problem(name, f"{directory} belongs to another user.", "Choose another --socket.")
+    if status.st_mode & 0o022:
+        message = (
+            f"Others may write to {directory} (mode {mode_of(status)}): they could take the socket's name."
+        )
+        if status.st_mode & stat.S_ISVTX:
+            return warning(name, message, "Choose a --socket in a directory of your own.")
+        return problem(name, message, f"chmod 700 '{directory}'")
+    return ok(name, f"{directory} (mode {mode_of(status)}).")
+
+
+def check_socket(daemon: Daemon) -> Check:
+    """Whether the socket is one, and for this user alone."""
+    name, path = "socket", daemon.socket
+    if not path:
+        return problem(name, str(daemon.error), "Choose another --socket.")
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return ok(name, f"{path} is not there; the daemon makes it when it starts.")
+    except OSError as error:
+        return problem(
+            name, f"{path} can't be looked at: {reason(error)}.", "Mend its directory's permissions."
+        )
+    if not stat.S_ISSOCK(status.st_mode):
+        return problem(name, f"{path} is not a socket.", "Move it away, or choose another --socket.")
+    if belongs_to_another(status):
+        return problem(name, f"{path} belongs to another user.", "Choose another --socket.")
+    if stat.S_IMODE(status.st_mode) != 0o600:
+        message = (
+            f"{path} has mode {mode_of(status)}, and not 0600: others may see it, or you may not use it."
+        )
+        return problem(name, message, f"chmod 600 '{path}'")
+    if isinstance(daemon.error, NotRunning):
+        return warning(
+            name,
+            f"{path} is left over from a daemon that ended without removing it.",
+            "Start the daemon, which replaces it: workspaced run",
+        )
+    return ok(name, f"{path} (mode 0600).")

@@ -1,0 +1,159 @@
+"""Doctor's checks of the store's two files: by the daemon where it runs, else as far as a client can.
+
+Without a daemon the files are read, parsed and their version is looked at; the daemon alone verifies
+their checksums.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
+from workspaced_client.cli import recovery
+from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
+from workspaced_client.cli.output import count
+
+_PRIMARY: Final = "workspaces.json"
+_SNAPSHOT: Final = "workspaces.snapshot.json"
+_NEWEST_VERSION: Final = 2
+_MAX_FILE_BYTES: Final = 256 * 1024 * 1024  # more is no store (storage.md, Format)
+
+
+def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Check]:
+    """What the daemon found when it verified its files."""
+    if isinstance(found, DaemonError):
+        yield problem("store files", found.message, "Mend that; until then nothing can be written.")
+        return
+    for name, file in ((_PRIMARY, found.primary), (_SNAPSHOT, found.snapshot)):
+        yield _check_by_daemon(
+            name, file, both_missing=_is_missing(found.primary) and _is_missing(found.snapshot)
+        )
+
+
+def _is_missing(file: FileCheck) -> bool:
+    return not file.corrupted and file.reason == "missing"
+
+
+def _check_by_daemon(name: str, file: FileCheck, *, both_missing: bool) -> Check:
+    if file.corrupted:
+        advice = "workspacectl flush writes it anew from memory; a copy of the damaged file is kept."
+        return problem(name, f"It is damaged: {file.reason or 'no reason was told'}.", advice)
+    if both_missing:
+        return ok(name, "It is not there yet: nothing has been stored.")
+    if _is_missing(file):
+        return warning(name, "It is missing.", "workspacectl flush writes it anew from memory.")
+    if file.reason:
+        return problem(name, f"It is {file.reason}.", "Another program wrote it: find out which.")
+    return ok(name, "Valid: the daemon has just verified it.")
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """The members of a file that are looked at here."""
+
+    version: int
+    workspaces: list[msgspec.Raw]
+    recovery: dict[str, object] | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    state: Literal["missing", "valid", "damaged", "newer", "unusable"]
+    message: str
+    document: _Document | None = None
+
+
+def checks_without_daemon(data_dir: Path) -> Iterator[Check]:
+    """What can be told of the files in `data_dir` from their text."""
+    primary, snapshot = _read(data_dir / _PRIMARY), _read(data_dir / _SNAPSHOT)
+    yield _check_alone(_PRIMARY, primary, snapshot)
+    yield _check_alone(_SNAPSHOT, snapshot, primary)
+    notice = _notice(primary) or _notice(snapshot)
+    if notice is not None:
+        yield check_recovery(notice)
+
+
+def check_recovery(notice: RecoveryStatus) -> Check:
+    """Whether there is a recovery that nobody has acknowledged."""
+    told = recovery.warning(notice)
+    if told is None:
+        return ok("recovery", "Nothing to acknowledge.")
+    return warning("recovery", told, "See to the copies if you miss something: workspacectl recovery show")
+
+
+def _notice(read: _Read) -> RecoveryStatus | None:
+    if read.document is None or read.document.recovery is None:
+        return None
+    try:
+        notice = {"quarantined": (), **read.document.recovery, "acknowledged": False}
+        return msgspec.convert(notice, RecoveryStatus)
+    except msgspec.ValidationError:
+        return None  # the daemon reports this as damage of the file
+
+
+def _check_alone(name: str, this: _Read, other: _Read) -> Check:
+    if this.state == "valid":
+        return ok(name, this.message)
+    if this.state == "missing":
+        if other.state == "missing":
+            return ok(name, "It is not there yet: nothing has been stored.")
+        advice = "Start the daemon, which writes it anew: workspaced run"
+        return warning(name, "It is missing.", advice)
+    if this.state == "newer":
+        return problem(name, this.message, "Install that release; this one leaves the file alone.")
+    if this.state == "unusable":
+        return problem(
+            name, this.message, "Mend that before you start the daemon; it touches nothing until then."
+        )
+    if other.state == "valid":
+        advice = "Start the daemon, which recovers it from the other file and keeps a copy: workspaced run"
+    else:
+        advice = (
+            "The other file can't replace it. Put a copy from backups/ in its place before you start the "
+            "daemon, or it starts empty."
+        )
+    return problem(name, this.message, advice)
+
+
+def _read(path: Path) -> _Read:
+    try:
+        data = _content(path)
+    except FileNotFoundError:
+        return _Read("missing", "It is missing.")
+    except OSError as error:
+        told = "it is a symbolic link" if error.errno == errno.ELOOP else reason(error)
+        return _Read("unusable", f"{path} can't be read: {told}.")
+    try:
+        document = msgspec.json.decode(data, type=_Document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _Read("damaged", f"It is damaged: {error}." if data.strip() else "It is damaged: it is empty.")
+    if document.version > _NEWEST_VERSION:
+        told = f"It is of version {document.version}, and this release reads up to {_NEWEST_VERSION}."
+        return _Read("newer", told)
+    if document.version < 1:
+        return _Read("damaged", f"It is damaged: there is no version {document.version}.")
+    older = " (an older app's; the daemon keeps a copy and converts it)" if document.version == 1 else ""
+    told = (
+        f"Version {document.version}{older}, {count(len(document.workspaces), 'workspace')}, "
+        f"{len(data):,} bytes. The daemon verifies its checksum when it starts."
+    )
+    return _Read("valid", told, document)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > _MAX_FILE_BYTES:
+            raise OSError(
+                errno.EFBIG, f"it has {status.st_size:,} bytes, which is more than a store may have"
+            )
+        return file.read(_MAX_FILE_BYTES)

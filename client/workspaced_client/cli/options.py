@@ -1,0 +1,85 @@
+"""The options that every command takes, before its name or after it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+
+_FLAGS: Final = frozenset({"--json", "--quiet", "-q", "--version"})
+_WITH_VALUE: Final = ("--socket", "--timeout")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was chosen for all commands alike; `socket` is None for the default one."""
+
+    socket: str | None = None
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    as_json: bool = False
+    quiet: bool = False
+
+
+def options_of(context: typer.Context) -> Options:
+    """The options of this run."""
+    options = context.find_root().obj
+    if not isinstance(options, Options):
+        raise TypeError("the options are set by the callback of the app, before any command runs")
+    return options
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are to be JSON: known before the arguments are understood, should they be wrong."""
+    return "--json" in _before_double_dash(arguments)
+
+
+def check_timeout(seconds: float) -> float:
+    """For typer: `seconds`, where it is a time to wait."""
+    if math.isnan(seconds) or seconds <= 0:
+        raise typer.BadParameter("it must be more than 0 seconds.")
+    return seconds
+
+
+class GlobalOptionsAnywhere(TyperGroup):
+    """A group whose own options are also taken from behind the command's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's context class is private
+        """Moves them in front of the command, where typer looks for them."""
+        return super().parse_args(ctx, global_options_first(args))
+
+
+class PlainCommand(TyperCommand):
+    """A command whose help shows arguments as manual pages do: `NAME [PATH]`."""
+
+    def get_help(self, ctx: Any) -> str:  # as above
+        """Typer's help, less the braces and types that it puts around and behind arguments."""
+        return super().get_help(ctx).replace(" <str>", "").replace("{", "").replace("}", "")
+
+
+def global_options_first(arguments: list[str]) -> list[str]:
+    """The arguments in another order; what follows `--` stays where it is."""
+    options: list[str] = []
+    others: list[str] = []
+    free = _before_double_dash(arguments)
+    index = 0
+    while index < len(free):
+        argument = free[index]
+        index += 1
+        if argument in _WITH_VALUE:
+            if index == len(free):
+                return [argument]  # alone, so that typer says what is missing
+            options += [argument, free[index]]
+            index += 1
+        elif argument in _FLAGS or argument.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
+            options.append(argument)
+        else:
+            others.append(argument)
+    return options + others + arguments[len(free) :]
+
+
+def _before_double_dash(arguments: Sequence[str]) -> Sequence[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -1,0 +1,46 @@
+"""What a user wrote for a workspace or a path, made into what the daemon takes."""
+
+import os
+from difflib import get_close_matches
+
+from workspaced_client import Client, NotFound, Workspace
+from workspaced_client.cli.failures import Failure, WrongUsage
+
+
+def find_workspace(client: Client, given: str) -> Workspace:
+    """The workspace of this id, else of this name (compared without case). Raises Failure."""
+    try:
+        return client.workspaces.get(given)
+    except NotFound:
+        pass
+    try:
+        return client.workspaces.get(name=given)
+    except NotFound as error:
+        raise Failure(
+            f"There is no workspace with the id or the name “{given}”.{_suggestion(client, given)}",
+            kind=error.kind,
+            code=error.code,
+            data=error.data,
+        ) from error
+
+
+def _suggestion(client: Client, given: str) -> str:
+    names = {
+        workspace.name.casefold(): workspace.name
+        for workspace in client.workspaces.list()
+        if workspace.state != "deleted"
+    }
+    close = get_close_matches(given.casefold(), names, n=3)
+    if close:
+        return f" Did you mean {' or '.join(f'“{names[name]}”' for name in close)}?"
+    if not names:
+        return " There are none yet: `workspacectl create NAME` makes one."
+    return " `workspacectl list` shows all."
+
+
+def absolute_path(given: str | None) -> str:
+    """The path from here, or the current directory; with a tilde, from the home directory."""
+    try:
+        return os.path.abspath(os.path.expanduser(given or "."))
+    except FileNotFoundError as error:
+        raise WrongUsage("The current directory is gone: name an absolute PATH.") from error

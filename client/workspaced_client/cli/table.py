@@ -1,0 +1,79 @@
+"""Tables on stdout: within the terminal's width, or as wide as they are where stdout is none.
+
+Widths are counted in a terminal's cells, of which a wide character takes two.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import typer
+
+from workspaced_client.cli.output import colours_wanted, emit, on_terminal, shown
+
+_GAP: Final = "  "
+_LEAST_CELLS: Final = 8
+"""What a column that shrinks keeps, should the terminal be narrower than that allows."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Where the terminal is too narrow for all, the `optional` ones are left out; then those that
+    `shrink` are cut, with an ellipsis.
+    """
+
+    header: str
+    shrinks: bool = False
+    optional: bool = False
+    colours: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Values, and the colour for each."""
+
+
+def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Prints the rows below the columns' headers; any text may be in a cell."""
+    from rich.cells import cell_len  # only here, because it takes long to load
+
+    texts = [[column.header for column in columns], *([shown(cell) for cell in row] for row in rows)]
+    widths = [max(cell_len(row[index]) for row in texts) for index in range(len(columns))]
+    chosen = list(range(len(columns)))
+    if on_terminal():
+        room = shutil.get_terminal_size().columns
+        if sum(widths) + len(_GAP) * (len(widths) - 1) > room:
+            chosen = [index for index in chosen if not columns[index].optional]
+        widths = _within(room, columns, widths, chosen)
+    styled = colours_wanted()
+    lines: list[str] = []
+    for number, row in enumerate(texts):
+        cells = [_fitted(row[index], widths[index]) for index in chosen]
+        cells[-1] = cells[-1].rstrip()
+        for position, index in enumerate(chosen if styled else ()):
+            colour = columns[index].colours.get(row[index])
+            if colour or number == 0:
+                cells[position] = typer.style(cells[position], fg=colour, bold=number == 0 or None)
+        lines.append(_GAP.join(cells))
+    emit("\n".join(lines))
+
+
+def _within(room: int, columns: Sequence[Column], widths: Sequence[int], chosen: Sequence[int]) -> list[int]:
+    """The widths that fit into `room` cells: what is left by the others is shared by those that shrink."""
+    fitting = list(widths)
+    shrinking = sorted((index for index in chosen if columns[index].shrinks), key=lambda i: widths[i])
+    left = room - len(_GAP) * (len(chosen) - 1)
+    left -= sum(widths[index] for index in chosen if not columns[index].shrinks)
+    # The narrowest come first, so that what they do not need goes to the others.
+    for position, index in enumerate(shrinking):
+        share = left // (len(shrinking) - position)
+        fitting[index] = max(min(widths[index], share), min(widths[index], _LEAST_CELLS))
+        left -= fitting[index]
+    return fitting
+
+
+def _fitted(text: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return set_cell_size(text, width)
+    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)

@@ -1,0 +1,160 @@
+"""The commands on workspaces: list, show, create, rename, open, close, delete."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from workspaced_client import Workspace
+from workspaced_client.cli.connection import connected
+from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.output import count, emit, emit_json, shown, tell, when
+from workspaced_client.cli.resolve import absolute_path, find_workspace
+from workspaced_client.cli.table import Column, emit_table
+from workspaced_protocol.models import WorkspaceState
+
+_STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
+
+Given = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its name or its id.")]
+
+
+def list_(
+    context: typer.Context,
+    state: Annotated[
+        WorkspaceState | None, typer.Option(help="Only those in this state.", show_default=False)
+    ] = None,
+) -> None:
+    """List the workspaces, the oldest first."""
+    options = options_of(context)
+    with connected(options) as client:
+        workspaces = client.workspaces.list(state)
+    if options.as_json:
+        emit_json(workspaces)
+    elif workspaces:
+        emit_table(
+            (
+                Column("NAME", shrinks=True),
+                Column("STATE", colours=_STATE_COLOURS),
+                Column("PROJECTS"),
+                Column("PATH", shrinks=True),
+                Column("ID", optional=True),
+            ),
+            [
+                (each.name, each.state, str(len(each.projects)), each.root_path, each.id)
+                for each in workspaces
+            ],
+        )
+    elif not options.quiet:
+        tell("There are no workspaces." if state is None else f"No workspace is {state}.")
+
+
+def show(context: typer.Context, workspace: Given) -> None:
+    """Show a workspace and its projects."""
+    options = options_of(context)
+    with connected(options) as client:
+        found = find_workspace(client, workspace)
+    if options.as_json:
+        emit_json(found)
+        return
+    lines = [
+        f"Name      {shown(found.name)}",
+        f"Id        {shown(found.id)}",
+        f"State     {found.state}",
+        f"Path      {shown(found.root_path)}",
+        f"Created   {when(found.created_at)}",
+        f"Changed   {when(found.updated_at)} (revision {found.revision})",
+        f"Projects  {len(found.projects) or 'none'}",
+    ]
+    for project in found.projects:
+        origin = f" (cloned from {shown(project.git_url)})" if project.git_url else ""
+        lines.append(f"  {project.status:<6}  {shown(project.root_path)}{origin}")
+    emit("\n".join(lines))
+
+
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that no other workspace has.")],
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="PATH", help="Its directory; without one, the current directory."),
+    ] = None,
+) -> None:
+    """Create a workspace. It is active at once."""
+    options = options_of(context)
+    root_path = absolute_path(path)
+    with connected(options) as client:
+        created = client.workspaces.create(name, root_path)
+    _tell_change(
+        options, created, f"Created workspace “{shown(created.name)}” at {shown(created.root_path)}."
+    )
+
+
+def rename(
+    context: typer.Context,
+    workspace: Given,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The name it shall have.")],
+) -> None:
+    """Give a workspace another name."""
+    options = options_of(context)
+    with connected(options) as client:
+        found = find_workspace(client, workspace)
+        renamed = client.workspaces.update(found.id, name=new_name)
+    _tell_change(options, renamed, f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”.")
+
+
+def open_(context: typer.Context, workspace: Given) -> None:
+    """Open a closed workspace. Its projects' directories are checked."""
+    options = options_of(context)
+    with connected(options) as client:
+        opened = client.workspaces.open(find_workspace(client, workspace).id)
+    stale = [project for project in opened.projects if project.status == "stale"]
+    text = f"Opened workspace “{shown(opened.name)}”."
+    if stale:
+        paths = ", ".join(shown(project.root_path) for project in stale)
+        text += f" {count(len(stale), 'project')} can't be reached: {paths}"
+    _tell_change(options, opened, text)
+
+
+def close(context: typer.Context, workspace: Given) -> None:
+    """Close an active workspace. It stays in the list, and can be opened again."""
+    options = options_of(context)
+    with connected(options) as client:
+        closed = client.workspaces.close(find_workspace(client, workspace).id)
+    _tell_change(options, closed, f"Closed workspace “{shown(closed.name)}”.")
+
+
+def delete(
+    context: typer.Context,
+    workspace: Given,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a workspace. Its directories and files stay as they are.
+
+    On a terminal this asks first, unless --yes; in a script it does not ask.
+    """
+    options = options_of(context)
+    with connected(options) as client:
+        found = find_workspace(client, workspace)
+        if not yes and not _confirms(found):
+            raise Failure("Nothing was deleted.", kind="declined")
+        client.workspaces.delete(found.id)
+    _tell_change(options, None, f"Deleted workspace “{shown(found.name)}”.")
+
+
+def _confirms(workspace: Workspace) -> bool:
+    """Asks on stderr, since stdout may lead elsewhere; without somebody to ask, the answer is yes."""
+    if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
+        return True
+    projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
+    question = f"Delete workspace “{shown(workspace.name)}” ({shown(workspace.root_path)}{projects})? [y/N] "
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
+    if options.as_json:
+        emit_json(workspace)
+    elif not options.quiet:
+        emit(text)

@@ -1,0 +1,128 @@
+"""The operations on the store as a whole: checks, backups, restores, and what damage left behind."""
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+import trio
+
+from workspaced.domain import commands
+from workspaced.domain.errors import InvalidField, Refused
+from workspaced.domain.state import encode
+from workspaced.events import Cause
+from workspaced.store import backups
+from workspaced.store.backups import Backups, BadBackup, Retention
+from workspaced.store.base import StorageFailure, StoreUnusable, WorkspaceStore
+from workspaced.store.salvage import salvage_files
+from workspaced.writer import Writer
+from workspaced.writes import StorageRefused
+from workspaced_protocol import params as p
+from workspaced_protocol.models import Backup, Salvage, Workspace
+
+_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
+_COPY_SECONDS: Final = 30.0  # to read or write a whole copy of a large store
+_HOUR_SECONDS: Final = 3600.0
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+Json = bytes
+"""A result that is JSON text already."""
+
+
+class Maintenance:
+    """What the methods of `store.` that wait for a disk do; each is a task beside the writer."""
+
+    def __init__(self, store: WorkspaceStore, writer: Writer, copies: Backups, data_dir: Path) -> None:
+        self._store = store
+        self._writer = writer
+        self._backups = copies
+        self._data_dir = data_dir
+        # Any: each handler takes the params of its own method, as the method table declares them.
+        self.tasks: dict[str, Callable[[Any, Cause, object], Awaitable[Json]]] = {
+            "store.check": self._check,
+            "store.backup": self._backup,
+            "store.listBackups": self._list_backups,
+            "store.previewRestore": self._preview_restore,
+            "store.restore": self._restore,
+            "store.salvage": self._salvage,
+        }
+
+    async def keep_backups(self, retention: Retention) -> None:
+        """Makes a copy every hour in which the store has changed, and thins out the old ones; never ends."""
+        newest = None
+        while True:
+            try:
+                state = self._writer.state
+                newest = newest or next(iter(await _in_thread(self._backups.list)), None)
+                if state.records and (newest is None or newest.revision != state.revision):
+                    newest = await _in_thread(self._backups.write, state)
+                    await _in_thread(self._backups.thin_out, retention)
+            except Refused as error:
+                _log.error("No backup could be made.", reason=error.message)
+            await trio.sleep(_HOUR_SECONDS)
+
+    async def _check(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+        return encode(await _in_thread(self._store.check, seconds=_CHECK_SECONDS))
+
+    async def _backup(self, params: p.BackupParams, _cause: Cause, _report: object) -> Json:
+        state = self._writer.state
+        if params.path is None:
+            made = await _in_thread(self._backups.write, state)
+            return encode(self._described(made))
+        path = Path(params.path)
+        if not path.is_absolute():
+            raise InvalidField("path", f"`path` must be an absolute path, and “{params.path}” is not one.")
+        await _in_thread(self._backups.write_to, path, state, field="path")
+        return encode(Backup(path.name, str(path), time.time_ns() // 1_000_000, state.revision))
+
+    async def _list_backups(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+        found = await _in_thread(self._backups.list)
+        return encode([self._described(made) for made in found])
+
+    async def _preview_restore(self, params: p.BackupSourceParams, _cause: Cause, _report: object) -> Json:
+        workspaces = await self._read(params.source)
+        return encode(commands.compare(self._writer.state, workspaces))
+
+    async def _restore(self, params: p.RestoreParams, cause: Cause, _report: object) -> Json:
+        workspaces = await self._read(params.source)
+        command = commands.restore(workspaces, params.if_revision)
+        done = await self._writer.write(
+            commands.once(params.request_key, command, commands.current_revision), cause
+        )
+        return encode(done)
+
+    async def _salvage(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+        files = self._store.recovery.quarantined
+        return encode(Salvage(tuple(await _in_thread(salvage_files, files)), files))
+
+    async def _read(self, source: str) -> list[Workspace]:
+        return list(await _in_thread(self._backups.read, source, field="source"))
+
+    def _described(self, made: backups.Backup) -> Backup:
+        path = self._data_dir / backups.BACKUPS / made.name
+        return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
+
+
+async def _in_thread(
+    blocking: Callable[..., T], *arguments: object, field: str = "", seconds: float = _COPY_SECONDS
+) -> T:
+    """Runs a blocking call; `field` is the param that a BadBackup is about."""
+    try:
+        with trio.fail_after(seconds):
+            return await trio.to_thread.run_sync(blocking, *arguments, abandon_on_cancel=True)
+    except BadBackup as error:
+        raise InvalidField(field, error.message) from error
+    except StorageFailure as error:
+        raise StorageRefused(error.message, error.errno) from error
+    except StoreUnusable as error:
+        raise StorageRefused(error.message, 0) from error
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or str(error)
+        raise StorageRefused(f"The disk refused{where}: {reason}.", error.errno or 0) from error
+    except trio.TooSlowError as error:
+        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", 0) from error

@@ -1,0 +1,150 @@
+"""Timed copies of the store that a user can restore: written, verified, listed, and thinned out by age."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from workspaced.domain.state import State
+from workspaced.store.base import StorageFailure, StoreUnusable
+from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
+from workspaced.store.files import Directory, Disk, opened
+from workspaced_protocol.models import Workspace
+
+BACKUPS: Final = "backups"
+
+_NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+
+
+class Backup(NamedTuple):
+    """One copy: its name in `backups/`, when it was made, and the revision that it holds."""
+
+    name: str
+    made_at: datetime
+    revision: int
+
+
+class BadBackup(Exception):
+    """A file that can't be restored, or a place that can't hold a copy; nothing was changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How many copies are kept: the newest of each of so many hours, and of each of so many days."""
+
+    hourly: int = 24
+    daily: int = 30
+
+
+class Backups:
+    """The copies in `backups/` of a data directory. Its calls block; any thread may make them."""
+
+    def __init__(
+        self, data_dir: Path, *, disk: Disk | None = None, time_s: Callable[[], float] = time.time
+    ) -> None:
+        self._data_dir = data_dir
+        self._disk = disk or Disk()
+        self._time_s = time_s
+
+    def write(self, state: State) -> Backup:
+        """Makes a copy of `state`, and reads it back. Raises StorageFailure or OSError."""
+        made_at = datetime.fromtimestamp(int(self._time_s()), UTC)
+        backup = Backup(
+            f"workspaces-{made_at.strftime(_TIME)}-r{state.revision}.json", made_at, state.revision
+        )
+        with opened(self._folder()) as folder:
+            folder.remove_temps()
+            _write_verified(folder, backup.name, state)
+        return backup
+
+    def write_to(self, path: Path, state: State) -> None:
+        """Makes a copy at a path of the user's choice. Raises BadBackup, StorageFailure or OSError."""
+        if not path.parent.is_dir():
+            raise BadBackup(f"There is no directory {path.parent}: make it first, or choose another place.")
+        with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
+            if folder.identify(path.name) is not None:
+                raise BadBackup(f"{path} is there already: choose another name, or remove it first.")
+            _write_verified(folder, path.name, state)
+
+    def list(self) -> list[Backup]:
+        """The copies there are, the newest first. Raises OSError."""
+        with opened(self._folder()) as folder:
+            return _backups_in(self._disk.list_names(folder.fd))
+
+    def read(self, source: str) -> Sequence[Workspace]:
+        """The workspaces of a copy: a name in `backups/`, or an absolute path of any version's file.
+
+        Raises BadBackup for what can't be restored.
+        """
+        path = Path(source) if source.startswith("/") else self._data_dir / BACKUPS / source
+        if "/" in source and not source.startswith("/"):
+            raise BadBackup(f"“{source}” is neither a backup's name nor an absolute path.")
+        try:
+            with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
+                content = folder.read(path.name)
+        except StoreUnusable as error:
+            raise BadBackup(error.message) from error
+        except OSError as error:
+            raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
+        if content is None:
+            raise BadBackup(f"There is no backup {path}.")
+        try:
+            return parse_document(content.data).state.workspaces()
+        except Corrupted as error:
+            raise BadBackup(f"{path} is damaged, or not a store at all: {error.message}.") from error
+        except NewerVersion as error:
+            raise BadBackup(f"{path} was written by a newer release: {error}.") from error
+
+    def thin_out(self, retention: Retention) -> None:
+        """Removes the copies that are older than is kept. Raises OSError."""
+        with opened(self._folder()) as folder:
+            for backup in expired(_backups_in(self._disk.list_names(folder.fd)), retention, self._time_s()):
+                self._disk.unlink(backup.name, folder.fd)
+
+    def _folder(self) -> Directory:
+        with opened(Directory.open(self._disk, self._data_dir, create=True)) as data_dir:
+            return data_dir.open_below(BACKUPS)
+
+
+def expired(backups: Iterable[Backup], retention: Retention, now_s: float) -> list[Backup]:
+    """Those that no rule keeps. The newest is always kept."""
+    now = datetime.fromtimestamp(now_s, UTC)
+    newest_first = sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
+    kept = set(newest_first[:1])
+    kept |= _newest_of_each(newest_first, "%Y%m%d%H", now - timedelta(hours=retention.hourly))
+    kept |= _newest_of_each(newest_first, "%Y%m%d", now - timedelta(days=retention.daily))
+    return [backup for backup in newest_first if backup not in kept]
+
+
+def _newest_of_each(newest_first: Sequence[Backup], period: str, oldest: datetime) -> set[Backup]:
+    newest: dict[str, Backup] = {}
+    for backup in newest_first:
+        if backup.made_at > oldest:
+            newest.setdefault(backup.made_at.strftime(period), backup)
+    return set(newest.values())
+
+
+def _backups_in(names: Iterable[str]) -> list[Backup]:
+    matches = [match for match in map(_NAME.match, names) if match]
+    backups = [
+        Backup(match[0], datetime.strptime(match[1], _TIME).replace(tzinfo=UTC), int(match[2]))
+        for match in matches
+    ]
+    return sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
+
+
+def _write_verified(folder: Directory, name: str, state: State) -> None:
+    data = encode_document(state)
+    parse_document(data)
+    folder.replace([name], data)
+    content = folder.read(name)
+    if content is None or content.data != data:
+        raise StorageFailure(f"{folder.path / name} reads back differently: the disk may be failing.", 5)

@@ -1,0 +1,54 @@
+"""What can still be read in damaged files: every workspace in them that is whole by itself."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from workspaced.store.files import Directory, Disk, opened
+from workspaced_protocol import unknown
+from workspaced_protocol.models import Workspace
+
+# A workspace begins with its id, in both versions of the format, whatever white space is between.
+_WORKSPACE_START: Final = re.compile(r'\{\s*"id"\s*:\s*"ws_')
+
+
+def salvage(data: bytes) -> list[Workspace]:
+    """The workspaces that stand whole in a damaged text, in its order."""
+    text = data.decode("utf-8", "surrogateescape")
+    found: list[Workspace] = []
+    for start in _WORKSPACE_START.finditer(text):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, start.start())
+            # The strict encoder refuses a text that held damaged characters.
+            workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
+        except (ValueError, RecursionError, UnicodeEncodeError):
+            continue
+        found.append(workspace)
+    return found
+
+
+def salvage_files(paths: Iterable[str]) -> list[Workspace]:
+    """The newest of each workspace in these files; those that are gone are passed over.
+
+    Raises StoreUnusable or OSError for one that can't be read.
+    """
+    newest: dict[str, Workspace] = {}
+    for path in map(Path, paths):
+        try:
+            with opened(Directory.open(Disk(), path.parent, create=False)) as folder:
+                content = folder.read(path.name)
+        except FileNotFoundError:
+            continue
+        for workspace in salvage(content.data) if content else ():
+            known = newest.get(workspace.id)
+            if known is None or _age(known) < _age(workspace):
+                newest[workspace.id] = workspace
+    return list(newest.values())
+
+
+def _age(workspace: Workspace) -> tuple[int, int]:
+    return workspace.revision, workspace.updated_at

@@ -1,0 +1,1 @@
+"""The benchmark: the daemon against its promises and against the limits of this machine."""

@@ -1,0 +1,167 @@
+"""The things that are measured: the real daemon in a process of its own, and its peers on the same disk."""
+
+import os
+import secrets
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from workspaced.domain.state import State
+from workspaced.store.document import encode_document
+from workspaced_client import Client
+from workspaced_protocol.models import Workspace
+
+ECHO_SERVER = """
+import sys, trio
+
+async def echo(stream):
+    async with stream:
+        async for data in stream:
+            await stream.send_all(data)
+
+async def main():
+    listening = trio.socket.socket(trio.socket.AF_UNIX)
+    await listening.bind(sys.argv[1])
+    listening.listen()
+    print("ready", flush=True)
+    await trio.serve_listeners(echo, [trio.SocketListener(listening)])
+
+trio.run(main)
+"""
+
+
+class Daemon:
+    """A running daemon: its socket, its data directory and its process."""
+
+    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
+        self.data_dir = directory / "data"
+        self.socket = directory / "socket"
+        self.process = process
+
+    def connect(self) -> Client:
+        """A client of it."""
+        return Client.connect(self.socket)
+
+    def raw(self) -> socket.socket:
+        """A plain connection to it."""
+        return connect(self.socket)
+
+    def memory_kb(self) -> int:
+        """What the process holds in memory now: VmRSS of /proc/PID/status (proc_pid_status(5))."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """A directory on the disk that the results are about: that of the checkout."""
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as name:
+        yield Path(name)
+
+
+@contextmanager
+def daemon(where: Path) -> Iterator[Daemon]:
+    """Starts a daemon that keeps its things in `where`, and stops it."""
+    # A socket's path has at most 107 bytes, and the checkout may lie deep.
+    with tempfile.TemporaryDirectory(prefix="wsd-") as short:
+        (where / "socket").unlink(missing_ok=True)
+        (where / "socket").symlink_to(Path(short) / "s")
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "workspaced",
+                "run",
+                "--data-dir",
+                str(where / "data"),
+                "--socket",
+                f"{short}/s",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        with closing(process.stdout):  # type: ignore[type-var]  # PIPE was asked for
+            try:
+                process.stdout.readline()  # type: ignore[union-attr]
+                yield Daemon(where, process)
+            finally:
+                process.terminate()
+                process.wait(timeout=30)
+
+
+@contextmanager
+def echo_server() -> Iterator[Path]:
+    """A bare trio server that sends back what it gets: the limit of what a read can be."""
+    with tempfile.TemporaryDirectory(prefix="wsd-") as short:
+        path = Path(short) / "s"
+        command = [sys.executable, "-c", ECHO_SERVER, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            try:
+                process.stdout.readline()  # type: ignore[union-attr]  # PIPE was asked for
+                yield path
+            finally:
+                process.kill()
+
+
+def connect(path: Path) -> socket.socket:
+    """A plain connection to a Unix socket."""
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.connect(str(path))
+    return connected
+
+
+class BareLoop:
+    """The file operations of a commit and nothing else: the disk's own limit."""
+
+    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+        self._where = where / "bare"
+        self._where.mkdir()
+        self._data = encode_document(State.of(workspaces, 1))
+
+    def commit(self) -> None:
+        """Two files written, read back, synced, renamed; the directory synced."""
+        directory_fd = os.open(self._where, os.O_RDONLY | os.O_DIRECTORY)
+        temps: list[tuple[str, int]] = []
+        for _ in range(2):
+            name = secrets.token_hex(8)
+            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory_fd)
+            os.write(fd, self._data)
+            os.pread(fd, len(self._data) + 1, 0)
+            temps.append((name, fd))
+        for _, fd in temps:
+            os.fsync(fd)
+            os.close(fd)
+        for (name, _), target in zip(temps, ("primary", "snapshot"), strict=True):
+            os.rename(name, target, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
+        os.fsync(directory_fd)
+        os.close(directory_fd)
+
+
+class Sqlite:
+    """The same data in sqlite3: WAL, synchronous=FULL, one row a workspace."""
+
+    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+        self._connection = sqlite3.connect(where / "peer.sqlite3", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("CREATE TABLE workspaces (id TEXT PRIMARY KEY, json BLOB)")
+        records = State.of(workspaces).records.values()
+        self._connection.executemany(
+            "INSERT INTO workspaces VALUES (?, ?)", [(record.workspace.id, record.json) for record in records]
+        )
+        self._row = next(iter(records))
+
+    def commit(self) -> None:
+        """One workspace is written anew."""
+        self._connection.execute(
+            "UPDATE workspaces SET json = ? WHERE id = ?", (self._row.json, self._row.workspace.id)
+        )
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._connection.close()

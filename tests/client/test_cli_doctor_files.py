@@ -1,0 +1,182 @@
+"""What `workspacectl doctor` finds of the store's files, with a daemon and without one."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.cli_checks import (
+    PRIMARY,
+    SNAPSHOT,
+    Doctor,
+    doctor_for,
+    expect,
+    found,
+    left_as_it_was,
+    without_daemon,
+)
+from client.cli_daemon import RunningDaemon, ctl_for, running_daemon
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    with running_daemon(tmp_path_factory.mktemp("d")) as daemon, daemon.client() as client:
+        client.workspaces.create("alpha", "/srv/a")
+        yield daemon
+
+
+@pytest.fixture
+def daemon(shared: RunningDaemon) -> Iterator[RunningDaemon]:
+    with left_as_it_was(shared) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def doctor(daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    return doctor_for(daemon, capsys)
+
+
+@pytest.fixture(scope="module")
+def stored_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("d")
+    with running_daemon(directory) as daemon, daemon.client() as client:
+        client.workspaces.create("alpha", "/srv/a")
+    return daemon.data_dir
+
+
+@pytest.fixture
+def stored(stored_once: Path, tmp_path: Path) -> Path:
+    """The data directory of a daemon that has stored something and stopped."""
+    return shutil.copytree(stored_once, tmp_path / "data")
+
+
+def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "ok", "Version 2, 1 workspace, ")
+        assert "daemon verifies its checksum" in checks[name]["message"]
+    expect(checks["lock"], "ok", "No daemon holds")
+
+
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_a_file_that_was_damaged_under_the_daemon(daemon: RunningDaemon, doctor: Doctor, name: str) -> None:
+    path = daemon.data_dir / name
+    path.write_bytes(path.read_bytes().replace(b"alpha", b"alphb"))
+    checks = doctor()
+    expect(checks[name], "problem", "checksum", "workspacectl flush")
+    assert [check["name"] for check in checks.values() if check["status"] == "problem"] == [name]
+
+
+def test_a_file_that_was_removed_under_the_daemon(daemon: RunningDaemon, doctor: Doctor) -> None:
+    (daemon.data_dir / SNAPSHOT).unlink()
+    checks = doctor()
+    expect(checks[SNAPSHOT], "warning", "It is missing.", "workspacectl flush")
+    expect(checks[PRIMARY], "ok", "Valid")
+
+
+def test_a_file_that_the_daemon_can_not_read(daemon: RunningDaemon, doctor: Doctor) -> None:
+    path = daemon.data_dir / PRIMARY
+    path.unlink()
+    path.mkdir()
+    try:
+        expect(doctor()["store files"], "problem", str(path))
+    finally:
+        path.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it is empty"),
+        (b'{"version":2,', "truncated"),
+        (b"\xff", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"version":0,"workspaces":[]}', "no version 0"),
+        (b'{"version":2,"workspaces":' + b"[" * 100_000, "damaged"),
+    ],
+)
+def test_a_damaged_file_without_a_daemon(
+    stored: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    (stored / PRIMARY).write_bytes(content)
+    checks = without_daemon(stored, capsys)
+    expect(checks[PRIMARY], "problem", message, "recovers it from the other file")
+    expect(checks[SNAPSHOT], "ok", "Version 2")
+    assert (stored / PRIMARY).read_bytes() == content
+
+
+def test_both_files_damaged_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (PRIMARY, SNAPSHOT):
+        (stored / name).write_bytes(b"")
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "problem", "it is empty", "backups/")
+
+
+def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).unlink()
+    expect(without_daemon(stored, capsys)[PRIMARY], "warning", "It is missing.", "workspaced run")
+
+
+def test_a_file_of_a_newer_release(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).write_bytes(b'{"version":3,"workspaces":[],"new":1}')
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "of version 3", "Install that release")
+
+
+def test_a_file_of_an_older_app(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / PRIMARY).write_bytes(b'{"version": 1, "workspaces": []}')
+    expect(without_daemon(tmp_path, capsys)[PRIMARY], "ok", "Version 1 (an older app's")
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
+def test_something_else_in_a_files_place(stored: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    path = stored / PRIMARY
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(stored / SNAPSHOT)
+    else:
+        os.mkfifo(path)
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", str(path), "before you start the daemon")
+
+
+def test_left_over_temporary_files(daemon: RunningDaemon, doctor: Doctor) -> None:
+    left, fresh = (daemon.data_dir / name for name in (".workspaces-old.tmp", ".workspaces-new.tmp"))
+    for path in (left, fresh):
+        path.write_bytes(b"x")
+    os.utime(left, (1, 1))
+    try:
+        check = doctor()["temporary files"]
+        expect(check, "warning", left.name)
+        assert fresh.name not in check["message"]
+    finally:
+        left.unlink()
+        fresh.unlink()
+    expect(doctor()["temporary files"], "ok", "None")
+
+
+def test_a_recovery_that_nobody_acknowledged(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).write_bytes(b"")
+    with running_daemon(stored.parent) as daemon:
+        told = found(ctl_for(daemon.socket, capsys)("doctor", "--json"))["recovery"]
+        expect(told, "warning", "The store had to be recovered", "recovery show")
+    expect(without_daemon(stored, capsys)["recovery"], "warning", told["message"])
+    with running_daemon(stored.parent) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        ctl("recovery", "ack")
+        expect(found(ctl("doctor", "--json"))["recovery"], "ok", "")
+
+
+def test_another_data_directory_than_the_daemons(
+    daemon: RunningDaemon, stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stored / SNAPSHOT).write_bytes(b"")
+    ctl = ctl_for(daemon.socket, capsys)
+    checks = found(ctl("doctor", "--json", "--data-dir", str(stored)))
+    expect(checks["daemon"], "ok", f"pid {daemon.process.pid}")
+    expect(checks["data directory"], "ok", str(stored))
+    expect(checks["lock"], "ok", "No daemon holds")
+    expect(checks[SNAPSHOT], "problem", "it is empty")

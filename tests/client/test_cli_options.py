@@ -1,0 +1,201 @@
+"""The options of all commands, the help, and wrong usage."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.cli_daemon import (
+    Result,
+    RunningDaemon,
+    run_on_terminal,
+    run_process,
+    running_daemon,
+)
+from workspaced_client.cli import main
+from workspaced_protocol import __version__
+
+COMMANDS = [
+    ("status",),
+    ("list",),
+    ("show",),
+    ("create",),
+    ("rename",),
+    ("open",),
+    ("close",),
+    ("delete",),
+    ("sessions",),
+    ("flush",),
+    ("doctor",),
+    ("recovery", "show"),
+    ("recovery", "ack"),
+]
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    with running_daemon(tmp_path_factory.mktemp("d")) as daemon:
+        yield daemon
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Result:
+    capsys.readouterr()
+    code = main(arguments)
+    told = capsys.readouterr()
+    return Result(code, told.out, told.err)
+
+
+def test_options_stand_before_the_command_or_behind_it(
+    daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    socket = str(daemon.socket)
+    for arguments in (
+        ("--socket", socket, "--json", "--timeout", "9", "list"),
+        ("list", "--socket", socket, "--json", "--timeout", "9"),
+        ("list", f"--socket={socket}", "--json", "--timeout=9"),
+        ("--json", "list", "--socket", socket, "-q"),
+    ):
+        result = run(capsys, *arguments)
+        assert (result.code, result.json, result.err) == (0, [], "")
+    nested = run(capsys, "recovery", "show", "--json", "--socket", socket)
+    assert nested.json["outcome"] == "fresh"
+
+
+def test_what_follows_a_double_dash_is_no_option(
+    daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(capsys, "--socket", str(daemon.socket), "show", "--", "--json")
+    assert result.err.startswith("error: There is no workspace with the id or the name “--json”.")
+
+
+def test_a_tilde_in_the_socket_path(
+    daemon: RunningDaemon, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(daemon.socket.parent))
+    assert run(capsys, f"--socket=~/{daemon.socket.name}", "list", "--json").json == []
+
+
+def test_the_socket_of_the_environment(
+    daemon: RunningDaemon, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKSPACED_SOCKET", str(daemon.socket))
+    assert run(capsys, "list", "--json").json == []
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("--version",), ("list", "--version")):
+        result = run(capsys, *arguments)
+        assert (result.code, result.out) == (0, f"workspacectl {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--state", "open"),
+        ("--nope",),
+        ("surplus",),
+        ("--timeout", "0"),
+        ("--timeout", "-1"),
+        ("--timeout", "nan"),
+        ("--timeout", "soon"),
+        ("--socket",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    result = run(capsys, "list", *arguments)
+    assert (result.code, result.out) == (2, "")
+    told, hint = result.err.splitlines()
+    assert told.startswith("error: ")
+    assert "Value error" not in told
+    assert arguments[0] in told or arguments[-1] in told
+    assert hint.startswith("Try: workspacectl")
+    assert hint.endswith("--help")
+    as_json = run(capsys, "--json", "list", *arguments)
+    assert (as_json.code, as_json.out) == (2, "")
+    assert as_json.error["kind"] == "usage"
+    assert set(as_json.error) == {"code", "kind", "message", "data"}
+
+
+def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, "lsit")
+    assert (result.code, "Did you mean 'list'?" in result.err) == (2, True)
+
+
+def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, "show")
+    assert result.code == 2
+    assert result.err == "error: Missing argument 'WORKSPACE'.\nTry: workspacectl show --help\n"
+
+
+def test_a_socket_path_that_is_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, "list", "--socket", "/tmp/" + "x" * 200)  # noqa: S108 - a name only
+    assert result.code == 2
+    assert "choose a shorter one" in result.err
+
+
+def test_arguments_that_are_not_utf_8(daemon: RunningDaemon, tmp_path: Path) -> None:
+    result = run_process(
+        "create", b"\xff\xfe", "/x", home=tmp_path, env={"WORKSPACED_SOCKET": str(daemon.socket)}
+    )
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: ")
+    assert "Traceback" not in result.err
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ((), ("recovery",)):
+        result = run(capsys, *arguments)
+        assert (result.code, result.err) == (2, "")
+        assert result.out == run(capsys, *arguments, "--help").out
+    assert json.loads(run(capsys, "--json").err)["kind"] == "usage"
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--help", "-h"):
+        result = run(capsys, option)
+        assert result.code == 0
+        listed = [
+            line.split()[0] for line in result.out.partition("Commands:\n")[2].split("\n\n")[0].splitlines()
+        ]
+        assert listed == list(dict.fromkeys(command[0] for command in COMMANDS))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_help_fits_80_columns_and_has_an_example(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run(capsys, *command, "--help")
+    assert result.code == 0
+    assert max(len(line) for line in result.out.splitlines()) <= 80
+    assert f"\n    workspacectl {' '.join(command)}" in result.out
+    assert "..." not in result.out
+    assert not {"{", "}", "<str>"} & set(result.out.split())
+
+
+def test_help_is_the_same_on_a_terminal(tmp_path: Path) -> None:
+    assert run_on_terminal("--help", home=tmp_path).out == run_process("--help", home=tmp_path).out
+
+
+def completion(home: Path, instruction: str, **more: str) -> str:
+    return run_process(home=home, env={"_WORKSPACECTL_COMPLETE": instruction, **more}).out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
+    assert "--install-completion" in run_process("--help", home=tmp_path).out
+    assert "_WORKSPACECTL_COMPLETE=complete_" in completion(tmp_path, f"source_{shell}")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("workspacectl re", ["rename", "recovery"]),
+        ("workspacectl --json recovery a", ["ack"]),
+        ("workspacectl list --json --st", ["--state"]),
+    ],
+)
+def test_completion_knows_the_commands(tmp_path: Path, words: str, expected: list[str]) -> None:
+    position = str(len(words.split()) - 1)
+    assert completion(tmp_path, "complete_bash", COMP_WORDS=words, COMP_CWORD=position).split() == expected

@@ -1,0 +1,195 @@
+"""The blocking client in processes that are interrupted, forked or signalled, or whose daemon is gone."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event, main_thread
+
+import pytest
+
+from client.conftest import Begin, Serve
+from client.fake_server import PATIENCE_SECONDS, Peer, answering, greeting
+from workspaced_client import ConnectionLost
+from workspaced_client._protocol import Conversation
+
+
+class Interrupted(Exception):
+    """What the test's signal handler raises, as Ctrl-C raises KeyboardInterrupt."""
+
+
+@pytest.fixture
+def interrupting() -> Iterator[Callable[[Event], None]]:
+    """Gives a function that interrupts the main thread once, and returns when it has said so."""
+    raised = Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if not raised.is_set():
+            raised.set()
+            raise Interrupted
+
+    # Sent to the process, another thread may take it, and then it does not end what the main one waits for.
+    main = main_thread().ident
+    assert main is not None
+
+    def send(noticed: Event) -> None:
+        for _ in range(1000):  # one that comes just before a wait in the kernel does not end that wait
+            signal.pthread_kill(main, signal.SIGUSR1)
+            if noticed.wait(0.02):
+                return
+        raise AssertionError("the main thread was not interrupted")
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    yield send
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_an_interrupted_reader_passes_the_reading_on(
+    begin: Begin, interrupting: Callable[[Event], None]
+) -> None:
+    main_asked, interrupted = Event(), Event()
+
+    def script(peer: Peer) -> None:
+        first = peer.expect("interrupted")
+        main_asked.set()
+        second = peer.expect("other")
+        interrupting(interrupted)
+        peer.answer(second, "other")
+        peer.answer(first, "late")
+        peer.answer(peer.request(), "more")
+
+    client = begin(script)
+
+    def ask_other() -> object:
+        assert main_asked.wait(PATIENCE_SECONDS)
+        return client.call("other")
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(ask_other)
+        with pytest.raises(Interrupted):
+            client.call("interrupted")
+        interrupted.set()
+        assert other.result() == "other"
+    assert client.call("more") == "more"
+
+
+def test_interrupted_in_the_middle_of_a_message(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are lost then: nothing that came later could be told apart."""
+    client = begin(lambda peer: peer.answer(peer.request(), "x"))
+
+    def interrupt(_conversation: Conversation, _data: bytes) -> None:
+        raise Interrupted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Conversation, "receive", interrupt)
+        with pytest.raises(Interrupted):
+            client.call("a")
+    with pytest.raises(ConnectionLost, match="in the middle of a message"):
+        client.call("b")
+
+
+def test_a_sender_interrupted_in_the_middle_frees_the_reader(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Event()
+
+    def script(peer: Peer) -> None:
+        peer.expect("reader")
+        asked.set()
+        peer.request()
+        peer.request()
+
+    def interrupt(_conversation: Conversation, _byte_count: int) -> None:
+        raise Interrupted
+
+    client = begin(script)
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(client.call, "reader", timeout_seconds=4 * PATIENCE_SECONDS)
+        assert asked.wait(PATIENCE_SECONDS)
+        monkeypatch.setattr(Conversation, "sent", interrupt)
+        with pytest.raises(Interrupted):
+            client.call("sender")
+        with pytest.raises(ConnectionLost, match="in the middle of a message"):
+            reader.result(PATIENCE_SECONDS)
+
+
+def run_python(code: str, path: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_forked_child_is_refused(serve: Serve) -> None:
+    code = """
+import os, sys
+from workspaced_client import Client, UsedAfterFork
+client = Client.connect(sys.argv[1])
+if os.fork() == 0:
+    try:
+        client.call("in the child")
+    except UsedAfterFork as error:
+        assert error.pid == os.getppid()
+        print(error, flush=True)
+    client.close()
+    with Client.connect(sys.argv[1]) as own:
+        print(own.call("child's own"), flush=True)
+    os._exit(0)
+_, status = os.wait()
+print(status, client.call("in the parent"))
+client.close()
+"""
+    told = run_python(code, serve(answering(lambda request: request.method)))
+    refused, own, parent = told.splitlines()
+    assert refused.startswith("This client was connected by process ")
+    assert (own, parent) == ("child's own", "0 in the parent")
+
+
+def test_the_last_thread_out_closes_the_descriptor(serve: Serve) -> None:
+    code = """
+import gc, sys, threading, warnings
+from workspaced_client import Client, ConnectionLost
+warnings.simplefilter("error")
+client = Client.connect(sys.argv[1])
+
+def wait():
+    try:
+        client.call("first")
+    except ConnectionLost:
+        print("lost")
+
+thread = threading.Thread(target=wait)
+thread.start()
+client.call("second")  # the first was sent before this was answered
+client.close()
+thread.join()
+del client
+gc.collect()  # an open socket would complain here
+"""
+
+    def script(peer: Peer) -> None:
+        first, second = peer.request(), peer.request()
+        peer.answer(first if first.method == "second" else second, None)
+        peer.request()
+
+    assert run_python(code, serve(greeting(script))) == "lost\n"
+
+
+def test_a_daemon_that_is_gone_does_not_kill_by_sigpipe(serve: Serve) -> None:
+    code = """
+import signal, sys
+from workspaced_client import Client, ConnectionLost
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+with Client.connect(sys.argv[1]) as client:
+    for _ in range(2):
+        try:
+            client.call("a", {"text": "x" * 1_000_000})
+        except ConnectionLost:
+            print("lost")
+"""
+    told = run_python(code, serve(greeting(lambda peer: peer.socket.shutdown(socket.SHUT_RDWR))))
+    assert told.splitlines() == ["lost", "lost"]

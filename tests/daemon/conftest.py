@@ -1,0 +1,78 @@
+"""What the daemon's tests share: a store whose commits wait, a daemon, the log, and a directory for sockets."""
+
+import tempfile
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from daemon.samples import STATE
+from daemon.scripted_store import GatedStore
+from daemon.serving import Client, Daemon, Serve
+from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
+from workspaced_protocol.framing import MAX_LINE_BYTES
+
+
+@pytest.fixture
+def gated() -> Iterator[GatedStore]:
+    """A store whose commits wait for the test; those that still wait at its end are let go."""
+    store = GatedStore()
+    yield store
+    store.open()
+
+
+@pytest.fixture
+async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
+    """Starts a daemon that runs until the test ends, on a store in memory or on the one that is given."""
+    with ExitStack() as stack:
+
+        async def start(
+            store: WorkspaceStore | None = None, *, max_line_bytes: int = MAX_LINE_BYTES
+        ) -> Daemon:
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), max_line_bytes, tmp_path)
+            stack.callback(daemon.close)
+            await nursery.start(daemon.writer.run)
+            return daemon
+
+        yield start
+
+
+@pytest.fixture
+def logged() -> Iterator[list[EventDict]]:
+    """All that is logged, in order."""
+    with capture_logs() as entries:
+        yield entries
+
+
+@pytest.fixture
+def socket_dir() -> Iterator[Path]:
+    """A directory with a short name: a socket's path has at most some hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="wsd-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def daemon(serve: Serve) -> Daemon:
+    """Holds Alpha (ws_01, active), Beta (ws_02, closed) and Gone (ws_03, deleted) at revision 9."""
+    store = InMemoryWorkspaceStore()
+    store.state = STATE
+    return await serve(store)
+
+
+@pytest.fixture
+async def client(daemon: Daemon) -> Client:
+    """A client of that daemon."""
+    return daemon.connect()
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Measures what is allocated."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()

@@ -1,0 +1,69 @@
+"""What stands in a store's way: a disk that refuses, and what is no file in a file's place."""
+
+import errno
+import os
+from pathlib import Path
+
+from workspaced.store.files import Disk
+
+
+class RefusingDisk(Disk):
+    """A disk on which opening a file with one of these flags fails, once `error` is set."""
+
+    def __init__(self, flags: int = 0, error: int | None = None) -> None:
+        self.flags = flags
+        self.error = error
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        if self.error is not None and flags & self.flags:
+            raise OSError(self.error, os.strerror(self.error), path)
+        return super().open(path, flags, mode, dir_fd)
+
+
+class FullDisk(Disk):
+    """A disk that takes `room_bytes` more, in short writes at the end, and then no more; None is no limit."""
+
+    room_bytes: int | None = None
+
+    def write(self, fd: int, data: memoryview) -> int:
+        if self.room_bytes is None:
+            return super().write(fd, data)
+        if self.room_bytes == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = super().write(fd, data[: self.room_bytes])
+        self.room_bytes -= taken
+        return taken
+
+
+class HalfwayDisk(Disk):
+    """A disk that fails to rename anything to the name in `refused`."""
+
+    refused: str | None = None
+
+    def rename(self, source: str, target: str, dir_fd: int) -> None:
+        if target == self.refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().rename(source, target, dir_fd)
+
+
+class UnreadableDisk(Disk):
+    """A disk that fails each read of what it holds."""
+
+    def read_at(self, fd: int, count: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def directory(path: Path) -> None:
+    """Puts a directory there."""
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    """Puts a link there that leads to a file beside it."""
+    (path.parent / "elsewhere").write_text("precious")
+    path.symlink_to("elsewhere")
+
+
+def dangling_link(path: Path) -> None:
+    """Puts a link there that leads nowhere."""
+    path.symlink_to("nowhere")

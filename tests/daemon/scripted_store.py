@@ -1,0 +1,145 @@
+"""Stores for tests of the writer: each commit ends as the test says, and when it says so."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TypeVar
+
+import trio
+
+from workspaced.domain.state import State
+from workspaced.store import InMemoryWorkspaceStore, OutcomeUnknown, StorageFailure
+from workspaced_protocol.models import Change
+
+E = TypeVar("E", bound=Exception)
+
+PATIENCE_SECONDS = 30.0
+"""How long a commit waits for a test that forgot it; no test relies on this."""
+
+
+def disk_full() -> StorageFailure:
+    """The disk refused, and holds what it held."""
+    return StorageFailure("Could not write workspaces.json: No space left on device.", 28)
+
+
+def outcome_unknown() -> OutcomeUnknown:
+    """The disk failed after it had begun."""
+    return OutcomeUnknown("Could not sync the data directory: Input/output error.", 5)
+
+
+class ScriptedStore(InMemoryWorkspaceStore):
+    """Commits succeed, but for those for which `failures` holds an exception, in turn."""
+
+    def __init__(self, *failures: Exception | None) -> None:
+        super().__init__()
+        self.failures = deque(failures)
+        self.attempts: list[State] = []
+        """The state of every commit that was begun."""
+        self.durable: list[State] = [self.state]
+        """Every state that was committed, and the first."""
+
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
+        """See WorkspaceStore."""
+        self.attempts.append(state)
+        failure = self.failures.popleft() if self.failures else None
+        if failure is not None:
+            raise failure
+        super().commit(state, changes, keeps_previous)
+        self.durable.append(state)
+
+
+class Attempt:
+    """A commit that has begun and waits for the test to say how it ends."""
+
+    def __init__(self, state: State, changes: Sequence[Change] | None) -> None:
+        self.state = state
+        self.changes = changes
+        self._failure: Exception | None = None
+        self._decided = threading.Event()
+
+    def names(self) -> list[str]:
+        """The names of the workspaces that this commit holds."""
+        return [workspace.name for workspace in self.state.workspaces()]
+
+    def succeed(self) -> None:
+        """The commit is durable."""
+        self._decided.set()
+
+    def fail(self, failure: Exception) -> None:
+        """The commit ends with this."""
+        self._failure = failure
+        self._decided.set()
+
+    def wait(self) -> None:
+        """Blocks the thread of the commit, as a disk does."""
+        if not self._decided.wait(PATIENCE_SECONDS):
+            raise AssertionError("The test left a commit waiting.")
+        if self._failure is not None:
+            raise self._failure
+
+
+class GatedStore(InMemoryWorkspaceStore):
+    """Each commit hangs until the test ends it.
+
+    Where time matters, use it with `mock_clock`, which is moved by hand: the autojump clock does not
+    wait for threads, and would jump to the deadlines of the writes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: list[Attempt] = []
+        """Every commit that was begun."""
+        self._begun, self._waiting = trio.open_memory_channel[Attempt](1)
+        self._is_open = False
+
+    async def next_commit(self) -> Attempt:
+        """Waits until a commit has begun."""
+        return await self._waiting.receive()
+
+    async def succeed(self, count: int = 1) -> None:
+        """Lets the next commits through."""
+        for _ in range(count):
+            (await self.next_commit()).succeed()
+
+    def open(self) -> None:
+        """Lets every commit through from now on, and those that wait."""
+        self._is_open = True
+        for attempt in self.attempts:
+            attempt.succeed()
+
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
+        """See WorkspaceStore."""
+        attempt = Attempt(state, changes)
+        self.attempts.append(attempt)
+        if not self._is_open:
+            trio.from_thread.run_sync(self._begun.send_nowait, attempt)
+            attempt.wait()
+        super().commit(state, changes, keeps_previous)
+
+
+class Reply:
+    """Takes the answer to a write, and gives it to the test."""
+
+    def __init__(self) -> None:
+        self.answers: list[object] = []
+        self._answered = trio.Event()
+
+    def __call__(self, result: object) -> None:
+        self.answers.append(result)
+        self._answered.set()
+
+    async def result(self) -> object:
+        """The answer, once it is there; there is never a second one."""
+        await self._answered.wait()
+        (answer,) = self.answers
+        return answer
+
+    async def refusal(self, type_: type[E]) -> E:
+        """The refusal of this kind that the write is answered with."""
+        answer = await self.result()
+        assert type(answer) is type_
+        return answer

@@ -1,0 +1,294 @@
+"""The daemon's command line: exit codes, the one line that each error gets, and what a start tells."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+
+import workspaced_protocol
+from daemon.samples import workspace
+from workspaced.app import DiskHangs
+from workspaced.cli import main
+from workspaced.config import Settings
+from workspaced.store import create_json_store
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings but the test's, and no log configuration that outlives it."""
+    for name in os.environ:
+        if name.startswith(("WORKSPACED_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    configure = structlog.configure
+
+    def configure_without_cache(**settings: object) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(structlog, "configure", configure_without_cache)
+    yield
+    structlog.reset_defaults()
+
+
+class Place:
+    """Where a daemon under test keeps its data and listens."""
+
+    def __init__(self, data_dir: Path, socket_path: Path) -> None:
+        self.data_dir = data_dir
+        self.socket = socket_path
+        self.arguments = ["run", "--data-dir", str(data_dir), "--socket", str(socket_path)]
+
+
+@pytest.fixture
+def place(tmp_path: Path, socket_dir: Path) -> Place:
+    return Place(tmp_path / "data", socket_dir / "x.sock")
+
+
+class StopsWhenReady(StringIO):
+    """A standard output, or error, that signals this process once the daemon says it is ready, and is."""
+
+    def __init__(self, sign: str, number: signal.Signals, place: Place) -> None:
+        super().__init__()
+        self._sign = sign
+        self._number = number
+        self._place = place
+        self.was_reachable = False
+
+    def write(self, text: str) -> int:
+        if self._sign in text and not self.was_reachable:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(self._place.socket))
+            self.was_reachable = True
+            signal.raise_signal(self._number)
+        return super().write(text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_with_exit_code_0(
+    place: Place, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    output, errors = StopsWhenReady("workspaced", number, place), StringIO()
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert main(place.arguments) == 0
+    assert output.was_reachable
+    told = output.getvalue()
+    assert str(place.data_dir) in told
+    assert str(place.socket) in told
+    assert "workspacectl" in told
+    assert [line for line in errors.getvalue().splitlines() if "error" in line] == []
+    assert not place.socket.exists()
+    with closing(create_json_store(place.data_dir)) as store:  # the lock is free again
+        assert store.recovery.outcome == "fresh"
+
+
+def test_for_programs_it_logs_one_json_object_a_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, errors = StringIO(), StopsWhenReady('"Ready."', signal.SIGTERM, place)
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert main([*place.arguments, "--log-format", "json"]) == 0
+    assert output.getvalue() == ""
+    entries = [json.loads(line) for line in errors.getvalue().splitlines()]
+    assert [(entry["event"], entry["level"]) for entry in entries] == [
+        ("Ready.", "info"),
+        ("Stopping.", "info"),
+        ("Stopped.", "info"),
+    ]
+    assert entries[0]["data_dir"] == str(place.data_dir)
+    assert entries[0]["socket"] == str(place.socket)
+    assert entries[1]["signal"] == "SIGTERM"
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", entry["timestamp"]) for entry in entries)
+
+
+def test_the_log_level_is_followed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = StringIO()
+    monkeypatch.setattr(sys, "stdout", StopsWhenReady("workspaced", signal.SIGTERM, place))
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert main([*place.arguments, "--log-level", "warning"]) == 0
+    assert errors.getvalue() == ""
+
+
+def failure(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
+    """The exit code, and the one line that it comes with."""
+    try:
+        code = main(arguments)
+    except SystemExit as exit_:  # argparse leaves in this way
+        code = int(exit_.code or 0)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    *log, line = captured.err.splitlines()
+    assert line.startswith("workspaced")
+    assert log == []
+    return code, line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "COMMAND"),
+        (["walk"], "'walk'"),
+        (["run", "--colour"], "--colour"),
+        (["run", "--data-dir"], "--data-dir"),
+        (["run", "extra"], "extra"),
+    ],
+)
+def test_wrong_usage_is_64(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    code, line = failure(capsys, arguments)
+    assert code == 64
+    assert said in line
+    assert "--help" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--log-level", "loud"], "--log-level: "),
+        (["--log-format", "xml"], "--log-format: "),
+        (["--socket", "/" + "x" * 200], "--socket: "),
+        (["--config", "/no/such/file"], "/no/such/file"),
+    ],
+)
+def test_a_bad_configuration_is_78(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    code, line = failure(capsys, ["run", *arguments])
+    assert code == 78
+    assert said in line
+
+
+def test_settings_are_taken_from_the_environment_and_each_wrong_one_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("colour = 1\nmax_line_bytes = 1\n")
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "loud")
+    code, line = failure(capsys, ["run", "--config", str(file)])
+    assert code == 78
+    for said in ("WORKSPACED_LOG_LEVEL: ", f"`colour` in {file}: ", f"`max_line_bytes` in {file}: "):
+        assert said in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--data-dir", "~nobody-of-this-name"], ["--socket", "~nobody-of-this-name"]]
+)
+def test_a_home_that_is_not_there_is_78(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert failure(capsys, ["run", *arguments])[0] == 78
+
+
+def test_a_store_of_a_newer_release_is_78(capsys: pytest.CaptureFixture[str], place: Place) -> None:
+    place.data_dir.mkdir()
+    (place.data_dir / "workspaces.json").write_text('{"version":3,"workspaces":[]}')
+    code, line = failure(capsys, place.arguments)
+    assert code == 78
+    assert "version 3" in line
+    assert (place.data_dir / "workspaces.json").read_text() == '{"version":3,"workspaces":[]}'
+
+
+def test_a_data_directory_of_another_daemon_is_75_and_its_pid_is_named(
+    capsys: pytest.CaptureFixture[str], place: Place
+) -> None:
+    with closing(create_json_store(place.data_dir)):
+        code, line = failure(capsys, place.arguments)
+    assert code == 75
+    assert f"pid {os.getpid()}" in line
+    assert str(place.data_dir) in line
+    assert not place.socket.exists()
+
+
+def test_a_data_directory_that_can_not_be_read_is_74(
+    capsys: pytest.CaptureFixture[str], place: Place
+) -> None:
+    place.data_dir.write_text("a file")
+    code, line = failure(capsys, place.arguments)
+    assert code == 74
+    assert str(place.data_dir) in line
+    assert "--data-dir" in line
+
+
+def test_a_socket_that_can_not_be_bound_is_74_and_gives_the_lock_back(
+    capsys: pytest.CaptureFixture[str], place: Place
+) -> None:
+    place.socket.write_text("a file")
+    code, line = failure(capsys, place.arguments)
+    assert code == 74
+    assert str(place.socket) in line
+    assert "--socket" in line
+    create_json_store(place.data_dir).close()
+
+
+def test_a_disk_that_hangs_is_74(
+    capsys: pytest.CaptureFixture[str], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(_: Settings, __: object) -> None:
+        raise DiskHangs("The disk did not finish the last commit.")
+
+    monkeypatch.setattr("workspaced.cli.run", run)
+    assert failure(capsys, place.arguments) == (74, "workspaced: The disk did not finish the last commit.")
+
+
+@pytest.mark.parametrize("format_", ["console", "json"])
+def test_a_defect_is_70_with_its_traceback_in_the_log_and_a_sentence_for_the_user(
+    capsys: pytest.CaptureFixture[str], place: Place, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("workspaced.app.create_json_store", broken)
+    assert main([*place.arguments, "--log-format", format_]) == 70
+    *log, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("workspaced: ")
+    assert "report" in line
+    assert any("ZeroDivisionError" in entry for entry in log)
+    if format_ == "json":
+        (entry,) = log
+        assert json.loads(entry)["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--help"], "COMMAND"), (["run", "--help"], "WORKSPACED_DATA_DIR")]
+)
+def test_help_is_on_stdout_with_exit_code_0(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 0
+    captured = capsys.readouterr()
+    assert said in captured.out
+    assert captured.err == ""
+
+
+def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    told = capsys.readouterr().out
+    for option in ("--data-dir", "--socket", "--config", "--log-level", "--log-format"):
+        assert option in told
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"workspaced {workspaced_protocol.__version__}\n"
+
+
+def test_a_recovery_is_logged_at_the_start(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(create_json_store(place.data_dir)) as store:
+        store.save(workspace(1))
+    (place.data_dir / "workspaces.json").write_text("{")
+    errors = StringIO()
+    monkeypatch.setattr(sys, "stdout", StopsWhenReady("workspaced", signal.SIGTERM, place))
+    monkeypatch.setattr(sys, "stderr", errors)
+    assert main(place.arguments) == 0
+    assert "warning" in errors.getvalue()
+    assert "recovered" in errors.getvalue()

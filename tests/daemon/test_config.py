@@ -1,0 +1,194 @@
+"""The settings: which of argument, environment and file is in force, and what is said of a wrong one."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from workspaced.config import BadConfiguration, Settings, load_settings
+from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.paths import default_data_dir, default_socket_path, socket_path
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without any setting in it, or in the environment."""
+    for name in os.environ:
+        if name.startswith(("WORKSPACED_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    return tmp_path
+
+
+@pytest.fixture
+def user_file(home: Path) -> Path:
+    """The configuration file that is read when none is named."""
+    path = home / "config" / "workspaced" / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def problem(arguments: dict[str, object] | None = None, file: Path | None = None) -> str:
+    """What is said of settings that can't be used."""
+    with pytest.raises(BadConfiguration) as refused:
+        load_settings(arguments or {}, file)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_without_any_setting_the_platforms_places_are_used() -> None:
+    settings = load_settings({}, None)
+    assert settings.data_dir == default_data_dir()
+    assert settings.socket == default_socket_path() == socket_path()
+    assert (settings.log_level, settings.log_format) == ("info", "console")
+    assert settings.max_line_bytes == MAX_LINE_BYTES == 1024 * 1024
+
+
+VALUES: list[tuple[str, object, str, object]] = [
+    # setting, in the file, in the environment, as an argument
+    ("data_dir", "/file", "/environment", "/argument"),
+    ("socket", "/file.sock", "/environment.sock", "/argument.sock"),
+    ("log_level", "error", "warning", "debug"),
+    ("log_format", "console", "json", "console"),
+    ("max_line_bytes", 2048, "4096", 8192),
+]
+
+
+@pytest.mark.parametrize(("name", "in_file", "in_environment", "argument"), VALUES)
+def test_an_argument_is_stronger_than_the_environment_and_that_than_the_file(
+    user_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    in_file: object,
+    in_environment: str,
+    argument: object,
+) -> None:
+    user_file.write_text(f"{name} = {in_file!r}\n")
+    assert str(getattr(load_settings({}, None), name)) == str(in_file)
+    monkeypatch.setenv(f"WORKSPACED_{name.upper()}", in_environment)
+    assert str(getattr(load_settings({}, None), name)) == in_environment
+    assert str(getattr(load_settings({name: argument}, None), name)) == str(argument)
+    monkeypatch.delenv(f"WORKSPACED_{name.upper()}")
+    assert str(getattr(load_settings({name: argument}, None), name)) == str(argument)
+
+
+def test_a_named_file_is_read_in_place_of_the_users(user_file: Path, tmp_path: Path) -> None:
+    user_file.write_text('log_level = "error"\nlog_format = "json"\n')
+    named = tmp_path / "other.toml"
+    named.write_text('log_level = "debug"\n')
+    settings = load_settings({}, named)
+    assert (settings.log_level, settings.log_format) == ("debug", "console")
+
+
+def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.toml", tmp_path):
+        told = problem(file=path)
+        assert str(path) in told
+        assert "--config" in told
+
+
+def test_each_wrong_setting_is_named_with_where_it_stands(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_file.write_text('max_line_bytes = 3\nlog_level = "error"\ncolour = "red"\n')
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "loud")
+    told = problem({"log_format": "xml"}).split("; ")
+    assert len(told) == 4
+    assert any(
+        part.startswith("WORKSPACED_LOG_LEVEL: ") and "'debug', 'info', 'warning' or 'error'" in part
+        for part in told
+    )
+    assert any(part.startswith("--log-format: ") and "'console' or 'json'" in part for part in told)
+    assert any(part.startswith(f"`max_line_bytes` in {user_file}: ") and "1024" in part for part in told)
+    assert any(part.startswith(f"`colour` in {user_file}: ") for part in told)
+
+
+def test_a_setting_of_the_environment_is_named_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in the environment are read without regard to case."""
+    monkeypatch.setenv("workspaced_log_level", "loud")
+    assert "WORKSPACED_LOG_LEVEL: " in problem().upper()
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("data_dir = 5", "data_dir"),
+        ('max_line_bytes = "many"', "max_line_bytes"),
+        ("max_line_bytes = 67108865", "max_line_bytes"),
+        ("log_level = true", "log_level"),
+        ("colour = 1", "colour"),
+        ("[socket]\npath = 1", "socket"),
+    ],
+)
+def test_a_wrong_line_of_the_file_is_named(user_file: Path, line: str, name: str) -> None:
+    user_file.write_text(f"{line}\n")
+    assert problem().startswith(f"`{name}` in {user_file}: ")
+
+
+@pytest.mark.parametrize("content", [b"log_level = ", b"log_level = 1\nlog_level = 2", b'x = "\xff"'])
+def test_a_file_that_is_no_toml_is_named_with_the_reason(user_file: Path, content: bytes) -> None:
+    user_file.write_bytes(content)
+    told = problem()
+    assert told.startswith(f"{user_file} can't be read: ")
+
+
+def test_a_socket_path_that_no_address_holds_is_refused() -> None:
+    told = problem({"socket": "/" + "x" * 200})
+    assert told.startswith("--socket: ")
+    assert "201 bytes" in told
+
+
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+def test_paths_are_made_absolute(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(home)
+    assert getattr(load_settings({name: "~/a/../b"}, None), name) == home / "b"
+    assert getattr(load_settings({name: "c"}, None), name) == home / "c"
+
+
+def test_a_link_that_the_user_chose_is_kept(home: Path) -> None:
+    (home / "real").mkdir()
+    (home / "link").symlink_to("real")
+    assert load_settings({"data_dir": f"{home}/link"}, None).data_dir == home / "link"
+
+
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+def test_a_home_that_is_not_there_is_a_wrong_setting(name: str) -> None:
+    assert problem({name: "~nobody-of-this-name/x"}).startswith(f"--{name.replace('_', '-')}: ")
+
+
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+def test_a_path_with_a_nul_is_a_wrong_setting(user_file: Path, name: str) -> None:
+    user_file.write_text(f'{name} = "/a\\u0000b"\n')
+    assert problem().startswith(f"`{name}` in {user_file}: ")
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As in the client's own reading of WORKSPACED_SOCKET; and "" as a path would be the working directory."""
+    default = getattr(load_settings({}, None), name)
+    monkeypatch.setenv(f"WORKSPACED_{name.upper()}", "")
+    assert getattr(load_settings({}, None), name) == default
+    assert socket_path() == load_settings({}, None).socket
+
+
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+def test_an_empty_path_is_a_wrong_setting(name: str) -> None:
+    """As `--data-dir "$DIR"` with DIR unset: the working directory is not what was meant."""
+    assert problem({name: ""}).startswith(f"--{name.replace('_', '-')}: ")
+
+
+def test_a_file_that_can_not_be_read_is_named_with_the_reason(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_file.write_text("")
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        told = problem()
+    assert told == f"{user_file} can't be read: Permission denied."

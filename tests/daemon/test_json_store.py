@@ -1,0 +1,317 @@
+"""The store in JSON files: what lasts, what opening it does, and what a refused write leaves."""
+
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from daemon.documents import PRIMARY, SNAPSHOT, files_below
+from daemon.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
+from daemon.samples import TEXT, commit, fifty_by_ten, less_revision, project, stored_workspaces, workspace
+from workspaced.domain import commands
+from workspaced.domain.commands import once
+from workspaced.domain.errors import InvalidField
+from workspaced.domain.state import Draft
+from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
+from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.lock import LockHeld
+from workspaced_protocol.models import Change, Workspace
+
+pytestmark = pytest.mark.requirement("FR-005")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+# What lasts
+
+
+@pytest.mark.requirement("T011")
+def test_a_fresh_install_is_empty(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        assert store.get_all() == []
+        assert store.state.revision == 0
+        assert store.recovery.outcome == "fresh"
+        assert store.recovery.acknowledged
+        assert store.warnings == []
+
+
+@pytest.mark.requirement("T011")
+def test_fifty_workspaces_of_ten_projects_last(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        for one in fifty_by_ten():
+            store.save(one)
+        before, revision = store.get_all(), store.state.revision
+    with closing(create_json_store(data_dir)) as store:
+        assert store.get_all() == before
+        assert less_revision(before) == fifty_by_ten()
+        assert store.state.revision == revision == 50
+        assert (store.recovery.outcome, store.warnings) == ("clean", [])
+        assert store.get_by_name(fifty_by_ten()[7].name) == before[7]
+        assert store.save(workspace(1)).revision == 51
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    workspaces=stored_workspaces(),
+    keys=st.dictionaries(TEXT.filter(bool), st.sampled_from(["ws_a", "ws_b"]), max_size=4),
+)
+def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str, str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        data_dir = Path(directory) / "data"
+        with closing(create_json_store(data_dir)) as store:
+            draft = Draft(store.state)
+            for key, id_ in keys.items():
+                draft.apply(once(key, commands.remove(id_))(draft))
+            draft.apply(commands.apply([Change(save=one) for one in workspaces], None)(draft))
+            store.commit(draft.freeze(), draft.changes)
+            before = store.state
+        with closing(create_json_store(data_dir)) as store:
+            assert (store.recovery.outcome, store.warnings) == ("clean", [])
+            assert store.get_all() == before.workspaces()
+            assert less_revision(store.get_all()) == sorted(
+                workspaces, key=lambda one: (one.created_at, one.id)
+            )
+            assert store.state.revision == before.revision
+            assert list(store.state.request_keys.items()) == list(before.request_keys.items())
+            assert store.state.names == before.names
+
+
+@pytest.mark.requirement("T011")
+def test_a_removed_workspace_stays_away_and_revisions_go_on_rising(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+        store.remove("ws_01")
+        assert store.flush() == 2
+    with closing(create_json_store(data_dir)) as store:
+        assert store.get_all() == []
+        assert store.recovery.outcome == "clean"
+        assert store.save(workspace(1)).revision == 3
+
+
+def test_a_request_key_is_known_after_a_restart(data_dir: Path) -> None:
+    write = once("key", commands.create("ws_01", "Alpha", "/a", 1))
+    with closing(create_json_store(data_dir)) as store:
+        created = commit(store, write)
+    with closing(create_json_store(data_dir)) as store:
+        assert commit(store, write) == created
+        assert len(store.get_all()) == 1
+        assert store.state.revision == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        structs.replace(workspace(2), id="ws_with a space"),
+        structs.replace(workspace(2), created_at=-1),
+        structs.replace(workspace(2), updated_at=2**53),
+        workspace(2, projects=(structs.replace(project(1, "ws_02"), id="1"),)),
+        workspace(2, name="lone surrogate \ud800"),
+    ],
+    ids=["id", "a time before 1970", "a time past 2**53", "project id", "name"],
+)
+def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspace) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        saved = store.save(workspace(1))
+        with pytest.raises(InvalidField, match=r"^The workspace can't be stored: "):
+            store.save(wrong)
+        assert store.get_all() == [saved]
+    with closing(create_json_store(data_dir)) as store:
+        assert store.recovery.outcome == "clean"
+        assert store.get_by_id("ws_01") == saved
+
+
+def test_a_clean_start_writes_nothing(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+    inodes = [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)]
+    create_json_store(data_dir).close()
+    assert [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)] == inodes
+
+
+def test_a_remove_of_an_unknown_id_writes_nothing(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+        inodes = [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)]
+        store.remove("ws_99")
+        assert [(data_dir / name).stat().st_ino for name in (PRIMARY, SNAPSHOT)] == inodes
+
+
+# Opening
+
+
+@pytest.mark.requirement("T011")
+def test_the_data_directory_is_made_with_all_above_it(tmp_path: Path) -> None:
+    data_dir = tmp_path / "a" / "日本語 dir" / "c"
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+    assert (data_dir / PRIMARY).is_file()
+
+
+def test_a_link_to_a_directory_serves_as_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with closing(create_json_store(tmp_path / "link")) as store:
+        store.save(workspace(1))
+        store.save(workspace(2))
+    assert (tmp_path / "real" / PRIMARY).is_file()
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("below", ["", "data", "a/b"])
+def test_a_file_in_the_data_directorys_place_is_told_and_left(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(StoreUnusable) as refused:
+        create_json_store(tmp_path / "file" / below)
+    assert str(tmp_path / "file" / below) in refused.value.message
+    assert "is not a directory" in refused.value.message
+    assert "--data-dir" in refused.value.message
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_data_directory_that_can_not_be_written_is_told(data_dir: Path, error: int) -> None:
+    with pytest.raises(StoreUnusable) as refused:
+        JsonWorkspaceStore(data_dir, disk=RefusingDisk(os.O_CREAT, error))
+    assert str(data_dir) in refused.value.message
+    assert os.strerror(error) in refused.value.message
+    assert "--data-dir" in refused.value.message
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has a /proc in which nobody can make a directory"
+)
+def test_a_data_directory_that_can_not_be_made_is_told() -> None:
+    with pytest.raises(StoreUnusable) as refused:
+        create_json_store(Path("/proc/workspaced/data"))
+    assert "/proc/workspaced/data" in refused.value.message
+    assert "--data-dir" in refused.value.message
+
+
+@pytest.mark.requirement("FR-006")
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (directory, "is not a regular file"),
+        (link, "is a symbolic link"),
+        (dangling_link, "is a symbolic link"),
+        (os.mkfifo, "is not a regular file"),
+    ],
+)
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_what_is_no_file_in_a_files_place_stops_the_start(
+    data_dir: Path, name: str, put: Callable[[Path], None], said: str
+) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+    (data_dir / name).unlink()
+    put(data_dir / name)
+    (data_dir / ".workspaces-left.tmp").write_text("left over")
+    before = files_below(data_dir)
+    with pytest.raises(StoreUnusable) as refused:
+        create_json_store(data_dir)
+    assert f"{data_dir / name} {said}" in refused.value.message
+    assert files_below(data_dir) == before
+
+
+@pytest.mark.requirement("FR-006")
+def test_a_file_that_can_not_be_read_stops_the_start(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+    before = files_below(data_dir)
+    for disk in (UnreadableDisk(), RefusingDisk(os.O_NONBLOCK, errno.EACCES)):
+        with pytest.raises(StoreUnusable) as refused:
+            JsonWorkspaceStore(data_dir, disk=disk)
+        assert str(data_dir / PRIMARY) in refused.value.message
+    assert files_below(data_dir) == before
+
+
+@pytest.mark.requirement("T014")
+def test_a_store_of_a_newer_release_is_never_touched_and_not_kept_locked(data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / PRIMARY).write_text('{"version":3,"data":"of which nothing is known"}')
+    (data_dir / ".workspaces-1.tmp").write_text("")
+    before = files_below(data_dir)
+    for _ in range(2):  # a lock that were kept would refuse the second
+        with pytest.raises(WrittenByNewerRelease) as refused:
+            create_json_store(data_dir)
+        assert str(data_dir) in refused.value.message
+        assert "version 3" in refused.value.message
+    assert files_below(data_dir) == before
+
+
+def test_what_a_killed_daemon_left_is_removed_and_nothing_else(data_dir: Path) -> None:
+    (data_dir / "backups").mkdir(parents=True)
+    others = ["workspaces.txt", ".workspaces", "a.workspaces-1.tmp", "other.tmp", "backups/.workspaces-1.tmp"]
+    for name in [*others, ".workspaces-0123456789abcdef.tmp", ".workspaces.tmp"]:
+        (data_dir / name).write_text("x")
+    create_json_store(data_dir).close()
+    assert sorted(files_below(data_dir)) == sorted(others)
+
+
+def test_left_overs_stay_while_another_holds_the_lock(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)):
+        (data_dir / ".workspaces-1.tmp").write_text("a commit under way")
+        with pytest.raises(LockHeld):
+            create_json_store(data_dir)
+        assert (data_dir / ".workspaces-1.tmp").exists()
+
+
+# A full disk
+
+
+@pytest.mark.requirement("T011")
+@pytest.mark.parametrize("room_bytes", [0, 1, 250, 600])
+def test_a_disk_that_is_full_leaves_what_was_there_and_nothing_else(data_dir: Path, room_bytes: int) -> None:
+    disk = FullDisk()
+    with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
+        saved = store.save(workspace(1, root_path="/" + "x" * 100))
+        before = files_below(data_dir)
+        disk.room_bytes = room_bytes
+        with pytest.raises(StorageFailure, match=r"No space left on device; free some space") as refused:
+            store.save(workspace(2))
+        assert refused.value.errno == errno.ENOSPC
+        assert str(data_dir / PRIMARY) in refused.value.message
+        assert store.get_all() == [saved]
+        assert files_below(data_dir) == before
+        disk.room_bytes = None
+        store.save(workspace(2))
+        assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
+
+
+@pytest.mark.requirement("T011")
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "read-only"),
+        (errno.EMFILE, os.strerror(errno.EMFILE)),
+    ],
+)
+def test_a_write_that_the_disk_refuses_changes_nothing(data_dir: Path, error: int, advice: str) -> None:
+    disk = RefusingDisk(os.O_CREAT)
+    with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
+        saved = store.save(workspace(1))
+        before = files_below(data_dir)
+        disk.error = error
+        for write in (lambda: store.save(workspace(2)), lambda: store.remove("ws_01"), store.flush):
+            with pytest.raises(StorageFailure) as refused:
+                write()
+            assert refused.value.errno == error
+            assert str(data_dir / PRIMARY) in refused.value.message
+            assert advice in refused.value.message
+        assert store.get_all() == [saved]
+        assert files_below(data_dir) == before
+        disk.error = None
+        store.save(workspace(2))
+        assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]

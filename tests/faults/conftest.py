@@ -1,0 +1,30 @@
+"""Tells at the end of a test run how much of the fault laboratory was tried."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from faults.laboratory import TRIED
+
+_PREFIX = "laboratory: "
+
+
+@pytest.fixture(autouse=True)
+def _tell_what_was_tried(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    before = TRIED.copy()
+    yield
+    for name, count in (TRIED - before).items():
+        record_property(_PREFIX + name, count)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Sums up over all tests, those in other processes too."""
+    tried: Counter[str] = Counter()
+    for report in terminalreporter.getreports(""):  # of teardowns, which come after the fixture's end
+        for name, count in report.user_properties:
+            if report.when == "teardown" and name.startswith(_PREFIX):
+                tried[name.removeprefix(_PREFIX)] += count
+    if tried:
+        counts = "; ".join(f"{name}: {count:,}" for name, count in tried.items())
+        terminalreporter.write_line(f"Fault laboratory: {counts}")

@@ -1,0 +1,272 @@
+"""A store on a simulated disk, and what it owes its users at each moment: the oracle of the laboratory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from faults.simulated_disk import SimulatedDisk
+from faults.simulated_nodes import Tree, each
+from workspaced.domain import commands
+from workspaced.domain.state import Draft, State
+from workspaced.store.base import OutcomeUnknown, StorageFailure
+from workspaced.store.document import Corrupted, NewerVersion, parse_document
+from workspaced.store.json_store import JsonWorkspaceStore
+from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.models import Change, RecoveryOutcome
+
+HOME: Final = Path("/home")
+DATA_DIR: Final = HOME / "share/workspaced"
+
+Content: TypeAlias = tuple[tuple[bytes, ...], tuple[tuple[str, str | None], ...]]
+"""The workspaces and the request keys of a state: what a client would miss."""
+
+EMPTY: Final[Content] = ((), ())
+
+
+class BrokenPromise(AssertionError):
+    """The store did not do what it promises."""
+
+
+def require(condition: bool, promise: str) -> None:
+    """`promise` says what is broken where the condition does not hold."""
+    if not condition:
+        raise BrokenPromise(promise)
+
+
+def content_of(state: State) -> Content:
+    """What a client would miss of this state."""
+    return tuple(record.json for record in state.in_order()), tuple(state.request_keys.items())
+
+
+def is_temp(path: str) -> bool:
+    """Whether this is a temporary file of the store."""
+    return path.endswith(".tmp") and path.rpartition("/")[2].startswith(".workspaces")
+
+
+def normal(tree: Tree) -> Tree:
+    """The tree with temporary files by number: two trees that differ in random names are the same."""
+    files: list[tuple[str, Tree | bytes]] = []
+    temps: list[bytes] = []
+    for name, content in tree:
+        if not isinstance(content, bytes):
+            files.append((name, normal(content)))
+        elif is_temp(name):
+            temps.append(content)
+        else:
+            files.append((name, content))
+    return (*files, *((f".workspaces-{number}.tmp", data) for number, data in enumerate(sorted(temps))))
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What a start must find: one of the contents, at this revision or above."""
+
+    contents: frozenset[Content] = frozenset({EMPTY})
+    revision: int = 0
+    notice: RecoveryOutcome | None = None
+    """What the user must be told of, until it is acknowledged."""
+    may_tell_of_loss: bool = False
+    """Whether the user may be told of a loss of data."""
+    kept: frozenset[bytes] = frozenset()
+    """Content of others that must be in its place still, or in quarantine."""
+    others: frozenset[bytes] = frozenset()
+    """More that may be in quarantine."""
+
+    def check_kept(self, tree: Tree) -> None:
+        """Nothing of value is lost, and nothing in quarantine is a part of a file."""
+        files = [(*path.rsplit("/", 2)[1:], data) for path, data in each(tree) if not is_temp(path)]
+        quarantined = {data for folder, _, data in files if folder == "quarantine"}
+        in_place = {data for _, name, data in files if name in (PRIMARY, SNAPSHOT)}
+        require(self.kept <= quarantined | in_place, "a file of others was written over, and no copy is kept")
+        for data in quarantined - self.kept - self.others:
+            require(_is_whole(data), f"a copy in quarantine is not complete: {data[:60]!r}…")
+
+
+@cache
+def _loads(data: bytes) -> Content | None:
+    """The content of a file that needs no copy before it is written over."""
+    try:
+        document = parse_document(data)
+    except Corrupted:
+        return None
+    return content_of(document.state) if document.version == 2 and not document.unknown_members else None
+
+
+@cache
+def _is_whole(data: bytes) -> bool:
+    try:
+        parse_document(data)
+    except (Corrupted, NewerVersion):
+        return False
+    return True
+
+
+@dataclass
+class Run:
+    """A process that owns a store on the disk, at most one at a time."""
+
+    disk: SimulatedDisk
+    start: Owed = field(default_factory=Owed)
+
+    def __post_init__(self) -> None:
+        self.possible = set(self.start.contents)
+        self.revision = self.start.revision
+        self.notice = self.start.notice
+        self.kept = self.start.kept
+        self.others = self.start.others
+        self.may_tell_of_loss = self.start.may_tell_of_loss
+        self._highest_revision = 0
+        self._store: JsonWorkspaceStore | None = None
+        self._now_ns = 1_772_449_264_788_000_000
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the process has the store open."""
+        return self._store is not None
+
+    @property
+    def store(self) -> JsonWorkspaceStore:
+        """The open store."""
+        assert self._store is not None
+        return self._store
+
+    def owed(self) -> Owed:
+        """What a start must find if this process ends now."""
+        return Owed(
+            frozenset(self.possible),
+            self.revision,
+            self.notice,
+            self.may_tell_of_loss,
+            self.kept,
+            self.others,
+        )
+
+    # The steps of a scenario.
+
+    def open(self) -> None:
+        """Starts, and recovers what is damaged."""
+        self._store = JsonWorkspaceStore(DATA_DIR, disk=self.disk, time_ns=self._time_ns)
+        found = content_of(self.store.state)
+        require(found in self.possible, f"a start found {_names(found)}, not {self._names()}")
+        require(self.store.state.revision >= self.revision, "the revision fell")
+        self.possible = {found}
+        # A sound file that is the state now is nobody else's any more.
+        self.kept = frozenset(data for data in self.kept if _loads(data) != found)
+        self.revision = self._highest_revision = self.store.state.revision
+
+    def commit(self) -> None:
+        """One more workspace, with a request key."""
+        state = self.store.state
+        number = len(state.records)
+        create = commands.create(f"ws_{number}_{self._time_ns()}", f"Ünïcode 日本 {number}", "/srv/ä" * 40, 7)
+        draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
+        draft.apply(commands.once(f"key-{number}", create)(draft))
+        self._commit(draft.freeze(), draft.changes)
+
+    def recommit(self) -> None:
+        """The last answered state again, under a revision above any that the files may hold."""
+        self._commit(replace(self.store.state, revision=self._highest_revision + 1), None)
+
+    def flush(self) -> None:
+        """Both files anew."""
+        self._attempt(self.store.state, self.store.flush)
+
+    def close(self) -> None:
+        """The process ends in good order."""
+        self.store.close()
+        self._store = None
+
+    def _commit(self, state: State, changes: list[Change] | None) -> None:
+        self._attempt(state, lambda: self.store.commit(state, changes))
+
+    def _attempt(self, state: State, write: Callable[[], object]) -> None:
+        memory, files, possible = self.store.state, self._files(), set(self.possible)
+        self.possible = possible | {content_of(state)}
+        self._highest_revision = max(self._highest_revision, state.revision)
+        try:
+            write()
+        except OutcomeUnknown:
+            require(self.store.state is memory, "memory changed though the outcome is unknown")
+            raise
+        except StorageFailure:
+            self.possible = possible
+            require(self.store.state is memory, "memory changed though the write was refused")
+            require(self._files() == files, "files changed though the write was refused")
+            raise
+        self.possible = {content_of(state)}
+        self.revision = state.revision
+
+    # What other programs do.
+
+    def put(self, name: str, data: bytes) -> None:
+        """Another program replaces a file of the store; it must be kept."""
+        self.disk.put(self.path_of(name), data)
+        self.kept |= {data}
+
+    def path_of(self, name: str) -> str:
+        """The absolute path of a file in the data directory."""
+        return str(DATA_DIR / name)
+
+    def has(self, name: str) -> bool:
+        """Whether readers see this file."""
+        return self.path_of(name) in dict(each(self.disk.visible()))
+
+    def data_of(self, name: str) -> bytes:
+        """What readers of the file see."""
+        return dict(each(self.disk.visible()))[self.path_of(name)]
+
+    # What can be checked while it runs.
+
+    def temps(self) -> list[str]:
+        """The temporary files that readers see, at any depth."""
+        return [path for path, _ in each(self.disk.visible()) if is_temp(path)]
+
+    def check_memory_equals_disk(self) -> None:
+        """Both files are the same, and hold the state that readers see."""
+        require(self.data_of(PRIMARY) == self.data_of(SNAPSHOT), "the files differ")
+        require(_is_whole(self.data_of(PRIMARY)), "the files are damaged")
+        found = parse_document(self.data_of(PRIMARY)).state
+        state = self.store.state
+        require(content_of(found) == content_of(state), "memory does not equal disk")
+        require(
+            (found.revision, found.recovery) == (state.revision, state.recovery),
+            "memory and disk differ in the revision or in the notice",
+        )
+
+    def check_told(self) -> None:
+        """The user is told of what must be told, and of nothing that is not so."""
+        recovery = self.store.recovery
+        files = dict(each(self.disk.visible()))
+        require(set(recovery.quarantined) <= set(files), "a quarantined file is named, and is not there")
+        require(
+            len(set(recovery.quarantined)) == len(recovery.quarantined), "a quarantined file is named twice"
+        )
+        if self.notice is not None:
+            require(
+                recovery.outcome == self.notice and not recovery.acknowledged,
+                f"the user is not told of {self.notice}, but of {recovery.outcome}",
+            )
+        elif not self.may_tell_of_loss:
+            require(recovery.outcome != "dataLoss", "the user is told of a loss that is none")
+
+    def _files(self) -> list[bytes | None]:
+        files = dict(each(self.disk.visible()))
+        return [files.get(self.path_of(name)) for name in (PRIMARY, SNAPSHOT)]
+
+    def _time_ns(self) -> int:
+        self._now_ns += 1_000_000
+        return self._now_ns
+
+    def _names(self) -> str:
+        return " or ".join(_names(content) for content in self.possible)
+
+
+def _names(content: Content) -> str:
+    return f"{len(content[0])} workspaces and {len(content[1])} request keys"
+
+
+Step: TypeAlias = Callable[[Run], None]

@@ -1,0 +1,248 @@
+"""Files that are wrong as JSON or as a store, though no byte is torn; and those that only look so."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from daemon.documents import checksum_by_the_rule, files_below, quarantined, sealed
+from daemon.samples import workspace
+from faults.samples import STATE, VERSION_1, VERSION_1_STATE, VERSION_2, differs
+from workspaced.domain.state import State
+from workspaced.store import create_json_store
+from workspaced.store.base import WrittenByNewerRelease
+from workspaced.store.document import Corrupted, parse_document
+from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+
+TEXT: Final = VERSION_2.decode()
+START: Final = '{"version":2,'
+WORKSPACE: Final = '"id":"ws_1",'
+PROJECT: Final = '"id":"proj_0",'
+RECOVERY: Final = '"outcome":"recovered",'
+
+
+def put(after: str, member: str) -> bytes:
+    """The file with one more piece of text, and the checksum that belongs to it."""
+    assert TEXT.count(after) == 1
+    return sealed(TEXT.replace(after, after + member)).encode()
+
+
+def changed(old: str, new: str) -> bytes:
+    """The file with one piece of text another, and the checksum that belongs to it."""
+    assert old in TEXT
+    return sealed(TEXT.replace(old, new, 1)).encode()
+
+
+def without_checksum() -> bytes:
+    return TEXT.rpartition(',"_checksum"')[0].encode() + b"}"
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+NOT_JSON: Final = {
+    "nothing": b"",
+    "white space": b" \n\t\r\n",
+    "zeros": bytes(4096),
+    "UTF-16": TEXT.encode("utf-16"),
+    "Latin-1": TEXT.encode("latin-1", "replace"),
+    "a byte order mark": b"\xef\xbb\xbf" + VERSION_2,
+    "an encoded surrogate": VERSION_2.replace("Ü".encode(), b"\xed\xa0\x80"),
+    "a lone surrogate": changed("Ü", "\\ud800"),
+    "a lone surrogate in an unknown member": put(START, '"x":"\\udc00",'),
+    "NaN": changed("1772449264788", "NaN"),
+    "Infinity": put(START, '"x":-Infinity,'),
+    "a comment": put(START, "/* mine */"),
+    "a comma too many": changed("]\n}" if "]\n}" in TEXT else '"projects":[]}', '"projects":[],}'),
+    "quotes of another kind": VERSION_2.replace(b'"', b"'"),
+    "two documents": VERSION_2 + VERSION_2,
+    "something behind it": VERSION_2 + b"]",
+    "brackets without end": b"[" * 1_000_000,
+    "objects without end": b'{"version":' * 200_000,
+}
+
+NOT_THE_SCHEMA: Final = {
+    "an array": b"[]",
+    "a string": b'"store"',
+    "null": b"null",
+    "no members": b"{}",
+    "no version": changed('"version":2,', ""),
+    "version 0": changed('"version":2', '"version":0'),
+    "version -2": changed('"version":2', '"version":-2'),
+    "version 2.0": changed('"version":2', '"version":2.0'),
+    "version true": changed('"version":2', '"version":true'),
+    "version as text": changed('"version":2', '"version":"2"'),
+    "no revision": changed('"revision":21,', ""),
+    "a negative revision": changed('"revision":21', '"revision":-1'),
+    "a huge revision": changed('"revision":21', '"revision":' + "9" * 400),
+    "a revision past 2**53": changed('"revision":21', f'"revision":{2**53}'),
+    "a fraction": changed("1772449264788", "1772449264788.5"),
+    "a huge exponent": changed("1772449264788", "1e999"),
+    "no workspaces": changed('"workspaces":', '"workspace":'),
+    "workspaces as an object": b'{"version":1,"workspaces":{}}',
+    "a workspace that is none": b'{"version":1,"workspaces":[[]]}',
+    "no name": changed('"name":"Ünï', '"Name":"Ünï'),
+    "null for a name": changed('"name":"\\"_checksum', '"name":null,"x":"\\"_checksum'),
+    "an unknown state": changed('"state":"closed"', '"state":"open"'),
+    "an unknown status": changed('"status":"stale"', '"status":"fresh"'),
+    "an id with a space": changed('"ws_2"', '"ws 2"'),
+    "an id with a line feed": changed('"ws_2"', '"ws_2\\n"'),
+    "a project's id for a workspace": changed('"id":"ws_2"', '"id":"proj_2"'),
+    "request keys as a list": changed('{"key ä":"ws_1","_checksum":null}', '["key ä"]'),
+    "an unknown outcome": changed(RECOVERY, '"outcome":"lost",'),
+    "a workspace id twice": changed('"id":"ws_3"', '"id":"ws_2"'),
+    "a member twice": put(START, '"revision":21,'),
+    "workspaces twice": put(START, '"workspaces":[],'),
+    "a workspace's member twice": put(WORKSPACE, '"name":"Another",'),
+    "a project's member twice": put(PROJECT, '"status":"stale",'),
+    "a request key twice": put('"key ä":"ws_1",', '"key ä":"ws_2",'),
+    "a notice's member twice": put(RECOVERY, '"outcome":"dataLoss",'),
+    "a member twice, once escaped": put(WORKSPACE, '"n\\u0061me":"Another",'),
+    "unknown members that nest too deeply": put(START, f'"x":{nested(100_000)},'),
+    "no checksum": without_checksum(),
+    "checksum null": without_checksum()[:-1] + b',"_checksum":null}',
+    "another checksum": VERSION_2.replace(b'"_checksum":"', b'"_checksum":"0'),
+    "a checksum of nothing": VERSION_2[: VERSION_2.rindex(b'"', 0, -4)] + b'""}',
+    "the checksum in capitals": TEXT[:-70].encode()
+    + TEXT[-70:].upper().replace("_CHECKSUM", "_checksum").encode(),
+    "the checksum under an escaped name": VERSION_2.replace(b'"_checksum":"', b'"_\\u0063hecksum":"'),
+    "a checksum of version 1 under an escaped name": VERSION_1.replace(
+        b'"_checksum": "', b'"_\\u0063hecksum": "'
+    ),
+    "version 1 with the checksum of another": VERSION_1.replace(b'"/a b"', b'"/a c"'),
+    "version 1 in version 2": VERSION_1.replace(b'"version": 1', b'"version": 2'),
+    "version 2 in version 1": VERSION_2.replace(b'"version":2', b'"version":1'),
+    "version 3 by one damaged digit": VERSION_2.replace(b'"version":2', b'"version":3'),
+    "version 22 by one digit too many": VERSION_2.replace(b'"version":2', b'"version":22'),
+    "version 9 by one damaged digit of version 1": VERSION_1.replace(b'"version": 1', b'"version": 9'),
+}
+
+
+@pytest.mark.requirement("FR-006", "FR-007", "T012", "T013")
+@pytest.mark.parametrize(
+    "data", [pytest.param(data, id=name) for name, data in {**NOT_JSON, **NOT_THE_SCHEMA}.items()]
+)
+def test_what_is_wrong_is_told_and_the_other_file_serves(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(Corrupted) as corrupted:
+        parse_document(data)
+    (tmp_path / PRIMARY).write_bytes(data)
+    (tmp_path / SNAPSHOT).write_bytes(VERSION_2)
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.get_all() == STATE.workspaces()
+        assert store.recovery.reason is not None
+        assert corrupted.value.message in store.recovery.reason
+        assert len(store.recovery.reason) < 1000
+    assert list(quarantined(tmp_path).values()) == [data]
+
+
+def with_checksum_at(place: int, indent: int | None) -> bytes:
+    """The sample, its members in order, with the checksum as the member of this number."""
+    members = list(json.loads(TEXT).items())[:-1]
+    members.insert(place, ("_checksum", "CHECKSUM"))
+    text = json.dumps(dict(members), indent=indent, ensure_ascii=False)
+    return text.replace("CHECKSUM", checksum_by_the_rule(text)).encode()
+
+
+SOUND: Final = {
+    "indented": json.dumps(json.loads(TEXT), indent=2, ensure_ascii=False).encode(),
+    "indented by tabs, CRLF": json.dumps(json.loads(TEXT), indent="\t", ensure_ascii=False)
+    .replace("\n", "\r\n")
+    .encode(),
+    "on one line": json.dumps(json.loads(TEXT), ensure_ascii=False).encode(),
+    "escaped, with the checksum of that": sealed(json.dumps(json.loads(TEXT), indent=2)).encode(),
+    "checksum first": with_checksum_at(0, 2),
+    "checksum second": with_checksum_at(1, None),
+    "checksum in the middle": with_checksum_at(3, 4),
+    "workspaces in another order": with_checksum_at(5, 1),
+}
+
+
+@pytest.mark.requirement("FR-005", "T011")
+@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in SOUND.items()])
+def test_a_reformatted_file_is_the_same_store(tmp_path: Path, data: bytes) -> None:
+    assert data != VERSION_2
+    assert not differs(parse_document(data), STATE)
+    (tmp_path / PRIMARY).write_bytes(data)
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.get_all() == STATE.workspaces()
+    assert quarantined(tmp_path) == {}
+    assert (tmp_path / PRIMARY).read_bytes() == VERSION_2
+
+
+@pytest.mark.requirement("FR-006", "T012")
+def test_escapes_are_a_part_of_what_the_checksum_is_over() -> None:
+    with pytest.raises(Corrupted, match="checksum"):
+        parse_document(json.dumps(json.loads(TEXT), indent=2).encode())
+
+
+@pytest.mark.requirement("FR-005", "T011")
+@pytest.mark.parametrize("checksum", [True, False])
+def test_version_1_needs_no_checksum(checksum: bool) -> None:
+    content = json.loads(VERSION_1)
+    if not checksum:
+        del content["_checksum"]
+    document = parse_document(json.dumps(content, ensure_ascii=False).encode())
+    assert document.version == 1
+    assert not differs(document, VERSION_1_STATE)
+
+
+UNKNOWN: Final = {
+    "colour": put(START, '"colour":"red",'),
+    "workspaces[0].colour": put(WORKSPACE, '"colour":{"red":[1,2.5e9,{"name":3}]},'),
+    "workspaces[0].projects[0].colour": put(PROJECT, '"colour":null,'),
+    "recovery.colour": put(RECOVERY, f'"colour":{nested(20)},'),
+}
+
+
+@pytest.mark.requirement("FR-006", "T012")
+@pytest.mark.parametrize("path", UNKNOWN)
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_unknown_members_are_told_and_kept_in_quarantine(tmp_path: Path, path: str, name: str) -> None:
+    (tmp_path / name).write_bytes(UNKNOWN[path])
+    (tmp_path / (SNAPSHOT if name == PRIMARY else PRIMARY)).write_bytes(VERSION_2)
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.get_all() == STATE.workspaces()
+        (warning,) = store.warnings
+        assert path in warning
+        assert name in warning
+        store.save(workspace(9))
+    assert list(quarantined(tmp_path).values()) == [UNKNOWN[path]]
+    assert b"colour" not in (tmp_path / name).read_bytes()
+
+
+NEWER: Final = {
+    "version 3": sealed('{"version":3,"data":{},"_checksum":""}').encode(),
+    "version 3, laid out as 2": changed('"version":2', '"version":3'),
+    "version 3 without a checksum": b'{"version":3}',
+    "a huge version": b'{"version":%d,"_checksum":"%s"}' % (10**18, b"0" * 64),
+}
+
+
+@pytest.mark.requirement("FR-006", "T012")
+@pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in NEWER.items()])
+@pytest.mark.parametrize(
+    "other", [None, VERSION_2, b"damaged"], ids=["alone", "beside version 2", "beside damage"]
+)
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_a_file_of_a_newer_release_is_not_touched(
+    tmp_path: Path, data: bytes, other: bytes | None, name: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    if other is not None:
+        (tmp_path / (SNAPSHOT if name == PRIMARY else PRIMARY)).write_bytes(other)
+    (tmp_path / ".workspaces-1.tmp").write_text("left")
+    before = files_below(tmp_path)
+    for _ in range(2):
+        with pytest.raises(WrittenByNewerRelease, match="version") as refused:
+            create_json_store(tmp_path)
+        assert str(tmp_path) in refused.value.message
+    assert files_below(tmp_path) == before
+
+
+def test_the_samples_are_sound() -> None:
+    assert not differs(parse_document(VERSION_2), STATE)
+    assert not differs(parse_document(VERSION_1), VERSION_1_STATE)
+    assert differs(parse_document(VERSION_2), State.of(STATE.workspaces(), STATE.revision))

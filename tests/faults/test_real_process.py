@@ -1,0 +1,170 @@
+"""Real processes on a real disk, ended by SIGKILL: at any moment, and at each system call of a commit."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Final
+
+import pytest
+from msgspec import structs
+
+from daemon.documents import files_below
+from daemon.samples import workspace
+from e2e.daemon_process import DEADLINE_SECONDS, Home, listens, new_home
+from e2e.raw_connection import RawConnection
+from workspaced.store import create_json_store
+from workspaced.store.document import parse_document
+from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+
+pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
+
+LEAD_ELSEWHERE: Final = ("WORKSPACED_", "XDG_", "LISTEN_", "NOTIFY_")
+"""What a process under test must not have from this one's environment."""
+WRITING: Final = (sys.executable, str(Path(__file__).with_name("writing_process.py")))
+
+
+@cache
+def _missing_for_strace() -> str:
+    """Why processes can't be killed at a system call here; empty where they can."""
+    if shutil.which("strace") is None:
+        return "strace is not installed (it is of Linux, and optional)"
+    probe = subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True, check=False)
+    return f"this system does not let strace trace: {probe.stderr.decode()}" if probe.returncode else ""
+
+
+needs_strace = pytest.mark.skipif(_missing_for_strace() != "", reason=_missing_for_strace())
+
+
+def killed_at(system_call: str, number: int) -> tuple[str, ...]:
+    """The start of a command line whose process is killed as it enters this system call for the n-th time."""
+    inject = f"inject={system_call}:signal=SIGKILL:when={number}"
+    return ("strace", "-f", "-o", os.devnull, "-e", f"trace={system_call}", "-e", inject)
+
+
+def answers(output: IO[bytes]) -> Iterator[int]:
+    """The numbers of the writes that a writing process says were answered."""
+    for line in output:
+        if line.endswith(b"\n") and line != b"ready\n":
+            yield int(line)
+
+
+@contextmanager
+def running(command: Sequence[str], home: Path) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """The process and what it says; in the end it is killed, with those that it started."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEAD_ELSEWHERE)}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=home,
+        env={**kept, "HOME": str(home)},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            with suppress(ProcessLookupError):  # all of them have ended
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def check_after_kill(data_dir: Path, answered: int) -> int:
+    """A restart finds `answered` writes, perhaps one more, whole; gives how many. The next write works."""
+    with closing(create_json_store(data_dir)) as store:
+        found = store.get_all()
+        assert answered <= len(found) <= answered + 1
+        for number, each in enumerate(found):
+            name = f"Größe {number}"
+            assert (each.id, each.name, each.root_path) == (f"ws_{number}", name, "/srv/" + name * 20)
+        assert store.recovery.outcome != "dataLoss"
+        assert not [name for name in files_below(data_dir) if name.endswith(".tmp")]
+        extra = store.save(structs.replace(workspace(1), id="ws_extra", name="One more"))
+        assert parse_document((data_dir / PRIMARY).read_bytes()).state.get(extra.id) == extra
+        assert (data_dir / PRIMARY).read_bytes() == (data_dir / SNAPSHOT).read_bytes()
+        store.remove(extra.id)
+    return len(found)
+
+
+def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
+    chance = random.Random(16)
+    there = 0
+    for _ in range(8):
+        with running([*WRITING, str(tmp_path)], tmp_path) as (process, output):
+            enough = there + chance.randrange(12)
+            for number in answers(output):
+                there = number + 1
+                if there > enough:
+                    break
+            process.kill()
+            # What it said before the kill reached it was answered, too.
+            there = max([there, *(number + 1 for number in answers(output))])
+            assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
+        there = check_after_kill(tmp_path, there)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("system_call", "numbers"),
+    [
+        ("mkdirat", (1, 2)),
+        ("flock", (1,)),
+        ("ftruncate", (1,)),
+        ("pread64", (3, 4, 6, 8)),  # the first two are the dynamic linker's
+        ("fsync", (1, 3, 7, 8, 9, 10, 11)),
+        ("renameat", (1, 2, 4)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_kill_at_a_system_call_loses_nothing_answered(
+    tmp_path: Path, system_call: str, numbers: tuple[int, ...]
+) -> None:
+    for number in numbers:
+        data_dir = tmp_path / f"{number}" / "data"
+        command = [*killed_at(system_call, number), *WRITING, str(data_dir)]
+        with running(command, tmp_path) as (process, output):
+            there = max([0, *(answer + 1 for answer in answers(output))])
+            ended = process.wait(DEADLINE_SECONDS)
+            assert ended == -signal.SIGKILL, f"it did not come to {system_call} number {number}"
+        check_after_kill(data_dir, there)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("system_call", "number"),
+    [("renameat", 1), ("renameat", 6), ("fsync", 10), ("fsync", 12)],
+)
+def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str, number: int) -> None:
+    with new_home() as home:
+        answered, asked = write_to_daemon(home, killed_at(system_call, number))
+        with closing(create_json_store(home.data)) as store:
+            found = {each.name: each for each in store.get_all()}
+            for each in answered:
+                stored = found.pop(each["name"])
+                assert (stored.id, stored.revision) == (each["id"], each["revision"])
+            assert set(found) <= {asked}, "only the one that was not answered may be there beside them"
+            assert store.recovery.outcome != "dataLoss"
+            store.save(workspace(99))
+
+
+def write_to_daemon(home: Home, killed: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
+    """Creates workspaces until the daemon is killed; gives those it answered, and the name of the last one."""
+    command = [*killed, sys.executable, "-m", "workspaced", "run", *home.arguments()]
+    answered: list[dict[str, Any]] = []
+    name = ""
+    with running(command, home.root) as (daemon, output):
+        # It says when it is ready; one that was killed before ends the stream.
+        if any(listens(home.socket) for _ in output):
+            with RawConnection(home.socket) as connection, suppress(EOFError, BrokenPipeError):
+                for count in range(100):
+                    name = f"Größe {count}"
+                    answered.append(connection.create(name))
+        assert daemon.wait(DEADLINE_SECONDS) == -signal.SIGKILL, f"it was not killed by {killed}"
+    return answered, name

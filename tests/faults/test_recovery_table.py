@@ -1,0 +1,159 @@
+"""The recovery table (storage.md): every kind of primary beside every kind of snapshot."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from daemon.documents import files_below, quarantined, version_1_text
+from daemon.samples import commit, less_revision, workspace
+from workspaced.domain import commands
+from workspaced.domain.state import RecoveryNotice, State
+from workspaced.store import create_json_store
+from workspaced.store.document import encode_document, parse_document
+from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.models import RecoveryOutcome, Workspace
+
+pytestmark = pytest.mark.requirement("FR-005", "FR-006", "FR-007", "T011", "T012", "T013")
+
+_V1_WORKSPACES: Final = [workspace(1)]
+_OLD_WORKSPACES: Final = [workspace(1), workspace(2)]
+_NEW_WORKSPACES: Final = [workspace(1), workspace(2), workspace(3)]
+
+CONTENT: Final[dict[str, list[Workspace]]] = {
+    "version 1": _V1_WORKSPACES,
+    "older": _OLD_WORKSPACES,
+    "newer": _NEW_WORKSPACES,
+    "nothing": [],
+}
+FILES: Final[dict[str, bytes | None]] = {
+    "missing": None,
+    "corrupted": b'{"version":2,"revision":40,"workspaces":[',
+    "empty": b"",
+    "version 1": version_1_text(_V1_WORKSPACES).encode(),
+    "version 1, corrupted": version_1_text(_V1_WORKSPACES).encode().replace(b"/src", b"/scr"),
+    "older": encode_document(State.of(_OLD_WORKSPACES, 5)),
+    "newer": encode_document(State.of(_NEW_WORKSPACES, 6)),
+}
+REVISIONS: Final = {"version 1": 0, "older": 5, "newer": 6}
+DAMAGED: Final = ("corrupted", "empty", "version 1, corrupted")
+
+
+def _expected(primary: str, snapshot: str) -> tuple[RecoveryOutcome, str, set[str]]:
+    """The table's row: the outcome, which content is loaded, and which of the two files are quarantined at once."""
+    damaged = {name for name, kind in (("primary", primary), ("snapshot", snapshot)) if kind in DAMAGED}
+    if primary in REVISIONS and snapshot in REVISIONS:
+        if REVISIONS[snapshot] > REVISIONS[primary]:
+            return "recovered", snapshot, {"primary"}
+        return "clean", primary, set()
+    if primary in REVISIONS:
+        return "clean", primary, damaged
+    if snapshot in REVISIONS:
+        return "recovered", snapshot, damaged
+    if primary == snapshot == "missing":
+        return "fresh", "nothing", set()
+    return "dataLoss", "nothing", damaged
+
+
+def _put(data_dir: Path, primary: str, snapshot: str) -> None:
+    for name, kind in ((PRIMARY, primary), (SNAPSHOT, snapshot)):
+        data = FILES[kind]
+        if data is not None:
+            (data_dir / name).write_bytes(data)
+
+
+ROWS = pytest.mark.parametrize(
+    ("primary", "snapshot"), [(primary, snapshot) for primary in FILES for snapshot in FILES]
+)
+
+
+@ROWS
+def test_each_row_of_the_table(tmp_path: Path, primary: str, snapshot: str) -> None:
+    _put(tmp_path, primary, snapshot)
+    outcome, loaded, superseded = _expected(primary, snapshot)
+    before = files_below(tmp_path)
+
+    with closing(create_json_store(tmp_path)) as store:
+        recovery, state, warnings = store.recovery, store.state, store.warnings
+    assert recovery.outcome == outcome
+    assert less_revision(state.workspaces()) == CONTENT[loaded]
+    assert recovery.acknowledged == (outcome in ("fresh", "clean"))
+    assert (recovery.reason is None) == recovery.acknowledged
+    if recovery.reason is not None:
+        assert PRIMARY in recovery.reason
+    assert state.revision >= REVISIONS.get(loaded, 0)
+    if outcome == "dataLoss" and "corrupted" in (primary, snapshot):
+        assert state.revision > 40, "a client may know that revision with another content"
+
+    must_keep = {
+        name: FILES[kind]
+        for name, kind in (("primary", primary), ("snapshot", snapshot))
+        if name in superseded
+    }
+    for kind, name in ((primary, "primary"), (snapshot, "snapshot")):
+        is_rewritten = before and files_below(tmp_path) != before
+        if kind == "version 1" and is_rewritten:
+            must_keep[name] = FILES[kind]
+    kept = quarantined(tmp_path)
+    assert sorted(kept.values()) == sorted(data for data in must_keep.values() if data is not None)
+    if not recovery.acknowledged:
+        named = {Path(copy).read_bytes() for copy in recovery.quarantined}
+        assert named == {data for name, data in must_keep.items() if name in superseded}
+    for kind, name in ((primary, PRIMARY), (snapshot, SNAPSHOT)):
+        if kind in DAMAGED:
+            assert any(warning.startswith(f"{name} is corrupted") for warning in warnings), warnings
+
+
+@ROWS
+def test_afterwards_both_files_are_the_same_and_sound_and_a_second_start_changes_nothing(
+    tmp_path: Path, primary: str, snapshot: str
+) -> None:
+    _put(tmp_path, primary, snapshot)
+    with closing(create_json_store(tmp_path)) as store:
+        first, state = store.recovery, store.state
+    files = files_below(tmp_path)
+    assert files.get(PRIMARY) == files.get(SNAPSHOT)
+    if primary == snapshot == "missing":
+        assert not files
+    else:
+        data = files[PRIMARY]
+        assert isinstance(data, bytes)
+        assert parse_document(data).state.workspaces() == state.workspaces()
+
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.recovery == first, "the notice stays until it is acknowledged"
+        assert (store.state.revision, store.get_all()) == (state.revision, state.workspaces())
+        assert store.warnings == []
+        assert files_below(tmp_path) == files
+        commit(store, commands.acknowledge_recovery)
+        written = store.save(workspace(9))
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.recovery.outcome == "clean"
+        assert store.recovery.acknowledged
+        assert store.get_by_id("ws_09") == written
+
+
+def test_a_loss_stays_told_though_another_recovery_follows(tmp_path: Path) -> None:
+    _put(tmp_path, "corrupted", "corrupted")
+    create_json_store(tmp_path).close()
+    (tmp_path / PRIMARY).write_bytes(b"damaged again")
+    with closing(create_json_store(tmp_path)) as store:
+        recovery = store.recovery
+    assert recovery.outcome == "dataLoss"
+    assert recovery.reason is not None
+    assert "after that" in recovery.reason
+    assert [Path(copy).read_bytes() for copy in recovery.quarantined] == [
+        FILES["corrupted"],
+        FILES["corrupted"],
+        b"damaged again",
+    ]
+
+
+def test_the_notice_is_a_part_of_what_is_recovered(tmp_path: Path) -> None:
+    notice = RecoveryNotice("dataLoss", "all was lost", ("/data/quarantine/a",), 1_772_449_264_788)
+    (tmp_path / SNAPSHOT).write_bytes(encode_document(State.of([workspace(1)], 3, recovery=notice)))
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.recovery.outcome == "dataLoss"
+        assert store.recovery.quarantined[0] == "/data/quarantine/a"
+        assert store.state.revision == 4
