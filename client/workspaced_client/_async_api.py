@@ -1,4 +1,4 @@
-"""What a connected client can ask of the daemon, in four groups: workspaces, sessions, store, daemon.
+"""What a connected client can ask of the daemon, in five groups: workspaces, projects, sessions, store, daemon.
 
 `_sync_api.py` is made from `_async_api.py` by `client/unasync.py`: change the latter, then run it.
 
@@ -113,6 +113,34 @@ class AsyncWorkspaces:
     async def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
         """The workspaces by creation time: all, or those in one state."""
         return await self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+
+
+class AsyncProjects:
+    """The projects bound to workspaces: directories, and clones that are there already.
+
+    Writes can raise what those of `AsyncWorkspaces` can.
+    """
+
+    def __init__(self, request: AsyncRequest) -> None:
+        self._request = request
+
+    async def bind(self, workspace_id: str, root_path: str | os.PathLike[str]) -> Workspace:
+        """Binds a directory: an absolute path, whose symbolic links are resolved.
+
+        Raises NotFound, InvalidState, PathUnreachable, or DuplicateProject where it is bound already.
+        """
+        params = p.BindParams(workspace_id=workspace_id, root_path=os.fspath(root_path))
+        return await self._request("project.bind", params, Workspace)
+
+    async def unbind(self, workspace_id: str, project_id: str) -> Workspace:
+        """Unbinds a project; its directory stays. Raises NotFound, InvalidState."""
+        params = p.UnbindParams(workspace_id=workspace_id, project_id=project_id)
+        return await self._request("project.unbind", params, Workspace)
+
+    async def check(self, workspace_id: str) -> Workspace:
+        """Looks whether each project's directory can be reached, and notes it. Raises NotFound."""
+        params = p.CheckProjectsParams(workspace_id=workspace_id)
+        return await self._request("project.check", params, Workspace)
 
 
 class AsyncSessions:

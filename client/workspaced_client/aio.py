@@ -13,7 +13,13 @@ from typing import Any, Self, TypeVar
 
 import anyio
 
-from workspaced_client._async_api import AsyncDaemon, AsyncSessions, AsyncStore, AsyncWorkspaces
+from workspaced_client._async_api import (
+    AsyncDaemon,
+    AsyncProjects,
+    AsyncSessions,
+    AsyncStore,
+    AsyncWorkspaces,
+)
 from workspaced_client._protocol import ANY_JSON, Conversation, PendingCall, not_responding, result_of
 from workspaced_client._socket import (
     BACKLOG_RETRY_SECONDS,
@@ -120,6 +126,7 @@ class AsyncClient:
 
     workspaces: AsyncWorkspaces
     """The lifecycle of workspaces."""
+    projects: AsyncProjects
     sessions: AsyncSessions
     """Who is at work in them."""
     store: AsyncStore
@@ -131,6 +138,7 @@ class AsyncClient:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self.workspaces = AsyncWorkspaces(self._request)
+        self.projects = AsyncProjects(self._request)
         self.sessions = AsyncSessions(self._request)
         self.store = AsyncStore(self._request)
         self.daemon = AsyncDaemon(self._request)

@@ -15,7 +15,7 @@ from workspaced_client._socket import (
     try_to_connect,
     turned_away,
 )
-from workspaced_client._sync_api import Daemon, Sessions, Store, Workspaces
+from workspaced_client._sync_api import Daemon, Projects, Sessions, Store, Workspaces
 from workspaced_client.errors import ConnectionLost, NotResponding
 from workspaced_protocol.params import Params
 
@@ -38,6 +38,7 @@ class Client:
 
     workspaces: Workspaces
     """The lifecycle of workspaces."""
+    projects: Projects
     sessions: Sessions
     """Who is at work in them."""
     store: Store
@@ -49,6 +50,7 @@ class Client:
         self._connection = connection
         self._timeout_seconds = timeout_seconds
         self.workspaces = Workspaces(self._request)
+        self.projects = Projects(self._request)
         self.sessions = Sessions(self._request)
         self.store = Store(self._request)
         self.daemon = Daemon(self._request)

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,10 +12,12 @@ import trio
 from workspaced.domain.projects import PathFacts
 from workspaced.events import EventHub
 from workspaced.git import Git
+from workspaced.maintenance import Maintenance
 from workspaced.path_checks import PathChecker
 from workspaced.rpc.server import Server
 from workspaced.service import Caller, Service
 from workspaced.store import InMemoryWorkspaceStore
+from workspaced.store.backups import Backups
 from workspaced.writer import Writer
 
 # Any: JSON of many shapes, which each test knows.
@@ -61,8 +64,16 @@ class ProjectDaemon:
         self.paths = HeldPaths()
         hub = EventHub()
         self.writer = Writer(self.store, hub)
+        data_dir = Path("/data")  # nobody asks for a backup here
         service = Service(
-            self.store, self.writer, hub, data_dir="/data", socket="/socket", paths=self.paths, git=Git()
+            self.store,
+            self.writer,
+            hub,
+            Maintenance(self.store, self.writer, Backups(data_dir), data_dir),
+            data_dir=str(data_dir),
+            socket="/socket",
+            paths=self.paths,
+            git=Git(),
         )
         self._server = Server(service, self.writer)
         self._clients: list[ProjectClient] = []

@@ -52,7 +52,7 @@ async def test_a_task_can_be_cancelled(serve: Serve) -> None:
         finally:
             ended.set()
 
-    daemon.service.tasks["store.check"] = lambda _: wait()
+    daemon.service.tasks["store.check"] = lambda *_: wait()
     client = daemon.connect()
     await client.send(request("store.check", "long", {}))
     await wait_all_tasks_blocked()

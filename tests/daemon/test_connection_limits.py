@@ -181,7 +181,7 @@ async def test_tasks_count_as_requests_in_flight(
         await released.wait()
         return b"null"
 
-    daemon.service.tasks["store.check"] = lambda _: wait()
+    daemon.service.tasks["store.check"] = lambda *_: wait()
     client = daemon.connect()
     nursery.start_soon(client.send, request("store.check", 1, {}) * 1500)
     await wait_all_tasks_blocked()

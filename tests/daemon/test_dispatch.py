@@ -37,6 +37,10 @@ PARAMS: dict[str, dict[str, object]] = {
     "store.flush": {},
     "store.check": {},
     "store.acknowledgeRecovery": {},
+    "project.bind": {"workspaceId": "ws_01", "rootPath": "/usr"},
+    "project.clone": {"workspaceId": "ws_01", "gitUrl": "file:///nowhere"},
+    "project.unbind": {"workspaceId": "ws_01", "projectId": ""},
+    "project.check": {"workspaceId": "ws_01"},
     "store.backup": {},
     "store.listBackups": {},
     "store.previewRestore": {"source": ""},
@@ -54,12 +58,19 @@ async def params_of(method: str, client: Client) -> dict[str, object]:
     if method == "session.end":
         session = msgspec.convert(await client.result("session.begin", workspaceId="ws_01"), Session)
         return {"id": session.id}
+    if method == "project.unbind":
+        bound = msgspec.convert(await client.result("project.bind", **PARAMS["project.bind"]), Workspace)
+        return {"workspaceId": bound.id, "projectId": bound.projects[-1].id}
     if method in {"store.previewRestore", "store.restore"}:
         return {"source": msgspec.convert(await client.result("store.backup"), Backup).name}
     return PARAMS[method]
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+# A clone needs a repository: test_project_clone.py has some.
+GRANTED = {name: method for name, method in METHODS.items() if name != "project.clone"}
+
+
+@pytest.mark.parametrize("method", GRANTED.values(), ids=GRANTED)
 async def test_every_method_is_served_with_the_result_that_the_table_promises(
     client: Client, method: Method
 ) -> None:
@@ -79,7 +90,7 @@ async def test_each_method_has_a_handler_of_its_mode_and_no_other(serve: Serve) 
     service = (await serve()).service
     handlers = [
         *((name, "read") for name in service.reads),
-        *((name, "write") for name in service.writes),
+        *((name, "write") for name in {*service.writes, *service.prepared}),
         *((name, "task") for name in service.tasks),
     ]
     assert sorted(handlers) == sorted((method.name, method.mode) for method in METHODS.values())
@@ -121,6 +132,11 @@ def test_the_codes_are_those_of_the_contract() -> None:
         "Overloaded": 2004,
         "ShuttingDown": 2005,
         "CommandFailed": -32603,
+        "DuplicateProject": 1006,
+        "PathUnreachable": 1007,
+        "GitUnavailable": 3001,
+        "GitFailed": 3002,
+        "GitTimeout": 3003,
         "Withdrawn": -32800,
         "RequestCancelled": -32800,
     }

@@ -29,10 +29,12 @@ class FailingStore(InMemoryWorkspaceStore):
         super().__init__()
         self.failures: list[StorageFailure] = []
 
-    def commit(self, state: State, changes: Sequence[Change] | None) -> None:
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
         if self.failures:
             raise self.failures.pop()
-        super().commit(state, changes)
+        super().commit(state, changes, keeps_previous)
 
 
 @pytest.fixture(autouse=True)
