@@ -12,7 +12,7 @@ from daemon.serving import Client, Serve, error_of, request
 from workspaced.domain.errors import Refused, RequestError
 from workspaced.rpc.dispatch import CODES
 from workspaced_protocol.methods import METHODS, Method
-from workspaced_protocol.models import Backup, Session
+from workspaced_protocol.models import Backup, Session, Workspace
 
 PARAMS: dict[str, dict[str, object]] = {
     "daemon.hello": {"client": "test", "protocol": 1},

@@ -39,14 +39,14 @@ def break_task(service: Service) -> None:
         await trio.lowlevel.checkpoint()
         raise KeyError("a secret of the daemon")
 
-    def task(_: object) -> Awaitable[bytes]:
+    def task(*_: object) -> Awaitable[bytes]:
         return check()
 
     service.tasks["store.check"] = task
 
 
 def break_task_before_it_begins(service: Service) -> None:
-    def task(_: object) -> Awaitable[bytes]:
+    def task(*_: object) -> Awaitable[bytes]:
         raise KeyError("a secret of the daemon")
 
     service.tasks["store.check"] = task
