@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from daemon.cloning import until
 from workspaced import path_checks
 from workspaced.domain.projects import Reachable, Unreached
-from workspaced.path_checks import CHECK_SECONDS, PathChecker, look
+from workspaced.path_checks import CHECK_SECONDS, PATIENCE_SECONDS, PathChecker, look
 
 _NOBODY = 65534
 
@@ -127,6 +127,10 @@ class HangingPaths:
             self.let_go.wait()
         return Reachable(path, (1, 1))
 
+    def hold(self, count: int) -> Callable[[], bool]:
+        """Whether so many looks hang."""
+        return lambda: sum(path.startswith("/hang") for path in self.looks) == count
+
 
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingPaths]:
@@ -146,15 +150,20 @@ async def test_a_path_that_hangs_costs_its_own_time_and_no_other(
     async def check() -> None:
         answers.append(dict(await checker.check(["/hang/1", "/a", "/hang/2", "/b"])))
 
+    started_at = trio.current_time()
     nursery.start_soon(check)
+    for count, patience_seconds in ((1, PATIENCE_SECONDS), (2, 2 * PATIENCE_SECONDS)):
+        await until(hanging.hold(count))
+        await wait_all_tasks_blocked()
+        mock_clock.jump(patience_seconds)  # then another thread goes on with the rest
     await until(lambda: sorted(hanging.looks) == ["/a", "/b", "/hang/1", "/hang/2"])
     # What does not hang comes back while the clock stands still, whatever hangs beside it.
     assert await checker.check(["/a", "/b"]) == {path: Reachable(path, (1, 1)) for path in ("/a", "/b")}
     await wait_all_tasks_blocked()
-    mock_clock.jump(CHECK_SECONDS - 0.01)
+    mock_clock.jump(started_at + CHECK_SECONDS - 0.01 - trio.current_time())
     await wait_all_tasks_blocked()
     assert answers == []
-    mock_clock.jump(0.01)
+    mock_clock.jump(0.02)
     await until(lambda: answers != [])
     seen = answers[0]
     assert seen["/a"] == Reachable("/a", (1, 1))
