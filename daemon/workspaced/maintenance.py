@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import structlog
 import trio
 
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.errors import InvalidField, Refused
 from workspaced.domain.state import encode
 from workspaced.events import Cause
@@ -85,13 +85,13 @@ class Maintenance:
 
     async def _preview_restore(self, params: p.BackupSourceParams, _cause: Cause, _report: object) -> Json:
         workspaces = await self._read(params.source)
-        return encode(commands.compare(self._writer.state, workspaces))
+        return encode(bulk.compare(self._writer.state, workspaces))
 
     async def _restore(self, params: p.RestoreParams, cause: Cause, _report: object) -> Json:
         workspaces = await self._read(params.source)
-        command = commands.restore(workspaces, params.if_revision)
+        command = bulk.restore(workspaces, params.if_revision)
         done = await self._writer.write(
-            commands.once(params.request_key, command, commands.current_revision), cause
+            commands.once(params.request_key, command, bulk.current_revision), cause
         )
         return encode(done)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import workspaced_protocol
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands, sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
@@ -121,7 +121,7 @@ class Service:
             "store.save": self._save,
             "store.remove": self._remove,
             "store.apply": self._apply,
-            "store.flush": lambda _params, _caller: commands.flush,
+            "store.flush": lambda _params, _caller: bulk.flush,
             "store.acknowledgeRecovery": self._acknowledge_recovery,
         }
         self.prepared: dict[str, Callable[[Any], Awaitable[Command]]] = {
@@ -255,10 +255,10 @@ class Service:
     def _begin_session(self, params: p.BeginSessionParams, caller: Caller) -> Command:
         caller.has_begun_sessions = True
         session = Session(self._ids.session(), params.workspace_id, params.label, caller.pid, _now_ms())
-        return commands.begin_session(session, caller.connection)
+        return sessions.begin_session(session, caller.connection)
 
     def _end_session(self, params: p.EndSessionParams, caller: Caller) -> Command:
-        return commands.end_session(params.id, caller.connection)
+        return sessions.end_session(params.id, caller.connection)
 
     def _save(self, params: p.SaveParams, _: Caller) -> Command:
         return commands.once(params.request_key, commands.save(params.workspace, params.if_revision))
@@ -267,11 +267,11 @@ class Service:
         return commands.once(params.request_key, commands.remove(params.id))
 
     def _apply(self, params: p.ApplyParams, _: Caller) -> Command:
-        command = commands.apply(params.changes, params.if_revision)
-        return commands.once(params.request_key, command, commands.current_revision)
+        command = bulk.apply(params.changes, params.if_revision)
+        return commands.once(params.request_key, command, bulk.current_revision)
 
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
-        return commands.once(params.request_key, commands.acknowledge_recovery)
+        return commands.once(params.request_key, bulk.acknowledge_recovery)
 
 
 def _array(items: Iterable[Json]) -> Json:

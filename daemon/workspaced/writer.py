@@ -18,7 +18,7 @@ from typing import Final, Literal
 import structlog
 import trio
 
-from workspaced.domain import commands
+from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
@@ -154,7 +154,7 @@ class Writer:
         gone, self._gone = self._gone, []
         batch: list[Write] = []
         events: list[tuple[Event, Cause]] = []
-        events += self._apply(draft, commands.end_sessions_of(gone))
+        events += self._apply(draft, sessions.end_sessions_of(gone))
         for count, write in enumerate(writes, start=1):
             if not write.answered:
                 self._run_command(draft, write)
@@ -166,7 +166,7 @@ class Writer:
             if isinstance(write.outcome, Outcome):
                 events += [(event, write.cause) for event in write.outcome.events]
         # Once more: a connection may have begun a session in this batch and be gone since.
-        events += self._apply(draft, commands.end_sessions_of(gone))
+        events += self._apply(draft, sessions.end_sessions_of(gone))
         state = draft.freeze()
         if draft.touches_store:
             try:
@@ -197,7 +197,7 @@ class Writer:
             return
         gone, self._gone = self._gone, []
         draft = Draft(self.state)
-        events = self._apply(draft, commands.end_sessions_of(gone))
+        events = self._apply(draft, sessions.end_sessions_of(gone))
         self.state = draft.freeze()
         for event, cause in events:
             self._hub.publish(event, cause)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies as st
 from msgspec import structs
 
-from workspaced.domain import commands
+from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import Refused
 from workspaced.domain.state import Draft, Event, Outcome, State
@@ -169,5 +169,5 @@ def with_sessions(state: State, workspace_id: str, count: int = 1) -> State:
     """The state with sessions `ss_0`, `ss_1`, … in that workspace, each of the connection of its number."""
     for number in range(count):
         session = Session(f"ss_{number}", workspace_id, None, 1, 1)
-        state, _ = step(state, commands.begin_session(session, connection=number))
+        state, _ = step(state, sessions.begin_session(session, connection=number))
     return state

@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from daemon.samples import BETA, GONE, STATE, refusal, step, told, with_sessions, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.errors import ActiveSessions, NameConflict, Refused
 from workspaced.domain.state import Draft, Outcome
 from workspaced_protocol.models import Change, StoreRevision
@@ -17,7 +17,7 @@ def test_apply_makes_all_changes_in_order_each_under_a_revision_of_its_own() -> 
         Change(remove="ws_99"),
         Change(save=structs.replace(BETA, root_path="/beta")),
     ]
-    state, outcome = step(STATE, commands.apply(changes, None))
+    state, outcome = step(STATE, bulk.apply(changes, None))
     assert outcome.result == StoreRevision(12)
     assert state.revision == 12
     assert state.workspaces() == [
@@ -43,14 +43,14 @@ def test_apply_makes_all_changes_in_order_each_under_a_revision_of_its_own() -> 
 )
 def test_apply_makes_none_of_the_changes_where_one_is_refused(last: Change, error: type[Refused]) -> None:
     changes = [Change(save=workspace(7, name="Seven")), Change(remove="ws_02"), last]
-    refused = refusal(commands.apply(changes, None), with_sessions(STATE, "ws_01"))
+    refused = refusal(bulk.apply(changes, None), with_sessions(STATE, "ws_01"))
     assert type(refused) is error
 
 
 def test_apply_goes_on_where_the_batch_before_it_has_come_to() -> None:
     draft = Draft(STATE)
     draft.apply(commands.save(workspace(7, name="Seven"), None)(draft))
-    outcome = commands.apply([Change(remove="ws_07"), Change(save=workspace(8, name="Seven"))], 10)(draft)
+    outcome = bulk.apply([Change(remove="ws_07"), Change(save=workspace(8, name="Seven"))], 10)(draft)
     assert outcome.result == StoreRevision(12)
     assert len(outcome.changes) == 2
     draft.apply(outcome)
@@ -59,6 +59,6 @@ def test_apply_goes_on_where_the_batch_before_it_has_come_to() -> None:
 
 
 def test_apply_of_nothing_changes_nothing() -> None:
-    state, outcome = step(STATE, commands.apply([], None))
+    state, outcome = step(STATE, bulk.apply([], None))
     assert outcome == Outcome(StoreRevision(9))
     assert state.revision == 9

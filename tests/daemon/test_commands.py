@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from daemon.samples import ALPHA, BETA, STATE, project, refusal, step, told, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands, sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, NotFound, RevisionConflict
 from workspaced.domain.state import Outcome, State
@@ -63,7 +63,7 @@ def test_a_name_of_1000_characters_is_accepted() -> None:
         (lambda name: commands.create("ws_1", name, "/a", 1), "name"),
         (lambda name: commands.update("ws_01", name, None, None, 1), "name"),
         (lambda name: commands.save(workspace(name=name), None), "workspace.name"),
-        (lambda name: commands.apply([Change(save=workspace(name=name))], None), "changes[0].save.name"),
+        (lambda name: bulk.apply([Change(save=workspace(name=name))], None), "changes[0].save.name"),
     ],
     ids=["create", "update", "save", "apply"],
 )
@@ -81,7 +81,7 @@ def test_a_blank_name_is_refused(make: Callable[[str], Command], path: str, name
         (lambda root: commands.update("ws_01", None, root, None, 1), "rootPath"),
         (lambda root: commands.save(workspace(root_path=root), None), "workspace.rootPath"),
         (
-            lambda root: commands.apply([Change(save=workspace(root_path=root))], None),
+            lambda root: bulk.apply([Change(save=workspace(root_path=root))], None),
             "changes[0].save.rootPath",
         ),
     ],
@@ -135,7 +135,7 @@ MOVES: dict[str, Callable[[str], Command]] = {
     "close": lambda id_: commands.close(id_, None, 50),
     "delete": lambda id_: commands.delete(id_, None),
     "update": lambda id_: commands.update(id_, "New", None, None, 50),
-    "begin_session": lambda id_: commands.begin_session(Session("ss_1", id_, None, 1, 1), 1),
+    "begin_session": lambda id_: sessions.begin_session(Session("ss_1", id_, None, 1, 1), 1),
 }
 
 
@@ -293,7 +293,7 @@ CONDITIONAL: dict[str, Callable[[int | None], Command]] = {
     "delete": lambda revision: commands.delete("ws_01", revision),
     "save": lambda revision: commands.save(ALPHA, revision),
     "save anew": lambda revision: commands.save(workspace(7), revision),
-    "apply": lambda revision: commands.apply([Change(save=ALPHA)], revision),
+    "apply": lambda revision: bulk.apply([Change(save=ALPHA)], revision),
 }
 CURRENT = {"open": 7, "save anew": 0, "apply": 9}  # the others: 5, where Alpha is
 
@@ -316,4 +316,4 @@ def test_a_write_at_another_revision_is_refused(write: str, off_by: int) -> None
 
 def test_ifrevision_0_is_a_revision_too() -> None:
     assert isinstance(refusal(commands.close("ws_01", 0, 50)), RevisionConflict)
-    assert isinstance(refusal(commands.apply([], 0)), RevisionConflict)
+    assert isinstance(refusal(bulk.apply([], 0)), RevisionConflict)

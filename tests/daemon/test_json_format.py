@@ -11,7 +11,7 @@ import pytest
 
 from daemon.documents import PRIMARY, SNAPSHOT, checksum_by_the_rule, sealed
 from daemon.samples import commit, fifty_by_ten, project, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.commands import once
 from workspaced.domain.state import Draft, State
 from workspaced.store import create_json_store
@@ -64,7 +64,7 @@ def test_the_file_is_as_the_format_says(data_dir: Path) -> None:
 def test_each_line_holds_one_workspace_of_many(data_dir: Path) -> None:
     changes = [Change(save=one) for one in fifty_by_ten()]
     with closing(create_json_store(data_dir)) as store:
-        commit(store, commands.apply(changes, None))
+        commit(store, bulk.apply(changes, None))
         expected = [one.id for one in store.get_all()]
     _, *lines, _, _ = (data_dir / PRIMARY).read_text().split("\n")
     assert [json.loads(line.removesuffix(","))["id"] for line in lines] == expected
@@ -169,7 +169,7 @@ def test_files_are_the_users_own(tmp_path: Path) -> None:
 @pytest.mark.requirement("NFR-004", "T011")
 def test_fifty_workspaces_of_ten_projects_take_less_than_150_kb(data_dir: Path) -> None:
     draft = Draft(State())
-    draft.apply(commands.apply([Change(save=one) for one in fifty_by_ten()], None)(draft))
+    draft.apply(bulk.apply([Change(save=one) for one in fifty_by_ten()], None)(draft))
     first = fifty_by_ten()[0]
     for number in range(300):
         # As many keys as are kept, of the length of a UUID, which is what clients make.

@@ -16,7 +16,7 @@ from msgspec import structs
 from daemon.documents import PRIMARY, SNAPSHOT, files_below
 from daemon.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
 from daemon.samples import TEXT, commit, fifty_by_ten, less_revision, project, stored_workspaces, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.commands import once
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Draft
@@ -73,7 +73,7 @@ def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str
             draft = Draft(store.state)
             for key, id_ in keys.items():
                 draft.apply(once(key, commands.remove(id_))(draft))
-            draft.apply(commands.apply([Change(save=one) for one in workspaces], None)(draft))
+            draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
             store.commit(draft.freeze(), draft.changes)
             before = store.state
         with closing(create_json_store(data_dir)) as store:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from daemon.samples import step, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import NameConflict
 from workspaced.domain.state import State
@@ -21,10 +21,10 @@ WRITES: dict[str, Callable[[], Command]] = {
     "save": lambda: commands.save(workspace(7), None),
     "remove": lambda: commands.remove("ws_01"),
     "remove of an unknown id": lambda: commands.remove("ws_99"),
-    "apply of one": lambda: commands.apply([Change(save=workspace(7))], None),
-    "apply of two": lambda: commands.apply([Change(save=workspace(7)), Change(remove="ws_01")], None),
-    "apply of nothing": lambda: commands.apply([], None),
-    "flush": lambda: commands.flush,
+    "apply of one": lambda: bulk.apply([Change(save=workspace(7))], None),
+    "apply of two": lambda: bulk.apply([Change(save=workspace(7)), Change(remove="ws_01")], None),
+    "apply of nothing": lambda: bulk.apply([], None),
+    "flush": lambda: bulk.flush,
 }
 
 
@@ -62,7 +62,7 @@ def test_the_revision_that_a_keyed_write_gives_is_the_one_of_the_store(write: st
     # A client makes its next `ifRevision` of it.
     state, outcome = step(STATE, once("key", WRITES[write]()))
     assert outcome.result == StoreRevision(state.revision)
-    step(state, commands.apply([Change(remove="ws_99")], state.revision))
+    step(state, bulk.apply([Change(remove="ws_99")], state.revision))
 
 
 @pytest.mark.parametrize("write", ["create", "close", "update", "save"])
@@ -104,7 +104,7 @@ def test_a_repeated_delete_does_not_delete_what_has_been_saved_since() -> None:
 
 
 def test_a_repeat_is_answered_by_the_command_for_repeats_where_there_is_one() -> None:
-    command = once("key", WRITES["apply of two"](), repeat=commands.current_revision)
+    command = once("key", WRITES["apply of two"](), repeat=bulk.current_revision)
     state, outcome = step(STATE, command)
     assert outcome.result == StoreRevision(11)
     state, _ = step(state, commands.remove("ws_07"))

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from daemon.samples import ALPHA, BETA, STATE, refusal, step, told, with_sessions
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands, sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, NotFound
 from workspaced.domain.state import Outcome
@@ -20,10 +20,10 @@ from workspaced_protocol.models import Change, Session
     [
         lambda: commands.delete("ws_01", None),
         lambda: commands.remove("ws_01"),
-        lambda: commands.apply([Change(remove="ws_01")], None),
+        lambda: bulk.apply([Change(remove="ws_01")], None),
         lambda: commands.save(structs.replace(ALPHA, state="deleted"), None),
-        lambda: commands.restore([BETA], None),
-        lambda: commands.restore([structs.replace(ALPHA, state="deleted"), BETA], None),
+        lambda: bulk.restore([BETA], None),
+        lambda: bulk.restore([structs.replace(ALPHA, state="deleted"), BETA], None),
     ],
     ids=["delete", "remove", "apply", "save as deleted", "restore without it", "restore as deleted"],
 )
@@ -49,23 +49,23 @@ def test_sessions_elsewhere_do_not_keep_a_workspace() -> None:
 def test_a_workspace_is_deleted_once_its_sessions_have_ended() -> None:
     state = with_sessions(STATE, "ws_01", 2)
     state, _ = step(state, commands.close("ws_01", None, 50))
-    state, _ = step(state, commands.end_session("ss_0", connection=0))
+    state, _ = step(state, sessions.end_session("ss_0", connection=0))
     assert refusal(commands.delete("ws_01", None), state).data == {"count": 1}
-    state, _ = step(state, commands.end_sessions_of([1]))
+    state, _ = step(state, sessions.end_sessions_of([1]))
     state, _ = step(state, commands.delete("ws_01", None))
     assert state.get("ws_01") is None
 
 
 def test_a_session_begins_and_ends_without_a_commit() -> None:
     session = Session("ss_1", "ws_01", "editor", 42, 7)
-    state, outcome = step(STATE, commands.begin_session(session, connection=3))
+    state, outcome = step(STATE, sessions.begin_session(session, connection=3))
     assert outcome.result == session
     assert not outcome.touches_store
     assert state.revision == 9
     assert state.session_count("ws_01") == 1
     payload = {"sessionId": "ss_1", "workspaceId": "ws_01"}
     assert told(outcome.events) == [("session.began", payload, 9)]
-    state, outcome = step(state, commands.end_session("ss_1", connection=3))
+    state, outcome = step(state, sessions.end_session("ss_1", connection=3))
     assert outcome.result is None
     assert not outcome.touches_store
     assert state.session_count("ws_01") == 0
@@ -74,18 +74,18 @@ def test_a_session_begins_and_ends_without_a_commit() -> None:
 
 def test_a_session_is_ended_by_its_own_connection_alone() -> None:
     state = with_sessions(STATE, "ws_01", 2)
-    for command in (commands.end_session("ss_0", connection=1), commands.end_session("ss_9", connection=0)):
+    for command in (sessions.end_session("ss_0", connection=1), sessions.end_session("ss_9", connection=0)):
         assert isinstance(refusal(command, state), NotFound)
     assert state.session_count("ws_01") == 2
 
 
 def test_the_sessions_of_gone_connections_end_together() -> None:
     state = with_sessions(STATE, "ws_01", 4)
-    state, outcome = step(state, commands.end_sessions_of([0, 2, 17]))
+    state, outcome = step(state, sessions.end_sessions_of([0, 2, 17]))
     assert sorted(state.sessions) == ["ss_1", "ss_3"]
     assert [payload for _, payload, _ in told(outcome.events)] == [
         {"sessionId": "ss_0", "workspaceId": "ws_01"},
         {"sessionId": "ss_2", "workspaceId": "ws_01"},
     ]
-    _, outcome = step(state, commands.end_sessions_of([0, 2]))
+    _, outcome = step(state, sessions.end_sessions_of([0, 2]))
     assert outcome == Outcome(None)

@@ -5,7 +5,7 @@ import pytest
 from msgspec import structs
 
 from daemon.samples import step, workspace
-from workspaced.domain import commands, errors
+from workspaced.domain import bulk, commands, errors, sessions
 from workspaced.domain.commands import Command, once
 from workspaced.domain.state import Draft, RecoveryNotice, State
 from workspaced_protocol.models import Change, Session, Workspace
@@ -52,7 +52,7 @@ def test_readers_see_nothing_of_a_draft() -> None:
         commands.create("ws_03", "Three", "/three", 60),
     ):
         draft.apply(command(draft))
-    draft.apply(commands.begin_session(Session("ss_1", "ws_03", None, 1, 1), 1)(draft))
+    draft.apply(sessions.begin_session(Session("ss_1", "ws_03", None, 1, 1), 1)(draft))
     assert state.revision == 5
     assert state.workspaces() == before
     assert state.get_by_name("Workspace 2") == workspace(2)
@@ -95,16 +95,16 @@ def test_a_draft_collects_the_changes_of_its_outcomes_in_order() -> None:
 
 def test_what_changes_nothing_does_not_touch_the_store() -> None:
     draft = Draft(State.of([workspace(1)], revision=7))
-    for command in (commands.remove("ws_99"), commands.apply([], None), commands.current_revision):
+    for command in (commands.remove("ws_99"), bulk.apply([], None), bulk.current_revision):
         draft.apply(command(draft))
-    draft.apply(commands.begin_session(Session("ss_1", "ws_01", None, 1, 1), 1)(draft))
+    draft.apply(sessions.begin_session(Session("ss_1", "ws_01", None, 1, 1), 1)(draft))
     assert not draft.touches_store
     assert draft.freeze().revision == 7
 
 
 def test_a_flush_touches_the_store_under_the_same_revision() -> None:
     draft = Draft(State(7))
-    draft.apply(commands.flush(draft))
+    draft.apply(bulk.flush(draft))
     assert draft.touches_store
     assert draft.changes == []
     assert draft.freeze().revision == 7
@@ -115,11 +115,11 @@ def test_the_notice_of_a_recovery_stays_until_it_is_acknowledged() -> None:
     state = State.of([workspace(1)], revision=5, recovery=notice)
     state, _ = step(state, commands.close("ws_01", None, 50))
     assert state.recovery == notice
-    state, outcome = step(state, commands.acknowledge_recovery)
+    state, outcome = step(state, bulk.acknowledge_recovery)
     assert state.recovery is None
     assert outcome.touches_store
     assert (state.revision, outcome.result) == (7, None)
-    state, outcome = step(state, commands.acknowledge_recovery)
+    state, outcome = step(state, bulk.acknowledge_recovery)
     assert not outcome.touches_store
     assert state.revision == 7
 
@@ -176,8 +176,8 @@ def test_a_deleted_one_comes_back_only_to_a_free_name() -> None:
 @pytest.mark.parametrize(
     ("workspaces", "command"),
     [
-        ([EARLY, LATE], commands.flush),
-        ([LATE, EARLY], commands.flush),
+        ([EARLY, LATE], bulk.flush),
+        ([LATE, EARLY], bulk.flush),
         ([EARLY, LATE], commands.close("ws_01", None, 50)),
         ([EARLY, LATE], commands.update("ws_01", None, "/other", None, 50)),
         ([EARLY, LATE], commands.save(EARLY, None)),

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec import structs
 
 from daemon.samples import step
-from workspaced.domain import commands, errors
+from workspaced.domain import bulk, commands, errors, sessions
 from workspaced.domain.commands import Command, once
 from workspaced.domain.state import State
 from workspaced_protocol.models import Change, Session, Workspace, WorkspaceState
@@ -141,7 +141,7 @@ class Model(RuleBasedStateMachine):
                     refused = refused or errors.ActiveSessions
                 del held[change.remove]
                 revision += 1
-        if self.run(commands.apply(changes, None), refused):
+        if self.run(bulk.apply(changes, None), refused):
             self.held, self.revision = held, revision
 
     @rule(data=st.data(), key=st.sampled_from(["k1", "k2", "k3"]))
@@ -164,12 +164,12 @@ class Model(RuleBasedStateMachine):
             refused = errors.NotFound
         elif self.held[id_].state != "active":
             refused = errors.InvalidState
-        if self.run(commands.begin_session(session, connection=1), refused):
+        if self.run(sessions.begin_session(session, connection=1), refused):
             self.sessions[session.id] = id_
 
     @rule()
     def end_sessions(self) -> None:
-        assert self.run(commands.end_sessions_of([1]), None)
+        assert self.run(sessions.end_sessions_of([1]), None)
         self.sessions.clear()
 
     @invariant()

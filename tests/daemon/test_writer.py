@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from daemon.samples import workspace
 from daemon.scripted_store import GatedStore, Reply, ScriptedStore, disk_full
 from daemon.writing import Desk, begin, create, start
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.state import Outcome, State
 from workspaced.events import PublishedEvent
@@ -117,7 +117,7 @@ async def test_a_batch_is_applied_in_the_order_sent(nursery: trio.Nursery, gated
             create("A2"),
             commands.delete("ws_A", None),
             commands.save(workspace(1, name="z"), None),
-            commands.flush,
+            bulk.flush,
         )
     ]
     attempt = await gated.next_commit()
@@ -156,7 +156,7 @@ async def test_a_store_is_told_what_changed_since_its_last_commit(
     attempt = await gated.next_commit()
     assert attempt.changes == [Change(remove="ws_A")]
     attempt.succeed()
-    desk.submit(commands.flush)
+    desk.submit(bulk.flush)
     desk.create("C")
     attempt = await gated.next_commit()
     assert attempt.changes is None  # a flush writes everything anew

@@ -7,7 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from daemon.writing import begin, create, start, until
-from workspaced.domain import commands
+from workspaced.domain import bulk, commands
 from workspaced.domain.errors import NotFound
 from workspaced.store import StorageFailure
 from workspaced.writes import CommitUnknown, ShuttingDown, StorageRefused
@@ -121,7 +121,7 @@ async def test_a_flush_of_unknown_outcome_is_repaired_too(nursery: trio.Nursery)
     desk = await start(nursery, store)
     (reply,) = desk.create("A")
     await reply.result()
-    assert (await desk.submit(commands.flush).refusal(CommitUnknown)).data == {"revision": 1}
+    assert (await desk.submit(bulk.flush).refusal(CommitUnknown)).data == {"revision": 1}
     await until(lambda: desk.status() == ("ok", None))
     (after,) = desk.create("B")
     assert isinstance(await after.result(), Workspace)

@@ -6,7 +6,7 @@ import msgspec
 import trio
 
 from daemon.scripted_store import Reply
-from workspaced.domain import commands
+from workspaced.domain import commands, sessions
 from workspaced.domain.commands import Command
 from workspaced.events import Cause, EventHub, PublishedEvent
 from workspaced.store import WorkspaceStore
@@ -70,4 +70,4 @@ def create(name: str) -> Command:
 
 def begin(session_id: str, workspace_id: str, connection: int) -> Command:
     """Begins a session of that connection."""
-    return commands.begin_session(Session(session_id, workspace_id, None, 1, 1), connection)
+    return sessions.begin_session(Session(session_id, workspace_id, None, 1, 1), connection)

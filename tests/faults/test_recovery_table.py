@@ -8,7 +8,7 @@ import pytest
 
 from daemon.documents import files_below, quarantined, version_1_text
 from daemon.samples import commit, less_revision, workspace
-from workspaced.domain import commands
+from workspaced.domain import bulk
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document, parse_document
@@ -126,7 +126,7 @@ def test_afterwards_both_files_are_the_same_and_sound_and_a_second_start_changes
         assert (store.state.revision, store.get_all()) == (state.revision, state.workspaces())
         assert store.warnings == []
         assert files_below(tmp_path) == files
-        commit(store, commands.acknowledge_recovery)
+        commit(store, bulk.acknowledge_recovery)
         written = store.save(workspace(9))
     with closing(create_json_store(tmp_path)) as store:
         assert store.recovery.outcome == "clean"

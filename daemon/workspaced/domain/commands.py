@@ -5,7 +5,7 @@ comes, inside the writer, against the state that all earlier writes have made. S
 and the change that relies on it see the same state.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from msgspec import structs
@@ -19,12 +19,10 @@ from workspaced.domain.errors import (
     RevisionConflict,
 )
 from workspaced.domain.names import check_name, check_root_path, name_key
-from workspaced.domain.state import Draft, Event, Outcome, OwnedSession, State
-from workspaced_protocol.events import SessionChanged, Topic, WorkspaceChanged, WorkspaceCreated
+from workspaced.domain.state import Event, Outcome, State
+from workspaced_protocol.events import Topic, WorkspaceChanged, WorkspaceCreated
 from workspaced_protocol.models import (
     Change,
-    Session,
-    StoreDifference,
     StoreRevision,
     Workspace,
     WorkspaceState,
@@ -79,7 +77,7 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
             projects=(),
             revision=state.revision + 1,
         )
-        return _saved(workspace, _created(workspace))
+        return saved(workspace, creation_event(workspace))
 
     return command
 
@@ -111,7 +109,7 @@ def _transition(
         changed = structs.replace(
             workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
-        return _saved(changed, _changed(topic, changed.id, changed.revision))
+        return saved(changed, change_event(topic, changed.id, changed.revision))
 
     return command
 
@@ -141,7 +139,7 @@ def update(
             updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
-        return _saved(changed, _changed("workspace.updated", changed.id, changed.revision))
+        return saved(changed, change_event("workspace.updated", changed.id, changed.revision))
 
     return command
 
@@ -154,8 +152,8 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         _require_revision(workspace, if_revision)
         if workspace.state == "deleted":
             raise InvalidState(workspace_id, workspace.state, "active or closed", "deleted")
-        _require_no_sessions(state, workspace_id)
-        return _removed(state, workspace_id)
+        require_no_sessions(state, workspace_id)
+        return removed(state, workspace_id)
 
     return command
 
@@ -181,11 +179,11 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
         if workspace.state != "deleted":
             _require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
-            _require_no_sessions(state, workspace.id)
+            require_no_sessions(state, workspace.id)
         stored = structs.replace(workspace, revision=state.revision + 1)
         if current is None:
-            return _saved(stored, _created(stored))
-        return _saved(stored, _changed("workspace.updated", stored.id, stored.revision))
+            return saved(stored, creation_event(stored))
+        return saved(stored, change_event("workspace.updated", stored.id, stored.revision))
 
     return command
 
@@ -196,131 +194,8 @@ def remove(workspace_id: str) -> Command:
     def command(state: State) -> Outcome:
         if state.get(workspace_id) is None:
             return Outcome(None)
-        _require_no_sessions(state, workspace_id)
-        return _removed(state, workspace_id)
-
-    return command
-
-
-def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
-    """All of the changes in order, in one commit, or none of them."""
-    commands = [
-        save(change.save, None, f"changes[{index}].save") if change.save else remove(change.remove or "")
-        for index, change in enumerate(changes)
-    ]
-
-    def command(state: State) -> Outcome:
-        if if_revision is not None and if_revision != state.revision:
-            raise RevisionConflict("The store", if_revision, state.revision)
-        draft = Draft(state)
-        events: list[Event] = []
-        for part in commands:
-            outcome = part(draft)
-            draft.apply(outcome)
-            events.extend(outcome.events)
-        return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes), events=tuple(events))
-
-    return command
-
-
-def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
-    """The store holds these workspaces and no others; what it held before is kept aside."""
-
-    def command(state: State) -> Outcome:
-        if if_revision is not None and if_revision != state.revision:
-            raise RevisionConflict("The store", if_revision, state.revision)
-        difference = compare(state, workspaces)
-        draft = Draft(state)
-        events: list[Event] = []
-        for workspace in difference.removed:
-            _require_no_sessions(state, workspace.id)
-            outcome = _removed(draft, workspace.id)
-            draft.apply(outcome)
-            events += outcome.events
-        for workspace in (*difference.changed, *difference.added):
-            if workspace.state == "deleted":
-                _require_no_sessions(state, workspace.id)
-            stored = structs.replace(workspace, revision=draft.revision + 1)
-            is_new = draft.get(stored.id) is None
-            event = _created(stored) if is_new else _changed("workspace.updated", stored.id, stored.revision)
-            draft.apply(_saved(stored, event))
-            events.append(event)
-        return Outcome(
-            StoreRevision(draft.revision),
-            changes=tuple(draft.changes),
-            events=tuple(events),
-            keeps_previous="before-restore",
-        )
-
-    return command
-
-
-def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
-    """What would change if the store held these workspaces and no others; revisions are no difference."""
-    wanted = {workspace.id: workspace for workspace in workspaces}
-    added: list[Workspace] = []
-    changed: list[Workspace] = []
-    for workspace in wanted.values():
-        current = state.get(workspace.id)
-        if current is None:
-            added.append(workspace)
-        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
-            changed.append(workspace)
-    removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
-    return StoreDifference(
-        revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
-    )
-
-
-def current_revision(state: State) -> Outcome:
-    """Nothing changes; the result is the store's revision."""
-    return Outcome(StoreRevision(state.revision))
-
-
-def acknowledge_recovery(state: State) -> Outcome:
-    """The user has been told of the recovery."""
-    return Outcome(None, acknowledges_recovery=state.recovery is not None)
-
-
-def flush(state: State) -> Outcome:
-    """Both files are written anew; nothing changes."""
-    return Outcome(StoreRevision(state.revision), rewrites_files=True)
-
-
-def begin_session(session: Session, connection: int) -> Command:
-    """A session in an active workspace, which ends with its connection."""
-
-    def command(state: State) -> Outcome:
-        workspace = require_workspace(state, session.workspace_id)
-        if workspace.state != "active":
-            raise InvalidState(workspace.id, workspace.state, "active", "worked in")
-        event = _session_event("session.began", session, state.revision)
-        return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
-
-    return command
-
-
-def end_session(session_id: str, connection: int) -> Command:
-    """The session is over; only the connection that began it may end it."""
-
-    def command(state: State) -> Outcome:
-        owned = state.sessions.get(session_id)
-        if owned is None or owned.connection != connection:
-            raise NotFound(f"This connection has no session {session_id}: it has ended, or is another's.")
-        event = _session_event("session.ended", owned.session, state.revision)
-        return Outcome(None, ended=(session_id,), events=(event,))
-
-    return command
-
-
-def end_sessions_of(connections: Sequence[int]) -> Command:
-    """All sessions of connections that are gone."""
-    gone = frozenset(connections)
-
-    def command(state: State) -> Outcome:
-        ended = [owned.session for owned in state.sessions.values() if owned.connection in gone]
-        events = tuple(_session_event("session.ended", session, state.revision) for session in ended)
-        return Outcome(None, ended=tuple(session.id for session in ended), events=events)
+        require_no_sessions(state, workspace_id)
+        return removed(state, workspace_id)
 
     return command
 
@@ -338,7 +213,8 @@ def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
         raise RevisionConflict(f"Workspace {workspace.id}", if_revision, workspace.revision)
 
 
-def _require_no_sessions(state: State, workspace_id: str) -> None:
+def require_no_sessions(state: State, workspace_id: str) -> None:
+    """Refuses while apps work in the workspace."""
     if count := state.session_count(workspace_id):
         raise ActiveSessions(workspace_id, count)
 
@@ -359,23 +235,23 @@ def later(workspace: Workspace, now_ms: int) -> int:
     return max(workspace.updated_at, now_ms)
 
 
-def _saved(workspace: Workspace, event: Event) -> Outcome:
+def saved(workspace: Workspace, event: Event) -> Outcome:
+    """The outcome that stores this workspace."""
     return Outcome(workspace, changes=(Change(save=workspace),), events=(event,))
 
 
-def _removed(state: State, workspace_id: str) -> Outcome:
-    event = _changed("workspace.deleted", workspace_id, state.revision + 1)
+def removed(state: State, workspace_id: str) -> Outcome:
+    """The outcome that takes this workspace out of the store."""
+    event = change_event("workspace.deleted", workspace_id, state.revision + 1)
     return Outcome(None, changes=(Change(remove=workspace_id),), events=(event,))
 
 
-def _created(workspace: Workspace) -> Event:
+def creation_event(workspace: Workspace) -> Event:
+    """Tells that the workspace is new."""
     payload = WorkspaceCreated(workspace.id, workspace.name, workspace.root_path)
     return Event("workspace.created", payload, workspace.revision)
 
 
-def _changed(topic: Topic, workspace_id: str, revision: int) -> Event:
+def change_event(topic: Topic, workspace_id: str, revision: int) -> Event:
+    """Tells what became of the workspace."""
     return Event(topic, WorkspaceChanged(workspace_id), revision)
-
-
-def _session_event(topic: Topic, session: Session, revision: int) -> Event:
-    return Event(topic, SessionChanged(session.id, session.workspace_id), revision)

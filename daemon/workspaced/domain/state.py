@@ -93,7 +93,7 @@ class State:
     request_keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     recovery: RecoveryNotice | None = None
     sessions: Mapping[str, OwnedSession] = field(default_factory=dict[str, OwnedSession])
-    _ordered: tuple[Record, ...] | None = None
+    _ordered: tuple[Record, ...] | None = field(default=None, compare=False)
 
     @classmethod
     def of(

@@ -1,0 +1,108 @@
+"""The commands on the store as a whole: several changes in one commit, a restore, a flush."""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from workspaced.domain.commands import (
+    Command,
+    change_event,
+    creation_event,
+    remove,
+    removed,
+    require_no_sessions,
+    save,
+    saved,
+)
+from workspaced.domain.errors import RevisionConflict
+from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
+
+
+def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
+    """All of the changes in order, in one commit, or none of them."""
+    commands = [
+        save(change.save, None, f"changes[{index}].save") if change.save else remove(change.remove or "")
+        for index, change in enumerate(changes)
+    ]
+
+    def command(state: State) -> Outcome:
+        if if_revision is not None and if_revision != state.revision:
+            raise RevisionConflict("The store", if_revision, state.revision)
+        draft = Draft(state)
+        events: list[Event] = []
+        for part in commands:
+            outcome = part(draft)
+            draft.apply(outcome)
+            events.extend(outcome.events)
+        return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes), events=tuple(events))
+
+    return command
+
+
+def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
+    """The store holds these workspaces and no others; what it held before is kept aside."""
+
+    def command(state: State) -> Outcome:
+        if if_revision is not None and if_revision != state.revision:
+            raise RevisionConflict("The store", if_revision, state.revision)
+        difference = compare(state, workspaces)
+        draft = Draft(state)
+        events: list[Event] = []
+        for workspace in difference.removed:
+            require_no_sessions(state, workspace.id)
+            outcome = removed(draft, workspace.id)
+            draft.apply(outcome)
+            events += outcome.events
+        for workspace in (*difference.changed, *difference.added):
+            if workspace.state == "deleted":
+                require_no_sessions(state, workspace.id)
+            stored = structs.replace(workspace, revision=draft.revision + 1)
+            is_new = draft.get(stored.id) is None
+            event = (
+                creation_event(stored)
+                if is_new
+                else change_event("workspace.updated", stored.id, stored.revision)
+            )
+            draft.apply(saved(stored, event))
+            events.append(event)
+        return Outcome(
+            StoreRevision(draft.revision),
+            changes=tuple(draft.changes),
+            events=tuple(events),
+            keeps_previous="before-restore",
+        )
+
+    return command
+
+
+def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
+    """What would change if the store held these workspaces and no others; revisions are no difference."""
+    wanted = {workspace.id: workspace for workspace in workspaces}
+    added: list[Workspace] = []
+    changed: list[Workspace] = []
+    for workspace in wanted.values():
+        current = state.get(workspace.id)
+        if current is None:
+            added.append(workspace)
+        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
+            changed.append(workspace)
+    removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
+    return StoreDifference(
+        revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
+    )
+
+
+def current_revision(state: State) -> Outcome:
+    """Nothing changes; the result is the store's revision."""
+    return Outcome(StoreRevision(state.revision))
+
+
+def acknowledge_recovery(state: State) -> Outcome:
+    """The user has been told of the recovery."""
+    return Outcome(None, acknowledges_recovery=state.recovery is not None)
+
+
+def flush(state: State) -> Outcome:
+    """Both files are written anew; nothing changes."""
+    return Outcome(StoreRevision(state.revision), rewrites_files=True)
