@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from workspaced.domain import bulk, commands
-from workspaced.domain.errors import InvalidField, Refused
+from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.store import backups
@@ -61,7 +61,7 @@ class Maintenance:
                 if state.records and (newest is None or newest.revision != state.revision):
                     newest = await _in_thread(self._backups.write, state)
                     await _in_thread(self._backups.thin_out, retention)
-            except Refused as error:
+            except RequestError as error:
                 _log.error("No backup could be made.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from workspaced_client.cli import service, workspaces
+from workspaced_client.cli import backups, salvage, service, workspaces
 from workspaced_client.cli.doctor import doctor
 from workspaced_client.cli.failures import WrongUsage
 from workspaced_client.cli.options import (
+    COPY_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     GlobalOptionsAnywhere,
     Options,
@@ -47,9 +48,15 @@ def workspacectl(
         ),
     ] = None,
     timeout: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", help="How long to wait for each answer.", callback=check_timeout),
-    ] = DEFAULT_TIMEOUT_SECONDS,
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help=f"How long to wait for each answer.  [default: {DEFAULT_TIMEOUT_SECONDS:g}; "
+            f"for backups {COPY_TIMEOUT_SECONDS:g}]",
+            callback=check_timeout,
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only what was asked for, and warnings.")
@@ -67,7 +74,7 @@ def workspacectl(
 
 @_recovery.callback()
 def recovery(context: typer.Context) -> None:
-    """Show or acknowledge what was recovered after damage."""
+    """Show what was recovered after damage, bring back what was not, and end the warnings."""
     _require_command(context)
 
 
@@ -100,7 +107,17 @@ _add(app, "close", workspaces.close, "close alpha")
 _add(app, "delete", workspaces.delete, "delete alpha", "delete alpha --yes")
 _add(app, "sessions", service.sessions, "sessions", "sessions alpha")
 _add(app, "flush", service.flush, "flush")
+_add(app, "backup", backups.backup, "backup", "backup ~/workspaces.json")
+_add(app, "backups", backups.backups, "backups")
+_add(
+    app,
+    "restore",
+    backups.restore,
+    "restore ~/workspaces.json --dry-run",
+    "restore workspaces-20260102T030405Z-r17.json",
+)
 _add(app, "doctor", doctor, "doctor", "doctor --data-dir ~/old-data")
 _add(_recovery, "show", service.show_recovery, "recovery show")
+_add(_recovery, "salvage", salvage.salvage, "recovery salvage --dry-run", "recovery salvage alpha")
 _add(_recovery, "ack", service.acknowledge_recovery, "recovery ack")
 app.add_typer(_recovery, name="recovery")

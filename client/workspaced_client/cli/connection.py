@@ -6,18 +6,23 @@ from contextlib import contextmanager
 from workspaced_client import CannotConnect, Client, Unanswered, UnusableSocketPath
 from workspaced_client.cli import recovery
 from workspaced_client.cli.failures import Unreachable
-from workspaced_client.cli.options import Options
+from workspaced_client.cli.options import DEFAULT_TIMEOUT_SECONDS, Options
 from workspaced_client.cli.output import tell
 
 
 @contextmanager
-def connected(options: Options, *, warn: bool = True) -> Generator[Client]:
+def connected(
+    options: Options, *, warn: bool = True, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+) -> Generator[Client]:
     """A client for the `with` block. Raises Unreachable, also where the daemon goes away meanwhile.
 
-    `warn` is for all commands but those that tell of the recovery in full.
+    `warn` is for all commands but those that tell of the recovery in full; `timeout_seconds` holds for
+    each answer where the user has chosen none.
     """
     try:
-        with Client.connect(options.socket, timeout_seconds=options.timeout_seconds) as client:
+        with Client.connect(
+            options.socket, timeout_seconds=options.patience_seconds(timeout_seconds)
+        ) as client:
             if warn:
                 warning = recovery.warning(client.daemon.status().recovery)
                 if warning:

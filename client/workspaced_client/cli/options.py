@@ -10,18 +10,25 @@ from typer.core import TyperCommand, TyperGroup
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
+COPY_TIMEOUT_SECONDS: Final = 40.0
+"""For what reads or writes a whole copy of the store, to which the daemon gives 30 s."""
+
 _FLAGS: Final = frozenset({"--json", "--quiet", "-q", "--version"})
 _WITH_VALUE: Final = ("--socket", "--timeout")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What was chosen for all commands alike; `socket` is None for the default one."""
+    """What was chosen for all commands alike; `socket` and `timeout_seconds` are None for the default ones."""
 
     socket: str | None = None
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    timeout_seconds: float | None = None
     as_json: bool = False
     quiet: bool = False
+
+    def patience_seconds(self, default: float = DEFAULT_TIMEOUT_SECONDS) -> float:
+        """How long to wait for an answer that takes up to `default`, unless the user chose otherwise."""
+        return default if self.timeout_seconds is None else self.timeout_seconds
 
 
 def options_of(context: typer.Context) -> Options:
@@ -37,9 +44,9 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in _before_double_dash(arguments)
 
 
-def check_timeout(seconds: float) -> float:
+def check_timeout(seconds: float | None) -> float | None:
     """For typer: `seconds`, where it is a time to wait."""
-    if math.isnan(seconds) or seconds <= 0:
+    if seconds is not None and (math.isnan(seconds) or seconds <= 0):
         raise typer.BadParameter("it must be more than 0 seconds.")
     return seconds
 
@@ -57,7 +64,14 @@ class PlainCommand(TyperCommand):
 
     def get_help(self, ctx: Any) -> str:  # as above
         """Typer's help, less the braces and types that it puts around and behind arguments."""
-        return super().get_help(ctx).replace(" <str>", "").replace("{", "").replace("}", "")
+        return (
+            super()
+            .get_help(ctx)
+            .replace(" <str>", "")
+            .replace(" <list[str]>", "")
+            .replace("{", "")
+            .replace("}", "")
+        )
 
 
 def global_options_first(arguments: list[str]) -> list[str]:

@@ -54,6 +54,14 @@ def emit(text: str) -> None:
     _write(text + "\n")
 
 
+def preview(text: str, *, apart: bool) -> None:
+    """Shows what is going to be asked about; `apart` from a stdout that shall hold nothing of it."""
+    if apart:
+        tell(text)
+    else:
+        emit(text)
+
+
 def emit_json(value: object) -> None:
     """Writes one JSON document to stdout: models in their shapes on the wire."""
     # ASCII alone: no terminal acts on it, and every encoding of stdout holds it.

@@ -1,9 +1,12 @@
 """What the daemon had to recover its store from, in words: one line for every command, or in full."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from workspaced_client.cli.output import shown, when
 from workspaced_protocol.models import RecoveryStatus
 
-_ACKNOWLEDGE = "`workspacectl recovery ack`"
+_ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
 
 
 def is_pending(notice: RecoveryStatus) -> bool:
@@ -17,16 +20,17 @@ def warning(notice: RecoveryStatus) -> str | None:
         return None
     kept = ", ".join(shown(path) for path in notice.quarantined)
     where = f" The files as they were: {kept}." if kept else ""
-    return f"{_what_happened(notice)}.{where} {_ACKNOWLEDGE} ends this warning."
+    return f"{_what_happened(notice)}.{where} `workspacectl recovery show` tells more, {_ACKNOWLEDGE} ends this warning."
 
 
-def in_full(notice: RecoveryStatus) -> str:
-    """Several lines: what happened, when, why, and the quarantined files."""
+def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:
+    """Several lines: what happened, when, why, the quarantined files, and `contents`, lines on those."""
     if notice.outcome not in ("recovered", "dataLoss"):
         return "Nothing had to be recovered: the store was in order."
     lines = [f"{_what_happened(notice)}."]
     if notice.quarantined:
         lines += ["The files as they were:", *(f"  {shown(path)}" for path in notice.quarantined)]
+        lines += contents
     if notice.acknowledged:
         lines.append("This has been acknowledged.")
     else:

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli import recovery
+from workspaced_client.cli import recovery, salvage
 from workspaced_client.cli.connection import connected
-from workspaced_client.cli.options import options_of
+from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, shown, tell, when
 from workspaced_client.cli.resolve import find_workspace
 from workspaced_client.cli.table import Column, emit_table
@@ -47,7 +48,10 @@ def _status_text(found: DaemonStatus) -> str:
         f"Commits     {commits}",
     ]
     if recovery.is_pending(found.recovery):
-        lines += ["", recovery.in_full(found.recovery)]
+        lines += [
+            "",
+            recovery.in_full(found.recovery, ["`workspacectl recovery show` tells what they still hold."]),
+        ]
     return "\n".join(lines)
 
 
@@ -105,22 +109,28 @@ def flush(context: typer.Context) -> None:
 
 
 def show_recovery(context: typer.Context) -> None:
-    """Show what was recovered: when, why, and where the files are as they were.
+    """Show what was recovered: when, why, where the files are as they were, and what they still hold.
 
     After damage the daemon recovers what it can, and keeps copies of the damaged files. Every command
     warns of it until you acknowledge it.
     """
     options = options_of(context)
-    with connected(options, warn=False) as client:
+    with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         notice = client.daemon.status().recovery
+        found = salvage.look(client) if notice.quarantined else []
     if options.as_json:
-        emit_json(notice)
+        possible = [each.workspace for each in found if each.is_wanted]
+        emit_json({**msgspec.to_builtins(notice), "salvageable": possible})
     else:
-        emit(recovery.in_full(notice))
+        contents = salvage.contents(found, is_loss=notice.outcome == "dataLoss")
+        emit(recovery.in_full(notice, contents))
 
 
 def acknowledge_recovery(context: typer.Context) -> None:
-    """Acknowledge a recovery, which ends the warnings about it. The copies are kept."""
+    """Acknowledge a recovery, which ends the warnings about it.
+
+    The copies are kept; `workspacectl recovery salvage` finds them until the daemon stops.
+    """
     options = options_of(context)
     with connected(options, warn=False) as client:
         notice = client.daemon.status().recovery

@@ -1,6 +1,5 @@
 """The commands on workspaces: list, show, create, rename, open, close, delete."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import count, emit, emit_json, shown, tell, when
+from workspaced_client.cli.questions import can_ask, says_yes
 from workspaced_client.cli.resolve import absolute_path, find_workspace
 from workspaced_client.cli.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
@@ -143,14 +143,10 @@ def delete(
 
 
 def _confirms(workspace: Workspace) -> bool:
-    """Asks on stderr, since stdout may lead elsewhere; without somebody to ask, the answer is yes."""
-    if sys.stdin is None or not sys.stdin.isatty() or not sys.stderr.isatty():
-        return True
+    """Asks, where there is somebody to ask: a script that deletes has said so."""
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    question = f"Delete workspace “{shown(workspace.name)}” ({shown(workspace.root_path)}{projects})? [y/N] "
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    question = f"Delete workspace “{shown(workspace.name)}” ({shown(workspace.root_path)}{projects})?"
+    return says_yes(question) if can_ask() else True
 
 
 def _tell_change(options: Options, workspace: Workspace | None, text: str) -> None:

@@ -133,12 +133,19 @@ def _newest_of_each(newest_first: Sequence[Backup], period: str, oldest: datetim
 
 
 def _backups_in(names: Iterable[str]) -> list[Backup]:
-    matches = [match for match in map(_NAME.match, names) if match]
-    backups = [
-        Backup(match[0], datetime.strptime(match[1], _TIME).replace(tzinfo=UTC), int(match[2]))
-        for match in matches
-    ]
+    backups = filter(None, map(_backup_of, names))
     return sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
+
+
+def _backup_of(name: str) -> Backup | None:
+    match = _NAME.match(name)
+    if match is None:
+        return None
+    try:
+        made_at = datetime.strptime(match[1], _TIME)
+    except ValueError:
+        return None  # a month 13: some other program's file
+    return Backup(name, made_at.replace(tzinfo=UTC), int(match[2]))
 
 
 def _write_verified(folder: Directory, name: str, state: State) -> None:

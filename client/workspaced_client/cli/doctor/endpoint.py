@@ -48,7 +48,7 @@ def reach(options: Options) -> Daemon:
         return Daemon("", error=error)
     status: DaemonStatus | None = None
     try:
-        with Client.connect(socket, timeout_seconds=options.timeout_seconds) as client:
+        with Client.connect(socket, timeout_seconds=options.patience_seconds()) as client:
             status = client.daemon.status()
             try:
                 return Daemon(socket, status, client.store.check())

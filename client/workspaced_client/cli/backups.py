@@ -1,0 +1,181 @@
+"""The commands on copies of the store: backup, backups, restore."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from workspaced_client import RevisionConflict, Workspace
+from workspaced_client.cli.connection import connected
+from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, Options, options_of
+from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell, when
+from workspaced_client.cli.questions import require_yes
+from workspaced_client.cli.resolve import absolute_path
+from workspaced_client.cli.table import Column, emit_table
+from workspaced_protocol.models import StoreDifference
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Where to; without one, among the daemon's backups.")
+    ] = None,
+) -> None:
+    """Make a copy of the store, and verify it.
+
+    The daemon makes copies by itself, too: see `workspacectl backups`.
+    """
+    options = options_of(context)
+    path = absolute_path(file) if file is not None else None
+    with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        made = client.store.backup(path)
+    if options.as_json:
+        emit_json(made)
+    elif options.quiet:
+        emit(shown(made.path))
+    else:
+        emit(f"Copied the store at revision {made.revision} to {shown(made.path)}.")
+
+
+def backups(context: typer.Context) -> None:
+    """List the copies that the daemon keeps, the newest first.
+
+    It makes one each hour in which something has changed, and keeps hourly ones for a day and daily
+    ones for a month.
+    """
+    options = options_of(context)
+    with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        found = client.store.list_backups()
+    if options.as_json:
+        emit_json(found)
+    elif found:
+        emit_table(
+            (Column("NAME"), Column("MADE"), Column("REVISION")),
+            [(each.name, when(each.made_at), str(each.revision)) for each in found],
+        )
+    elif not options.quiet:
+        tell("There are no backups yet: `workspacectl backup` makes one.")
+
+
+def restore(
+    context: typer.Context,
+    backup: Annotated[
+        str,
+        typer.Argument(metavar="BACKUP", help="A name from `workspacectl backups`, or any store's file."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+) -> None:
+    """Make the store what a backup holds, in one commit.
+
+    Shows what would change, then asks. What the store held before is kept as a copy.
+    """
+    options = options_of(context)
+    source = _source(backup)
+    with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        difference = client.store.preview_restore(source)
+        now = {workspace.id: workspace for workspace in client.store.get_all()}
+        is_terse = options.as_json or options.quiet
+        if not is_terse or not (yes or dry_run):
+            preview(difference_text(difference, now), apart=is_terse)
+        changes_something = bool(difference.added or difference.changed or difference.removed)
+        if dry_run or not changes_something:
+            if options.as_json:
+                _emit_json(difference, applied=False, revision=difference.revision)
+            return
+        if not yes:
+            require_yes("Restore it?", declined="Nothing was restored.")
+        try:
+            revision = client.store.restore(source, if_revision=difference.revision)
+        except RevisionConflict as error:
+            raise Failure(
+                "Nothing was restored: the store has changed since it was compared with the backup.",
+                kind=error.kind,
+                code=error.code,
+                data=error.data,
+                hint="Run the command again to see what would change now.",
+            ) from error
+        data_dir = client.daemon.status().data_dir
+    _tell_restored(options, difference, revision, os.path.join(data_dir, "quarantine"))
+
+
+def _source(given: str) -> str:
+    """A path where it looks like one, or leads to a file from here; else a name among the backups."""
+    if os.sep in given or given.startswith("~") or os.path.lexists(given):
+        return absolute_path(given)
+    return given
+
+
+def _tell_restored(options: Options, difference: StoreDifference, revision: int, kept_in: str) -> None:
+    if options.as_json:
+        _emit_json(difference, applied=True, revision=revision)
+    elif not options.quiet:
+        emit(
+            f"Restored: the store is at revision {revision}. What it held before is kept in {shown(kept_in)}."
+        )
+
+
+def _emit_json(difference: StoreDifference, *, applied: bool, revision: int) -> None:
+    emit_json(
+        {
+            "applied": applied,
+            "revision": revision,
+            "added": difference.added,
+            "changed": difference.changed,
+            "removed": difference.removed,
+        }
+    )
+
+
+def difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> str:
+    """What a restore would do, a line for each workspace; `now` is what the store holds, by id."""
+    lines = [
+        *(coloured(f"+ {_described(workspace)}", "green") for workspace in difference.added),
+        *(coloured(f"- {_described(workspace)}", "red") for workspace in difference.removed),
+        *(
+            coloured(f"~ {shown(workspace.name)}  {_changes(now.get(workspace.id), workspace)}", "yellow")
+            for workspace in difference.changed
+        ),
+    ]
+    if not lines:
+        return f"Nothing would change: the store holds the same, at revision {difference.revision}."
+    summary = (
+        f"{count(len(difference.added), 'workspace')} to add, {len(difference.removed)} to remove, "
+        f"{len(difference.changed)} to change, in the store at revision {difference.revision}."
+    )
+    return "\n".join((*lines, summary))
+
+
+def _described(workspace: Workspace) -> str:
+    projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
+    return f"{shown(workspace.name)}  {shown(workspace.root_path)} ({workspace.state}{projects})"
+
+
+def _changes(before: Workspace | None, after: Workspace) -> str:
+    """The fields that differ, in words."""
+    if before is None:
+        return "as it is in the backup"  # removed by another program since the comparison
+    words = [
+        f"{label} {shown(old)} → {shown(new)}"
+        for label, old, new in (
+            ("name", before.name, after.name),
+            ("path", before.root_path, after.root_path),
+            ("state", before.state, after.state),
+        )
+        if old != new
+    ]
+    old_projects = {project.id: project for project in before.projects}
+    new_projects = {project.id: project for project in after.projects}
+    words += [
+        f"project +{shown(each.root_path)}" for id_, each in new_projects.items() if id_ not in old_projects
+    ]
+    words += [
+        f"project -{shown(each.root_path)}" for id_, each in old_projects.items() if id_ not in new_projects
+    ]
+    words += [
+        f"project ~{shown(each.root_path)}"
+        for id_, each in new_projects.items()
+        if id_ in old_projects and each != old_projects[id_]
+    ]
+    return "; ".join(words) or f"last changed {when(before.updated_at)} → {when(after.updated_at)}"

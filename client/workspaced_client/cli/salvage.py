@@ -1,0 +1,165 @@
+"""The command `recovery salvage`: brings back what still stands whole in the files set aside after damage."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import typer
+from msgspec import structs
+
+from workspaced_client import Client, NameConflict, RevisionConflict, Workspace
+from workspaced_client.cli.connection import connected
+from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
+from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown
+from workspaced_client.cli.questions import require_yes
+
+_NAMED: Final = 5  # of those that can be saved, in `recovery show`; `recovery salvage` shows them all
+
+
+@dataclass(frozen=True)
+class Found:
+    """A workspace that stands whole in a damaged file, and why it is not to be brought back, if so."""
+
+    workspace: Workspace
+    is_there: bool = False
+    obstacle: str | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it can be brought back, as far as one can tell beforehand."""
+        return not self.is_there and self.obstacle is None
+
+
+def salvage(
+    context: typer.Context,
+    workspaces: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORKSPACE", help="Names or ids; without any, all that can be saved."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what could be saved.")] = False,
+) -> None:
+    """Bring back the workspaces that stand whole in the files set aside after damage.
+
+    Shows them, then asks. What is in the store already is never overwritten, and what was brought
+    back once is not brought back again.
+    """
+    options = options_of(context)
+    with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        found = _chosen(look(client), workspaces or ())
+        wanted = [each.workspace for each in found if each.is_wanted]
+        is_terse = options.as_json or options.quiet
+        if not is_terse or not (yes or dry_run):
+            preview(_preview(found), apart=is_terse)
+        if wanted and not dry_run:
+            if not yes:
+                question = f"Bring back {count(len(wanted), 'workspace')}?"
+                require_yes(question, declined="Nothing was brought back.")
+            saved, left = _bring_back(client, wanted)
+        else:
+            saved, left = [], []
+    if options.as_json:
+        emit_json(
+            {
+                "saved": saved,
+                "possible": wanted if dry_run else [],
+                "present": [each.workspace.id for each in found if each.is_there],
+                "left": [
+                    {"id": each.workspace.id, "name": each.workspace.name, "reason": each.obstacle}
+                    for each in (*found, *left)
+                    if each.obstacle
+                ],
+            }
+        )
+    elif not options.quiet and wanted and not dry_run:
+        emit("\n".join((*map(_line, left), f"Brought back {count(len(saved), 'workspace')}.")))
+
+
+def look(client: Client) -> list[Found]:
+    """What could be saved from the files of the last recovery, beside what the store holds."""
+    now = {workspace.id: workspace for workspace in client.store.get_all()}
+    found: list[Found] = []
+    for workspace in client.store.salvage().workspaces:
+        there = now.get(workspace.id)
+        if there is None:
+            found.append(Found(workspace, obstacle=_name_obstacle(client, workspace)))
+        elif structs.replace(there, revision=0) == structs.replace(workspace, revision=0):
+            found.append(Found(workspace, is_there=True))
+        else:
+            found.append(Found(workspace, obstacle="it is in the store already, with other content"))
+    return found
+
+
+def contents(found: Sequence[Found], *, is_loss: bool) -> list[str]:
+    """What the files that were set aside still hold, in lines for `recovery show`."""
+    possible = [each.workspace for each in found if each.is_wanted]
+    if possible:
+        names = ", ".join(f"“{shown(workspace.name)}”" for workspace in possible[:_NAMED])
+        more = f" and {len(possible) - _NAMED} more" if possible[_NAMED:] else ""
+        return [
+            f"{count(len(possible), 'workspace')} in them can be saved: {names}{more}.",
+            "`workspacectl recovery salvage` brings back what you choose.",
+        ]
+    left = sum(each.obstacle is not None for each in found)
+    if left:
+        text = f"{count(left, 'workspace')} in them can't be brought back as things are"
+        return [f"{text}: `workspacectl recovery salvage --dry-run` tells why."]
+    if found:
+        return ["The store holds all that can still be read in them."]
+    if is_loss:
+        return ["No workspace can be read in them. `workspacectl backups` lists older copies of the store."]
+    return []
+
+
+def _name_obstacle(client: Client, workspace: Workspace) -> str | None:
+    holder = client.store.get_by_name(workspace.name) if workspace.state != "deleted" else None
+    return f"the name is taken by {holder.id}" if holder else None
+
+
+def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
+    """Those of these names or ids, or all. Raises Failure for one that is not among them."""
+    for each in given:
+        if not any(_is_meant(entry, each) for entry in found):
+            raise Failure(
+                f"No workspace “{each}” stands whole in the files that were set aside.",
+                kind="notFound",
+                hint="`workspacectl recovery salvage --dry-run` shows those that do.",
+            )
+    return [entry for entry in found if not given or any(_is_meant(entry, each) for each in given)]
+
+
+def _is_meant(found: Found, given: str) -> bool:
+    return given == found.workspace.id or given.casefold() == found.workspace.name.casefold()
+
+
+def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Workspace], list[Found]]:
+    """Saves each where its id holds nothing still; gives those saved, and those left with the reason."""
+    saved: list[Workspace] = []
+    left: list[Found] = []
+    for workspace in wanted:
+        try:
+            saved.append(client.store.save(workspace, if_revision=0))
+        except RevisionConflict:
+            left.append(Found(workspace, obstacle="it is in the store by now"))
+        except NameConflict as error:
+            left.append(Found(workspace, obstacle=f"the name is taken by {error.data.get('id')}"))
+    return saved, left
+
+
+def _preview(found: Sequence[Found]) -> str:
+    if not found:
+        return "No workspace stands whole in the files that were set aside."
+    possible = sum(each.is_wanted for each in found)
+    return "\n".join((*map(_line, found), f"{count(possible, 'workspace')} can be brought back."))
+
+
+def _line(found: Found) -> str:
+    workspace = found.workspace
+    text = f"{shown(workspace.name)}  {shown(workspace.root_path)}"
+    if found.is_there:
+        return f"= {text}  is there already"
+    if found.obstacle:
+        return coloured(f"! {text}  left as it is: {found.obstacle} ({workspace.id})", "yellow")
+    projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
+    return coloured(f"+ {text} ({workspace.state}{projects})", "green")
