@@ -4,8 +4,10 @@ Two nurseries, one in the other: the writer's outlives the clients', so that a s
 is queued, and answer it, before the connections are closed and the store is given up.
 """
 
+import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -23,6 +25,7 @@ from workspaced.service import Service
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
 from workspaced.writer import Writer
+from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write: a disk that hangs longer is not waited for
@@ -88,7 +91,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
 def _open_store(settings: Settings) -> JsonWorkspaceStore:
     store = create_json_store(settings.data_dir, socket=str(settings.socket))
-    for warning in store.warnings:
+    for warning in (*_doubts_about(settings.data_dir), *store.warnings):
         _log.warning(warning)
     recovery = store.recovery
     if recovery.outcome == "dataLoss":
@@ -98,6 +101,17 @@ def _open_store(settings: Settings) -> JsonWorkspaceStore:
     elif recovery.outcome == "recovered":
         _log.warning("The store was recovered.", reason=recovery.reason, kept=recovery.quarantined)
     return store
+
+
+def _doubts_about(data_dir: Path) -> list[str]:
+    """What the file system under the data directory does not promise."""
+    try:
+        table = Path(mounts.TABLE).read_bytes()
+    except OSError:
+        return []
+    kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
+    doubt = mounts.doubt_about(kind)
+    return [f"{data_dir} lies on {kind}: {doubt}. {mounts.ADVICE}"] if doubt else []
 
 
 def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:

@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from workspaced.store.files import Disk
+from workspaced.store.disk import Disk
 
 
 class RefusingDisk(Disk):

@@ -15,7 +15,7 @@ from workspaced.events import EventHub
 from workspaced.maintenance import Maintenance
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced.store.backups import Backup, Backups, BadBackup, Retention, expired
-from workspaced.store.files import Disk
+from workspaced.store.disk import Disk
 from workspaced.writer import Writer
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

@@ -9,7 +9,8 @@ import pytest
 from daemon.documents import PRIMARY, SNAPSHOT, quarantined
 from daemon.samples import workspace
 from workspaced.store import JsonWorkspaceStore, create_json_store
-from workspaced.store.files import Content, Directory, Disk, Identity, opened
+from workspaced.store.disk import Disk
+from workspaced.store.files import Content, Directory, Identity, opened
 from workspaced.store.quarantine import KEPT_FILES, quarantine
 
 pytestmark = pytest.mark.requirement("FR-006")

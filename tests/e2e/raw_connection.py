@@ -19,6 +19,8 @@ KINDS = {
     1004: "activeSessions",
     1005: "revisionConflict",
     1010: "protocolUnsupported",
+    2001: "writeTimeout",
+    2002: "commitUnknown",
     2003: "storageFailure",
     2005: "shuttingDown",
 }

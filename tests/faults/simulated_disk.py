@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 
 from faults.simulated_faults import LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import File, Folder, Node, Tree
-from workspaced.store.files import Disk
+from workspaced.store.disk import Disk
 
 
 @dataclass(eq=False)

@@ -2,13 +2,11 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -19,6 +17,7 @@ from daemon.documents import files_below
 from daemon.samples import workspace
 from e2e.daemon_process import DEADLINE_SECONDS, Home, listens, new_home
 from e2e.raw_connection import RawConnection
+from e2e.strace import needs_strace
 from workspaced.store import create_json_store
 from workspaced.store.document import parse_document
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
@@ -28,18 +27,6 @@ pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
 LEAD_ELSEWHERE: Final = ("WORKSPACED_", "XDG_", "LISTEN_", "NOTIFY_")
 """What a process under test must not have from this one's environment."""
 WRITING: Final = (sys.executable, str(Path(__file__).with_name("writing_process.py")))
-
-
-@cache
-def _missing_for_strace() -> str:
-    """Why processes can't be killed at a system call here; empty where they can."""
-    if shutil.which("strace") is None:
-        return "strace is not installed (it is of Linux, and optional)"
-    probe = subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True, check=False)
-    return f"this system does not let strace trace: {probe.stderr.decode()}" if probe.returncode else ""
-
-
-needs_strace = pytest.mark.skipif(_missing_for_strace() != "", reason=_missing_for_strace())
 
 
 def killed_at(system_call: str, number: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pytest
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
-from workspaced.store.files import Disk
+from workspaced.store.disk import Disk
 
 CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL
 

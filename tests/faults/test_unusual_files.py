@@ -17,7 +17,7 @@ from daemon.samples import workspace
 from faults.samples import VERSION_2
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.base import StoreUnusable
-from workspaced.store.files import Disk
+from workspaced.store.disk import Disk
 from workspaced.store.lock import LOCK_FILE, LockHeld
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
 

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from workspaced.domain.state import State
 from workspaced.store.base import StorageFailure, StoreUnusable
+from workspaced.store.disk import Disk
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
-from workspaced.store.files import Directory, Disk, opened
+from workspaced.store.files import Directory, opened
 from workspaced_protocol.models import Workspace
 
 BACKUPS: Final = "backups"

@@ -13,8 +13,9 @@ from workspaced.store.base import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
+from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
-from workspaced.store.files import Directory, Disk, HalfReplaced, Identity, opened
+from workspaced.store.files import Directory, HalfReplaced, Identity, opened
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.quarantine import QUARANTINE, quarantine
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT, Decision, Examined, check_files, decide, examine

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from workspaced.store.files import Directory, close_quietly
+from workspaced.store.disk import close_quietly
+from workspaced.store.files import Directory
 
 LOCK_FILE: Final = "workspaced.lock"
 

@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from workspaced.store.files import Directory, Disk, opened
+from workspaced.store.disk import Disk
+from workspaced.store.files import Directory, opened
 from workspaced_protocol import unknown
 from workspaced_protocol.models import Workspace
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from workspaced.domain.state import State
 from workspaced.store.base import StoreUnusable
+from workspaced.store.disk import Disk
 from workspaced.store.document import (
     Corrupted,
     Document,
@@ -19,7 +20,7 @@ from workspaced.store.document import (
     legible_revision,
     parse_document,
 )
-from workspaced.store.files import Content, Directory, Disk, opened
+from workspaced.store.files import Content, Directory, opened
 from workspaced_protocol.models import FileCheck, RecoveryOutcome, StoreCheck, Workspace
 
 PRIMARY: Final = "workspaces.json"

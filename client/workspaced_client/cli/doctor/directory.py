@@ -1,7 +1,6 @@
 """Doctor's checks of the data directory: its permissions, what it lies on, left-overs, free space."""
 
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -17,16 +16,13 @@ from workspaced_client.cli.doctor.check import (
     reason,
     warning,
 )
+from workspaced_protocol import mounts
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
 _LITTLE_SPACE_BYTES: Final = 256 * _MIB
 _NO_SPACE_BYTES: Final = 8 * _MIB  # a commit needs both files twice, and then some
 _LEFT_OVER_SECONDS: Final = 60.0  # a younger one may belong to a commit in progress
-_IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-_OVER_NETWORK: Final = frozenset(
-    {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "gfs2", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
-)
 
 
 def check_directory(data_dir: Path) -> Iterator[Check]:
@@ -66,41 +62,15 @@ def _check_permissions(data_dir: Path, status: os.stat_result) -> Check:
 def _check_file_system(data_dir: Path) -> Iterator[Check]:
     """Linux only: other systems have no table of mounts to read, nor a tmpfs."""
     try:
-        table = Path("/proc/self/mountinfo").read_bytes()
+        table = Path(mounts.TABLE).read_bytes()
     except OSError:
         return
-    kind = _file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
-    if kind in _IN_MEMORY:
-        yield warning(
-            "file system",
-            f"{data_dir} lies on {kind}: its content is gone after a restart of the machine.",
-            "Move it to a disk, and name it with --data-dir or WORKSPACED_DATA_DIR.",
-        )
-    elif kind in _OVER_NETWORK:
-        yield warning(
-            "file system",
-            f"{data_dir} lies on {kind}: over a network, locks and synced writes may not hold what they promise.",
-            "Move it to a local disk, and name it with --data-dir or WORKSPACED_DATA_DIR.",
-        )
+    kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
+    doubt = mounts.doubt_about(kind)
+    if doubt:
+        yield warning("file system", f"{data_dir} lies on {kind}: {doubt}.", mounts.ADVICE)
     elif kind:
         yield ok("file system", f"{kind}.")
-
-
-def _file_system_of(path: bytes, table: bytes) -> str:
-    """The type of the file system of the longest mount point above `path` (proc_pid_mountinfo(5))."""
-    longest, kind = b"", ""
-    for line in table.splitlines():
-        mount, _, file_system = line.partition(b" - ")
-        fields = mount.split(b" ")
-        if len(fields) < 5 or not file_system:
-            continue
-        # Spaces and the like stand there as \040.
-        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields[4])
-        is_above = path == point or path.startswith(point.rstrip(b"/") + b"/")
-        # The later of two on one point lies on top.
-        if is_above and len(point) >= len(longest):
-            longest, kind = point, file_system.split(b" ")[0].decode(errors="replace")
-    return kind
 
 
 def _check_space(data_dir: Path) -> Iterator[Check]:
