@@ -15,6 +15,7 @@ milliseconds; the errors are all WorkspacedError. `aio` is a module of its own, 
 without an event loop do not load one.
 """
 
+from workspaced_client._recovery import RecoveryWarning
 from workspaced_client.client import Client
 from workspaced_client.errors import (
     ActiveSessions,
@@ -106,6 +107,7 @@ __all__ = [
     "ProjectBinding",
     "ProtocolUnsupported",
     "RecoveryStatus",
+    "RecoveryWarning",
     "RequestCancelled",
     "RevisionConflict",
     "Salvage",

@@ -21,6 +21,7 @@ from workspaced_client._async_api import (
     AsyncWorkspaces,
 )
 from workspaced_client._protocol import ANY_JSON, Conversation, PendingCall, not_responding, result_of
+from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
     BACKLOG_RETRY_SECONDS,
     RECEIVE_BYTES,
@@ -182,8 +183,11 @@ class AsyncClient:
     async def _greet(self, path: str) -> None:
         try:
             await self.daemon.hello()
+            notice = (await self.daemon.status()).recovery
         except ConnectionLost as error:
             raise turned_away(path, error) from error.__cause__
+        # Above are the generator of `connect`, its context manager, and the app.
+        warn_of(notice, stacklevel=4)
 
     async def call(
         self, method: str, params: dict[str, Any] | None = None, *, timeout_seconds: float | None = None

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from workspaced_client._blocking import BlockingConnection
 from workspaced_client._protocol import ANY_JSON
+from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
     BACKLOG_RETRY_SECONDS,
     checked_timeout,
@@ -61,7 +62,7 @@ class Client:
 
         `socket` is the socket's path; without one it is $WORKSPACED_SOCKET, or else the platform's
         default, just as the daemon finds it. `timeout_seconds` is for the connecting, and then for
-        each call; `math.inf` waits forever.
+        each call; `math.inf` waits forever. Warns with RecoveryWarning where the store was damaged.
 
         Raises NotRunning, NotAllowed, NotResponding, ProtocolUnsupported, UnusableSocketPath,
         CannotConnect for what the system refuses otherwise, ConnectionLost or BadAnswer.
@@ -78,6 +79,7 @@ class Client:
         client = cls(BlockingConnection(connected), timeout_seconds)
         try:
             client.daemon.hello()
+            warn_of(client.daemon.status().recovery, stacklevel=2)
         except ConnectionLost as error:
             client.close()
             raise turned_away(path, error) from error.__cause__

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from workspaced_client import Client, NotRunning
+from e2e.daemon_process import listens
+from workspaced_client import Client
 from workspaced_client.cli import main
 
 PATIENCE_SECONDS = 30.0
@@ -73,13 +74,8 @@ def running_daemon(directory: Path, socket: Path | None = None) -> Iterator[Runn
 
 def _wait_until_it_answers(daemon: RunningDaemon, log: Path) -> None:
     deadline = monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            daemon.client().close()
-        except NotRunning:
-            assert monotonic() < deadline, log.read_text()
-        else:
-            return
+    while not listens(daemon.socket):
+        assert monotonic() < deadline, log.read_text()
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = daemon.process.wait(0.02)
             raise AssertionError(f"the daemon ended with code {code}: {log.read_text()}")

@@ -22,6 +22,22 @@ PATIENCE_SECONDS = 20.0
 
 HELLO = {"server": "workspaced", "version": "9.9.9", "protocol": 1, "capabilities": ["x"]}
 
+CLEAN = {"outcome": "clean", "quarantined": [], "acknowledged": True}
+STATUS = {
+    "version": "9.9.9",
+    "protocol": 1,
+    "pid": 1,
+    "dataDir": "/data",
+    "socket": "/socket",
+    "startedAt": 1,
+    "revision": 1,
+    "workspaces": 0,
+    "sessions": 0,
+    "connections": 1,
+    "store": {"state": "ok"},
+    "commits": {"count": 0, "requests": 0, "p50Ms": 0, "p95Ms": 0},
+}
+
 
 class HungUp(Exception):
     """The client ended the connection."""
@@ -89,10 +105,11 @@ class Peer:
         error = {"code": code, "message": message, "data": data}
         self.send(line({"jsonrpc": "2.0", "id": id_, "error": error}))
 
-    def greet(self) -> Request:
-        """Answers the hello that a client begins with."""
+    def greet(self, recovery: object = CLEAN) -> Request:
+        """Answers what a client begins with: its hello, which is given, and its question how the daemon fares."""
         request = self.expect("daemon.hello")
         self.answer(request, HELLO)
+        self.answer(self.expect("daemon.status"), {**STATUS, "recovery": recovery})
         return request
 
 

@@ -10,7 +10,17 @@ from threading import Event
 import pytest
 
 from client.conftest import Connect
-from client.fake_server import HELLO, PATIENCE_SECONDS, Peer, Request, answering, greeting, line
+from client.fake_server import (
+    CLEAN,
+    HELLO,
+    PATIENCE_SECONDS,
+    STATUS,
+    Peer,
+    Request,
+    answering,
+    greeting,
+    line,
+)
 from workspaced_client import (
     BadAnswer,
     Change,
@@ -68,6 +78,7 @@ def test_says_hello_with_the_programs_name(
     def script(peer: Peer) -> None:
         asked.append(peer.request())
         peer.answer(asked[0], HELLO)
+        peer.answer(peer.expect("daemon.status"), {**STATUS, "recovery": CLEAN})
 
     connect(script)
     assert asked[0].method == "daemon.hello"

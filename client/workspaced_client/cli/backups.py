@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from workspaced_client import RevisionConflict, Workspace
+from workspaced_client._recovery import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, Options, options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell, when
+from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell
 from workspaced_client.cli.questions import require_yes
 from workspaced_client.cli.resolve import absolute_path
 from workspaced_client.cli.table import Column, emit_table

@@ -1,9 +1,10 @@
 """Reaching the daemon for one command, and warning of what its last start had to recover from."""
 
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from workspaced_client import CannotConnect, Client, Unanswered, UnusableSocketPath
+from workspaced_client import CannotConnect, Client, RecoveryWarning, Unanswered, UnusableSocketPath
 from workspaced_client.cli import recovery
 from workspaced_client.cli.failures import Unreachable
 from workspaced_client.cli.options import DEFAULT_TIMEOUT_SECONDS, Options
@@ -20,9 +21,7 @@ def connected(
     each answer where the user has chosen none.
     """
     try:
-        with Client.connect(
-            options.socket, timeout_seconds=options.patience_seconds(timeout_seconds)
-        ) as client:
+        with connect(options, timeout_seconds) as client:
             if warn:
                 warning = recovery.warning(client.daemon.status().recovery)
                 if warning:
@@ -30,6 +29,13 @@ def connected(
             yield client
     except (CannotConnect, Unanswered) as error:
         raise Unreachable(error, socket_of(options, error)) from error
+
+
+def connect(options: Options, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Client:
+    """A client that warns of nothing. Raises what `Client.connect` does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecoveryWarning)
+        return Client.connect(options.socket, timeout_seconds=options.patience_seconds(timeout_seconds))
 
 
 def socket_of(options: Options, error: Exception | None = None) -> str:

@@ -10,7 +10,6 @@ import os
 import sys
 import unicodedata
 from contextlib import suppress
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -39,14 +38,6 @@ def shown(text: str) -> str:
         else character
         for character in text
     )
-
-
-def when(time_ms: int) -> str:
-    """A time in Unix milliseconds as a local date and time."""
-    try:
-        return datetime.fromtimestamp(time_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
-    except (OverflowError, ValueError, OSError):
-        return f"{time_ms} ms after 1970"  # an app may have stored any number
 
 
 def emit(text: str) -> None:

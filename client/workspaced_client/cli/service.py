@@ -6,10 +6,11 @@ import msgspec
 import typer
 
 from workspaced_client import DaemonStatus
+from workspaced_client._recovery import is_pending, when
 from workspaced_client.cli import recovery, salvage
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, shown, tell, when
+from workspaced_client.cli.output import coloured, count, emit, emit_json, shown, tell
 from workspaced_client.cli.resolve import find_workspace
 from workspaced_client.cli.table import Column, emit_table
 
@@ -47,7 +48,7 @@ def _status_text(found: DaemonStatus) -> str:
         f"Store       {store}",
         f"Commits     {commits}",
     ]
-    if recovery.is_pending(found.recovery):
+    if is_pending(found.recovery):
         lines += [
             "",
             recovery.in_full(found.recovery, ["`workspacectl recovery show` tells what they still hold."]),
@@ -138,4 +139,4 @@ def acknowledge_recovery(context: typer.Context) -> None:
     if options.as_json:
         emit_json(None)
     elif not options.quiet:
-        emit("Acknowledged." if recovery.is_pending(notice) else "There was nothing to acknowledge.")
+        emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")

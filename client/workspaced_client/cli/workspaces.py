@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from workspaced_client import Workspace
+from workspaced_client._recovery import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import Options, options_of
-from workspaced_client.cli.output import count, emit, emit_json, shown, tell, when
+from workspaced_client.cli.output import count, emit, emit_json, shown, tell
 from workspaced_client.cli.questions import can_ask, says_yes
 from workspaced_client.cli.resolve import absolute_path, find_workspace
 from workspaced_client.cli.table import Column, emit_table

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from workspaced_client import (
     CannotConnect,
-    Client,
     DaemonError,
     DaemonStatus,
     NotRunning,
@@ -14,7 +13,8 @@ from workspaced_client import (
     Unanswered,
     WorkspacedError,
 )
-from workspaced_client.cli.connection import socket_of
+from workspaced_client._recovery import when
+from workspaced_client.cli.connection import connect, socket_of
 from workspaced_client.cli.doctor.check import (
     Check,
     belongs_to_another,
@@ -26,7 +26,6 @@ from workspaced_client.cli.doctor.check import (
 )
 from workspaced_client.cli.failures import Unreachable
 from workspaced_client.cli.options import Options
-from workspaced_client.cli.output import when
 from workspaced_protocol import __version__
 
 
@@ -48,7 +47,7 @@ def reach(options: Options) -> Daemon:
         return Daemon("", error=error)
     status: DaemonStatus | None = None
     try:
-        with Client.connect(socket, timeout_seconds=options.patience_seconds()) as client:
+        with connect(options) as client:
             status = client.daemon.status()
             try:
                 return Daemon(socket, status, client.store.check())
