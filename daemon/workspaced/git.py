@@ -13,6 +13,7 @@ import trio
 from workspaced.clone_target import Claims, CloneTarget
 from workspaced.domain.errors import PathUnreachable, RequestError
 from workspaced.git_output import GitOutput, Step
+from workspaced.threads import run_in_thread
 
 TIMEOUT_SECONDS: Final = 120.0
 """How long one clone may take (FR-003)."""
@@ -117,7 +118,7 @@ class Git:
     async def _make(self, target: CloneTarget) -> None:
         try:
             with trio.fail_after(_TARGET_SECONDS):
-                await trio.to_thread.run_sync(target.make, abandon_on_cancel=True, limiter=self._threads)
+                await run_in_thread(target.make, limiter=self._threads)
         except trio.TooSlowError as error:
             problem = f"could not be made within {_TARGET_SECONDS:g} s"
             raise PathUnreachable(target.path, "timedOut", problem) from error
@@ -126,7 +127,7 @@ class Git:
         reason = f"not done within {_RESTORE_SECONDS:g} s"
         with trio.move_on_after(_RESTORE_SECONDS):
             try:
-                await trio.to_thread.run_sync(target.restore, abandon_on_cancel=True, limiter=self._threads)
+                await run_in_thread(target.restore, limiter=self._threads)
             except OSError as error:
                 reason = str(error)
             else:

@@ -16,6 +16,7 @@ from workspaced.store import backups
 from workspaced.store.backups import Backups, BadBackup, Retention
 from workspaced.store.base import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.store.salvage import salvage_files
+from workspaced.threads import run_in_thread
 from workspaced.writer import Writer
 from workspaced.writes import StorageRefused
 from workspaced_protocol import params as p
@@ -113,7 +114,7 @@ async def _in_thread(
     """Runs a blocking call; `field` is the param that a BadBackup is about."""
     try:
         with trio.fail_after(seconds):
-            return await trio.to_thread.run_sync(blocking, *arguments, abandon_on_cancel=True)
+            return await run_in_thread(blocking, *arguments)
     except BadBackup as error:
         raise InvalidField(field, error.message) from error
     except StorageFailure as error:

@@ -15,6 +15,7 @@ from typing import Final
 import trio
 
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
+from workspaced.threads import run_in_thread
 
 CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
@@ -104,9 +105,7 @@ class PathChecker:
     async def _in_thread(self, paths: deque[str], found: _Found, patience_seconds: float) -> None:
         began_at = trio.current_time()
         with trio.move_on_after(patience_seconds):
-            await trio.to_thread.run_sync(
-                self._look_at_each, paths, found, began_at, abandon_on_cancel=True, limiter=self._threads
-            )
+            await run_in_thread(self._look_at_each, paths, found, began_at, limiter=self._threads)
         paths.clear()  # a thread that was left behind comes back to none
 
     def _look_at_each(self, paths: deque[str], found: _Found, began_at: float) -> None:

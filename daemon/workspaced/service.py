@@ -63,6 +63,7 @@ class Caller:
         """The connection is gone."""
         if self.subscription is not None:
             self.subscription.close()
+            self.subscription = None
 
 
 class Service:

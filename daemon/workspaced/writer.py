@@ -9,6 +9,7 @@ Deadlines are kept beside the actor, since a disk that hangs hangs the actor too
 is up is answered at once, withdrawn if it was still waiting, of unknown outcome if its commit had begun.
 """
 
+import errno
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced.threads import NoThread, run_in_thread
 from workspaced.writes import (
     CommandFailed,
     CommitUnknown,
@@ -231,9 +233,10 @@ class Writer:
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
-        await trio.to_thread.run_sync(
-            self._store.commit, state, changes, keeps_previous, abandon_on_cancel=True, limiter=self._thread
-        )
+        try:
+            await run_in_thread(self._store.commit, state, changes, keeps_previous, limiter=self._thread)
+        except NoThread as none:
+            raise StorageFailure(none.message, errno.EAGAIN) from none
 
     async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
         """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""

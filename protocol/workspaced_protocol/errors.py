@@ -61,7 +61,7 @@ MEANINGS: Final[dict[ErrorCode, str]] = {
         "The outcome of the write is unknown; `data.revision` is the store's revision if it was applied."
     ),
     ErrorCode.STORAGE_FAILURE: "The disk refused the write: it was not applied; `data.errno` tells why.",
-    ErrorCode.OVERLOADED: "The write queue is full: the write was not applied.",
+    ErrorCode.OVERLOADED: "The daemon has no room for the request at the moment, as when the write queue is full: not applied.",
     ErrorCode.SHUTTING_DOWN: "The daemon is stopping: the write was not applied.",
     ErrorCode.GIT_UNAVAILABLE: "No git program was found; `data.stderr` is what the attempt to start it said.",
     ErrorCode.GIT_FAILED: "git could not clone the repository; `data.stderr` is what it said.",

@@ -104,6 +104,8 @@ class Method:
         return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found[:1].lower()}{found[1:]}.")
 
 
+_ANY_ERRORS: Final = (ErrorCode.INVALID_PARAMS, ErrorCode.INTERNAL_ERROR)
+_WAITING_ERRORS: Final = (ErrorCode.CANCELLED, *_ANY_ERRORS)
 _WRITE_ERRORS: Final = (
     ErrorCode.WRITE_TIMEOUT,
     ErrorCode.COMMIT_UNKNOWN,
@@ -113,16 +115,19 @@ _WRITE_ERRORS: Final = (
 )
 
 
+_FILE_ERRORS: Final = (ErrorCode.STORAGE_FAILURE, ErrorCode.OVERLOADED)  # of tasks that read or write files
+
+
 def _read(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
-    return Method(name, "read", params, result, errors, doc)
+    return Method(name, "read", params, result, (*errors, *_ANY_ERRORS), doc)
 
 
 def _write(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
-    return Method(name, "write", params, result, (*errors, *_WRITE_ERRORS), doc)
+    return Method(name, "write", params, result, (*errors, *_WRITE_ERRORS, *_WAITING_ERRORS), doc)
 
 
 def _task(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
-    return Method(name, "task", params, result, errors, doc)
+    return Method(name, "task", params, result, (*errors, *_WAITING_ERRORS), doc)
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -218,7 +223,6 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.GIT_UNAVAILABLE,
             ErrorCode.GIT_FAILED,
             ErrorCode.GIT_TIMEOUT,
-            ErrorCode.CANCELLED,
             *_WRITE_ERRORS,
         ),
         _write(
@@ -297,7 +301,7 @@ METHODS: Final[dict[str, Method]] = {
             p.NoParams,
             StoreCheck,
             "Checks the store's files as they are on the disk now.",
-            ErrorCode.STORAGE_FAILURE,
+            *_FILE_ERRORS,
         ),
         _write(
             "store.acknowledgeRecovery",
@@ -310,14 +314,21 @@ METHODS: Final[dict[str, Method]] = {
             p.BackupParams,
             Backup,
             "Makes a verified copy of the store as it is now.",
-            ErrorCode.STORAGE_FAILURE,
+            *_FILE_ERRORS,
         ),
-        _task("store.listBackups", p.NoParams, list[Backup], "Lists the daemon's copies, the newest first."),
+        _task(
+            "store.listBackups",
+            p.NoParams,
+            list[Backup],
+            "Lists the daemon's copies, the newest first.",
+            *_FILE_ERRORS,
+        ),
         _task(
             "store.previewRestore",
             p.BackupSourceParams,
             StoreDifference,
             "Checks a copy, and tells what restoring it would change.",
+            *_FILE_ERRORS,
         ),
         _task(
             "store.restore",
@@ -333,6 +344,7 @@ METHODS: Final[dict[str, Method]] = {
             p.NoParams,
             Salvage,
             "Gives what can still be read in the files that the last recovery set aside.",
+            *_FILE_ERRORS,
         ),
         _read(
             "events.subscribe",

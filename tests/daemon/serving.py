@@ -67,6 +67,7 @@ class Daemon:
     def __init__(
         self, nursery: trio.Nursery, store: WorkspaceStore, max_line_bytes: int, copies_in: Path
     ) -> None:
+        self.store = store
         self.hub = CountingHub(store.state.revision)
         self.writer = CountingWriter(store, self.hub)
         maintenance = Maintenance(store, self.writer, Backups(copies_in), copies_in)

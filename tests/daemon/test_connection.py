@@ -255,3 +255,21 @@ async def test_the_answers_of_the_last_commit_leave_before_a_stop_ends_the_conne
     attempt.succeed()
     assert [(await client.receive())["id"] for _ in range(2)] == [0, 1]
     assert await client.line() is None
+
+
+async def test_a_client_that_sends_no_more_may_read_its_answers_slowly(
+    serve: Serve, autojump_clock: object
+) -> None:
+    store = InMemoryWorkspaceStore()
+    store.state = State.of(fifty_by_ten())
+    client = (await serve(store)).connect()
+    await client.send(b"".join(request("store.getAll", number, {}) for number in range(3)))
+    client.finish()
+    received = b""
+    while True:
+        await trio.sleep(1.5)  # all together, far longer than a client may read nothing
+        piece = await client.socket.recv(32 * 1024)
+        if not piece:
+            break
+        received += piece
+    assert [msgspec.json.decode(line)["id"] for line in received.splitlines()] == [0, 1, 2]

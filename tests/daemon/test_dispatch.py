@@ -130,6 +130,7 @@ def test_the_codes_are_those_of_the_contract() -> None:
         "CommitUnknown": 2002,
         "StorageRefused": 2003,
         "Overloaded": 2004,
+        "NoThread": 2004,
         "ShuttingDown": 2005,
         "CommandFailed": -32603,
         "DuplicateProject": 1006,

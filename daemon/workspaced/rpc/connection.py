@@ -27,7 +27,7 @@ _RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then ot
 _OUTBOX_BYTES: Final = 256 * 1024
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
 _STALL_SECONDS: Final = 30.0  # how long half a line may stand still
-_FLUSH_SECONDS: Final = 10.0  # how long a client may take to read its last answers
+_FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
 _LOOK_SECONDS: Final = 0.5  # how often it is looked whether a client that sends no more is still there
 
 _log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Connection:
         self._max_line_bytes = max_line_bytes
         self._splitter = LineSplitter(max_line_bytes)
         self._outbox: list[bytes] = []
+        self._leaving = memoryview(b"")  # what of the outbox the socket has taken a part of
         self._outbox_bytes = 0
         self._in_flight = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -77,8 +78,15 @@ class Connection:
         while self._in_flight and not self._is_gone():
             with trio.move_on_after(_LOOK_SECONDS):
                 await self._changed.park()
-        with trio.move_on_after(_FLUSH_SECONDS):
-            await self._wait_until(lambda: self._broken or not self._outbox)
+        self._take_events()
+        self._caller.close()  # else events could keep a client here that has nothing left to ask
+        while self._outbox_bytes and not self._broken:
+            left = self._outbox_bytes
+            with trio.move_on_after(_FLUSH_SECONDS):
+                await self._changed.park()
+            if self._outbox_bytes == left:
+                _log.warning("A client did not read its last answers.", pid=self._caller.pid, bytes=left)
+                return
 
     def _is_gone(self) -> bool:
         """Whether nobody will read an answer; a client that only sends no more still does."""
@@ -120,8 +128,9 @@ class Connection:
             self._finish()
 
         for request in requests:
-            if batch.size_bytes > _BATCH_BYTES:
-                batch.add(batch_too_large(request, _BATCH_BYTES))
+            # A notification adds nothing to the answers, and nobody would learn that it was refused.
+            if batch.size_bytes > _BATCH_BYTES and request.id is not None:
+                batch.add(batch_too_large(request.id, _BATCH_BYTES))
             else:
                 await self._start(request, answer, nursery)
 
@@ -161,15 +170,17 @@ class Connection:
 
     async def _send(self) -> None:
         """Sends what the reader could not, and the answers that came while it waited."""
-        while not self._broken:
+        while True:
             await self._has_output.wait()
             self._take_events()
             self._flush()
-            while self._outbox and not self._broken:
+            while self._outbox_bytes and not self._broken:
                 await trio.lowlevel.wait_writable(self._socket)
                 self._flush()
+            if self._broken:
+                return
             subscription = self._caller.subscription
-            if not self._outbox and not (subscription and subscription.has_more()):
+            if not self._outbox_bytes and not (subscription and subscription.has_more()):
                 self._has_output = trio.Event()
 
     def _wake(self) -> None:
@@ -189,20 +200,28 @@ class Connection:
 
     def _flush(self) -> None:
         """Hands the socket as much of the outbox as it takes now."""
-        if not self._outbox:
+        if not self._outbox_bytes:
             return
-        data = b"".join(self._outbox)
-        try:
-            # trio has made the socket non-blocking; its own send() would give other tasks a turn first.
-            sent = os.write(self._socket.fileno(), data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._broken = True
-            sent = len(data)
-        rest = data[sent:]
-        self._outbox = [rest] if rest else []
-        self._outbox_bytes = len(rest)
+        while self._outbox_bytes:
+            if not self._leaving:
+                self._leaving = memoryview(b"".join(self._outbox))
+                self._outbox = []
+            try:
+                # trio has made the socket non-blocking; its own send() would give other tasks a turn first.
+                sent = os.write(self._socket.fileno(), self._leaving)
+            except BlockingIOError:
+                break
+            except OSError:
+                self._broken = True
+                self._leaving, self._outbox, self._outbox_bytes = memoryview(b""), [], 0
+                break
+            # A view: the rest is copied only once half is gone, to free that, and so a few times at most.
+            whole_bytes, self._leaving = self._leaving.nbytes, self._leaving[sent:]
+            self._outbox_bytes -= sent
+            if self._leaving:
+                if self._leaving.nbytes <= whole_bytes // 2:
+                    self._leaving = memoryview(bytes(self._leaving))
+                break
         self._changed.unpark_all()
 
 

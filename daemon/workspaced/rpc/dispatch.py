@@ -17,6 +17,7 @@ from workspaced.git_output import Step
 from workspaced.line import Turn
 from workspaced.maintenance import Json
 from workspaced.service import Caller, ProtocolUnsupported, Service
+from workspaced.threads import NoThread
 from workspaced.writer import Writer
 from workspaced.writes import (
     CommandFailed,
@@ -71,6 +72,7 @@ CODES: Final[dict[type[RequestError], ErrorCode]] = {
     GitFailed: ErrorCode.GIT_FAILED,
     GitTimeout: ErrorCode.GIT_TIMEOUT,
     CommandFailed: ErrorCode.INTERNAL_ERROR,
+    NoThread: ErrorCode.OVERLOADED,
     Withdrawn: ErrorCode.CANCELLED,
     RequestCancelled: ErrorCode.CANCELLED,
 }
@@ -268,9 +270,7 @@ def line_too_long(max_line_bytes: int) -> bytes:
     return encode_error(NULL_ID, _rpc_error(ErrorCode.INVALID_REQUEST, message))
 
 
-def batch_too_large(request: Call | Malformed, limit_bytes: int) -> bytes | None:
+def batch_too_large(id_: bytes, limit_bytes: int) -> bytes:
     """The answer to a request of a batch whose answers have grown over a limit."""
-    if request.id is None:
-        return None
     message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
-    return encode_error(request.id, _rpc_error(ErrorCode.OVERLOADED, message))
+    return encode_error(id_, _rpc_error(ErrorCode.OVERLOADED, message))
