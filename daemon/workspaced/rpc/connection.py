@@ -82,9 +82,10 @@ class Connection:
         self._caller.close()  # else events could keep a client here that has nothing left to ask
         while self._outbox_bytes and not self._broken:
             left = self._outbox_bytes
-            with trio.move_on_after(_FLUSH_SECONDS):
-                await self._changed.park()
-            if self._outbox_bytes == left:
+            with trio.move_on_after(_FLUSH_SECONDS) as reading:
+                while self._outbox_bytes == left:
+                    await self._changed.park()
+            if reading.cancelled_caught:
                 _log.warning("A client did not read its last answers.", pid=self._caller.pid, bytes=left)
                 return
 
