@@ -118,3 +118,22 @@ class StoreChanged(Model, frozen=True):
     """Payload of `store.degraded` and `store.ok`: why writes fail, where they do."""
 
     reason: str | None = None
+
+
+PAYLOADS: Final[dict[Topic, type[Model]]] = {
+    "workspace.created": WorkspaceCreated,
+    "workspace.opened": WorkspaceChanged,
+    "workspace.closed": WorkspaceChanged,
+    "workspace.updated": WorkspaceChanged,
+    "workspace.deleted": WorkspaceChanged,
+    "project.bound": ProjectBound,
+    "project.unbound": ProjectUnbound,
+    "project.statusChanged": ProjectStatusChanged,
+    "session.began": SessionChanged,
+    "session.ended": SessionChanged,
+    "store.recovered": StoreRecovered,
+    "store.dataLoss": StoreRecovered,
+    "store.degraded": StoreChanged,
+    "store.ok": StoreChanged,
+}
+"""What the payload of each topic is."""

@@ -1,5 +1,6 @@
 """The table of methods as an OpenRPC 1.3 document, for programs that make clients from it."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -7,7 +8,9 @@ import msgspec
 
 import workspaced_protocol
 from workspaced_protocol.errors import MEANINGS, ErrorCode
+from workspaced_protocol.examples import EXAMPLES, Example
 from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.models import Model
 
 _OPENRPC_VERSION: Final = "1.3.2"
 _REF: Final = "#/components/schemas/{name}"
@@ -40,6 +43,12 @@ def openrpc_document() -> dict[str, object]:
     }
 
 
+def schemas_of(models: Sequence[type[Model]]) -> list[dict[str, Any]]:
+    """The JSON schema of each model."""
+    _, components = msgspec.json.schema_components(models, ref_template=_REF)
+    return [components[model.__name__] for model in models]
+
+
 # Any: a JSON schema, as msgspec gives it.
 def _method(method: Method, result: dict[str, Any], params: dict[str, Any]) -> dict[str, object]:
     required = params.get("required", [])
@@ -53,6 +62,18 @@ def _method(method: Method, result: dict[str, Any], params: dict[str, Any]) -> d
         ],
         "result": {"name": "result", "schema": result},
         "errors": [{"$ref": f"#/components/errors/{code.kind}"} for code in method.errors],
+        "examples": [_example(method.name, EXAMPLES[method.name])],
+    }
+
+
+def _example(name: str, example: Example) -> dict[str, object]:
+    result: dict[str, object] = {"name": "result", "value": example.result}
+    if example.abridged:
+        result["description"] = example.abridged
+    return {
+        "name": name,
+        "params": [{"name": param, "value": value} for param, value in example.params.items()],
+        "result": result,
     }
 
 

@@ -1,0 +1,178 @@
+"""Makes the reference page, `docs/protocol.md`, from the table of methods and `protocol_intro.md`.
+
+`python protocol/reference.py` writes the page; with `--check` it writes nothing and ends with 1 where the
+page is not what it would write.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from workspaced_protocol import events
+from workspaced_protocol.errors import MEANINGS, ErrorCode
+from workspaced_protocol.examples import EXAMPLES
+from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.messages import MAX_BATCH
+from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.openrpc import openrpc_document, schemas_of
+
+INTRODUCTION: Final = Path(__file__).parent / "protocol_intro.md"
+TARGET: Final = Path(__file__).parent.parent / "docs" / "protocol.md"
+
+# Any: JSON schemas, as the OpenRPC document holds them.
+Schema = dict[str, Any]
+
+_MODES: Final = {
+    "read": "A read: answered at once from the last durable state.",
+    "write": "A write: answered when it is durable.",
+    "task": "A task: answered in its own time; later requests do not wait for it.",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    # Any: see Schema.
+    document: dict[str, Any] = openrpc_document()
+    introduction = INTRODUCTION.read_text("utf-8")
+    introduction = introduction.replace("{max_line_bytes}", f"{MAX_LINE_BYTES:,}")
+    introduction = introduction.replace("{max_batch}", f"{MAX_BATCH:,}")
+    parts = [introduction.rstrip(), "## Methods", _contents()]
+    parts += [_method(METHODS[row["name"]], row) for row in document["methods"]]
+    parts += ["## Types", *_types(document["components"]["schemas"])]
+    parts += ["## Events", _events(), "## Errors", _errors()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _contents() -> str:
+    rows = [
+        [
+            f"[`{name}`](#{name.replace('.', '').lower()})",
+            method.doc.split(": ")[0].split("; ")[0].rstrip("."),
+        ]
+        for name, method in METHODS.items()
+    ]
+    return _table(["method", "what it does"], rows)
+
+
+def _method(method: Method, row: Schema) -> str:
+    parts = [f"### {method.name}", f"{method.doc} {_MODES[method.mode]}"]
+    if row["params"]:
+        parts.append(f"Params: {_sentence(method.params.__doc__)}")
+        rows = [
+            [f"`{param['name']}`", _type(param["schema"]), "required" if param["required"] else "optional"]
+            for param in row["params"]
+        ]
+        parts.append(_table(["param", "type", ""], rows))
+    else:
+        parts.append("It takes no params.")
+    parts.append(f"Result: {_type(row['result']['schema'])}.")
+    parts.append("Errors: " + ", ".join(f"{int(code)} `{code.kind}`" for code in method.errors) + ".")
+    example = EXAMPLES[method.name]
+    request = {"jsonrpc": "2.0", "id": 1, "method": method.name}
+    if example.params:
+        request["params"] = example.params
+    answer = {"jsonrpc": "2.0", "id": 1, "result": example.result}
+    parts.append(f"```json\n{_json(request)}\n{_json(answer)}\n```")
+    if example.abridged:
+        parts.append(f"The result is abridged. {example.abridged}")
+    return "\n\n".join(parts)
+
+
+def _types(schemas: Schema) -> Iterable[str]:
+    for name, schema in schemas.items():
+        yield f"### {name}"
+        yield _sentence(schema.get("description"))
+        yield _members(schema)
+
+
+def _members(schema: Schema) -> str:
+    required = schema.get("required", [])
+    rows = [
+        [f"`{name}`", _type(member), "" if name in required else "may be absent"]
+        for name, member in schema["properties"].items()
+    ]
+    return _table(["member", "type", ""], rows)
+
+
+def _events() -> str:
+    notification, missed, *payloads = schemas_of(
+        [
+            events.EventNotification,
+            events.EventsMissed,
+            *dict.fromkeys(events.PAYLOADS.values()),
+            events.Peer,
+        ]
+    )
+    parts = [
+        "After `events.subscribe`, each event comes as a notification `event`, once its change is durable.",
+        _sentence(notification["description"]),
+        _members(notification),
+        _table(
+            ["topic", "payload"],
+            [
+                *([f"`{topic}`", f"`{model.__name__}`"] for topic, model in events.PAYLOADS.items()),
+                [f"`{events.GAP}`", f"`{events.EventsMissed.__name__}`"],
+            ],
+        ),
+    ]
+    for schema in (*payloads, missed):
+        parts += [f"### {schema['title']}", _sentence(schema["description"]), _members(schema)]
+    return "\n\n".join(parts)
+
+
+def _errors() -> str:
+    rows = [[str(int(code)), f"`{code.kind}`", MEANINGS[code]] for code in ErrorCode]
+    return _table(["code", "kind", "when"], rows)
+
+
+def _type(schema: Schema) -> str:
+    """A JSON schema in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_type(each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(f"`{_json(value)}`" for value in schema["enum"])
+    kind = schema.get("type", "any JSON")
+    if kind == "array":
+        return f"array of {_type(schema['items'])}"
+    if "pattern" in schema:
+        return f"string like `{schema['pattern'].removesuffix('(?!' + chr(92) + 'n)')}`"
+    if "maxLength" in schema:
+        return f"string of {schema['minLength']} to {schema['maxLength']} characters"
+    return str(kind)
+
+
+def _sentence(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or, with `--check`, compares the page; gives the exit code."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: python protocol/reference.py [--check]\n")
+        return 2
+    wanted = page()
+    if not arguments:
+        TARGET.parent.mkdir(exist_ok=True)
+        TARGET.write_text(wanted, "utf-8")
+    elif not TARGET.is_file() or TARGET.read_text("utf-8") != wanted:
+        sys.stderr.write(f"{TARGET} is not what the table makes: run python protocol/reference.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""The examples of the published contract, each sent to a real daemon that holds what they start from."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.daemon_process import Home
+from e2e.raw_connection import RawConnection
+from git_samples import make_repository
+from workspaced_protocol import examples as e
+
+# What differs from one daemon, and one moment, to the next. Each is compared by its type alone.
+TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt"}
+COUNTS = {"revision", "pid", "connections", "commits"}
+VARYING = TIMES | COUNTS
+
+_numbers = itertools.count()
+
+
+class Exchange:
+    """A daemon that holds the examples' store, with what they name on this machine in place of it."""
+
+    def __init__(self, connection: RawConnection, home: Home) -> None:
+        self.connection = connection
+        self.user = home.root / f"ada{next(_numbers)}"
+        self.here = {e.DATA_DIR: str(home.data), e.SOCKET: str(home.socket), e.HOME: str(self.user)}
+        for name in ("shop/web", "shop/api", "notes", "copies"):
+            (self.user / name).mkdir(parents=True)
+        for session in connection.call("session.list"):
+            connection.call("session.end", id=session["id"])
+        for workspace in connection.call("store.getAll"):
+            connection.call("store.remove", id=workspace["id"])
+        for workspace in (e.SHOP, e.NOTES):
+            connection.call("store.save", workspace=self.localised(workspace))
+
+    def localised(self, value: object) -> Any:
+        return self._replaced(value, self.here)
+
+    def published(self, value: object) -> Any:
+        return self._replaced(value, {ours: theirs for theirs, ours in self.here.items()})
+
+    def _replaced(self, value: object, replacements: dict[str, str]) -> Any:
+        text = json.dumps(value)
+        for old, new in replacements.items():
+            text = text.replace(old, new)
+        return json.loads(text)
+
+    def result(self, method: str, params: dict[str, Any]) -> Any:
+        """The result of the call; what a clone tells of its progress is passed over."""
+        message = self.connection.request(method, **params)
+        self.connection.send(message)
+        answers = iter(self.connection.receive, None)
+        answer = next(each for each in answers if each.get("id") == message["id"])
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def prepare(self, method: str) -> None:
+        """Brings about what an example names beyond the store."""
+        if method in ("session.end", "session.list"):
+            session = self.connection.call("session.begin", workspaceId="ws_shop", label="editor")
+            self.here[e.SESSION_ID] = session["id"]
+        elif method in ("store.previewRestore", "store.restore"):
+            self.connection.call("store.backup", path=self.localised(e.COPY))
+        elif method == "store.listBackups":
+            self.here[e.BACKUP] = self.connection.call("store.backup")["name"]
+        elif method == "project.clone":
+            make_repository(Path(self.localised(f"{e.HOME}/mirrors/tools")))
+
+
+@pytest.fixture
+def exchange(connection: RawConnection, shared_home: Home) -> Exchange:
+    return Exchange(connection, shared_home)
+
+
+def levelled(value: Any, known_ids: set[str]) -> Any:
+    """The value with the type in place of what varies, and the prefix in place of an id that was just made."""
+    if isinstance(value, list):
+        return [levelled(item, known_ids) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _levelled_member(name, member, known_ids) for name, member in value.items()}
+
+
+def _levelled_member(name: str, member: Any, known_ids: set[str]) -> Any:
+    if name in VARYING:
+        return type(member).__name__
+    if name == "id" and member not in known_ids:
+        return member.partition("_")[0]
+    return levelled(member, known_ids)
+
+
+@pytest.mark.parametrize("method", e.EXAMPLES)
+def test_an_example_is_what_a_daemon_answers(exchange: Exchange, method: str) -> None:
+    example = e.EXAMPLES[method]
+    exchange.prepare(method)
+    params = exchange.localised(example.params)
+    if "ifRevision" in params:
+        params["ifRevision"] = exchange.connection.revision()
+    result = exchange.published(exchange.result(method, params))
+    if example.abridged:
+        assert isinstance(example.result, dict)
+        result = {name: result[name] for name in example.result}
+    known_ids = {"ws_shop", "ws_notes", "ws_blog", "proj_web", e.SESSION_ID} - (
+        {e.SESSION_ID} if method == "session.begin" else set()
+    )
+    assert levelled(result, known_ids) == levelled(example.result, known_ids)
