@@ -70,7 +70,7 @@ def _method(method: Method, row: Schema) -> str:
     parts.append(f"Result: {_type(row['result']['schema'])}.")
     parts.append("Errors: " + ", ".join(f"{int(code)} `{code.kind}`" for code in method.errors) + ".")
     example = EXAMPLES[method.name]
-    request = {"jsonrpc": "2.0", "id": 1, "method": method.name}
+    request: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method.name}
     if example.params:
         request["params"] = example.params
     answer = {"jsonrpc": "2.0", "id": 1, "result": example.result}
