@@ -263,7 +263,7 @@ async def test_a_client_that_sends_no_more_may_read_its_answers_slowly(
     store = InMemoryWorkspaceStore()
     store.state = State.of(fifty_by_ten())
     client = (await serve(store)).connect()
-    await client.send(b"".join(request("store.getAll", number, {}) for number in range(3)))
+    await client.send(b"".join(request("store.getAll", number, {}) for number in range(5)))
     client.finish()
     received = b""
     while True:
@@ -272,4 +272,4 @@ async def test_a_client_that_sends_no_more_may_read_its_answers_slowly(
         if not piece:
             break
         received += piece
-    assert [msgspec.json.decode(line)["id"] for line in received.splitlines()] == [0, 1, 2]
+    assert [msgspec.json.decode(line)["id"] for line in received.splitlines()] == [0, 1, 2, 3, 4]
