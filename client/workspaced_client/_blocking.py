@@ -41,6 +41,16 @@ class BlockingConnection:
         self._readable.register(connected, select.POLLIN)
         self._writable = select.poll()  # used by the sender alone
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be asked over it any more, in the process that it belongs to."""
+        return self._conversation.ended and not self._conversation.forked
+
+    @property
+    def end_reason(self) -> str:
+        """How it ended, once it has."""
+        return self._conversation.end_reason
+
     def request(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
         """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists."""
         deadline = monotonic() + timeout_seconds

@@ -93,6 +93,27 @@ class ConnectionLost(Unanswered):
         return f"{self.method} got no answer, because the connection ended: {self.reason}.{self._advice()}"
 
 
+class SessionsLost(ConnectionLost):
+    """The connection ended, and with it the sessions begun on it, whose ids are `session_ids`.
+
+    Raised once, by the first call after that; the client is connected again, so begin them anew.
+    """
+
+    def __init__(
+        self, method: str, reason: str, session_ids: tuple[str, ...], outcome_unknown: bool = False
+    ) -> None:
+        super().__init__(method, reason, outcome_unknown)
+        self.args = (method, reason, session_ids, outcome_unknown)
+        self.session_ids = session_ids
+
+    def __str__(self) -> str:
+        return (
+            f"{self.method} got no answer, because the connection ended: {self.reason}. With it ended these "
+            f"sessions: {', '.join(self.session_ids)}. Begin them anew; the client is connected again."
+            f"{self._advice()}"
+        )
+
+
 class BadAnswer(Unanswered):
     """What came back for `method` is not JSON-RPC, or not what the method answers; `reason` says how."""
 

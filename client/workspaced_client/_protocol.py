@@ -75,6 +75,11 @@ class Conversation:
         return self._end_reason is not None
 
     @property
+    def end_reason(self) -> str:
+        """How the connection ended, once it has."""
+        return self._end_reason or ""
+
+    @property
     def outgoing(self) -> memoryview:
         """The bytes to send next."""
         return self._outgoing

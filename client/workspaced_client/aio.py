@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import anyio
+from anyio.abc import TaskGroup
 
 from workspaced_client._async_api import (
     AsyncDaemon,
@@ -20,6 +21,7 @@ from workspaced_client._async_api import (
     AsyncStore,
     AsyncWorkspaces,
 )
+from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
 from workspaced_client._protocol import ANY_JSON, Conversation, PendingCall, not_responding, result_of
 from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
@@ -32,7 +34,7 @@ from workspaced_client._socket import (
     try_to_connect,
     turned_away,
 )
-from workspaced_client.errors import ConnectionLost, NotResponding
+from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_protocol.params import Params
 
 T = TypeVar("T")
@@ -46,9 +48,27 @@ class AsyncConnection:
         self._conversation = Conversation()
         self._sending = anyio.Lock(fast_acquire=True)  # each request waits for its answer anyway
         self._events: dict[PendingCall, anyio.Event] = {}
+        self._reading: anyio.Event | None = None  # set once nothing reads any more
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can be asked over it any more, in the process that it belongs to."""
+        return self._conversation.ended and not self._conversation.forked
+
+    @property
+    def end_reason(self) -> str:
+        """How it ended, once it has."""
+        return self._conversation.end_reason
 
     async def read_answers(self) -> None:
         """Settles calls until the connection ends; runs beside them."""
+        self._reading = anyio.Event()
+        try:
+            await self._read()
+        finally:
+            self._reading.set()
+
+    async def _read(self) -> None:
         while not self._conversation.ended:
             await anyio.wait_readable(self._socket)
             try:
@@ -105,8 +125,10 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Closes the socket, once nothing reads from it any more."""
-        shut_down(self._socket)  # it lets a task that waits to send go on, and so leave the lock
+        shut_down(self._socket)  # it lets those go on who wait to read or to send, and so leave the socket
         with anyio.CancelScope(shield=True):
+            if self._reading is not None:
+                await self._reading.wait()
             async with self._sending:
                 self._socket.close()
 
@@ -122,7 +144,7 @@ class AsyncClient:
     Every call waits for its answer, at most for the client's timeout, and raises one of
     `workspaced_client.errors`. Tasks may share a client: their calls go over the one connection at the
     same time, and none waits for another's. A cancelled call's answer is dropped; a write that was
-    sent may be applied all the same. Once the connection has ended, every call raises ConnectionLost.
+    sent may be applied all the same. A daemon that restarts is found again: see `Client.connect`.
     """
 
     workspaces: AsyncWorkspaces
@@ -135,9 +157,23 @@ class AsyncClient:
     daemon: AsyncDaemon
     """The daemon itself."""
 
-    def __init__(self, connection: AsyncConnection, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        group: TaskGroup,
+        path: str,
+        timeout_seconds: float,
+        *,
+        reconnect: bool,
+    ) -> None:
         self._connection = connection
+        self._group = group
+        self._path = path
         self._timeout_seconds = timeout_seconds
+        self._reconnects = reconnect
+        self._renewing = anyio.Lock()
+        self._closed = False
+        self._session_ids: set[str] = set()
         self.workspaces = AsyncWorkspaces(self._request)
         self.projects = AsyncProjects(self._request)
         self.sessions = AsyncSessions(self._request)
@@ -147,7 +183,11 @@ class AsyncClient:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, socket: str | os.PathLike[str] | None = None, *, timeout_seconds: float = 10.0
+        cls,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        reconnect: bool = True,
     ) -> AsyncGenerator[Self]:
         """Connects, and says hello, so that whatever is in the way shows here; disconnects at the end.
 
@@ -157,37 +197,33 @@ class AsyncClient:
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
         connection = AsyncConnection(await _connected(path, seconds))
-        client = cls(connection, seconds)
+        client: Self | None = None
         failure: BaseException | None = None
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(connection.read_answers)
+                client = cls(connection, group, path, seconds, reconnect=reconnect)
                 try:
-                    await client._greet(path)
+                    await _greet(connection, path, seconds)
+                    notice = (await client.daemon.status()).recovery
+                    # Above are the context manager of this generator, and the app.
+                    warn_of(notice, stacklevel=3)
                     yield client
                 except BaseException as error:
                     failure = error
                     raise
                 finally:
-                    connection.end("this client was closed")
+                    client._closed = True
+                    client._connection.end("this client was closed")
                     group.cancel_scope.cancel()
         except BaseException:
             # A cancellation is the group's to tell of, and without a failure this is the group's own.
             if failure is None or isinstance(failure, anyio.get_cancelled_exc_class()):
                 raise
         finally:
-            await connection.close()
+            await (client._connection if client else connection).close()
         if failure is not None:
             raise failure
-
-    async def _greet(self, path: str) -> None:
-        try:
-            await self.daemon.hello()
-            notice = (await self.daemon.status()).recovery
-        except ConnectionLost as error:
-            raise turned_away(path, error) from error.__cause__
-        # Above are the generator of `connect`, its context manager, and the app.
-        warn_of(notice, stacklevel=4)
 
     async def call(
         self, method: str, params: dict[str, Any] | None = None, *, timeout_seconds: float | None = None
@@ -199,10 +235,76 @@ class AsyncClient:
         where the params are no JSON, and else what any call does.
         """
         seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
-        return await self._connection.request(method, {} if params is None else params, ANY_JSON, seconds)
+        return await self._ask(method, {} if params is None else params, ANY_JSON, seconds)
 
     async def _request(self, method: str, params: Params, result: type[T], /) -> T:
-        return await self._connection.request(method, params, result, self._timeout_seconds)
+        return await self._ask(method, params, result, self._timeout_seconds)
+
+    async def _ask(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
+        attempts = Attempts(method, params, timeout_seconds, anyio.current_time())
+        pauses = pauses_seconds()
+        while True:
+            connection = await self._current(attempts)
+            try:
+                answer = await connection.request(
+                    method, attempts.params, result, attempts.left_seconds(anyio.current_time())
+                )
+            except (ConnectionLost, ShuttingDown) as error:
+                if not self._reconnects or self._closed:
+                    raise
+                attempts.lost(error, anyio.current_time())
+                if isinstance(error, ShuttingDown):
+                    await anyio.sleep(min(next(pauses), attempts.left_seconds(anyio.current_time())))
+            except NotResponding as error:
+                raise attempts.timed_out(error) from None
+            else:
+                note_sessions(self._session_ids, method, params, answer)
+                return answer
+
+    async def _current(self, attempts: Attempts) -> AsyncConnection:
+        """The connection to ask over: a new one where the last has ended, and this client is to reconnect."""
+        connection = self._connection
+        if not connection.is_over or not self._reconnects or self._closed:
+            return connection
+        async with self._renewing:  # who holds it has a time limit of its own
+            if self._connection is connection:
+                self._connection = await self._reconnected(attempts)
+                await connection.close()
+                lost = tuple(sorted(self._session_ids))
+                self._session_ids.clear()
+                if lost:
+                    raise attempts.sessions_lost(connection.end_reason, lost)
+            return self._connection
+
+    async def _reconnected(self, attempts: Attempts) -> AsyncConnection:
+        for pause_seconds in pauses_seconds():
+            left_seconds = attempts.left_seconds(anyio.current_time())
+            try:
+                connection = AsyncConnection(await _connected(self._path, left_seconds))
+                self._group.start_soon(connection.read_answers)
+                try:
+                    await _greet(connection, self._path, left_seconds)
+                except BaseException:
+                    connection.end("the daemon gave no greeting")
+                    await connection.close()
+                    raise
+            except (NotRunning, NotResponding, ConnectionLost) as error:
+                if attempts.left_seconds(anyio.current_time()) <= pause_seconds:
+                    raise attempts.not_reached(error) from error
+                await anyio.sleep(pause_seconds)
+            else:
+                return connection
+        raise AssertionError("the pauses never end")
+
+
+async def _greet(connection: AsyncConnection, path: str, timeout_seconds: float) -> None:
+    async def ask(method: str, params: Params, result: type[T], /) -> T:
+        return await connection.request(method, params, result, timeout_seconds)
+
+    try:
+        await AsyncDaemon(ask).hello()
+    except ConnectionLost as error:
+        raise turned_away(path, error) from error.__cause__
 
 
 async def _connected(path: str, timeout_seconds: float) -> sockets.socket:

@@ -1,10 +1,12 @@
 """The blocking client: `Client.connect()` gives one that any number of threads may use at once."""
 
 import os
+import threading
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
 from workspaced_client._blocking import BlockingConnection
 from workspaced_client._protocol import ANY_JSON
 from workspaced_client._recovery import warn_of
@@ -17,7 +19,7 @@ from workspaced_client._socket import (
     turned_away,
 )
 from workspaced_client._sync_api import Daemon, Projects, Sessions, Store, Workspaces
-from workspaced_client.errors import ConnectionLost, NotResponding
+from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_protocol.params import Params
 
 T = TypeVar("T")
@@ -34,7 +36,7 @@ class Client:
     Every call waits for its answer, at most for the client's timeout, and raises one of
     `workspaced_client.errors`. Threads may share a client: their calls go over the one connection at
     the same time, and none waits for another's. A child process that was forked must connect a
-    client of its own. Once the connection has ended, every call raises ConnectionLost.
+    client of its own. A daemon that restarts is found again: see `connect`.
     """
 
     workspaces: Workspaces
@@ -47,9 +49,16 @@ class Client:
     daemon: Daemon
     """The daemon itself."""
 
-    def __init__(self, connection: BlockingConnection, timeout_seconds: float) -> None:
+    def __init__(
+        self, connection: BlockingConnection, path: str, timeout_seconds: float, *, reconnect: bool
+    ) -> None:
         self._connection = connection
+        self._path = path
         self._timeout_seconds = timeout_seconds
+        self._reconnects = reconnect
+        self._renewing = threading.Lock()
+        self._closed = threading.Event()
+        self._session_ids: set[str] = set()
         self.workspaces = Workspaces(self._request)
         self.projects = Projects(self._request)
         self.sessions = Sessions(self._request)
@@ -57,32 +66,31 @@ class Client:
         self.daemon = Daemon(self._request)
 
     @classmethod
-    def connect(cls, socket: str | os.PathLike[str] | None = None, *, timeout_seconds: float = 10.0) -> Self:
+    def connect(
+        cls,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        reconnect: bool = True,
+    ) -> Self:
         """Connects, and says hello, so that whatever is in the way shows here.
 
         `socket` is the socket's path; without one it is $WORKSPACED_SOCKET, or else the platform's
         default, just as the daemon finds it. `timeout_seconds` is for the connecting, and then for
         each call; `math.inf` waits forever. Warns with RecoveryWarning where the store was damaged.
 
+        Where the connection is lost, a call connects again within its time, and is sent again if that
+        is safe: reads are, and writes carry a key that the daemon applies once. `reconnect=False`
+        leaves that to the app.
+
         Raises NotRunning, NotAllowed, NotResponding, ProtocolUnsupported, UnusableSocketPath,
         CannotConnect for what the system refuses otherwise, ConnectionLost or BadAnswer.
         """
-        deadline = monotonic() + checked_timeout(timeout_seconds)
+        seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
-        connected = try_to_connect(path)
-        while connected is None:
-            left = remaining(deadline, monotonic())
-            if not left:
-                raise NotResponding("connect", timeout_seconds)
-            sleep(min(left, BACKLOG_RETRY_SECONDS))
-            connected = try_to_connect(path)
-        client = cls(BlockingConnection(connected), timeout_seconds)
+        client = cls(_connected(path, seconds), path, seconds, reconnect=reconnect)
         try:
-            client.daemon.hello()
             warn_of(client.daemon.status().recovery, stacklevel=2)
-        except ConnectionLost as error:
-            client.close()
-            raise turned_away(path, error) from error.__cause__
         except BaseException:
             client.close()
             raise
@@ -98,16 +106,68 @@ class Client:
         where the params are no JSON, and else what any call does.
         """
         seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
-        return self._connection.request(method, {} if params is None else params, ANY_JSON, seconds)
+        return self._ask(method, {} if params is None else params, ANY_JSON, seconds)
 
     def _request(self, method: str, params: Params, result: type[T], /) -> T:
-        return self._connection.request(method, params, result, self._timeout_seconds)
+        return self._ask(method, params, result, self._timeout_seconds)
+
+    def _ask(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
+        attempts = Attempts(method, params, timeout_seconds, monotonic())
+        pauses = pauses_seconds()
+        while True:
+            connection = self._current(attempts)
+            try:
+                answer = connection.request(
+                    method, attempts.params, result, attempts.left_seconds(monotonic())
+                )
+            except (ConnectionLost, ShuttingDown) as error:
+                if not self._reconnects or self._closed.is_set():
+                    raise
+                attempts.lost(error, monotonic())
+                if isinstance(error, ShuttingDown):
+                    self._closed.wait(min(next(pauses), attempts.left_seconds(monotonic())))
+            except NotResponding as error:
+                raise attempts.timed_out(error) from None
+            else:
+                note_sessions(self._session_ids, method, params, answer)
+                return answer
+
+    def _current(self, attempts: Attempts) -> BlockingConnection:
+        """The connection to ask over: a new one where the last has ended, and this client is to reconnect."""
+        connection = self._connection
+        if not connection.is_over or not self._reconnects or self._closed.is_set():
+            return connection
+        if not self._renewing.acquire(timeout=attempts.left_seconds(monotonic())):
+            raise attempts.not_reached(NotResponding("connect", 0))
+        try:
+            if self._connection is connection:
+                self._connection = self._reconnected(attempts)
+                if self._closed.is_set():
+                    self._connection.close()
+                connection.close()
+                lost = tuple(sorted(self._session_ids))
+                self._session_ids.clear()
+                if lost:
+                    raise attempts.sessions_lost(connection.end_reason, lost)
+            return self._connection
+        finally:
+            self._renewing.release()
+
+    def _reconnected(self, attempts: Attempts) -> BlockingConnection:
+        for pause_seconds in pauses_seconds():
+            try:
+                return _connected(self._path, attempts.left_seconds(monotonic()))
+            except (NotRunning, NotResponding, ConnectionLost) as error:
+                if attempts.left_seconds(monotonic()) <= pause_seconds or self._closed.wait(pause_seconds):
+                    raise attempts.not_reached(error) from error
+        raise AssertionError("the pauses never end")
 
     def close(self) -> None:
         """Ends the connection, and with it the sessions begun on it. A second time has no effect.
 
         Calls that other threads have under way raise ConnectionLost.
         """
+        self._closed.set()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -117,3 +177,29 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _connected(path: str, timeout_seconds: float) -> BlockingConnection:
+    """A new connection, once the daemon has answered its hello."""
+    deadline = monotonic() + timeout_seconds
+    connected = try_to_connect(path)
+    while connected is None:
+        left = remaining(deadline, monotonic())
+        if not left:
+            raise NotResponding("connect", timeout_seconds)
+        sleep(min(left, BACKLOG_RETRY_SECONDS))
+        connected = try_to_connect(path)
+    connection = BlockingConnection(connected)
+
+    def ask(method: str, params: Params, result: type[T], /) -> T:
+        return connection.request(method, params, result, timeout_seconds)
+
+    try:
+        Daemon(ask).hello()
+    except ConnectionLost as error:
+        connection.close()
+        raise turned_away(path, error) from error.__cause__
+    except BaseException:
+        connection.close()
+        raise
+    return connection

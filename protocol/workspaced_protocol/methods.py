@@ -52,6 +52,16 @@ class Method:
     errors: tuple[ErrorCode, ...]
     doc: str
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a request that got no answer can be sent again as it is, on another connection.
+
+        A backup is a file that is there then, and a subscription belongs to its connection.
+        """
+        if issubclass(self.params, p.WriteParams) or self.name == "store.backup":
+            return False
+        return self.mode != "write" and not self.name.startswith("events.")
+
     def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
         """The params as this method's struct. Raises InvalidParams."""
         text = b"{}" if raw is None else bytes(raw)

@@ -59,7 +59,7 @@ def connect(flavour: str, serve: Serve) -> Iterator[Connect]:
 def begin(serve: Serve) -> Iterator[Begin]:
     """Starts a server with a script, and connects a blocking client to it."""
     with ExitStack() as stack:
-        yield lambda script: stack.enter_context(Client.connect(serve(greeting(script))))
+        yield lambda script: stack.enter_context(Client.connect(serve(greeting(script)), reconnect=False))
 
 
 @pytest.fixture(params=BACKENDS)

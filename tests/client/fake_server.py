@@ -50,6 +50,8 @@ class Request:
     id: int
     method: str
     params: dict[str, Any]
+    """Less the request key, which every write carries."""
+    key: str | None = None
 
 
 class Peer:
@@ -73,7 +75,8 @@ class Peer:
             self._read = self._lines.feed(data)
         message = json.loads(self._read.pop(0))
         assert message["jsonrpc"] == "2.0"
-        return Request(message["id"], message["method"], message["params"])
+        key = message["params"].pop("requestKey", None)
+        return Request(message["id"], message["method"], message["params"], key)
 
     def has_more(self) -> bool:
         """Whether something has come that was not read yet."""

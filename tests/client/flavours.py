@@ -22,17 +22,20 @@ BACKENDS = ("trio", "asyncio")
 
 @contextmanager
 def connected(
-    flavour: str, path: str | PathLike[str] | None, timeout_seconds: float = 10.0
+    flavour: str, path: str | PathLike[str] | None, timeout_seconds: float = 10.0, *, reconnect: bool = False
 ) -> Iterator[Client]:
-    """A connected client of this flavour, with the methods of the blocking one."""
+    """A connected client of this flavour, with the methods of the blocking one.
+
+    It does not connect again, since most tests are about one connection.
+    """
     if flavour == "blocking":
-        with Client.connect(path, timeout_seconds=timeout_seconds) as client:
+        with Client.connect(path, timeout_seconds=timeout_seconds, reconnect=reconnect) as client:
             yield client
         return
     with (
         start_blocking_portal(flavour) as portal,
         portal.wrap_async_context_manager(
-            AsyncClient.connect(path, timeout_seconds=timeout_seconds)
+            AsyncClient.connect(path, timeout_seconds=timeout_seconds, reconnect=reconnect)
         ) as async_client,
     ):
         yield cast("Client", _Bridge(async_client, portal))

@@ -112,7 +112,7 @@ def test_errors_of_a_call_leave_the_body_as_themselves(run: Run, serve: Serve) -
             async with AsyncClient.connect(refusing):
                 raise AssertionError("not reached")
         with pytest.raises(ConnectionLost):
-            async with AsyncClient.connect(closing) as client:
+            async with AsyncClient.connect(closing, reconnect=False) as client:
                 await client.daemon.ping()
         with pytest.raises(NotRunning):
             async with AsyncClient.connect(closing.with_name("none")):
@@ -125,7 +125,7 @@ def test_a_lost_connection_does_not_end_the_body(run: Run, serve: Serve) -> None
     path = serve(greeting(lambda peer: peer.socket.close()))
 
     async def main() -> None:
-        async with AsyncClient.connect(path) as client:
+        async with AsyncClient.connect(path, reconnect=False) as client:
             for _ in range(2):
                 with pytest.raises(ConnectionLost, match="the daemon closed it"):
                     await client.daemon.ping()

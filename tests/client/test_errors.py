@@ -91,6 +91,7 @@ def test_every_error_can_be_copied_and_pickled() -> None:
         errors.UsedAfterFork(12),
         errors.Unanswered("m", "why"),
         errors.ConnectionLost("m", "why", outcome_unknown=True),
+        errors.SessionsLost("m", "why", ("ss_1", "ss_2"), outcome_unknown=True),
         errors.BadAnswer("m", "why", outcome_unknown=True),
         errors.NotResponding("m", 1.5, outcome_unknown=True),
         errors.GitError(1, "m"),

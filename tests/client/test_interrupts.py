@@ -184,7 +184,7 @@ def test_a_daemon_that_is_gone_does_not_kill_by_sigpipe(serve: Serve) -> None:
 import signal, sys
 from workspaced_client import Client, ConnectionLost
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-with Client.connect(sys.argv[1]) as client:
+with Client.connect(sys.argv[1], reconnect=False) as client:
     for _ in range(2):
         try:
             client.call("a", {"text": "x" * 1_000_000})

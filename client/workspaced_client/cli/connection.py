@@ -35,7 +35,11 @@ def connect(options: Options, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) 
     """A client that warns of nothing. Raises what `Client.connect` does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecoveryWarning)
-        return Client.connect(options.socket, timeout_seconds=options.patience_seconds(timeout_seconds))
+        return Client.connect(
+            options.socket,
+            timeout_seconds=options.patience_seconds(timeout_seconds),
+            reconnect=False,  # somebody waits, and is told at once
+        )
 
 
 def socket_of(options: Options, error: Exception | None = None) -> str:

@@ -1,0 +1,103 @@
+"""One call over as many connections as it takes, without I/O: what may be sent again, and for how long.
+
+The strategy: a read changes nothing, and a write carries a key that the daemon applies once, so both can
+be sent again where the connection was lost, whatever became of the first. What has neither, such as a
+session, which ends with its connection, is sent once.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import convert, structs
+
+from workspaced_client._local_errors import ConnectionLost, NotResponding, SessionsLost, WorkspacedError
+from workspaced_protocol.models import Session
+from workspaced_protocol.params import WriteParams
+
+_PAUSE_SECONDS: Final = (0.05, 2.0)  # the first pause between two connects, and the longest
+
+
+class Attempts:
+    """A call that is tried until it has an answer, must not be repeated, or its time is over."""
+
+    def __init__(self, method: str, params: object, timeout_seconds: float, now: float) -> None:
+        self.method = method
+        self.params = with_key(method, params)
+        self.loss: WorkspacedError | None = None
+        """Why the last connection gave no answer."""
+        self._timeout_seconds = timeout_seconds
+        self._deadline = now + timeout_seconds
+        self._may_be_applied = False
+
+    def left_seconds(self, now: float) -> float:
+        """How long the call may still take."""
+        return max(self._deadline - now, 0.0)
+
+    def lost(self, error: WorkspacedError, now: float) -> None:
+        """A connection gave no answer: raises that where this is the end of it."""
+        self.loss = error
+        if isinstance(error, ConnectionLost):
+            self._may_be_applied = self._may_be_applied or error.outcome_unknown
+        if now >= self._deadline or not _may_repeat(self.method, self.params):
+            raise error
+
+    def sessions_lost(self, reason: str, session_ids: tuple[str, ...]) -> SessionsLost:
+        """What to raise where the lost connection held sessions."""
+        return SessionsLost(self.method, reason, session_ids, self._may_be_applied)
+
+    def not_reached(self, error: WorkspacedError) -> WorkspacedError:
+        """What to raise where there is no daemon to be asked again: what came first tells more."""
+        return self.loss or error
+
+    def timed_out(self, error: NotResponding) -> NotResponding:
+        """The error of the whole call, where the last of several attempts had no answer in time."""
+        unknown = error.outcome_unknown or self._may_be_applied
+        return NotResponding(self.method, self._timeout_seconds, unknown)
+
+
+def note_sessions(ids: set[str], method: str, params: object, answer: object) -> None:
+    """Keeps account of the sessions that a connection holds, from a call and its answer."""
+    if method == "session.begin":
+        session = convert(answer, Session) if isinstance(answer, dict) else answer
+        if isinstance(session, Session):
+            ids.add(session.id)
+    elif method == "session.end":
+        ended = params.get("id") if isinstance(params, dict) else getattr(params, "id", None)
+        ids.discard(str(ended))
+
+
+def pauses_seconds() -> Iterator[float]:
+    """How long to wait between one connect and the next: ever longer, and by chance, so that many clients of
+    a daemon that comes back do not all knock at once."""
+    pause_seconds, longest_seconds = _PAUSE_SECONDS
+    while True:
+        yield pause_seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        pause_seconds = min(pause_seconds * 2, longest_seconds)
+
+
+def with_key(method: str, params: object) -> object:
+    """The params with a request key, where the method takes one and the caller has given none."""
+    if isinstance(params, WriteParams):
+        return structs.replace(params, request_key=_new_key()) if params.request_key is None else params
+    if isinstance(params, dict) and "requestKey" not in params:
+        from workspaced_protocol.methods import METHODS  # as in `_protocol.may_write`
+
+        known = METHODS.get(method)
+        if known is not None and issubclass(known.params, WriteParams):
+            return {**params, "requestKey": _new_key()}
+    return params
+
+
+def _new_key() -> str:
+    return os.urandom(16).hex()
+
+
+def _may_repeat(method: str, params: object) -> bool:
+    from workspaced_protocol.methods import METHODS  # as above
+
+    known = METHODS.get(method)
+    if known is None:
+        return False
+    return known.changes_nothing or issubclass(known.params, WriteParams)
