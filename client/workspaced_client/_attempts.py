@@ -8,7 +8,7 @@ session, which ends with its connection, is sent once.
 import os
 import random
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
 from msgspec import convert, structs
 
@@ -64,7 +64,7 @@ def note_sessions(ids: set[str], method: str, params: object, answer: object) ->
         if isinstance(session, Session):
             ids.add(session.id)
     elif method == "session.end":
-        ended = params.get("id") if isinstance(params, dict) else getattr(params, "id", None)
+        ended = params.get("id") if _is_object(params) else getattr(params, "id", None)
         ids.discard(str(ended))
 
 
@@ -81,13 +81,17 @@ def with_key(method: str, params: object) -> object:
     """The params with a request key, where the method takes one and the caller has given none."""
     if isinstance(params, WriteParams):
         return structs.replace(params, request_key=_new_key()) if params.request_key is None else params
-    if isinstance(params, dict) and "requestKey" not in params:
+    if _is_object(params) and "requestKey" not in params:
         from workspaced_protocol.methods import METHODS  # as in `_protocol.may_write`
 
         known = METHODS.get(method)
         if known is not None and issubclass(known.params, WriteParams):
             return {**params, "requestKey": _new_key()}
     return params
+
+
+def _is_object(params: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(params, dict)
 
 
 def _new_key() -> str:

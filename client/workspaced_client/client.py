@@ -2,9 +2,10 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
 from workspaced_client._blocking import BlockingConnection
@@ -21,6 +22,9 @@ from workspaced_client._socket import (
 from workspaced_client._sync_api import Daemon, Projects, Sessions, Store, Workspaces
 from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_protocol.params import Params
+
+if TYPE_CHECKING:
+    from workspaced_client.events import EventStream, OnLost
 
 T = TypeVar("T")
 
@@ -107,6 +111,25 @@ class Client:
         """
         seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
         return self._ask(method, {} if params is None else params, ANY_JSON, seconds)
+
+    def events(
+        self,
+        topics: Sequence[str] | None = None,
+        *,
+        since: int | None = None,
+        on_lost: "OnLost | None" = None,
+    ) -> "EventStream":
+        """The daemon's events from now on, or from after the store's revision `since`, as an iterator.
+
+        `topics` are names or patterns such as `workspace.*`; without them, all. The stream has a
+        connection of its own, finds the daemon again by itself, and gives each event once, or an
+        `EventGap` where it can't; `on_lost` is called with the error each time that it has to look.
+        It lasts until it is closed, also after the client. Raises what `connect` does.
+        """
+        from workspaced_client._feed import EventFeed  # for those who want events
+        from workspaced_client.events import EventStream
+
+        return EventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost)
 
     def _request(self, method: str, params: Params, result: type[T], /) -> T:
         return self._ask(method, params, result, self._timeout_seconds)

@@ -1,5 +1,6 @@
 """The topics of events, what each one's payload holds, and the notification that carries it."""
 
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 from msgspec import Raw, field
@@ -120,7 +121,7 @@ class StoreChanged(Model, frozen=True):
     reason: str | None = None
 
 
-PAYLOADS: Final[dict[Topic, type[Model]]] = {
+PAYLOADS: Final[Mapping[str, type[Model]]] = {
     "workspace.created": WorkspaceCreated,
     "workspace.opened": WorkspaceChanged,
     "workspace.closed": WorkspaceChanged,

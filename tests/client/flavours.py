@@ -2,19 +2,21 @@
 one under trio and under asyncio, whose calls are made from the test's threads."""
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from os import PathLike
 from threading import Event
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from anyio import to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from client.fake_server import PATIENCE_SECONDS
 from workspaced_client import Client
+from workspaced_client._aio_events import AsyncEventStream
 from workspaced_client.aio import AsyncClient
+from workspaced_client.events import EventStream
 
 FLAVOURS = ("blocking", "trio", "asyncio")
 BACKENDS = ("trio", "asyncio")
@@ -63,3 +65,46 @@ class _Bridge:
 async def happened(event: Event) -> None:
     """Waits, in a task, for what a server's thread tells."""
     assert await to_thread.run_sync(partial(event.wait, PATIENCE_SECONDS))
+
+
+@contextmanager
+def subscribed(
+    flavour: str, path: str | PathLike[str], topics: Sequence[str] | None = None, **options: Any
+) -> Iterator[EventStream]:
+    """A stream of events of this flavour, with the methods of the blocking one."""
+    if flavour == "blocking":
+        with Client.connect(path) as client, client.events(topics, **options) as events:
+            yield events
+        return
+
+    @asynccontextmanager
+    async def stream() -> AsyncGenerator[AsyncEventStream]:
+        async with AsyncClient.connect(path) as client, client.events(topics, **options) as events:
+            yield events
+
+    with start_blocking_portal(flavour) as portal, portal.wrap_async_context_manager(stream()) as waiting:
+        yield cast("EventStream", _Iterator(waiting, portal))
+
+
+class _Iterator:
+    """An async iterator whose steps are made through the portal."""
+
+    def __init__(self, stream: AsyncEventStream, portal: BlockingPortal) -> None:
+        self._stream = stream
+        self._portal = portal
+
+    def __next__(self) -> object:
+        try:
+            return self._portal.call(self._stream.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __iter__(self) -> Self:
+        return self
+
+    @property
+    def revision(self) -> int | None:
+        return self._stream.revision
+
+    def close(self) -> None:
+        self._portal.call(self._stream.aclose)

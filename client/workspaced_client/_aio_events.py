@@ -1,0 +1,153 @@
+"""The async client's events: an async iterator that finds the daemon again by itself; see `event_stream`."""
+
+import socket as sockets
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.lowlevel
+
+from workspaced_client._attempts import pauses_seconds
+from workspaced_client._feed import Event, EventFeed, EventGap
+from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, shut_down, try_to_connect, turned_away
+from workspaced_client.errors import (
+    ConnectionLost,
+    NotResponding,
+    NotRunning,
+    ShuttingDown,
+    WorkspacedError,
+)
+from workspaced_client.events import OnLost
+
+__all__ = ["AsyncEventStream", "Event", "EventGap"]
+
+
+class AsyncEventStream:
+    """Events as they happen; made by `AsyncClient.events()`. Iterate it in one task; any task may close it.
+
+    ```python
+    async with client.events(["workspace.*"]) as events:
+        async for event in events:
+            ...
+    ```
+
+    The subscription holds once the `async with` is entered. It ends only when it is closed, and
+    raises what `EventStream` does. A task that is cancelled while it waits loses no event.
+    """
+
+    def __init__(self, path: str, feed: EventFeed, timeout_seconds: float, on_lost: OnLost | None) -> None:
+        self._path = path
+        self._feed = feed
+        self._timeout_seconds = timeout_seconds
+        self._on_lost = on_lost
+        self._waiting: deque[Event | EventGap] = deque()
+        self._pauses = pauses_seconds()
+        self._closed = anyio.Event()
+        self._socket: sockets.socket | None = None
+        self._reads = False
+
+    @property
+    def revision(self) -> int | None:
+        """The last revision whose events have all been received: `since` for a stream that goes on from here."""
+        return self._feed.revision
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event | EventGap:
+        await anyio.lowlevel.checkpoint()
+        while not self._waiting:
+            if self._closed.is_set():
+                raise StopAsyncIteration
+            try:
+                if self._socket is None:
+                    await self._connect()
+                else:
+                    await self._receive()
+            except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
+                await self._lose(error)
+        return self._waiting.popleft()
+
+    async def _connect(self) -> None:
+        """Returns once the subscription holds."""
+        connected = try_to_connect(self._path)
+        if connected is None:
+            raise NotResponding("connect", self._timeout_seconds)
+        self._socket = connected
+        try:
+            # A new socket takes as little as this at once.
+            connected.send(self._feed.begin(), SEND_FLAGS)
+            with anyio.move_on_after(self._timeout_seconds):
+                while not self._feed.is_subscribed and not self._closed.is_set():
+                    await self._receive()
+        except OSError as error:
+            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+        except ConnectionLost as error:
+            raise turned_away(self._path, error) from error.__cause__
+        except BaseException:
+            self._drop()  # half a subscription is none: the next step begins anew
+            raise
+        if not self._feed.is_subscribed and not self._closed.is_set():
+            raise NotResponding("events.subscribe", self._timeout_seconds)
+        self._pauses = pauses_seconds()
+
+    async def _receive(self) -> None:
+        """Waits for bytes, for as long as nothing happens."""
+        connected = self._socket
+        if connected is None or self._closed.is_set():
+            return
+        self._reads = True
+        try:
+            await anyio.wait_readable(connected)
+            self._waiting += self._feed.receive(connected.recv(RECEIVE_BYTES))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+        finally:
+            self._reads = False
+            if self._closed.is_set():
+                connected.close()
+
+    async def _lose(self, error: WorkspacedError) -> None:
+        self._drop()
+        if self._closed.is_set():
+            return
+        if self._on_lost is not None:
+            self._on_lost(error)
+        with anyio.move_on_after(next(self._pauses)):
+            await self._closed.wait()
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def close(self) -> None:
+        """Ends the stream, also for a task that waits for an event. A second time has no effect."""
+        self._closed.set()
+        if self._socket is None:
+            return
+        if self._reads:
+            shut_down(self._socket)  # whoever reads is woken by that, and closes it
+        else:
+            self._socket.close()
+
+    async def aclose(self) -> None:
+        """`close`, for those who expect to await it."""
+        self.close()
+        await anyio.lowlevel.checkpoint()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._connect()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

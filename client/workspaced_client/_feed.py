@@ -1,0 +1,144 @@
+"""The events of a daemon as an app gets them, without I/O: each once, in order, over many connections.
+
+The strategy: a feed has a connection of its own, so that an app that takes its time with an event holds up
+no call. It knows the last revision whose events it has all seen, and begins there on the next connection.
+The daemon gives the events of sessions and of the store's health at that very revision again, since they
+have none of their own; their sequence numbers, which rise per topic while one daemon lives, tell the
+repeat. What can't be given any more comes as an `EventGap`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from workspaced_client._local_errors import BadAnswer, ConnectionLost
+from workspaced_client._protocol import ANSWER_LIMIT_BYTES
+from workspaced_client._socket import program_name
+from workspaced_client.errors import from_answer
+from workspaced_protocol import PROTOCOL_VERSION, unknown
+from workspaced_protocol import params as p
+from workspaced_protocol.errors import RpcError
+from workspaced_protocol.events import GAP, PAYLOADS, EventNotification, EventsMissed, Peer
+from workspaced_protocol.framing import LineSplitter
+from workspaced_protocol.messages import NotAnAnswer, Notification, encode_request, parse_answer
+from workspaced_protocol.models import DaemonStatus, Hello, Model, StoreRevision
+
+_HELLO, _STATUS, _SUBSCRIBE = 1, 2, 3
+_RESULTS: Final[dict[int, Any]] = {_HELLO: Hello, _STATUS: DaemonStatus, _SUBSCRIBE: StoreRevision}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, once it was durable."""
+
+    topic: str
+    """Such as `workspace.created`."""
+    payload: Model | dict[str, Any]
+    """What the topic says: the struct of `workspaced_protocol.events` for it, or plain values for a topic
+    that this release does not know."""
+    revision: int
+    """The store's; an event of a session or of the store's health has that of the last change before it."""
+    sequence: int
+    """Rises by one per topic while the daemon lives."""
+    timestamp_ms: int
+    correlation_id: str
+    """Of the request that caused it; empty where the daemon did."""
+    peer: Peer | None
+    """The process and the user that caused it, or None."""
+
+
+@dataclass(frozen=True)
+class EventGap:
+    """Events that can't be given any more: list anew what they were about."""
+
+    first_revision: int
+    last_revision: int
+
+
+class EventFeed:
+    """What a subscriber has seen, through all of its connections."""
+
+    def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
+        self._topics = None if topics is None else tuple(topics)
+        self.revision = since
+        """The last revision whose events have all been seen; None before the first connection."""
+        self._daemon: tuple[int, int] | None = None
+        self._seen: dict[str, int] = {}
+        self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
+        self._open: set[int] = set()
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether this connection gives events by now."""
+        return not self._open
+
+    def begin(self) -> bytes:
+        """A new connection: what to send over it."""
+        self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
+        self._open = set(_RESULTS)
+        calls: tuple[tuple[int, str, p.Params], ...] = (
+            (_HELLO, "daemon.hello", p.HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)),
+            (_STATUS, "daemon.status", p.NoParams()),
+            (_SUBSCRIBE, "events.subscribe", p.SubscribeParams(topics=self._topics, since=self.revision)),
+        )
+        return b"".join(
+            encode_request(id_, name, msgspec.json.encode(params)) + b"\n" for id_, name, params in calls
+        )
+
+    def receive(self, data: bytes) -> list[Event | EventGap]:
+        """The events in what came; empty bytes stand for the end of the stream.
+
+        Raises ConnectionLost at the end, BadAnswer for nonsense, and what the daemon refuses.
+        """
+        if not data:
+            raise ConnectionLost("events.subscribe", "the daemon closed it")
+        try:
+            found = [self._take(line) for line in self._lines.feed(data)]
+            if self._lines.overflowed:
+                raise NotAnAnswer(f"One line has more than {ANSWER_LIMIT_BYTES} bytes.")
+        except (NotAnAnswer, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadAnswer("events.subscribe", str(error).removesuffix(".")) from error
+        return [event for event in found if event is not None]
+
+    def _take(self, line: bytes) -> Event | EventGap | None:
+        message = parse_answer(line)
+        if isinstance(message, Notification):
+            return self._event(message.params) if message.method == "event" else None
+        if isinstance(message.result, RpcError):
+            raise from_answer(message.result)
+        if not isinstance(message.id, int) or message.id not in self._open:
+            raise NotAnAnswer(f"There is an answer to {message.id!r}, which was never asked.")
+        self._open.discard(message.id)
+        result, _left_out = unknown.decode(message.result, _RESULTS[message.id])
+        if isinstance(result, DaemonStatus):
+            self._is_of((result.pid, result.started_at))
+        elif isinstance(result, StoreRevision) and self.revision is None:
+            self.revision = result.revision
+        return None
+
+    def _is_of(self, daemon: tuple[int, int]) -> None:
+        """The connection leads to this daemon: another one than before counts its events anew."""
+        if daemon != self._daemon:
+            self._daemon = daemon
+            self._seen.clear()
+
+    def _event(self, params: msgspec.Raw) -> Event | EventGap | None:
+        told, _left_out = unknown.decode(params, EventNotification)
+        if told.topic == GAP:
+            missed, _left_out = unknown.decode(told.payload, EventsMissed)
+            self.revision = missed.to
+            return EventGap(missed.from_, missed.to)
+        if told.sequence <= self._seen.get(told.topic, 0):
+            return None  # given again by a new connection
+        self._seen[told.topic] = told.sequence
+        self.revision = max(self.revision or 0, told.revision)
+        payload: Model | dict[str, Any]
+        if told.topic in PAYLOADS:
+            payload, _left_out = unknown.decode(told.payload, PAYLOADS[told.topic])
+        else:
+            payload = msgspec.json.decode(told.payload, type=dict[str, Any])
+        return Event(
+            told.topic, payload, told.revision, told.sequence, told.timestamp, told.correlation_id, told.peer
+        )

@@ -1,0 +1,158 @@
+"""The blocking client's events: an iterator that finds the daemon again by itself, and misses nothing unsaid."""
+
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from workspaced_client._attempts import pauses_seconds
+from workspaced_client._feed import Event, EventFeed, EventGap
+from workspaced_client._socket import (
+    RECEIVE_BYTES,
+    SEND_FLAGS,
+    remaining,
+    shut_down,
+    try_to_connect,
+    turned_away,
+)
+from workspaced_client.errors import (
+    ConnectionLost,
+    NotResponding,
+    NotRunning,
+    ShuttingDown,
+    WorkspacedError,
+)
+
+__all__ = ["Event", "EventGap", "EventStream"]
+
+OnLost = Callable[[WorkspacedError], None]
+"""Told why the connection is gone, each time; the stream then looks for the daemon until it is back."""
+
+
+class EventStream:
+    """Events as they happen; made by `Client.events()`. Iterate it in one thread; any thread may close it.
+
+    It ends only when it is closed. What it can't find again raises: NotAllowed, ProtocolUnsupported,
+    BadAnswer, InvalidParams for a topic that the daemon does not have.
+    """
+
+    def __init__(self, path: str, feed: EventFeed, timeout_seconds: float, on_lost: OnLost | None) -> None:
+        self._path = path
+        self._feed = feed
+        self._timeout_seconds = timeout_seconds
+        self._on_lost = on_lost
+        self._waiting: deque[Event | EventGap] = deque()
+        self._pauses = pauses_seconds()
+        self._closed = threading.Event()
+        self._lock = threading.Lock()  # guards the next two
+        self._socket: socket.socket | None = None
+        self._reads = False
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def revision(self) -> int | None:
+        """The last revision whose events have all been received: `since` for a stream that goes on from here."""
+        return self._feed.revision
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event | EventGap:
+        while not self._waiting:
+            if self._closed.is_set():
+                raise StopIteration
+            try:
+                if self._socket is None:
+                    self._connect()
+                else:
+                    self._receive(None)
+            except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
+                self._lose(error)
+            except BaseException:
+                self._drop()  # an interrupt may have cost bytes; the next connection gives them again
+                raise
+        return self._waiting.popleft()
+
+    def _connect(self) -> None:
+        """Returns once the subscription holds."""
+        deadline = monotonic() + self._timeout_seconds
+        connected = try_to_connect(self._path)
+        if connected is None:
+            raise NotResponding("connect", self._timeout_seconds)
+        with self._lock:
+            self._socket = connected
+        try:
+            # A new socket takes as little as this at once.
+            connected.send(self._feed.begin(), SEND_FLAGS)
+            while not self._feed.is_subscribed and not self._closed.is_set():
+                self._receive(deadline)
+        except OSError as error:
+            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+        except ConnectionLost as error:
+            raise turned_away(self._path, error) from error.__cause__
+        self._pauses = pauses_seconds()
+
+    def _receive(self, deadline: float | None) -> None:
+        """Waits for bytes; without a deadline for as long as nothing happens."""
+        with self._lock:
+            connected = self._socket
+            if connected is None or self._closed.is_set():
+                return
+            self._reads = True
+        try:
+            readable = select.poll()
+            readable.register(connected, select.POLLIN)
+            left = None if deadline is None else remaining(deadline, monotonic()) * 1000
+            if not readable.poll(left):
+                raise NotResponding("events.subscribe", self._timeout_seconds)
+            self._waiting += self._feed.receive(connected.recv(RECEIVE_BYTES))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+        finally:
+            with self._lock:
+                self._reads = False
+                if self._closed.is_set():
+                    connected.close()
+
+    def _lose(self, error: WorkspacedError) -> None:
+        self._drop()
+        if self._closed.is_set():
+            return
+        if self._on_lost is not None:
+            self._on_lost(error)
+        self._closed.wait(next(self._pauses))
+
+    def _drop(self) -> None:
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+    def close(self) -> None:
+        """Ends the stream, also for a thread that waits for an event. A second time has no effect."""
+        self._closed.set()
+        with self._lock:
+            if self._socket is None:
+                return
+            if self._reads:
+                shut_down(self._socket)  # whoever reads is woken by that, and closes it
+            else:
+                self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
