@@ -10,10 +10,9 @@ answer came to go by; the errors that the daemon answers with are named at each.
 import builtins
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Final, Literal, Protocol, TypeVar, cast
 
-from workspaced_client._socket import program_name
-from workspaced_protocol import PROTOCOL_VERSION
+from workspaced_client._protocol import OnProgress, greeting
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     Backup,
@@ -31,6 +30,10 @@ from workspaced_protocol.models import (
 
 T = TypeVar("T")
 
+CLONE_TIMEOUT_SECONDS: Final = 180.0
+"""The daemon ends a clone after its `git_timeout_seconds`, 120 unless set otherwise; the rest is for clearing
+away, and for binding. Where the daemon's is set to more, a caller gives more too."""
+
 _NOTHING = type(None)
 # Types have no type that spells these (PEP 747 will): the casts say what a decoder makes of them.
 _MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
@@ -40,7 +43,16 @@ _PONG = cast("type[str]", Literal["pong"])
 class AsyncRequest(Protocol):
     """Sends one call and gives its result as the given type."""
 
-    async def __call__(self, method: str, params: p.Params, result: type[T], /) -> T: ...
+    async def __call__(
+        self,
+        method: str,
+        params: p.Params,
+        result: type[T],
+        /,
+        *,
+        timeout_seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> T: ...
 
 
 class AsyncWorkspaces:
@@ -116,7 +128,7 @@ class AsyncWorkspaces:
 
 
 class AsyncProjects:
-    """The projects bound to workspaces: directories, and clones that are there already.
+    """The projects bound to workspaces: directories, and clones of git repositories.
 
     Writes can raise what those of `AsyncWorkspaces` can.
     """
@@ -131,6 +143,32 @@ class AsyncProjects:
         """
         params = p.BindParams(workspace_id=workspace_id, root_path=os.fspath(root_path))
         return await self._request("project.bind", params, Workspace)
+
+    async def clone(
+        self,
+        workspace_id: str,
+        git_url: str,
+        target_dir: str | os.PathLike[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        timeout_seconds: float = CLONE_TIMEOUT_SECONDS,
+    ) -> Workspace:
+        """Has the daemon clone a repository by the system's git, and binds the clone.
+
+        `target_dir` is an absolute path where nothing is yet, or an empty directory; without it, the
+        repository's name below the workspace's root. `on_progress` is called with a
+        `Progress`, at most ten times a second, where the call waits. A call
+        that is given up (the timeout, a cancellation, an interrupt, an error out of `on_progress`)
+        ends git, and what it had written is removed.
+
+        Raises NotFound, InvalidState, InvalidParams for a URL or a target that can't be,
+        PathUnreachable, DuplicateProject, GitUnavailable, GitFailed with git's own words, GitTimeout.
+        """
+        target = None if target_dir is None else os.fspath(target_dir)
+        params = p.CloneParams(workspace_id=workspace_id, git_url=git_url, target_dir=target)
+        return await self._request(
+            "project.clone", params, Workspace, timeout_seconds=timeout_seconds, on_progress=on_progress
+        )
 
     async def unbind(self, workspace_id: str, project_id: str) -> Workspace:
         """Unbinds a project; its directory stays. Raises NotFound, InvalidState."""
@@ -266,8 +304,7 @@ class AsyncDaemon:
 
     async def hello(self) -> Hello:
         """Tells this program's name and protocol; gives the daemon's. Raises ProtocolUnsupported."""
-        params = p.HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)
-        return await self._request("daemon.hello", params, Hello)
+        return await self._request("daemon.hello", greeting(), Hello)
 
     async def ping(self) -> None:
         """Returns once the daemon has answered."""

@@ -10,7 +10,14 @@ from typing import TypeVar
 
 import anyio
 
-from workspaced_client._protocol import Conversation, PendingCall, not_responding, result_of
+from workspaced_client._protocol import (
+    CANCEL_SECONDS,
+    Conversation,
+    OnProgress,
+    PendingCall,
+    not_responding,
+    result_of,
+)
 from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, shut_down
 
 T = TypeVar("T")
@@ -59,22 +66,48 @@ class AsyncConnection:
             self._wake(self._conversation.receive(data))
         shut_down(self._socket)  # after nonsense, the other end is still there
 
-    async def request(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
-        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists."""
-        call = self._conversation.prepare(method, params)
-        event = self._events[call] = anyio.Event()
+    async def request(
+        self,
+        method: str,
+        params: object,
+        result: type[T],
+        timeout_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> T:
+        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists.
+
+        A call that is given up is cancelled, where the daemon can do that.
+        """
+        call = self._conversation.prepare(method, params, on_progress)
+        self._events[call] = anyio.Event()
         try:
             with anyio.move_on_after(timeout_seconds):
                 await self._send(call)
-                if not call.settled:
-                    await event.wait()
+                await self._wait(call)
         finally:
             del self._events[call]
             if not call.settled:
                 self._conversation.abandon(call)
+                if self._conversation.can_cancel(call):
+                    await self._cancel(call)
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
+
+    async def _wait(self, call: PendingCall) -> None:
+        """Returns once the call is settled."""
+        while not call.settled:
+            await self._events[call].wait()
+            self._events[call] = anyio.Event()
+            call.tell_progress()
+
+    async def _cancel(self, call: PendingCall) -> None:
+        """Lets the daemon end a call; it may not hear of it where it does not read."""
+        with anyio.move_on_after(CANCEL_SECONDS, shield=True):
+            async with self._sending:
+                await self._flush(call)
+                self._conversation.cancel(call)
+                await self._flush(call)
 
     async def _send(self, call: PendingCall) -> None:
         async with self._sending:
@@ -91,8 +124,8 @@ class AsyncConnection:
             except OSError:
                 self._conversation.stop_sending()
 
-    def _wake(self, settled: list[PendingCall]) -> None:
-        for call in settled:
+    def _wake(self, told: list[PendingCall]) -> None:
+        for call in told:
             self._events[call].set()
 
     def end(self, reason: str) -> None:

@@ -16,7 +16,14 @@ import threading
 from time import monotonic
 from typing import Final, TypeVar
 
-from workspaced_client._protocol import Conversation, PendingCall, not_responding, result_of
+from workspaced_client._protocol import (
+    CANCEL_SECONDS,
+    Conversation,
+    OnProgress,
+    PendingCall,
+    not_responding,
+    result_of,
+)
 from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, remaining, shut_down
 
 T = TypeVar("T")
@@ -51,17 +58,31 @@ class BlockingConnection:
         """How it ended, once it has."""
         return self._conversation.end_reason
 
-    def request(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
-        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists."""
+    def request(
+        self,
+        method: str,
+        params: object,
+        result: type[T],
+        timeout_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> T:
+        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists.
+
+        A call that is given up is cancelled, where the daemon can do that.
+        """
         deadline = monotonic() + timeout_seconds
-        call = self._conversation.prepare(method, params)
+        call = self._conversation.prepare(method, params, on_progress)
         with self._lock:
             self._threads_inside += 1
         try:
             self._send(call, deadline)
             self._wait(call, deadline)
         finally:
-            self._leave(call)
+            try:
+                if not call.settled and self._conversation.can_cancel(call):
+                    self._cancel(call)
+            finally:
+                self._leave(call)
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
@@ -73,6 +94,19 @@ class BlockingConnection:
             if self._flush(call, deadline):
                 with self._lock:
                     self._conversation.send(call)
+                self._flush(call, deadline)
+        finally:
+            self._sending.release()
+
+    def _cancel(self, call: PendingCall) -> None:
+        """Lets the daemon end a call; it may not hear of it where it does not read."""
+        deadline = monotonic() + CANCEL_SECONDS
+        if not self._sending.acquire(timeout=CANCEL_SECONDS):
+            return
+        try:
+            if self._flush(call, deadline):
+                with self._lock:
+                    self._conversation.cancel(call)
                 self._flush(call, deadline)
         finally:
             self._sending.release()
@@ -109,6 +143,10 @@ class BlockingConnection:
     def _wait(self, call: PendingCall, deadline: float) -> None:
         """Returns once the call is settled or its deadline has passed."""
         while call.id and not call.settled:
+            if call.progress is not None:
+                with self._lock:
+                    self._pass_on(call)  # the app's function holds up no other thread
+                call.tell_progress()
             left = remaining(deadline, monotonic())
             if not left:
                 return
@@ -122,7 +160,7 @@ class BlockingConnection:
         """None where it is this thread that reads; else a lock that it gets when it is to look again."""
         with self._lock:
             turn = threading.Lock()
-            if call.settled:
+            if call.has_news:
                 return turn
             if self._reader is None:
                 self._reader = call
@@ -145,8 +183,8 @@ class BlockingConnection:
                 self._end(f"it failed: {error.strerror or error}")
                 return
             with self._lock:
-                for settled in self._conversation.receive(data):
-                    self._wake(settled)
+                for told in self._conversation.receive(data):
+                    self._wake(told)
             if self._conversation.ended:
                 shut_down(self._socket)  # after nonsense, the other end is still there
         except BaseException:
@@ -166,12 +204,16 @@ class BlockingConnection:
             self._followers.pop(call, None)
             if not call.settled:
                 self._conversation.abandon(call)
-            if self._reader is call:
-                self._reader = None
-            if self._reader is None and self._followers:
-                self._wake(next(iter(self._followers)))
+            self._pass_on(call)
             if self._closed and not self._threads_inside:
                 self._socket.close()
+
+    def _pass_on(self, call: PendingCall) -> None:
+        """Gives the reading role to one that waits, if it is this call's; the lock is held."""
+        if self._reader is call:
+            self._reader = None
+        if self._reader is None and self._followers:
+            self._wake(next(iter(self._followers)))
 
     def _end(self, reason: str) -> None:
         """Ends the conversation, and wakes those who wait for an answer or for the socket itself."""

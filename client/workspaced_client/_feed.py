@@ -14,11 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from workspaced_client._local_errors import BadAnswer, ConnectionLost
-from workspaced_client._protocol import ANSWER_LIMIT_BYTES
-from workspaced_client._socket import program_name
+from workspaced_client._protocol import ANSWER_LIMIT_BYTES, greeting
 from workspaced_client.errors import from_answer
-from workspaced_protocol import PROTOCOL_VERSION, unknown
 from workspaced_protocol import params as p
+from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.events import GAP, PAYLOADS, EventNotification, EventsMissed, Peer
 from workspaced_protocol.framing import LineSplitter
@@ -79,7 +78,7 @@ class EventFeed:
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
         calls: tuple[tuple[int, str, p.Params], ...] = (
-            (_HELLO, "daemon.hello", p.HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)),
+            (_HELLO, "daemon.hello", greeting()),
             (_STATUS, "daemon.status", p.NoParams()),
             (_SUBSCRIBE, "events.subscribe", p.SubscribeParams(topics=self._topics, since=self.revision)),
         )

@@ -8,11 +8,13 @@ so does every later one. Nothing here locks or waits: that is the work of the tw
 """
 
 import os
+from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
 
+from workspaced_client._socket import program_name
 from workspaced_client.errors import (
     BadAnswer,
     ConnectionLost,
@@ -22,26 +24,45 @@ from workspaced_client.errors import (
     WorkspacedError,
     from_answer,
 )
-from workspaced_protocol import unknown
+from workspaced_protocol import PROTOCOL_VERSION, unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
-from workspaced_protocol.messages import NotAnAnswer, Notification, encode_request, parse_answer
+from workspaced_protocol.messages import (
+    NotAnAnswer,
+    Notification,
+    encode_notification,
+    encode_request,
+    parse_answer,
+)
+from workspaced_protocol.models import Progress
+from workspaced_protocol.params import HelloParams
 
 T = TypeVar("T")
+OnProgress = Callable[[Progress], None]
+
+_LONG: Final = frozenset({"project.clone"})
+"""The methods that the daemon tells the progress of, and that `$/cancelRequest` ends (protocol.md)."""
 
 ANSWER_LIMIT_BYTES: Final = 512 * 1024 * 1024
 """The longest answer taken. `store.getAll` answers with a whole store, whose file has at most 256 MiB;
 twice that leaves room for any way of writing it, and still stops a peer that never ends its line."""
 
 
+CANCEL_SECONDS: Final = 1.0
+"""How long somebody who gives up a call waits, at most, for the way to the daemon to be free to tell it."""
+
+
 class PendingCall:
     """A call on its way: its request, and then what came of it."""
 
-    __slots__ = ("abandoned", "id", "method", "outcome", "params", "request_bytes")
+    __slots__ = ("abandoned", "id", "method", "on_progress", "outcome", "params", "progress", "request_bytes")
 
-    def __init__(self, method: str, params: bytes) -> None:
+    def __init__(self, method: str, params: bytes, on_progress: OnProgress | None = None) -> None:
         self.method = method
         self.params = params
+        self.on_progress = on_progress
+        self.progress: Progress | None = None
+        """The last that was told of it, until its caller has been told."""
         self.id = 0
         """Its number, once it was sent."""
         self.request_bytes = 0
@@ -54,6 +75,17 @@ class PendingCall:
     def settled(self) -> bool:
         """Whether its outcome is there."""
         return self.outcome is not None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether its caller has something to look at."""
+        return self.outcome is not None or self.progress is not None
+
+    def tell_progress(self) -> None:
+        """Hands the last progress to the caller's function, which may raise."""
+        progress, self.progress = self.progress, None
+        if progress is not None and self.on_progress is not None:
+            self.on_progress(progress)
 
 
 class Conversation:
@@ -89,12 +121,12 @@ class Conversation:
         """Whether this is a child process, whose parent the connection belongs to."""
         return os.getpid() != self._pid
 
-    def prepare(self, method: str, params: object) -> PendingCall:
+    def prepare(self, method: str, params: object, on_progress: OnProgress | None = None) -> PendingCall:
         """A call that can be sent. Raises Unsendable or UsedAfterFork; needs no lock."""
         if self.forked:
             raise UsedAfterFork(self._pid)
         try:
-            return PendingCall(method, msgspec.json.encode(params))
+            return PendingCall(method, msgspec.json.encode(params), on_progress)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unsendable(method, str(error)) from error
 
@@ -112,6 +144,16 @@ class Conversation:
         if not self._deaf:
             self._outgoing = memoryview(line)
 
+    def can_cancel(self, call: PendingCall) -> bool:
+        """Whether the daemon is at work on this call, and ends that when asked to."""
+        return call.method in _LONG and call.id in self._waiting and not self._deaf
+
+    def cancel(self, call: PendingCall) -> None:
+        """Makes what ends the call the outgoing bytes, which must be empty."""
+        if self.can_cancel(call):
+            line = encode_notification("$/cancelRequest", b'{"id":%d}' % call.id) + b"\n"
+            self._outgoing = memoryview(line)
+
     def sent(self, byte_count: int) -> None:
         """Takes what was sent off the outgoing bytes."""
         self._outgoing = self._outgoing[byte_count:]
@@ -122,27 +164,27 @@ class Conversation:
         self._outgoing = memoryview(b"")
 
     def receive(self, data: bytes) -> list[PendingCall]:
-        """The calls that `data` settles; empty bytes stand for the end of the stream."""
+        """The calls that `data` has news of; empty bytes stand for the end of the stream."""
         if not data:
             cut = " in the middle of an answer" if self._lines.pending_bytes else ""
             return self.end(f"the daemon closed it{cut}")
-        settled: list[PendingCall] = []
+        told: list[PendingCall] = []
         try:
             for line in self._lines.feed(data):
                 call = self._take(line)
                 if call is not None:
-                    settled.append(call)
+                    told.append(call)
             if self._lines.overflowed:
                 raise NotAnAnswer(f"One line has more than {ANSWER_LIMIT_BYTES} bytes.")
         except NotAnAnswer as error:
-            return settled + self._end_by_nonsense(str(error).removesuffix("."))
-        return settled
+            return told + self._end_by_nonsense(str(error).removesuffix("."))
+        return told
 
     def _take(self, line: bytes) -> PendingCall | None:
-        """The call that this line settles, where somebody still waits for it."""
+        """The call that this line settles or tells the progress of, where somebody still waits for it."""
         message = parse_answer(line)
         if isinstance(message, Notification):
-            return None  # the daemon tells subscribers alone, and this client does not subscribe
+            return self._progress(message)
         if message.id is None:
             if not isinstance(message.result, RpcError):
                 raise NotAnAnswer("An answer has no id.")
@@ -158,6 +200,19 @@ class Conversation:
         result = message.result
         call.outcome = from_answer(result) if isinstance(result, RpcError) else result
         return None if call.abandoned else call
+
+    def _progress(self, message: Notification) -> PendingCall | None:
+        if message.method != "$/progress":
+            return None  # the daemon tells events to subscribers alone, and this connection is none
+        try:
+            progress, _left_out = unknown.decode(message.params, Progress)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NotAnAnswer(f"Its $/progress can't be read: {error}.") from error
+        call = self._waiting.get(progress.id) if isinstance(progress.id, int) else None
+        if call is None or call.abandoned or call.on_progress is None:
+            return None
+        call.progress = progress
+        return call
 
     def _unreadable_call(self) -> PendingCall | None:
         """The call that the daemon refused without being able to tell its id.
@@ -188,6 +243,11 @@ class Conversation:
     def abandon(self, call: PendingCall) -> None:
         """Nobody waits for the call any more: its answer, when it comes, is dropped."""
         call.abandoned = True
+
+
+def greeting() -> HelloParams:
+    """What every connection begins with."""
+    return HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)
 
 
 def not_responding(call: PendingCall, seconds: float) -> NotResponding:

@@ -20,7 +20,7 @@ from workspaced_client._async_api import (
 from workspaced_client._async_connection import AsyncConnection
 from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
 from workspaced_client._feed import EventFeed
-from workspaced_client._protocol import ANY_JSON
+from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
     BACKLOG_RETRY_SECONDS,
@@ -31,6 +31,7 @@ from workspaced_client._socket import (
 )
 from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_client.events import OnLost
+from workspaced_protocol.models import Hello
 from workspaced_protocol.params import Params
 
 T = TypeVar("T")
@@ -150,17 +151,34 @@ class AsyncClient:
         """The daemon's events, as an async iterator to be entered first; else as `Client.events`."""
         return AsyncEventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost)
 
-    async def _request(self, method: str, params: Params, result: type[T], /) -> T:
-        return await self._ask(method, params, result, self._timeout_seconds)
+    async def _request(
+        self,
+        method: str,
+        params: Params,
+        result: type[T],
+        /,
+        *,
+        timeout_seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> T:
+        seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
+        return await self._ask(method, params, result, seconds, on_progress)
 
-    async def _ask(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
+    async def _ask(
+        self,
+        method: str,
+        params: object,
+        result: type[T],
+        timeout_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> T:
         attempts = Attempts(method, params, timeout_seconds, anyio.current_time())
         pauses = pauses_seconds()
         while True:
             connection = await self._current(attempts)
             try:
                 answer = await connection.request(
-                    method, attempts.params, result, attempts.left_seconds(anyio.current_time())
+                    method, attempts.params, result, attempts.left_seconds(anyio.current_time()), on_progress
                 )
             except (ConnectionLost, ShuttingDown) as error:
                 if not self._reconnects or self._closed:
@@ -211,11 +229,8 @@ class AsyncClient:
 
 
 async def _greet(connection: AsyncConnection, path: str, timeout_seconds: float) -> None:
-    async def ask(method: str, params: Params, result: type[T], /) -> T:
-        return await connection.request(method, params, result, timeout_seconds)
-
     try:
-        await AsyncDaemon(ask).hello()
+        await connection.request("daemon.hello", greeting(), Hello, timeout_seconds)
     except ConnectionLost as error:
         raise turned_away(path, error) from error.__cause__
 

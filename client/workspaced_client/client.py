@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
 from workspaced_client._blocking import BlockingConnection
-from workspaced_client._protocol import ANY_JSON
+from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
     BACKLOG_RETRY_SECONDS,
@@ -21,6 +21,7 @@ from workspaced_client._socket import (
 )
 from workspaced_client._sync_api import Daemon, Projects, Sessions, Store, Workspaces
 from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
+from workspaced_protocol.models import Hello
 from workspaced_protocol.params import Params
 
 if TYPE_CHECKING:
@@ -131,17 +132,34 @@ class Client:
 
         return EventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost)
 
-    def _request(self, method: str, params: Params, result: type[T], /) -> T:
-        return self._ask(method, params, result, self._timeout_seconds)
+    def _request(
+        self,
+        method: str,
+        params: Params,
+        result: type[T],
+        /,
+        *,
+        timeout_seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> T:
+        seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
+        return self._ask(method, params, result, seconds, on_progress)
 
-    def _ask(self, method: str, params: object, result: type[T], timeout_seconds: float) -> T:
+    def _ask(
+        self,
+        method: str,
+        params: object,
+        result: type[T],
+        timeout_seconds: float,
+        on_progress: OnProgress | None = None,
+    ) -> T:
         attempts = Attempts(method, params, timeout_seconds, monotonic())
         pauses = pauses_seconds()
         while True:
             connection = self._current(attempts)
             try:
                 answer = connection.request(
-                    method, attempts.params, result, attempts.left_seconds(monotonic())
+                    method, attempts.params, result, attempts.left_seconds(monotonic()), on_progress
                 )
             except (ConnectionLost, ShuttingDown) as error:
                 if not self._reconnects or self._closed.is_set():
@@ -214,11 +232,8 @@ def _connected(path: str, timeout_seconds: float) -> BlockingConnection:
         connected = try_to_connect(path)
     connection = BlockingConnection(connected)
 
-    def ask(method: str, params: Params, result: type[T], /) -> T:
-        return connection.request(method, params, result, timeout_seconds)
-
     try:
-        Daemon(ask).hello()
+        connection.request("daemon.hello", greeting(), Hello, timeout_seconds)
     except ConnectionLost as error:
         connection.close()
         raise turned_away(path, error) from error.__cause__

@@ -48,6 +48,7 @@ class Request:
     """What a client asked."""
 
     id: int
+    """0 for a notification."""
     method: str
     params: dict[str, Any]
     """Less the request key, which every write carries."""
@@ -76,7 +77,7 @@ class Peer:
         message = json.loads(self._read.pop(0))
         assert message["jsonrpc"] == "2.0"
         key = message["params"].pop("requestKey", None)
-        return Request(message["id"], message["method"], message["params"], key)
+        return Request(message.get("id", 0), message["method"], message["params"], key)
 
     def has_more(self) -> bool:
         """Whether something has come that was not read yet."""
@@ -102,6 +103,11 @@ class Peer:
     def answer(self, request: Request, result: object) -> None:
         """Answers a request."""
         self.send(line({"jsonrpc": "2.0", "id": request.id, "result": result}))
+
+    def progress(self, request: Request, phase: str, percent: int | None = None) -> None:
+        """Tells how far a request has come."""
+        params = {"id": request.id, "phase": phase, "percent": percent, "message": f"{phase} …"}
+        self.send(line({"jsonrpc": "2.0", "method": "$/progress", "params": params}))
 
     def refuse(self, id_: int | None, code: int, message: str, data: object = None) -> None:
         """Answers with an error."""
