@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := daemon client protocol tests
 
-.PHONY: help run test lint bench bench-quick format clean
+.PHONY: help run test lint bench bench-quick bench-compare soak format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,13 @@ bench: $(VENV)/dev.stamp ## Measure everything, against the SLOs and the limits 
 
 bench-quick: $(VENV)/dev.stamp ## Measure the SLOs in a minute
 	PYTHONPATH=tests $(BIN)/python -m bench --quick
+
+bench-compare: $(VENV)/dev.stamp ## Put two results side by side: make bench-compare A=one.json B=other.json
+	@PYTHONPATH=tests $(BIN)/python -m bench --compare "$(A)" "$(B)"
+
+SOAK_SECONDS ?= 1800
+soak: $(VENV)/dev.stamp ## Load, kills and restarts for SOAK_SECONDS (1800), then a check of every answered write
+	PYTHONPATH=tests $(BIN)/python -m bench.soak --seconds $(SOAK_SECONDS)
 
 format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)

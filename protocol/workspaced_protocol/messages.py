@@ -7,7 +7,6 @@ that it goes back exactly as it came, however large the integer or however escap
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
@@ -25,8 +24,7 @@ VERSION: Final = "2.0"
 _LEGAL_ID = re.compile(rb'"|-?[0-9]+\Z|null\Z')
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request, or a notification where `id` is None."""
 
     method: str
@@ -34,8 +32,7 @@ class Call:
     id: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(Struct, frozen=True):
     """Something in a request's place that is none, and what to answer."""
 
     id: bytes
@@ -199,16 +196,14 @@ def encode_request(id_: int, method: str, params: bytes) -> bytes:
     return head + _encode(method) + b',"params":' + params + b"}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back for a request: the result's JSON text, or an error."""
 
     id: int | str | None
     result: Raw | RpcError
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Struct, frozen=True):
     """A message of the daemon's own accord."""
 
     method: str

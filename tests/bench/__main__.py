@@ -5,22 +5,35 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import results, scenarios
+from bench import compare, footprint, results, scenarios, startup
 from bench.results import Row
 
 
 def main() -> int:
-    """Measures, prints and keeps the results; 1 where an SLO is missed."""
+    """Measures, or compares; 1 where an SLO is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: the SLOs, in a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in a minute")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="where the results go")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="two results files")
     options = parser.parse_args()
+    if options.compare:
+        try:
+            before, after = (results.read(path) for path in options.compare)
+        except results.Unreadable as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 2
+        print(compare.comparison(before, after))
+        return 0
     rows: list[Row] = []
     for row in _quick() if options.quick else _all():
         rows.append(row)
         print(f"{row.name}: {row.value:,.3f} {row.unit}", file=sys.stderr)
     print(results.table(rows))
     print(f"\nThe results are in {results.write(rows, options.out)}.")
+    if not options.quick:
+        from bench import plots  # matplotlib takes its time
+
+        print(f"The plots are {', '.join(str(path) for path in plots.draw(rows, options.out))}.")
     missed = [row for row in rows if row.misses_slo()]
     for row in missed:
         print(
@@ -31,19 +44,24 @@ def main() -> int:
 
 def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
-    yield from scenarios.restores(rounds=3)
+    yield from startup.restores(rounds=3)
+    yield from startup.imports(rounds=5)
     yield from scenarios.reads(rounds=20)
     yield from scenarios.concurrency(1.0, (1, 50))
-    yield from scenarios.memory(connections=200)
+    yield from scenarios.events(subscribers=50, rounds=40)
+    yield from footprint.memory(connections=200, requests=100_000)
 
 
 def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
-    yield from scenarios.restores(rounds=15)
+    yield from startup.restores(rounds=15)
+    yield from startup.imports(rounds=15)
     yield from scenarios.reads(rounds=100)
     yield from scenarios.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
-    yield from scenarios.memory(connections=500)
-    yield from scenarios.growth((50, 1_000, 10_000), rounds=20)
+    yield from scenarios.events(subscribers=50, rounds=200)
+    yield from scenarios.large_answers(10_000, seconds=5.0)
+    yield from footprint.memory(connections=500, requests=1_000_000)
+    yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 
 if __name__ == "__main__":

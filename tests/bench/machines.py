@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bench.samples import workspace
 from workspaced.domain.state import State
+from workspaced.store import create_json_store
 from workspaced.store.document import encode_document
 from workspaced_client import Client
 from workspaced_protocol.models import Workspace
@@ -52,9 +54,8 @@ class Daemon:
         return connect(self.socket)
 
     def memory_kb(self) -> int:
-        """What the process holds in memory now: VmRSS of /proc/PID/status (proc_pid_status(5))."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0])
+        """What the process holds in memory now."""
+        return memory_kb(self.process.pid)
 
 
 @contextmanager
@@ -106,6 +107,19 @@ def echo_server() -> Iterator[Path]:
                 yield path
             finally:
                 process.kill()
+
+
+def memory_kb(pid: int) -> int:
+    """What a process holds in memory: VmRSS of /proc/PID/status (proc_pid_status(5))."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+def make_store(where: Path, size: int) -> None:
+    """Fills the data directory of a daemon to be started."""
+    store = create_json_store(where / "data")
+    store.commit(State.of((workspace(number, 10) for number in range(size)), 1), None)
+    store.close()
 
 
 def connect(path: Path) -> socket.socket:

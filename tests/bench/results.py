@@ -1,4 +1,4 @@
-"""The rows of a run: what was measured, what was promised, and the files and the table they become."""
+"""The rows of a run: what was measured, what was promised, and the file and the table they become."""
 
 import json
 import os
@@ -6,10 +6,14 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from bench.samples import Distribution
+import trio
+
+from bench.samples import Distribution, median_ratio
 from workspaced_protocol import __version__
 
 
@@ -25,21 +29,42 @@ class Row:
     higher: bool = False
     """Whether more is better."""
     requirement: str | None = None
+    spread: tuple[float, float] | None = None
+    """The least and the greatest of several values, of which `value` is the middle."""
     distribution: dict[str, float] = field(default_factory=dict[str, float])
+    """In milliseconds; drawn where it is there."""
+    at: float | None = None
+    """Where on its curve this figure lies: a number of clients, or of workspaces."""
 
     @classmethod
     def latency(
-        cls, name: str, times: Distribution, slo_p95_ms: float | None = None, requirement: str | None = None
+        cls,
+        name: str,
+        times: Distribution,
+        percent: float = 95,
+        *,
+        slo_ms: float | None = None,
+        goal_ms: float | None = None,
+        requirement: str | None = None,
+        at: float | None = None,
     ) -> "Row":
-        """The 95th percentile of a distribution, and the others beside it."""
+        """A percentile of a distribution, and the others beside it."""
         return cls(
-            f"{name}, p95",
-            times.percentile(95),
+            f"{name}, p{percent:g}",
+            times.percentile(percent),
             "ms",
-            slo_p95_ms,
+            slo_ms,
+            goal_ms,
             requirement=requirement,
+            spread=times.spread(percent),
             distribution=times.summary(),
+            at=at,
         )
+
+    @classmethod
+    def ratio(cls, name: str, of: Distribution, to: Distribution, goal: float) -> "Row":
+        """How many times longer one takes than the other in the same run, by their medians."""
+        return cls(name, median_ratio(of, to), "x", goal=goal)
 
     def misses_slo(self) -> bool:
         """Whether the promise is broken; on a machine of a CI, which is shared, it is doubled."""
@@ -56,11 +81,12 @@ class Row:
 
 def table(rows: Sequence[Row]) -> str:
     """For people."""
-    lines = [f"{'what':<42} {'value':>12} {'unit':<9} {'SLO':>7} {'goal':>9}"]
+    lines = [f"{'what':<44} {'value':>12} {'unit':<9} {'of one run':>19} {'SLO':>6} {'goal':>12}"]
     for row in rows:
         slo = "" if row.slo is None else f"{row.slo:g}{'!' if row.misses_slo() else ''}"
         goal = "" if row.goal is None else f"{row.goal:,g} {'yes' if row.meets_goal() else 'no'}"
-        lines.append(f"{row.name:<42} {row.value:>12,.3f} {row.unit:<9} {slo:>7} {goal:>13}")
+        spread = "" if row.spread is None else f"{row.spread[0]:,.2f} to {row.spread[1]:,.2f}"
+        lines.append(f"{row.name:<44} {row.value:>12,.2f} {row.unit:<9} {spread:>19} {slo:>6} {goal:>12}")
     return "\n".join(lines)
 
 
@@ -71,20 +97,49 @@ def write(rows: Sequence[Row], folder: Path) -> Path:
     content = {
         "machine": {
             "system": platform.platform(),
-            "processor": platform.machine(),
+            "processor": _processor(),
             "cores": os.cpu_count(),
-            "python": sys.version.split()[0],
-            "workspaced": __version__,
             "isCi": bool(os.environ.get("CI")),
         },
+        "versions": {
+            "workspaced": __version__,
+            "python": sys.version.split()[0],
+            "trio": trio.__version__,
+            "msgspec": version("msgspec"),
+            "pydantic": version("pydantic"),
+        },
         "rows": [
-            {
-                **{name: value for name, value in vars(row).items() if value not in (None, {}, False)},
-                "missesSlo": row.misses_slo(),
-                "meetsGoal": row.meets_goal(),
-            }
-            for row in rows
+            {**asdict(row), "missesSlo": row.misses_slo(), "meetsGoal": row.meets_goal()} for row in rows
         ],
     }
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+def _processor() -> str:
+    """The processor's name: /proc/cpuinfo has it (proc_cpuinfo(5)), where the platform module often has none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+class Unreadable(Exception):
+    """A file that is no results file; the message says which, and why."""
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a results file. Raises Unreadable."""
+    try:
+        content: Any = json.loads(path.read_text())
+        return [
+            Row(**{name: value for name, value in row.items() if name not in ("missesSlo", "meetsGoal")})
+            for row in content["rows"]
+        ]
+    except OSError as error:
+        raise Unreadable(f"{path} can't be read: {error.strerror}.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unreadable(f"{path} is not a results file of this benchmark: {error!r}.") from error

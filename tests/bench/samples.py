@@ -1,10 +1,13 @@
 """Data of a realistic size, and distributions of what was measured."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workspaced_protocol.models import ProjectBinding, Workspace
+
+PERCENTS = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9, 100)
+"""Those that are kept of a distribution: enough to draw it again."""
 
 
 def workspace(number: int, projects: int) -> Workspace:
@@ -33,7 +36,7 @@ def workspace(number: int, projects: int) -> Workspace:
 
 @dataclass
 class Distribution:
-    """Measured times in milliseconds."""
+    """Measured times in milliseconds, in the order measured."""
 
     values_ms: list[float] = field(default_factory=list)
 
@@ -43,28 +46,32 @@ class Distribution:
 
     def percentile(self, percent: float) -> float:
         """The value that this share of the others does not exceed."""
-        ranked = sorted(self.values_ms)
-        return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]
+        return percentile(self.values_ms, percent)
 
     @property
     def p50(self) -> float:
         """The median."""
         return statistics.median(self.values_ms)
 
+    def spread(self, percent: float) -> tuple[float, float]:
+        """The least and the greatest of this percentile over five parts of the run: what chance does to it."""
+        size = max(1, len(self.values_ms) // 5)
+        parts = [self.values_ms[at : at + size] for at in range(0, len(self.values_ms), size)]
+        values = [percentile(part, percent) for part in parts if len(part) == size]
+        return min(values), max(values)
+
     def summary(self) -> dict[str, float]:
         """For the results file."""
-        percentiles = {f"p{percent}": self.percentile(percent) for percent in (50, 90, 95, 99)}
-        return {
-            "count": len(self.values_ms),
-            **{name: round(value, 4) for name, value in percentiles.items()},
-        }
+        percentiles = {f"p{percent:g}": round(self.percentile(percent), 4) for percent in PERCENTS}
+        return {"count": len(self.values_ms), **percentiles}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that this share of the others does not exceed."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]
 
 
 def median_ratio(of: Distribution, to: Distribution) -> float:
     """How many times longer one takes than the other, by their medians."""
     return of.p50 / to.p50
-
-
-def mean(values: Iterable[float]) -> float:
-    """The arithmetic mean."""
-    return statistics.fmean(values)

@@ -1,21 +1,18 @@
-"""What is measured, one function a row of the table of promises (each gives its rows)."""
+"""What is measured of calls: writes, reads, many clients at once, events (each function gives its rows)."""
 
+import selectors
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from contextlib import closing, suppress
 
 from bench import load, machines
 from bench.results import Row
-from bench.samples import Distribution, median_ratio, workspace
-from workspaced.store import create_json_store
+from bench.samples import Distribution, workspace
 from workspaced_client import Client
 from workspaced_protocol.models import Workspace
-
-# What the daemon imports before it does anything (pyproject.toml, dependencies).
-_DEPENDENCIES = "import trio, msgspec, pydantic, pydantic_settings, platformdirs, structlog, ulid"
 
 
 def timed(deed: Callable[..., object], *arguments: object) -> float:
@@ -55,39 +52,12 @@ def writes(rounds: int) -> Iterator[Row]:
             ("flush", 200, 1.3),
         ):
             requirement = "NFR-002" if name == "flush" else "NFR-001"
-            yield Row.latency(f"{name} at 50 x 10", times[name], slo_p95_ms=slo_ms, requirement=requirement)
-            ratio = median_ratio(times[name], times["bare"])
-            yield Row(f"{name}, p50 to the bare loop", ratio, "x", goal=goal)
+            yield Row.latency(f"{name} at 50 x 10", times[name], slo_ms=slo_ms, requirement=requirement)
+            yield Row.ratio(f"{name}, p50 to the bare loop", times[name], times["bare"], goal)
         yield Row.latency("peer: the bare loop", times["bare"])
         yield Row.latency("peer: sqlite3, one row", times["sqlite"])
         size_kb = (daemon.data_dir / "workspaces.json").stat().st_size / 1000
         yield Row("storage at 50 x 10", size_kb, "kB", slo=1000, goal=150, requirement="NFR-004")
-
-
-def restores(rounds: int) -> Iterator[Row]:
-    """Opening a store of 50 x 10, and the whole way from a process's start to its first answer."""
-    in_process, process, imports = Distribution(), Distribution(), Distribution()
-    with machines.directory() as where:
-        with machines.daemon(where) as daemon, daemon.connect() as client:
-            fill(client, 50)
-        for _ in range(rounds * 4):
-            in_process.add(timed(_open_and_close_store, where))
-        for _ in range(rounds):
-            imports.add(timed(subprocess.run, [sys.executable, "-c", _DEPENDENCIES]))
-            process.add(timed(_start_and_ask, where))
-    yield Row.latency("restore of 50 x 10", in_process, slo_p95_ms=500, requirement="NFR-003")
-    yield Row("restore of 50 x 10, p50", in_process.p50, "ms", goal=1)
-    yield Row.latency("process start to first answer", process)
-    yield Row("start to first answer, to its imports", median_ratio(process, imports), "x", goal=1.5)
-
-
-def _open_and_close_store(where: Path) -> None:
-    create_json_store(where / "data").close()
-
-
-def _start_and_ask(where: Path) -> None:
-    with machines.daemon(where) as daemon, daemon.connect() as client:
-        client.daemon.ping()
 
 
 def reads(rounds: int) -> Iterator[Row]:
@@ -105,9 +75,10 @@ def reads(rounds: int) -> Iterator[Row]:
             for talker in (reader, echoer):
                 load.talk([talker], 0.05)
         yield Row.latency("workspace.get, one client", reader.latencies)
-        yield Row("get, p50 to a bare echo", median_ratio(reader.latencies, echoer.latencies), "x", goal=1.3)
+        yield Row.latency("peer: a bare trio echo", echoer.latencies)
+        yield Row.ratio("get, p50 to a bare echo", reader.latencies, echoer.latencies, 1.3)
         yield Row(
-            "get, pipelined", _pipelined(daemon, get, rounds * 1000), "a second", goal=100_000, higher=True
+            "get, pipelined", pipelined(daemon, get, rounds * 1000), "a second", goal=100_000, higher=True
         )
         writers = [load.Talker(daemon.raw(), _open_and_close(number)) for number in range(49)]
         idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
@@ -118,7 +89,8 @@ def reads(rounds: int) -> Iterator[Row]:
         yield Row("get while 49 write, p99 to idle", ratio, "x", goal=2)
 
 
-def _pipelined(daemon: machines.Daemon, get: bytes, count: int) -> float:
+def pipelined(daemon: machines.Daemon, get: bytes, count: int) -> float:
+    """Answers a second to requests that do not wait for one another."""
     connected = daemon.raw()
     connected.setblocking(False)
     outgoing = memoryview(get * count)
@@ -146,47 +118,75 @@ def concurrency(seconds: float, clients: tuple[int, ...]) -> Iterator[Row]:
         fill(client, max(clients))
         for count in clients:
             talkers = [load.Talker(daemon.raw(), _open_and_close(number)) for number in range(count)]
-            rates[count] = load.talk(talkers, seconds)
+            parts = [load.talk(talkers, seconds / 5) for _ in range(5)]
+            rates[count] = statistics.median(parts)
             for number, talker in enumerate(talkers):
                 talker.socket.close()
                 if client.workspaces.get(workspace(number, 0).id).state == "closed":
                     client.workspaces.open(workspace(number, 0).id)
-            yield Row(f"durable writes, {count} clients", rates[count], "a second", higher=True)
+            name = f"durable writes, {count} client{'s' if count > 1 else ''}"
+            spread = (min(parts), max(parts))
+            yield Row(name, rates[count], "a second", higher=True, spread=spread, at=count)
     if 50 in rates:
         yield Row("50 clients' writes to one's", rates[50] / rates[1], "x", goal=20, higher=True)
 
 
-def memory(connections: int) -> Iterator[Row]:
-    """What the process holds at 50 x 10, and for each connection that does nothing."""
-    with machines.directory() as where, machines.daemon(where) as daemon, daemon.connect() as client:
-        fill(client, 50)
-        before_kb = daemon.memory_kb()
-        idle = [daemon.raw() for _ in range(connections)]
-        client.daemon.ping()
-        for connected in idle:
-            connected.sendall(load.request("daemon.ping", {}))
-            connected.recv(1000)
-        after_kb = daemon.memory_kb()
-        for connected in idle:
-            connected.close()
-    yield Row("memory at 50 x 10", before_kb / 1000, "MB", goal=60)
-    yield Row("memory of an idle connection", (after_kb - before_kb) / connections, "kB", goal=30)
+def events(subscribers: int, rounds: int) -> Iterator[Row]:
+    """How long after a write's answer its event has reached each of its subscribers."""
+    times = Distribution()
+    with (
+        machines.directory() as where,
+        machines.daemon(where) as daemon,
+        daemon.connect() as client,
+        closing(selectors.DefaultSelector()) as selector,
+    ):
+        id_ = fill(client, 50)[7].id
+        listeners = [daemon.raw() for _ in range(subscribers)]
+        for listener in listeners:
+            listener.sendall(load.request("events.subscribe", {"topics": ["workspace.*"]}))
+            listener.recv(1000)
+            selector.register(listener, selectors.EVENT_READ, listener)
+        for number in range(rounds):
+            (client.workspaces.open if number % 2 else client.workspaces.close)(id_)
+            answered_at = time.perf_counter()
+            waiting = set(listeners)
+            while waiting:
+                for key, _ in selector.select(timeout=10):
+                    key.data.recv(10_000)
+                    waiting.discard(key.data)
+                    times.add(time.perf_counter() - answered_at)
+        for listener in listeners:
+            listener.close()
+    yield Row.latency(f"an event to {subscribers} subscribers", times, goal_ms=5)
 
 
-def growth(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
-    """What a write and a restore cost as the store grows."""
-    for size in sizes:
-        with machines.directory() as where:
-            store = create_json_store(where / "data")
-            store.commit(type(store.state).of((workspace(n, 10) for n in range(size)), 1), None)
-            store.close()
-            restore, write = Distribution(), Distribution()
-            for _ in range(3):
-                restore.add(timed(_open_and_close_store, where))
-            with machines.daemon(where) as daemon, daemon.connect() as client:
-                id_ = workspace(0, 0).id
-                for _ in range(rounds):
-                    write.add(timed(client.workspaces.close, id_))
-                    client.workspaces.open(id_)
-        yield Row(f"restore of {size:,} x 10, p50", restore.p50, "ms")
-        yield Row(f"a write at {size:,} x 10, p50", write.p50, "ms")
+LISTER = """
+import socket, sys
+connected = socket.socket(socket.AF_UNIX)
+connected.connect(sys.argv[1])
+print("ready", flush=True)
+while True:
+    connected.sendall(b'{"jsonrpc":"2.0","id":1,"method":"workspace.list","params":{}}\\n')
+    while not connected.recv(1 << 20).endswith(b"\\n"):
+        pass
+"""
+"""A client that asks for everything, again and again."""
+
+
+def large_answers(size: int, seconds: float) -> Iterator[Row]:
+    """How long a get takes while another client lists a large store all the time."""
+    with machines.directory() as where:
+        machines.make_store(where, size)
+        with machines.daemon(where) as daemon:
+            get = load.request("workspace.get", {"id": workspace(7, 0).id})
+            idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
+            load.talk([idle], seconds)
+            with subprocess.Popen(
+                [sys.executable, "-c", LISTER, str(daemon.socket)], stdout=subprocess.PIPE
+            ) as lister:
+                assert lister.stdout is not None
+                lister.stdout.readline()
+                load.talk([busy], seconds)
+                lister.kill()
+    yield Row.latency(f"get while another lists {size:,}", busy.latencies, 99, goal_ms=10)
+    yield Row.latency("the same get, alone", idle.latencies, 99)

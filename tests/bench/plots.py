@@ -1,0 +1,163 @@
+"""The results as pictures (SVG and PNG): latencies, throughput, the cost of growth, and a cold start."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from bench.results import Row
+
+# Any: matplotlib's axes have no precise types.
+_INK = "#333333"
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")  # told apart by all
+
+
+def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Draws what the rows hold; gives the files."""
+    mpl.rcParams.update(
+        {
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "svg.hashsalt": "workspaced",  # the same results give the same file
+        }
+    )
+    written: list[Path] = []
+    pictures: tuple[tuple[str, Callable[[Any, Sequence[Row]], bool]], ...] = (
+        ("latencies", _latencies),
+        ("throughput", _throughput),
+        ("growth", _growth),
+        ("cold-start", _cold_start),
+    )
+    for name, picture in pictures:
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        if picture(figure.add_subplot(), rows):
+            for kind in ("svg", "png"):
+                path = folder / f"{name}.{kind}"
+                figure.savefig(path, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+                written.append(path)
+    return written
+
+
+def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
+    """The share of calls that were answered within a time, beside the peers, the SLOs and the goals."""
+    drawn = [row for row in rows if row.distribution and row.at is None]
+    for number, row in enumerate(drawn):
+        points = sorted((float(name[1:]), ms) for name, ms in row.distribution.items() if name[0] == "p")
+        is_peer = row.name.startswith("peer")
+        axes.plot(
+            [ms for _, ms in points],
+            [percent for percent, _ in points],
+            label=row.name.rpartition(",")[0],
+            linestyle=":" if is_peer else "-",
+            color=_INK if is_peer else _COLOURS[number % len(_COLOURS)],
+            linewidth=1.5,
+        )
+    for slo in sorted({row.slo for row in drawn if row.slo is not None}):
+        axes.axvline(slo, color="#c00000", linestyle="--", linewidth=1)
+        axes.annotate(f"SLO {slo:g} ms", (slo, 3), rotation=90, ha="right", color="#c00000", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds (logarithmic)")
+    axes.set_ylabel("% of calls within that time")
+    axes.set_title("How long a call takes, at 50 workspaces x 10 projects")
+    axes.axhline(95, color=_INK, linewidth=0.5)
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return bool(drawn)
+
+
+def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
+    """Durable writes a second over the number of clients, beside what one client alone would multiply to."""
+    drawn = _curve(rows, r"durable writes, \d+ clients?")
+    if len(drawn) < 2:
+        return False
+    _with_spread(axes, drawn, "durable writes", _COLOURS[0])
+    peers = {row.name: row for row in rows if row.name.startswith("peer")}
+    for name, row in peers.items():
+        if row.distribution:
+            axes.axhline(1000 / row.distribution["p50"], color=_INK, linestyle=":", linewidth=1)
+            axes.annotate(
+                f"{name.removeprefix('peer: ').rpartition(',')[0]}, one after the other",
+                (drawn[0].at, 1000 / row.distribution["p50"]),
+                fontsize=8,
+                va="bottom",
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _plain_ticks(axes, drawn)
+    axes.set_xlabel("clients that write at once")
+    axes.set_ylabel("acknowledged durable writes a second")
+    axes.set_title("Writes of many clients share a commit")
+    return True
+
+
+def _growth(axes: Any, rows: Sequence[Row]) -> bool:
+    """What a write, a restore, a get and a list cost as the store grows."""
+    drawn = False
+    for number, (pattern, label) in enumerate(
+        (
+            (r"restore of [\d,]+ x 10, p50", "restore"),
+            (r"a write at [\d,]+ x 10, p50", "a write"),
+            (r"a list at [\d,]+ x 10, p50", "a list of all"),
+            (r"a get at [\d,]+ x 10, p50", "a get"),
+        )
+    ):
+        curve = _curve(rows, pattern)
+        if len(curve) > 1:
+            _with_spread(axes, curve, label, _COLOURS[number])
+            _plain_ticks(axes, curve)
+            drawn = True
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("workspaces, 10 projects each")
+    axes.set_ylabel("milliseconds, median")
+    axes.set_title("What it costs as the store grows")
+    axes.legend(frameon=False)
+    return drawn
+
+
+def _cold_start(axes: Any, rows: Sequence[Row]) -> bool:
+    """What a start is made of, one bar after the other."""
+    phases = [row for row in rows if row.name.startswith("cold start: ")]
+    left = 0.0
+    for number, row in enumerate(phases):
+        label = row.name.removeprefix("cold start: ")
+        axes.barh(
+            [0],
+            [row.value],
+            left=left,
+            color=_COLOURS[number],
+            height=0.4,
+            label=f"{label}: {row.value:.0f} ms",
+        )
+        left += row.value
+    axes.set_yticks([])
+    axes.set_ylim(-0.6, 0.8)
+    axes.set_xlabel("milliseconds since the process was started, medians")
+    axes.set_title("From nothing to the first answer, at 50 x 10")
+    axes.legend(frameon=False, ncols=3, loc="upper left")
+    return bool(phases)
+
+
+def _curve(rows: Sequence[Row], pattern: str) -> list[Row]:
+    return sorted(
+        (row for row in rows if row.at is not None and re.fullmatch(pattern, row.name)),
+        key=lambda row: row.at or 0,
+    )
+
+
+def _with_spread(axes: Any, curve: Sequence[Row], label: str, colour: str) -> None:
+    places = [row.at for row in curve]
+    axes.plot(places, [row.value for row in curve], marker="o", markersize=4, label=label, color=colour)
+    if all(row.spread for row in curve):
+        least, greatest = zip(*(row.spread or (0.0, 0.0) for row in curve), strict=True)
+        axes.fill_between(places, least, greatest, color=colour, alpha=0.15, linewidth=0)
+
+
+def _plain_ticks(axes: Any, curve: Sequence[Row]) -> None:
+    axes.set_xticks([row.at for row in curve], [f"{row.at:,g}" for row in curve])
+    axes.minorticks_off()
