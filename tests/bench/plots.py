@@ -46,7 +46,8 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
 
 def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
     """The share of calls that were answered within a time, beside the peers, the SLOs and the goals."""
-    drawn = [row for row in rows if row.distribution and row.at is None]
+    calls = (row for row in rows if row.distribution and row.at is None)
+    drawn = [row for row in calls if not row.name.startswith("process start")]
     for number, row in enumerate(drawn):
         points = sorted((float(name[1:]), ms) for name, ms in row.distribution.items() if name[0] == "p")
         is_peer = row.name.startswith("peer")
@@ -54,7 +55,7 @@ def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
             [ms for _, ms in points],
             [percent for percent, _ in points],
             label=row.name.rpartition(",")[0],
-            linestyle=":" if is_peer else "-",
+            linestyle=":" if is_peer else ("-", "--")[number // len(_COLOURS) % 2],
             color=_INK if is_peer else _COLOURS[number % len(_COLOURS)],
             linewidth=1.5,
         )
@@ -78,7 +79,7 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
     _with_spread(axes, drawn, "durable writes", _COLOURS[0])
     peers = {row.name: row for row in rows if row.name.startswith("peer")}
     for name, row in peers.items():
-        if row.distribution:
+        if row.distribution and "echo" not in name:
             axes.axhline(1000 / row.distribution["p50"], color=_INK, linestyle=":", linewidth=1)
             axes.annotate(
                 f"{name.removeprefix('peer: ').rpartition(',')[0]}, one after the other",

@@ -30,36 +30,38 @@ from workspaced_client import (
 Call = tuple[str, str | None]
 """What is asked of one workspace, and its new root path."""
 
-Contents = tuple[str, str] | None
-"""State and root path of the workspace, or None where there is none."""
+Contents = tuple[str, str] | str
+"""State and root path of the workspace, or `GONE`."""
 
 GONE = "notFound"
+NOTHING: Contents = GONE
+"""What there is of each before the first call."""
 WRONG_STATE = "invalidState"
 
 _CLIENTS = 6
 _KEYS = 3
 
 
-def workspace(contents: Contents, operation: Operation[Call]) -> Contents | str | None:
+def workspace(contents: Contents, operation: Operation[Call]) -> Contents | None:
     """A workspace that does one thing after the other (protocol.md)."""
     kind, path = operation.call
     after, outcome = _deed(contents, kind, path)
     if operation.has_answer and operation.outcome != outcome:
         return None
-    return after or GONE
+    return after
 
 
-def _deed(contents: Contents | str, kind: str, path: str | None) -> tuple[Contents, object]:
+def _deed(contents: Contents, kind: str, path: str | None) -> tuple[Contents, object]:
     if kind == "save":
         assert path is not None
         return ("active", path), ("active", path)
     if not isinstance(contents, tuple):
-        return None, None if kind == "remove" else GONE
+        return GONE, None if kind == "remove" else GONE
     state, root_path = contents
     if kind == "get":
         return contents, contents
     if kind == "remove":
-        return None, None
+        return GONE, None
     if kind == "update":
         assert path is not None
         return (state, path), (state, path)
@@ -165,7 +167,7 @@ def test_concurrent_calls_are_linearizable_through_kills(home: Home, start: Star
 
     histories = {id_: [one for app in apps for one in app.history[id_]] for id_ in apps[0].history}
     for id_, history in histories.items():
-        assert is_linearizable(history, GONE, workspace), f"{id_}: {sorted(history, key=began_at)}"
+        assert is_linearizable(history, NOTHING, workspace), f"{id_}: {sorted(history, key=began_at)}"
     found = [spoil(history) for history in histories.values()]
     assert any(found), "no read could be made stale: too little happened"
 
@@ -193,7 +195,7 @@ def spoil(history: list[Operation[Call]]) -> bool:
         ):
             # Each path is written once, so that one that was gone can't come back.
             stale = [replace(one, outcome=early.outcome) if one is late else one for one in history]
-            assert not is_linearizable(stale, GONE, workspace)
+            assert not is_linearizable(stale, NOTHING, workspace)
             return True
     return False
 
