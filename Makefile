@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := daemon client protocol tests
 
-.PHONY: help run test lint bench bench-quick bench-compare soak format clean
+.PHONY: help run test lint bench bench-quick bench-compare soak fuzz format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing the development tools into $(VENV)" >&2
 	@$(BIN)/python -m pip install --quiet --group dev
 	@mkdir -p $(VENV)/typings && ln -sfn "$$($(BIN)/python -c 'import pathlib, trio; print(pathlib.Path(trio.__file__).parent)')" $(VENV)/typings/trio
+	@touch $@
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@
 
 run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default paths
@@ -57,9 +61,16 @@ SOAK_SECONDS ?= 1800
 soak: $(VENV)/dev.stamp ## Load, kills and restarts for SOAK_SECONDS (1800), then a check of every answered write
 	PYTHONPATH=tests $(BIN)/python -m bench.soak --seconds $(SOAK_SECONDS)
 
+FUZZ_SECONDS ?= 60
+fuzz: $(VENV)/fuzz.stamp ## Fuzz what reads bytes from others, each part for FUZZ_SECONDS (60)
+	@for target in requests document answers; do \
+		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		PYTHONPATH=tests $(BIN)/python -m fuzz $$target $(FUZZ_SECONDS) || exit 1; \
+	done
+
 format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
 clean: ## Remove .venv, caches and results
-	rm -rf $(VENV) dist build bench-results .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build bench-results fuzz-findings .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
