@@ -2,6 +2,7 @@
 
 import socket as sockets
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -36,11 +37,19 @@ class AsyncEventStream:
     raises what `EventStream` does. A task that is cancelled while it waits loses no event.
     """
 
-    def __init__(self, path: str, feed: EventFeed, timeout_seconds: float, on_lost: OnLost | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        feed: EventFeed,
+        timeout_seconds: float,
+        on_lost: OnLost | None,
+        on_found: Callable[[], None] | None,
+    ) -> None:
         self._path = path
         self._feed = feed
         self._timeout_seconds = timeout_seconds
         self._on_lost = on_lost
+        self._on_found = on_found
         self._waiting: deque[Event | EventGap] = deque()
         self._pauses = pauses_seconds()
         self._closed = anyio.Event()
@@ -63,6 +72,8 @@ class AsyncEventStream:
             try:
                 if self._socket is None:
                     await self._connect()
+                    if self._on_found is not None and not self._closed.is_set():
+                        self._on_found()
                 else:
                     await self._receive()
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:

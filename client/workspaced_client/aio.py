@@ -2,7 +2,7 @@
 
 import os
 import socket as sockets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -147,9 +147,12 @@ class AsyncClient:
         *,
         since: int | None = None,
         on_lost: OnLost | None = None,
+        on_found: Callable[[], None] | None = None,
     ) -> AsyncEventStream:
         """The daemon's events, as an async iterator to be entered first; else as `Client.events`."""
-        return AsyncEventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost)
+        return AsyncEventStream(
+            self._path, EventFeed(topics, since), self._timeout_seconds, on_lost, on_found
+        )
 
     async def _request(
         self,

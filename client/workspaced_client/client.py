@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -119,18 +119,20 @@ class Client:
         *,
         since: int | None = None,
         on_lost: "OnLost | None" = None,
+        on_found: "Callable[[], None] | None" = None,
     ) -> "EventStream":
         """The daemon's events from now on, or from after the store's revision `since`, as an iterator.
 
         `topics` are names or patterns such as `workspace.*`; without them, all. The stream has a
         connection of its own, finds the daemon again by itself, and gives each event once, or an
-        `EventGap` where it can't; `on_lost` is called with the error each time that it has to look.
+        `EventGap` where it can't; `on_lost` is called with the error each time that it has to look,
+        and `on_found` once the subscription holds again.
         It lasts until it is closed, also after the client. Raises what `connect` does.
         """
         from workspaced_client._feed import EventFeed  # for those who want events
         from workspaced_client.events import EventStream
 
-        return EventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost)
+        return EventStream(self._path, EventFeed(topics, since), self._timeout_seconds, on_lost, on_found)
 
     def _request(
         self,

@@ -40,11 +40,19 @@ class EventStream:
     BadAnswer, InvalidParams for a topic that the daemon does not have.
     """
 
-    def __init__(self, path: str, feed: EventFeed, timeout_seconds: float, on_lost: OnLost | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        feed: EventFeed,
+        timeout_seconds: float,
+        on_lost: OnLost | None,
+        on_found: Callable[[], None] | None,
+    ) -> None:
         self._path = path
         self._feed = feed
         self._timeout_seconds = timeout_seconds
         self._on_lost = on_lost
+        self._on_found = on_found
         self._waiting: deque[Event | EventGap] = deque()
         self._pauses = pauses_seconds()
         self._closed = threading.Event()
@@ -72,6 +80,8 @@ class EventStream:
             try:
                 if self._socket is None:
                     self._connect()
+                    if self._on_found is not None and not self._closed.is_set():
+                        self._on_found()
                 else:
                     self._receive(None)
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:

@@ -151,10 +151,11 @@ def run_on_terminal(
     columns: int = 80,
     env: Mapping[str, str] | None = None,
     at_question: Callable[[subprocess.Popen[bytes], int], object] | None = None,
+    question: bytes = b"[y/N]",
 ) -> Result:
     """Runs `workspacectl` on a terminal; `out` is all that came to its screen.
 
-    `at_question` is called when the program has asked, with the process and the terminal to type on.
+    `at_question` is called when `question` has come to the screen, with the process and the terminal to type on.
     """
     screen, terminal = pty.openpty()
     with os.fdopen(screen, "rb", buffering=0):
@@ -170,7 +171,7 @@ def run_on_terminal(
         seen = b""
         while data := _read(screen):
             seen += data
-            if at_question is not None and b"[y/N]" in seen:
+            if at_question is not None and question in seen:
                 at_question(process, screen)
                 at_question = None
         return Result(process.wait(PATIENCE_SECONDS), seen.decode().replace("\r\n", "\n"), "")

@@ -292,8 +292,8 @@ class Model(RuleBasedStateMachine):
             params = {**params, "requestKey": key}
         if key is not None and key in self.keys:
             answer = self.clients[by].call(method, params)
-            now = self.held.get(self.keys[key] or "")
-            assert answer == (None if now is None else msgspec.to_builtins(now))
+            found = None if answer is None else msgspec.convert(answer, Workspace)
+            assert found == self.held.get(self.keys[key] or "")
             return False, None
         with ExitStack() as stack:
             if refusal is not None:

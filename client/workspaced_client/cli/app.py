@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workspaced_client.cli import backups, salvage, service, workspaces
+from workspaced_client.cli import backups, projects, salvage, service, shell, watch, workspaces
 from workspaced_client.cli.doctor import doctor
 from workspaced_client.cli.failures import WrongUsage
 from workspaced_client.cli.options import (
@@ -98,13 +98,33 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
 
 
 _add(app, "status", service.status, "status")
-_add(app, "list", workspaces.list_, "list --state active")
+_add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
 _add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
 _add(app, "rename", workspaces.rename, "rename alpha beta")
 _add(app, "open", workspaces.open_, "open alpha")
 _add(app, "close", workspaces.close, "close alpha")
 _add(app, "delete", workspaces.delete, "delete alpha", "delete alpha --yes")
+_add(app, "bind", projects.bind, "bind alpha", "bind alpha ~/src/alpha/web")
+_add(
+    app,
+    "clone",
+    projects.clone,
+    "clone alpha https://example.com/web.git",
+    "clone alpha git@example.com:web.git --into ~/src/web",
+)
+_add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alpha/web")
+_add(app, "check", projects.check, "check", "check alpha beta")
+_add(app, "path", projects.path, "path alpha", "path alpha --json")
+_add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
+_add(
+    app,
+    "shell-init",
+    shell.shell_init,
+    'shell-init bash     # eval "$(workspacectl shell-init bash)"   in ~/.bashrc',
+    'shell-init zsh      # eval "$(workspacectl shell-init zsh)"    in ~/.zshrc',
+    "shell-init fish     # workspacectl shell-init fish | source     in ~/.config/fish/config.fish",
+)
 _add(app, "sessions", service.sessions, "sessions", "sessions alpha")
 _add(app, "flush", service.flush, "flush")
 _add(app, "backup", backups.backup, "backup", "backup ~/workspaces.json")

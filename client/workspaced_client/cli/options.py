@@ -54,6 +54,13 @@ def check_timeout(seconds: float | None) -> float | None:
 class GlobalOptionsAnywhere(TyperGroup):
     """A group whose own options are also taken from behind the command's name."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # typer's own types are private
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            # `shell-init` has the same with names quoted, and edits none of the user's files.
+            if parameter.name in ("install_completion", "show_completion"):
+                parameter.hidden = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] - they are options
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's context class is private
         """Moves them in front of the command, where typer looks for them."""
         return super().parse_args(ctx, global_options_first(args))

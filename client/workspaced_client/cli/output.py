@@ -86,6 +86,15 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] - as above
 
 
+def errors_on_terminal() -> bool:
+    """Whether a person reads stderr, on a terminal where a line can be drawn anew."""
+    return (
+        sys.stderr is not None  # pyright: ignore[reportUnnecessaryComparison] - as above
+        and sys.stderr.isatty()
+        and os.environ.get("TERM") != "dumb"
+    )
+
+
 def colours_wanted() -> bool:
     """Whether to colour: on a terminal that can, unless NO_COLOR is set (https://no-color.org)."""
     return on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,10 +1,17 @@
 """What a user wrote for a workspace or a path, made into what the daemon takes."""
 
 import os
+import warnings
 from difflib import get_close_matches
+from typing import Final
 
-from workspaced_client import Client, NotFound, Workspace
+import typer
+
+from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, WorkspacedError
 from workspaced_client.cli.failures import Failure, WrongUsage
+from workspaced_client.cli.output import shown
+
+_COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits
 
 
 def find_workspace(client: Client, given: str) -> Workspace:
@@ -36,6 +43,23 @@ def _suggestion(client: Client, given: str) -> str:
     if not names:
         return " There are none yet: `workspacectl create NAME` makes one."
     return " `workspacectl list` shows all."
+
+
+def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
+    """For the shell: the names that begin as what was typed; none where no daemon answers."""
+    given = context.find_root().params.get("socket")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RecoveryWarning)
+            socket = os.path.expanduser(given) if isinstance(given, str) else None
+            with Client.connect(socket, timeout_seconds=_COMPLETION_SECONDS, reconnect=False) as client:
+                found = client.workspaces.list()
+    except WorkspacedError:
+        return []
+    names = (each.name for each in found if each.state != "deleted")
+    return [
+        name for name in names if name.startswith(incomplete) and name == shown(name)
+    ]
 
 
 def absolute_path(given: str | None) -> str:

@@ -1,6 +1,9 @@
 """The commands on workspaces: list, show, create, rename, open, close, delete."""
 
-from typing import Annotated
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -11,13 +14,24 @@ from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import count, emit, emit_json, shown, tell
 from workspaced_client.cli.questions import can_ask, says_yes
-from workspaced_client.cli.resolve import absolute_path, find_workspace
+from workspaced_client.cli.resolve import absolute_path, complete_workspace, find_workspace
 from workspaced_client.cli.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
 
-Given = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Its name or its id.")]
+Given = Annotated[
+    str, typer.Argument(metavar="WORKSPACE", help="Its name or its id.", autocompletion=complete_workspace)
+]
+Sorting = Literal["created", "changed", "name", "path", "projects"]
+
+_SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
+    "created": lambda each: (each.created_at, each.id),
+    "changed": lambda each: each.revision,
+    "name": lambda each: each.name.casefold(),
+    "path": lambda each: each.root_path,
+    "projects": lambda each: len(each.projects),
+}
 
 
 def list_(
@@ -25,11 +39,35 @@ def list_(
     state: Annotated[
         WorkspaceState | None, typer.Option(help="Only those in this state.", show_default=False)
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN", help="Only those whose name is like this, such as 'shop*'.", show_default=False
+        ),
+    ] = None,
+    under: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Only those whose directory is this or below it.", show_default=False
+        ),
+    ] = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Only those with a project out of reach.")] = False,
+    sort: Annotated[Sorting, typer.Option(help="What to sort by.")] = "created",
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The other way round.")] = False,
 ) -> None:
     """List the workspaces, the oldest first."""
     options = options_of(context)
     with connected(options) as client:
         workspaces = client.workspaces.list(state)
+    has_any = bool(workspaces)
+    if name is not None:
+        workspaces = [each for each in workspaces if fnmatchcase(each.name.casefold(), name.casefold())]
+    if under is not None:
+        top = absolute_path(under)
+        workspaces = [each for each in workspaces if top in (each.root_path, *_parents(each.root_path))]
+    if stale:
+        workspaces = [each for each in workspaces if _has_stale(each)]
+    workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
     if options.as_json:
         emit_json(workspaces)
     elif workspaces:
@@ -47,7 +85,18 @@ def list_(
             ],
         )
     elif not options.quiet:
-        tell("There are no workspaces." if state is None else f"No workspace is {state}.")
+        if has_any:
+            tell("No workspace is like that.")
+        else:
+            tell("There are no workspaces." if state is None else f"No workspace is {state}.")
+
+
+def _parents(path: str) -> list[str]:
+    return [str(parent) for parent in PurePath(path).parents]
+
+
+def _has_stale(workspace: Workspace) -> bool:
+    return any(project.status == "stale" for project in workspace.projects)
 
 
 def show(context: typer.Context, workspace: Given) -> None:
@@ -86,9 +135,7 @@ def create(
     root_path = absolute_path(path)
     with connected(options) as client:
         created = client.workspaces.create(name, root_path)
-    _tell_change(
-        options, created, f"Created workspace “{shown(created.name)}” at {shown(created.root_path)}."
-    )
+    tell_change(options, created, f"Created workspace “{shown(created.name)}” at {shown(created.root_path)}.")
 
 
 def rename(
@@ -101,7 +148,7 @@ def rename(
     with connected(options) as client:
         found = find_workspace(client, workspace)
         renamed = client.workspaces.update(found.id, name=new_name)
-    _tell_change(options, renamed, f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”.")
+    tell_change(options, renamed, f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”.")
 
 
 def open_(context: typer.Context, workspace: Given) -> None:
@@ -114,7 +161,7 @@ def open_(context: typer.Context, workspace: Given) -> None:
     if stale:
         paths = ", ".join(shown(project.root_path) for project in stale)
         text += f" {count(len(stale), 'project')} can't be reached: {paths}"
-    _tell_change(options, opened, text)
+    tell_change(options, opened, text)
 
 
 def close(context: typer.Context, workspace: Given) -> None:
@@ -122,7 +169,7 @@ def close(context: typer.Context, workspace: Given) -> None:
     options = options_of(context)
     with connected(options) as client:
         closed = client.workspaces.close(find_workspace(client, workspace).id)
-    _tell_change(options, closed, f"Closed workspace “{shown(closed.name)}”.")
+    tell_change(options, closed, f"Closed workspace “{shown(closed.name)}”.")
 
 
 def delete(
@@ -140,7 +187,7 @@ def delete(
         if not yes and not _confirms(found):
             raise Failure("Nothing was deleted.", kind="declined")
         client.workspaces.delete(found.id)
-    _tell_change(options, None, f"Deleted workspace “{shown(found.name)}”.")
+    tell_change(options, None, f"Deleted workspace “{shown(found.name)}”.")
 
 
 def _confirms(workspace: Workspace) -> bool:
@@ -150,7 +197,8 @@ def _confirms(workspace: Workspace) -> bool:
     return says_yes(question) if can_ask() else True
 
 
-def _tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
+def tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
+    """What a command says of its change: the text, or the workspace as it is now."""
     if options.as_json:
         emit_json(workspace)
     elif not options.quiet:

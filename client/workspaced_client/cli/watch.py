@@ -1,0 +1,132 @@
+"""`workspacectl watch`: what happens, one line each, for as long as somebody watches."""
+
+import json
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from workspaced_client import Client, WorkspacedError
+from workspaced_client._recovery import when
+from workspaced_client.cli.connection import connected
+from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.output import coloured, emit, shown, tell
+from workspaced_client.events import Event, EventGap, EventStream
+
+_COLOURS: Final = {
+    "created": "green",
+    "deleted": "red",
+    "dataLoss": "red",
+    "degraded": "red",
+    "recovered": "yellow",
+    "statusChanged": "yellow",
+}
+"""By the last part of a topic."""
+
+
+def watch(
+    context: typer.Context,
+    topics: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TOPIC",
+            help="Such as workspace.created or 'project.*'; all without any.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            metavar="REVISION", min=0, help="Begin after this revision of the store.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Show what happens, as it happens, until Ctrl-C.
+
+    Through a restart of the daemon it goes on by itself. With --json, each event is one line.
+    """
+    options = options_of(context)
+    with connected(options) as client:
+        told = _Teller(options, client)
+        stream = client.events(topics or None, since=since, on_lost=told.lost, on_found=told.found)
+        with stream:
+            if not options.quiet and not options.as_json:
+                tell("Watching; Ctrl-C ends it.")
+            try:
+                _tell_all(stream, told)
+            except KeyboardInterrupt:
+                return
+
+
+def _tell_all(stream: EventStream, told: "_Teller") -> None:
+    for event in stream:
+        if isinstance(event, EventGap):
+            told.gap(event)
+        else:
+            told.event(event)
+
+
+class _Teller:
+    """Prints events, with the names of workspaces where the events have ids alone."""
+
+    def __init__(self, options: Options, client: Client) -> None:
+        self._options = options
+        self._names = {} if options.as_json else {each.id: each.name for each in client.workspaces.list()}
+        self._is_lost = False
+
+    def lost(self, error: WorkspacedError) -> None:
+        """Says once that the daemon is gone."""
+        if not self._is_lost and not self._options.quiet:
+            tell(f"{shown(str(error))} Looking for the daemon.")
+        self._is_lost = True
+
+    def found(self) -> None:
+        """Says that it is back."""
+        if not self._options.quiet:
+            tell("The daemon is back.")
+        self._is_lost = False
+
+    def gap(self, gap: EventGap) -> None:
+        """Events that were missed for good."""
+        if self._options.as_json:
+            self._emit_line(
+                {"topic": "events.gap", "payload": {"from": gap.first_revision, "to": gap.last_revision}}
+            )
+        else:
+            first, last = gap.first_revision, gap.last_revision
+            revisions = f"revision {first}" if first == last else f"the revisions {first} to {last}"
+            tell(f"What happened at {revisions} can't be told any more: list what you follow anew.")
+
+    def event(self, event: Event) -> None:
+        """One event."""
+        payload = msgspec.to_builtins(event.payload)
+        if self._options.as_json:
+            self._emit_line(
+                {
+                    "topic": event.topic,
+                    "revision": event.revision,
+                    "sequence": event.sequence,
+                    "timestamp": event.timestamp_ms,
+                    "correlationId": event.correlation_id,
+                    "peer": msgspec.to_builtins(event.peer),
+                    "payload": payload,
+                }
+            )
+            return
+        id_ = str(payload.get("workspaceId", ""))
+        if "name" in payload:
+            self._names[id_] = str(payload["name"])
+        words = [shown(self._names.get(id_, id_))] if id_ else []
+        words += [
+            shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for name, value in payload.items()
+            if name not in ("workspaceId", "name", "projectId", "sessionId")
+        ]
+        if event.peer is not None:
+            words.append(f"(by pid {event.peer.pid})")
+        topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
+        emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
+
+    @staticmethod
+    def _emit_line(value: object) -> None:
+        emit(json.dumps(value))  # ASCII alone, as everywhere with --json

@@ -1,0 +1,220 @@
+"""`workspacectl watch`, and what a shell gets from `workspacectl shell-init`."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from client.cli_daemon import (
+    PATIENCE_SECONDS,
+    WORKSPACECTL,
+    RunningDaemon,
+    ctl_for,
+    environment,
+    running_daemon,
+)
+from e2e.project_process import ProjectProcess
+from workspaced_client import Client
+
+
+class Watcher:
+    """A `watch` that runs: lines of its output as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process, self.out, self.err = process, process.stdout, process.stderr
+
+    def interrupt(self) -> None:
+        """Ctrl-C, which is how it ends well."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(PATIENCE_SECONDS) == 0
+        assert self.err.read() == ""
+
+
+@contextmanager
+def watching(socket: Path, home: Path, *arguments: str) -> Iterator[Watcher]:
+    process = subprocess.Popen(
+        [WORKSPACECTL, "--socket", str(socket), "watch", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    )
+    with process:
+        try:
+            yield Watcher(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    with running_daemon(tmp_path_factory.mktemp("d")) as daemon:
+        yield daemon
+
+
+@pytest.mark.requirement("FR-009")
+def test_what_happens_is_shown_with_names(daemon: RunningDaemon, tmp_path: Path) -> None:
+    with daemon.client() as client, watching(daemon.socket, tmp_path) as watcher:
+        old = client.workspaces.create("Old", "/srv")
+        assert watcher.err.readline() == "Watching; Ctrl-C ends it.\n"
+        client.workspaces.close(old.id)
+        made = client.workspaces.create("New\n", "/srv/new")
+        client.workspaces.delete(made.id)
+        lines = [watcher.out.readline().split() for _ in range(3)]
+        lines = lines[1:] if "Old" in lines[0] and "workspace.created" in lines[0] else lines
+        while len(lines) < 3:
+            lines.append(watcher.out.readline().split())
+        watcher.interrupt()
+        client.workspaces.delete(old.id)
+    assert [line[2] for line in lines] == [
+        "workspace.closed",
+        "workspace.created",
+        "workspace.deleted",
+    ]
+    assert ["Old" in lines[0], "New\\n" in lines[1], "/srv/new" in lines[1], "New\\n" in lines[2]] == [
+        True
+    ] * 4
+
+
+def test_as_json_each_event_is_a_line_as_on_the_wire(daemon: RunningDaemon, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        since = client.daemon.status().revision
+        made = client.workspaces.create("Json", "/srv")
+        client.workspaces.delete(made.id)
+        with watching(
+            daemon.socket, tmp_path, "workspace.deleted", "--since", str(since), "--json"
+        ) as watcher:
+            event = json.loads(watcher.out.readline())
+            watcher.interrupt()
+    assert event["topic"] == "workspace.deleted"
+    assert event["payload"] == {"workspaceId": made.id}
+    assert event["revision"] == since + 2
+    assert set(event) == {"topic", "revision", "sequence", "timestamp", "correlationId", "peer", "payload"}
+    assert event["peer"]["uid"] >= 0
+
+
+def test_an_unknown_topic_is_refused(daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]) -> None:
+    result = ctl_for(daemon.socket, capsys)("watch", "no.such")
+    assert result.code == 1
+    assert "no.such" in result.err
+
+
+def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path, socket_dir: Path) -> None:
+    daemon = ProjectProcess(socket_dir)
+    try:
+        daemon.wait_ready()
+        with Client.connect(daemon.socket_path) as client:
+            client.workspaces.create("First", "/srv")
+        with watching(daemon.socket_path, tmp_path, "--since", "0") as watcher:
+            watcher.err.readline()
+            assert "workspace.created" in watcher.out.readline()
+            daemon.process.send_signal(signal.SIGSTOP)  # what happens next is not told before the kill
+            daemon.close()
+            assert "Looking for the daemon." in watcher.err.readline()
+            daemon = ProjectProcess(socket_dir)
+            daemon.wait_ready()
+            assert watcher.err.readline() == "The daemon is back.\n"
+            with Client.connect(daemon.socket_path) as client:
+                client.workspaces.create("Second", "/srv/second")
+            assert "Second" in watcher.out.readline()
+            watcher.interrupt()
+        with watching(daemon.socket_path, tmp_path, "--since", "0", "--json") as watcher:
+            gap = json.loads(watcher.out.readline())
+            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 1}}
+            watcher.interrupt()
+    finally:
+        daemon.close()
+
+
+SHELLS = {
+    "bash": ["bash", "--norc", "-c"],
+    "zsh": ["zsh", "-f", "-c"],
+    "fish": ["fish", "--no-config", "-c"],
+}
+_INIT = {
+    "bash": 'eval "$(workspacectl shell-init bash)"',
+    "zsh": 'eval "$(workspacectl shell-init zsh)"',
+    "fish": "workspacectl shell-init fish | source",
+}
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def run_in(shell: str, script: str, daemon: RunningDaemon, home: Path) -> tuple[int, str]:
+    path = f"{Path(WORKSPACECTL).parent}:{environment(home)['PATH']}"
+    done = subprocess.run(
+        [*SHELLS[shell], f"{_INIT[shell]}\n{script}"],
+        env=environment(home, PATH=path, WORKSPACED_SOCKET=str(daemon.socket)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_wcd_changes_to_the_directory(shell: str, daemon: RunningDaemon, tmp_path: Path) -> None:
+    directory = tmp_path / "my blog"
+    directory.mkdir()
+    with daemon.client() as client:
+        made = client.workspaces.create("my blog", directory)
+        assert run_in(shell, 'wcd "my blog"\npwd', daemon, tmp_path) == (0, f"{directory}\n")
+        code, told = run_in(shell, "wcd", daemon, tmp_path)
+        assert (code, told) == (2, "usage: wcd WORKSPACE\n")
+        code, told = run_in(shell, "wcd nope", daemon, tmp_path)
+        assert code != 0
+        assert "no workspace" in told
+        client.workspaces.delete(made.id)
+
+
+def test_names_are_completed(shell: str, daemon: RunningDaemon, tmp_path: Path) -> None:
+    script = {
+        "bash": "COMP_WORDS=(workspacectl show sho); COMP_CWORD=2; _workspacectl_completion\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\nCOMP_WORDS=(wcd my); COMP_CWORD=1; _wcd_completion\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"',
+        # Its completion runs at a prompt alone; this is what it is given there.
+        "zsh": 'eval() { print -r -- "$*" }\nwords=(workspacectl show sho); CURRENT=3; _workspacectl_completion\n'
+        "words=(wcd my); CURRENT=2; _wcd_completion",
+        "fish": 'complete -C "workspacectl show sho"\ncomplete -C "wcd my"',
+    }[shell]
+    wanted = {
+        "bash": ["shop", "shopping", "my\\ blog"],
+        "zsh": ['_arguments \'*: :(("shop"', '"shopping"))\'', "_arguments '*: :((\"my blog\"))'"],
+        "fish": ["shop", "shopping", "my blog"],
+    }[shell]
+    with daemon.client() as client:
+        ids = [
+            client.workspaces.create(name, "/srv").id for name in ("shop", "shopping", "my blog", "a\x1bb")
+        ]
+        code, told = run_in(shell, script, daemon, tmp_path)
+        for id_ in ids:
+            client.workspaces.delete(id_)
+    assert (code, told.splitlines()) == (0, wanted)
+
+
+def test_without_a_daemon_nothing_is_completed_and_nothing_said(tmp_path: Path) -> None:
+    variables = {
+        "COMP_WORDS": "workspacectl show a",
+        "COMP_CWORD": "2",
+        "_WORKSPACECTL_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [WORKSPACECTL],
+        env=environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none"), **variables),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"", b"")
