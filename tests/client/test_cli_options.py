@@ -25,6 +25,13 @@ COMMANDS = [
     ("open",),
     ("close",),
     ("delete",),
+    ("bind",),
+    ("clone",),
+    ("unbind",),
+    ("check",),
+    ("path",),
+    ("watch",),
+    ("shell-init",),
     ("sessions",),
     ("flush",),
     ("backup",),
@@ -174,7 +181,7 @@ def test_each_help_fits_80_columns_and_has_an_example(
     assert result.code == 0
     assert max(len(line) for line in result.out.splitlines()) <= 80
     assert f"\n    workspacectl {' '.join(command)}" in result.out
-    assert "..." not in result.out.replace("[WORKSPACE]...", "")
+    assert "..." not in result.out.replace("[WORKSPACE]...", "").replace("[TOPIC]...", "")
     assert not {"{", "}", "<str>"} & set(result.out.split())
 
 
@@ -188,7 +195,7 @@ def completion(home: Path, instruction: str, **more: str) -> str:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
-    assert "--install-completion" in run_process("--help", home=tmp_path).out
+    assert "_WORKSPACECTL_COMPLETE=complete_" in run_process("shell-init", shell, home=tmp_path).out
     assert "_WORKSPACECTL_COMPLETE=complete_" in completion(tmp_path, f"source_{shell}")
 
 
@@ -197,7 +204,7 @@ def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
     [
         ("workspacectl re", ["rename", "restore", "recovery"]),
         ("workspacectl --json recovery a", ["ack"]),
-        ("workspacectl list --json --st", ["--state"]),
+        ("workspacectl list --json --sta", ["--state", "--stale"]),
     ],
 )
 def test_completion_knows_the_commands(tmp_path: Path, words: str, expected: list[str]) -> None:

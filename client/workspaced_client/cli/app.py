@@ -117,14 +117,7 @@ _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alp
 _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", projects.path, "path alpha", "path alpha --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
-_add(
-    app,
-    "shell-init",
-    shell.shell_init,
-    'shell-init bash     # eval "$(workspacectl shell-init bash)"   in ~/.bashrc',
-    'shell-init zsh      # eval "$(workspacectl shell-init zsh)"    in ~/.zshrc',
-    "shell-init fish     # workspacectl shell-init fish | source     in ~/.config/fish/config.fish",
-)
+_add(app, "shell-init", shell.shell_init, "shell-init bash")
 _add(app, "sessions", service.sessions, "sessions", "sessions alpha")
 _add(app, "flush", service.flush, "flush")
 _add(app, "backup", backups.backup, "backup", "backup ~/workspaces.json")

@@ -57,9 +57,7 @@ def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
     except WorkspacedError:
         return []
     names = (each.name for each in found if each.state != "deleted")
-    return [
-        name for name in names if name.startswith(incomplete) and name == shown(name)
-    ]
+    return [name for name in names if name.startswith(incomplete) and name == shown(name)]
 
 
 def absolute_path(given: str | None) -> str:

@@ -86,11 +86,16 @@ _SCRIPTS: Final = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
 
 def shell_init(
     context: typer.Context,
-    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="The one that you use.", show_default=False)],
 ) -> None:
     """Print what gives your shell `wcd WORKSPACE`, which changes to a workspace's directory, and completion.
 
-    Put the line of your shell below into its start-up file.
+    Put the line of your shell into its start-up file:
+
+    \b
+    ~/.bashrc                   eval "$(workspacectl shell-init bash)"
+    ~/.zshrc                    eval "$(workspacectl shell-init zsh)"
+    ~/.config/fish/config.fish  workspacectl shell-init fish | source
     """
     text = _SCRIPTS[shell].strip()
     if options_of(context).as_json:
