@@ -3,10 +3,12 @@
 import sys
 
 from workspaced.cli import main as _main
+from workspaced.streams import open_missing
 
 
 def main() -> None:
     """The entry point of the `workspaced` script."""
+    open_missing()
     sys.exit(_main())
 
 

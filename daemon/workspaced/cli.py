@@ -16,6 +16,7 @@ from workspaced.config import BadConfiguration, Settings, load_settings
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
+from workspaced.streams import say
 
 # protocol.md, Starting it; the numbers are those of <sysexits.h>.
 EX_USAGE: Final = 64
@@ -43,19 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(given, options.config)
     except BadConfiguration as error:
         return _fail(EX_CONFIG, str(error))
-    log.configure(settings.log_level, settings.log_format)
+    with log.to_stderr(settings.log_level, settings.log_format):
+        failure = _failure_of(settings)
+    return _fail(*failure) if failure else 0
+
+
+def _failure_of(settings: Settings) -> tuple[int, str] | None:
+    """Runs the daemon; gives the exit code and the line of what ended it, unless that was a signal."""
     try:
         trio.run(run, settings, lambda: _announce(settings))
     except LockHeld as error:
-        return _fail(EX_TEMPFAIL, error.message)
+        return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:
-        return _fail(EX_CONFIG, error.message)
+        return EX_CONFIG, error.message
     except (StoreUnusable, SocketUnusable, DiskHangs) as error:
-        return _fail(EX_IOERR, str(error))
+        return EX_IOERR, str(error)
     except Exception as error:  # noqa: BLE001 - the traceback goes to the log, a sentence to the user
         log.crashed(error)
-        return _fail(EX_SOFTWARE, "stopped by a defect, told in the log above: please report it.")
-    return 0
+        return EX_SOFTWARE, "stopped by a defect, told in the log above: please report it."
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +102,8 @@ def _announce(settings: Settings) -> None:
     # In a virtual environment that is not activated, the shell would not find it.
     beside = Path(sys.executable).parent / "workspacectl"
     ctl = "workspacectl" if shutil.which("workspacectl") or not beside.exists() else str(beside)
-    print(  # noqa: T201 - for the person at the terminal
+    say(
+        sys.stdout,
         f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
         f"and listens on {settings.socket}\n\n"
         "Try next, in another terminal:\n"
@@ -103,10 +111,9 @@ def _announce(settings: Settings) -> None:
         f"  {ctl} list                  what there is\n"
         f"  {ctl} status                how the daemon fares\n"
         "Stop it with Ctrl-C.",
-        flush=True,
     )
 
 
 def _fail(code: int, message: str) -> int:
-    print(f"workspaced: {message}", file=sys.stderr)  # noqa: T201 - the one line that an error gets
+    say(sys.stderr, f"workspaced: {message}")
     return code

@@ -2,34 +2,66 @@
 
 import logging
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from workspaced.streams import LineWriter
 
 
-def configure(
+@contextmanager
+def to_stderr(
     level: Literal["debug", "info", "warning", "error"], format_: Literal["console", "json"]
-) -> None:
-    """Sets up structlog for the whole process."""
-    renderer: structlog.typing.Processor
+) -> Generator[None]:
+    """Sets up structlog for the whole process; at the end of the block, all that was logged is written."""
+    # Tracebacks without the values of variables: those are what clients sent, and may be private.
     if format_ == "json":
-        renderer = structlog.processors.JSONRenderer()
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        rendering: list[Processor] = [
+            structlog.processors.ExceptionRenderer(transformer),
+            structlog.processors.JSONRenderer(),
+        ]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    processors: list[structlog.typing.Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
-    if format_ == "json":
-        processors.append(structlog.processors.dict_tracebacks)
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison] - so it is after `2>&-`
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
+        )
+        rendering = [_harmless, renderer]
+    lines = LineWriter(sys.stderr, _tell_lost)
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            *rendering,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
+    try:
+        yield
+    finally:
+        lines.close()
+
+
+def _harmless(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
+    r"""Text of clients, such as a program's name, with what a terminal would act on as an escape (`\x1b`)."""
+    return {name: _shown(value) if isinstance(value, str) else value for name, value in entry.items()}
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _tell_lost(count: int) -> None:
+    structlog.get_logger(__name__).warning("Log lines could not be written.", lines=count)
 
 
 def ready(data_dir: Path, socket: Path) -> None:
