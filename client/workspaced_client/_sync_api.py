@@ -17,6 +17,7 @@ from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     Backup,
     Change,
+    ConnectedClient,
     DaemonStatus,
     Hello,
     Salvage,
@@ -313,6 +314,10 @@ class Daemon:
     def status(self) -> DaemonStatus:
         """What the daemon serves, what its start found, and whether writes succeed."""
         return self._request("daemon.status", p.NoParams(), DaemonStatus)
+
+    def clients(self) -> list[ConnectedClient]:
+        """Who is connected, and what of their requests is in flight; the oldest connection first."""
+        return self._request("daemon.clients", p.NoParams(), list[ConnectedClient])
 
     def discover(self) -> dict[str, Any]:
         """The daemon's methods, params, results and errors as an OpenRPC 1.3 document, in plain values."""

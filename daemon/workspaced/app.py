@@ -64,11 +64,12 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
             paths=PathChecker(settings.path_check_seconds),
             git=Git(settings.git_timeout_seconds, settings.git_allowed_protocols.split(":")),
         )
-        server = Server(service, writer, settings.max_line_bytes)
+        server = Server(service, writer, settings.max_line_bytes, settings.slow_request_ms)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             async with trio.open_nursery() as clients:
                 clients.start_soon(maintenance.keep_backups, settings.retention)
+                clients.start_soon(server.log.run)
                 accepting = await clients.start(listener.accept_into, clients, server.serve)
                 ready()
                 number = await anext(signals)

@@ -15,6 +15,7 @@ from pydantic_settings import (
 
 from workspaced.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
 from workspaced.path_checks import CHECK_SECONDS
+from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import UnusablePath, check_socket_path, default_data_dir, default_socket_path
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
     )
     backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
     backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
+    slow_request_ms: float = Field(
+        SLOW_REQUEST_MS,
+        gt=0,
+        le=24 * 60 * 60 * 1000,
+        description="From when on a request is slow, and is logged.",
+    )
 
     @property
     def retention(self) -> Retention:

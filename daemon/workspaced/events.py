@@ -111,7 +111,7 @@ class EventHub:
         `wake` is called, and must not block, when there may be something to take.
         Raises InvalidField for a topic that there is not.
         """
-        return Subscription(self, _matching(topics), since, wake)
+        return Subscription(self, topics, since, wake)
 
     def reached(self, revision: int) -> None:
         """The store is at this revision now; some changes, such as a key that is remembered, have no event."""
@@ -160,10 +160,12 @@ class Subscription:
     """One subscriber's place in the row of events."""
 
     def __init__(
-        self, hub: EventHub, topics: frozenset[str], since: int | None, wake: Callable[[], None]
+        self, hub: EventHub, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
     ) -> None:
+        self.asked = None if topics is None else tuple(topics)
+        """The topics and patterns that it is for, or None for all topics."""
         self._hub = hub
-        self._topics = topics
+        self._topics = _matching(topics)
         self._gaps = 0
         self._missed: EventsMissed | None = None
         if since is None:

@@ -3,18 +3,17 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import workspaced_protocol
+from workspaced.callers import PROGRAM_CHARACTERS, Caller, Callers
 from workspaced.domain import bulk, commands, sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
-from workspaced.events import Cause, EventHub, Subscription
+from workspaced.events import Cause, EventHub
 from workspaced.git import Git, Report
-from workspaced.line import WriteLine
 from workspaced.maintenance import Json, Maintenance
 from workspaced.path_checks import PathChecker
 from workspaced.projects import ProjectOperations
@@ -37,33 +36,6 @@ class ProtocolUnsupported(Refused):
             minimum=spoken,
             maximum=spoken,
         )
-
-
-@dataclass(slots=True, eq=False)
-class Caller:
-    """Who a request comes from: the connection's number, and the peer's process and user."""
-
-    connection: int
-    pid: int
-    uid: int
-    has_begun_sessions: bool = False
-    subscription: Subscription | None = None
-    wake: Callable[[], None] = lambda: None
-    """Called when the subscription has something to send."""
-    cancels: dict[int | str | None, Callable[[], None]] = field(
-        default_factory=dict[int | str | None, Callable[[], None]]
-    )
-    """How to cancel each request in flight that can be, by id."""
-    line: WriteLine = field(default_factory=WriteLine)
-    """Keeps its writes in the order sent."""
-    notify: Callable[[bytes], None] = lambda _: None
-    """Sends a notification, unless the client is behind with reading."""
-
-    def close(self) -> None:
-        """The connection is gone."""
-        if self.subscription is not None:
-            self.subscription.close()
-            self.subscription = None
 
 
 class Service:
@@ -94,13 +66,14 @@ class Service:
         self._data_dir = data_dir
         self._socket = socket
         self._started_at_ms = _now_ms()
-        self.connections = 0
-        """How many there are; the server counts them."""
+        self.callers = Callers()
+        """Who is connected; the server tells."""
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.reads: dict[str, Callable[[Any, Caller], Json]] = {
             "daemon.hello": self._hello,
             "daemon.ping": self._ping,
             "daemon.status": self._status,
+            "daemon.clients": self._clients,
             "workspace.get": self._get,
             "workspace.list": self._list,
             "session.list": self._list_sessions,
@@ -152,7 +125,7 @@ class Service:
             revision=state.revision,
             workspaces=len(state.records),
             sessions=len(state.sessions),
-            connections=self.connections,
+            connections=len(self.callers),
             recovery=self._recovery(),
             store=self._writer.status,
             commits=self._writer.commit_statistics(),
@@ -170,7 +143,8 @@ class Service:
             occurred_at=found.occurred_at,
         )
 
-    def _hello(self, params: p.HelloParams, _: Caller) -> Json:
+    def _hello(self, params: p.HelloParams, caller: Caller) -> Json:
+        caller.program = params.client[:PROGRAM_CHARACTERS]
         if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
             raise ProtocolUnsupported(params.protocol)
         capabilities = tuple(sorted({*self.reads, *self.writes, *self.prepared, *self.tasks}))
@@ -181,6 +155,9 @@ class Service:
 
     def _status(self, _params: p.NoParams, _: Caller) -> Json:
         return encode(self.status())
+
+    def _clients(self, _params: p.NoParams, _: Caller) -> Json:
+        return encode(self.callers.describe(self._writer.state.sessions))
 
     def _discover(self, _params: p.NoParams, _: Caller) -> Json:
         return encode(openrpc_document())

@@ -213,9 +213,10 @@ class Writer:
                 write.outcome = refusal
             else:
                 write.answer(refusal)
-        except Exception:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
-            _log.exception("A command failed.", correlation_id=write.cause.correlation_id)
-            write.answer(CommandFailed("The daemon failed on this request; its log tells more."))
+        except Exception as defect:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
+            failed = CommandFailed("The daemon failed on this request; its log tells more.")
+            failed.__cause__ = defect  # for the log of requests
+            write.answer(failed)
         else:
             draft.apply(outcome)
             write.outcome = outcome

@@ -53,7 +53,7 @@ class Withdrawn(RequestError):
 
 
 class CommandFailed(RequestError):
-    """A command raised what it must not: a defect of the daemon."""
+    """A command raised what it must not: a defect of the daemon, which is the `__cause__`."""
 
 
 @dataclass(slots=True, eq=False)

@@ -105,6 +105,15 @@ _STATUS: Final[Json] = {
     "store": {"state": "ok"},
     "commits": {"count": 2, "requests": 2, "p50Ms": 1.204, "p95Ms": 1.377},
 }
+_CLIENT: Final[Json] = {
+    "connection": 1,
+    "pid": 4711,
+    "uid": 1000,
+    "connectedAt": _NOW_MS,
+    "requests": 1,
+    "inFlight": {"count": 0, "oldest": []},
+    "sessions": [],
+}
 
 EXAMPLES: Final[dict[str, Example]] = {
     "daemon.hello": Example(
@@ -118,6 +127,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     ),
     "daemon.ping": Example({}, "pong"),
     "daemon.status": Example({}, _STATUS),
+    "daemon.clients": Example({}, [_CLIENT]),
     "workspace.create": Example(
         {"name": "Blog", "rootPath": f"{HOME}/blog", "requestKey": "2f6c1a9e"},
         {**_BLOG, "id": MADE_WORKSPACE_ID, "revision": 10},

@@ -14,6 +14,7 @@ from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import (
     Backup,
+    ConnectedClient,
     DaemonStatus,
     Hello,
     Salvage,
@@ -152,6 +153,12 @@ METHODS: Final[dict[str, Method]] = {
         ),
         _read("daemon.ping", p.NoParams, Literal["pong"], "Answers that the daemon is there."),
         _read("daemon.status", p.NoParams, DaemonStatus, "Tells what the daemon serves, and how it fares."),
+        _read(
+            "daemon.clients",
+            p.NoParams,
+            list[ConnectedClient],
+            "Tells who is connected and what is in flight, the oldest connection first.",
+        ),
         _write(
             "workspace.create",
             p.CreateParams,

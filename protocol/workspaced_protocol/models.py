@@ -118,6 +118,44 @@ class DaemonStatus(Model, frozen=True):
     commits: CommitStatistics
 
 
+class RequestInFlight(Model, frozen=True):
+    """A request that has no answer yet, and how long ago it came, in milliseconds."""
+
+    method: str
+    for_ms: int
+
+
+class InFlight(Model, frozen=True):
+    """How many requests have no answer yet, and the oldest of them, at most ten."""
+
+    count: int
+    oldest: tuple[RequestInFlight, ...]
+
+
+class Subscribed(Model, frozen=True):
+    """The topics and patterns that events are sent for; absent: all."""
+
+    topics: tuple[str, ...] | None = None
+
+
+class ConnectedClient(Model, frozen=True, kw_only=True):
+    """A connection: the process at its other end, what it has asked, and what it holds.
+
+    `program` is what it called itself in `daemon.hello`, cut to 100 characters; absent where it has not.
+    `sessions` are the ids of those that it began, `subscription` is absent where it has none.
+    """
+
+    connection: int
+    pid: int
+    uid: int
+    program: str | None = None
+    connected_at: TimeMs
+    requests: int
+    in_flight: InFlight
+    subscription: Subscribed | None = None
+    sessions: tuple[str, ...]
+
+
 class FileCheck(Model, frozen=True):
     """One of the store's files as it is on the disk now."""
 

@@ -1,5 +1,6 @@
 """What the daemon's tests share: a store whose commits wait, a daemon, the log, and a directory for sockets."""
 
+import logging
 import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -7,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -14,6 +16,7 @@ from structlog.typing import EventDict
 from daemon.samples import STATE
 from daemon.scripted_store import GatedStore
 from daemon.serving import Client, Daemon, Serve
+from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
@@ -32,14 +35,28 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
     with ExitStack() as stack:
 
         async def start(
-            store: WorkspaceStore | None = None, *, max_line_bytes: int = MAX_LINE_BYTES
+            store: WorkspaceStore | None = None,
+            *,
+            max_line_bytes: int = MAX_LINE_BYTES,
+            slow_request_ms: float = SLOW_REQUEST_MS,
         ) -> Daemon:
-            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), max_line_bytes, tmp_path)
+            daemon = Daemon(
+                nursery, store or InMemoryWorkspaceStore(), max_line_bytes, slow_request_ms, tmp_path
+            )
             stack.callback(daemon.close)
             await nursery.start(daemon.writer.run)
+            nursery.start_soon(daemon.server.log.run)
             return daemon
 
         yield start
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """What a daemon logs where nobody has chosen a level."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -47,6 +64,13 @@ def logged() -> Iterator[list[EventDict]]:
     """All that is logged, in order."""
     with capture_logs() as entries:
         yield entries
+
+
+@pytest.fixture
+def logged_in_full(logged: list[EventDict]) -> list[EventDict]:
+    """The same, with what is for those who look for a defect."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    return logged
 
 
 @pytest.fixture

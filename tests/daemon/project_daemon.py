@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 import trio
 
+from workspaced.callers import Caller
 from workspaced.domain.projects import PathFacts
 from workspaced.events import EventHub
 from workspaced.git import Git
 from workspaced.maintenance import Maintenance
 from workspaced.path_checks import PathChecker
 from workspaced.rpc.server import Server
-from workspaced.service import Caller, Service
+from workspaced.service import Service
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced.store.backups import Backups
 from workspaced.writer import Writer

@@ -9,12 +9,14 @@ from typing import Protocol
 import msgspec
 import trio
 
+from workspaced.callers import Caller
 from workspaced.domain.commands import Command
 from workspaced.domain.ids import IdFactory
 from workspaced.events import Cause, EventHub, Listener
 from workspaced.maintenance import Maintenance
+from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.rpc.server import Server
-from workspaced.service import Caller, Service
+from workspaced.service import Service
 from workspaced.store import WorkspaceStore
 from workspaced.store.backups import Backups
 from workspaced.writer import Writer
@@ -29,7 +31,11 @@ class Serve(Protocol):
     """The fixture of that name: starts a daemon."""
 
     async def __call__(
-        self, store: WorkspaceStore | None = None, *, max_line_bytes: int = MAX_LINE_BYTES
+        self,
+        store: WorkspaceStore | None = None,
+        *,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        slow_request_ms: float = SLOW_REQUEST_MS,
     ) -> "Daemon": ...
 
 
@@ -65,7 +71,12 @@ class Daemon:
     """Store, writer, service and server, as the composition root puts them together."""
 
     def __init__(
-        self, nursery: trio.Nursery, store: WorkspaceStore, max_line_bytes: int, copies_in: Path
+        self,
+        nursery: trio.Nursery,
+        store: WorkspaceStore,
+        max_line_bytes: int,
+        slow_request_ms: float,
+        copies_in: Path,
     ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision)
@@ -80,20 +91,20 @@ class Daemon:
             socket="/run/sock",
             ids=IdFactory(),
         )
-        self.server = Server(self.service, self.writer, max_line_bytes)
+        self.server = Server(self.service, self.writer, max_line_bytes, slow_request_ms)
         self._nursery = nursery
         self._serving: list[trio.CancelScope] = []
         self._clients: list[Client] = []
 
-    def connect(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> "Client":
-        """A new client of this process, on a socket pair.
+    def connect(self, kind: socket.SocketKind = socket.SOCK_STREAM, pid: int | None = None) -> "Client":
+        """A new client of this process, or as if it were of another, on a socket pair.
 
         On one of SOCK_SEQPACKET, what the daemon writes at once is received at once and alone.
         """
         ours, theirs = trio.socket.socketpair(socket.AF_UNIX, kind)
         client = Client(ours)
         self._clients.append(client)
-        caller = Caller(len(self._clients), os.getpid(), os.getuid())
+        caller = Caller(len(self._clients), pid or os.getpid(), os.getuid())
         self._nursery.start_soon(self._serve, theirs, caller)
         return client
 

@@ -15,9 +15,9 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.writing import until
+from workspaced.callers import Caller
 from workspaced.rpc.listener import Listener, bind
 from workspaced.rpc.peer import PeerCredentials
-from workspaced.service import Caller
 
 
 @pytest.fixture

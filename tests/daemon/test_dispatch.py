@@ -10,7 +10,7 @@ from daemon.samples import workspace
 from daemon.scripted_store import GatedStore, disk_full
 from daemon.serving import Client, Serve, error_of, request
 from workspaced.domain.errors import Refused, RequestError
-from workspaced.rpc.dispatch import CODES
+from workspaced.rpc.refusals import CODES
 from workspaced_protocol.methods import METHODS, Method
 from workspaced_protocol.models import Backup, Session, Workspace
 
@@ -22,6 +22,7 @@ PARAMS: dict[str, dict[str, object]] = {
     "workspace.open": {"id": "ws_02"},
     "workspace.close": {"id": "ws_01"},
     "workspace.update": {"id": "ws_01", "name": "New"},
+    "daemon.clients": {},
     "workspace.delete": {"id": "ws_01"},
     "workspace.get": {"name": "beta"},
     "workspace.list": {"state": "active"},

@@ -58,7 +58,7 @@ async def test_status_counts_what_there_is(daemon: Daemon, client: Client) -> No
     assert isinstance(result["commits"], dict)
     assert set(result["commits"]) == {"count", "requests", "p50Ms", "p95Ms"}
     other.close()
-    await until(lambda: daemon.service.connections == 1)
+    await until(lambda: len(daemon.service.callers) == 1)
     assert msgspec.convert(await client.result("daemon.status"), DaemonStatus).connections == 1
 
 

@@ -13,8 +13,8 @@ from git_samples import make_repository
 from workspaced_protocol import examples as e
 
 # What differs from one daemon, and one moment, to the next. Each is compared by its type alone.
-TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt"}
-COUNTS = {"revision", "pid", "connections", "commits"}
+TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt", "connectedAt"}
+COUNTS = {"revision", "pid", "uid", "connection", "connections", "requests", "commits"}
 VARYING = TIMES | COUNTS
 
 _numbers = itertools.count()
@@ -64,6 +64,9 @@ class Exchange:
             self.here[e.SESSION_ID] = session["id"]
         elif method in ("store.previewRestore", "store.restore"):
             self.connection.call("store.backup", path=self.localised(e.COPY))
+        elif method == "daemon.clients":
+            while self.connection.call("daemon.status")["connections"] > 1:
+                pass  # as above
         elif method == "store.listBackups":
             self.here[e.BACKUP] = self.connection.call("store.backup")["name"]
         elif method == "project.clone":

@@ -36,7 +36,8 @@ CONTRACT = {
     "store.acknowledgeRecovery": "requestKey?",
     "events.subscribe": "topics? since?",
     "events.unsubscribe": "",
-    # Beyond protocol.md: copies of the store, and what damage left of it.
+    # Beyond protocol.md: who is connected, copies of the store, and what damage left of it.
+    "daemon.clients": "",
     "store.backup": "path?",
     "store.listBackups": "",
     "store.previewRestore": "source",

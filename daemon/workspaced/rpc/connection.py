@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced.rpc.dispatch import Answer, Dispatcher, batch_too_large, line_too_long
-from workspaced.service import Caller
+from workspaced.callers import Caller
+from workspaced.rpc.dispatch import Answer, Dispatcher
 from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 
@@ -86,7 +86,7 @@ class Connection:
                 while self._outbox_bytes == left:
                     await self._changed.park()
             if reading.cancelled_caught:
-                _log.warning("A client did not read its last answers.", pid=self._caller.pid, bytes=left)
+                _log.warning("A client did not read its last answers.", bytes=left, **self._caller.peer)
                 return
 
     def _is_gone(self) -> bool:
@@ -106,14 +106,14 @@ class Connection:
             with trio.move_on_after(seconds) as stall:
                 data = await self._socket.recv(_RECEIVE_BYTES)
             if stall.cancelled_caught:
-                _log.warning("A client stalled in the middle of a line.", pid=self._caller.pid)
+                _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
                 return
             if not data:
                 return
             for line in self._splitter.feed(data):
                 await self._take(line, nursery)
             if self._splitter.overflowed:
-                self._put(line_too_long(self._max_line_bytes))
+                self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._caller))
                 return
             self._flush()
 
@@ -131,7 +131,7 @@ class Connection:
         for request in requests:
             # A notification adds nothing to the answers, and nobody would learn that it was refused.
             if batch.size_bytes > _BATCH_BYTES and request.id is not None:
-                batch.add(batch_too_large(request.id, _BATCH_BYTES))
+                batch.add(self._dispatcher.refuse_in_batch(request, _BATCH_BYTES, self._caller))
             else:
                 await self._start(request, answer, nursery)
 

@@ -1,33 +1,24 @@
-"""From a request to its method and back: params, handler, and the one map from errors to codes."""
+"""From a request to its method and back: its params, its handler, its answer."""
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Final
 
 import msgspec
-import structlog
 import trio
 
-from workspaced.domain import errors as domain
+from workspaced.callers import Caller, Pending
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import RequestError
 from workspaced.domain.state import encode
 from workspaced.events import Cause
-from workspaced.git import GitFailed, GitTimeout, GitUnavailable
 from workspaced.git_output import Step
 from workspaced.line import Turn
 from workspaced.maintenance import Json
-from workspaced.service import Caller, ProtocolUnsupported, Service
-from workspaced.threads import NoThread
+from workspaced.rpc.refusals import RequestCancelled, rpc_error, to_rpc_error
+from workspaced.rpc.request_log import RequestLog
+from workspaced.service import Service
 from workspaced.writer import Writer
-from workspaced.writes import (
-    CommandFailed,
-    CommitUnknown,
-    Overloaded,
-    ShuttingDown,
-    StorageRefused,
-    Withdrawn,
-    WriteTimeout,
-)
+from workspaced.writes import Withdrawn
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
@@ -38,44 +29,14 @@ from workspaced_protocol.messages import (
     encode_notification,
     encode_result,
 )
-from workspaced_protocol.methods import METHODS, InvalidParams
+from workspaced_protocol.methods import METHODS, Method
 from workspaced_protocol.models import Progress
 from workspaced_protocol.params import CancelParams, Params
-
-_log = structlog.get_logger(__name__)
 
 CANCEL_REQUEST: Final = "$/cancelRequest"
 PROGRESS: Final = "$/progress"
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Notifications)
 
-
-class RequestCancelled(RequestError):
-    """The client cancelled the request."""
-
-
-CODES: Final[dict[type[RequestError], ErrorCode]] = {
-    domain.InvalidField: ErrorCode.INVALID_PARAMS,
-    domain.NotFound: ErrorCode.NOT_FOUND,
-    domain.NameConflict: ErrorCode.NAME_CONFLICT,
-    domain.InvalidState: ErrorCode.INVALID_STATE,
-    domain.ActiveSessions: ErrorCode.ACTIVE_SESSIONS,
-    domain.RevisionConflict: ErrorCode.REVISION_CONFLICT,
-    domain.DuplicateProject: ErrorCode.DUPLICATE_PROJECT,
-    domain.PathUnreachable: ErrorCode.PATH_UNREACHABLE,
-    ProtocolUnsupported: ErrorCode.PROTOCOL_UNSUPPORTED,
-    WriteTimeout: ErrorCode.WRITE_TIMEOUT,
-    CommitUnknown: ErrorCode.COMMIT_UNKNOWN,
-    StorageRefused: ErrorCode.STORAGE_FAILURE,
-    Overloaded: ErrorCode.OVERLOADED,
-    ShuttingDown: ErrorCode.SHUTTING_DOWN,
-    GitUnavailable: ErrorCode.GIT_UNAVAILABLE,
-    GitFailed: ErrorCode.GIT_FAILED,
-    GitTimeout: ErrorCode.GIT_TIMEOUT,
-    CommandFailed: ErrorCode.INTERNAL_ERROR,
-    NoThread: ErrorCode.OVERLOADED,
-    Withdrawn: ErrorCode.CANCELLED,
-    RequestCancelled: ErrorCode.CANCELLED,
-}
 
 Answer = Callable[[bytes | None], None]
 """Takes the text of an answer, or None where a notification gets none. Called once a request."""
@@ -86,21 +47,28 @@ Task = Callable[[], Awaitable[None]]
 class Dispatcher:
     """Runs requests against the service."""
 
-    def __init__(self, service: Service, writer: Writer) -> None:
+    def __init__(self, service: Service, writer: Writer, log: RequestLog) -> None:
         self._service = service
         self._writer = writer
+        self._log = log
 
     def dispatch(self, request: Call | Malformed, caller: Caller, answer: Answer) -> Task | None:
         """Answers a read at once and submits a write; what has to wait is given back, for the caller to run."""
+        caller.requests += 1
         if isinstance(request, Malformed):
-            answer(encode_error(request.id, _rpc_error(request.code, request.message)))
+            problem = rpc_error(request.code, request.message)
+            answer(encode_error(request.id, problem))
+            self._log.answered(caller, None, 0.0, problem)
             return None
         if request.id is None and request.method == CANCEL_REQUEST:
             self._cancel(request, caller)
             answer(None)
             return None
-        reply = _Reply(request.id, answer, caller)
         method = METHODS.get(request.method)
+        if method is not None and method.mode == "read":
+            self._read(method, request, caller, answer)
+            return None
+        reply = _Reply(request, answer, caller, self._log)
         if method is None:
             reply(
                 RpcError(
@@ -112,23 +80,50 @@ class Dispatcher:
             return None
         try:
             params = method.decode_params(request.params)
-            if method.mode == "read":
-                reply.json(self._service.reads[method.name](params, caller))
-            elif method.mode == "write":
+            if method.mode == "write":
                 return self._write(method.name, params, caller, reply)
-            else:
-                scope = trio.CancelScope()
-                reply.cancelled_by(scope.cancel)
-                report = _ProgressReport(request.id, caller)
-                task = self._service.tasks[method.name](params, self._cause(caller), report)
-                return lambda: _run_task(task, reply, scope)
+            scope = trio.CancelScope()
+            reply.cancelled_by(scope.cancel)
+            report = _ProgressReport(request.id, caller)
+            task = self._service.tasks[method.name](params, self._cause(caller, reply), report)
+            return lambda: _run_task(task, reply, scope)
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
             reply(error)
         return None
 
+    def _read(self, method: Method, request: Call, caller: Caller, answer: Answer) -> None:
+        """Answers at once, and with as little ado as can be: clients may ask a hundred thousand a second."""
+        started_at = perf_counter()
+        error: Exception | None = None
+        try:
+            result = self._service.reads[method.name](method.decode_params(request.params), caller)
+            text = None if request.id is None else encode_result(request.id, result)
+        except Exception as refusal:  # noqa: BLE001 - as above
+            error = refusal
+            text = None if request.id is None else encode_error(request.id, to_rpc_error(refusal))
+        answer(text)
+        seconds = perf_counter() - started_at
+        if error is not None or seconds >= self._log.slow_seconds or self._log.tells_all:
+            self._log.answered(caller, request.method, seconds, error)
+
+    def refuse_long_line(self, max_line_bytes: int, caller: Caller) -> bytes:
+        """The answer to a line over the cap, after which the connection is closed."""
+        message = f"The line is longer than {max_line_bytes:,} bytes: the connection is closed."
+        problem = rpc_error(ErrorCode.INVALID_REQUEST, message)
+        self._log.answered(caller, None, 0.0, problem)
+        return encode_error(NULL_ID, problem)
+
+    def refuse_in_batch(self, request: Call | Malformed, limit_bytes: int, caller: Caller) -> bytes:
+        """The answer to a request of a batch whose answers have grown over a limit."""
+        caller.requests += 1
+        message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
+        problem = rpc_error(ErrorCode.OVERLOADED, message)
+        self._log.answered(caller, request.method if isinstance(request, Call) else None, 0.0, problem)
+        return encode_error(request.id or NULL_ID, problem)
+
     def _write(self, name: str, params: Params, caller: Caller, reply: "_Reply") -> Task | None:
         """Submits a write once all that this connection sent before it are; its task looks at the disk."""
-        cause = self._cause(caller)
+        cause = self._cause(caller, reply)
         prepare = self._service.prepared.get(name)
         if prepare is not None:
             command_to_come = prepare(params)
@@ -163,8 +158,11 @@ class Dispatcher:
         else:
             reply.cancelled_by(self._writer.submit(command, reply, cause))
 
-    def _cause(self, caller: Caller) -> Cause:
-        return Cause(self._service.new_correlation_id(), Peer(caller.pid, caller.uid))
+    def _cause(self, caller: Caller, reply: "_Reply") -> Cause:
+        """Who asks for this, under an id that the request has from now on; it has to wait for its answer."""
+        correlation_id = self._service.new_correlation_id()
+        reply.pends(correlation_id)
+        return Cause(correlation_id, Peer(caller.pid, caller.uid))
 
     def _cancel(self, request: Call, caller: Caller) -> None:
         try:
@@ -208,69 +206,69 @@ class _ProgressReport:
 
 
 class _Reply:
-    """Turns the result of one request into its answer."""
+    """Turns the result of one request into its answer, and tells the log."""
 
-    __slots__ = ("_answer", "_answered", "_cancels", "_id", "_key")
+    __slots__ = (
+        "_answer",
+        "_answered",
+        "_caller",
+        "_correlation_id",
+        "_id",
+        "_is_pending",
+        "_key",
+        "_log",
+        "_method",
+        "_started_at",
+    )
 
-    def __init__(self, id_: bytes | None, answer: Answer, caller: Caller) -> None:
-        self._id = id_
+    def __init__(self, request: Call, answer: Answer, caller: Caller, log: RequestLog) -> None:
+        self._started_at = perf_counter()
+        self._id = request.id
+        self._method = request.method
         self._answer = answer
         self._answered = False
-        self._cancels = caller.cancels
+        self._caller = caller
+        self._log = log
+        self._correlation_id: str | None = None
+        self._is_pending = False
         self._key: int | str | None = None
+
+    def pends(self, correlation_id: str) -> None:
+        """The request is in flight from now on, for all to see."""
+        self._correlation_id = correlation_id
+        self._is_pending = True
+        self._caller.pending[self] = Pending(self._method, self._started_at)
 
     def cancelled_by(self, cancel: Callable[[], None]) -> None:
         """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
         if self._id is not None and not self._answered:
             self._key = _decode_id(self._id)
-            self._cancels[self._key] = cancel
+            self._caller.cancels[self._key] = cancel
 
     def __call__(self, result: object) -> None:
         """Answers with a result, or with the error that the exception stands for."""
         if not isinstance(result, Exception):
             self.json(encode(result))
             return
-        error = to_rpc_error(result)
-        self._finish(None if self._id is None else encode_error(self._id, error))
+        self._finish(None if self._id is None else encode_error(self._id, to_rpc_error(result)))
+        seconds = perf_counter() - self._started_at
+        self._log.answered(self._caller, self._method, seconds, result, self._correlation_id)
 
     def json(self, result: Json) -> None:
         """Answers with a result that is JSON already."""
         self._finish(None if self._id is None else encode_result(self._id, result))
+        seconds = perf_counter() - self._started_at
+        if self._log.tells_all or seconds >= self._log.slow_seconds:
+            self._log.answered(self._caller, self._method, seconds, None, self._correlation_id)
 
     def _finish(self, text: bytes | None) -> None:
         self._answered = True
+        if self._is_pending:
+            del self._caller.pending[self]
         if self._key is not None:
-            self._cancels.pop(self._key, None)
+            self._caller.cancels.pop(self._key, None)
         self._answer(text)
 
 
 def _decode_id(text: bytes) -> int | str | None:
     return msgspec.json.decode(text, type=int | str | None)
-
-
-def to_rpc_error(error: Exception) -> RpcError:
-    """What a client is told of an exception; one that nobody foresaw is logged, and told without detail."""
-    if isinstance(error, RpcError):
-        return error
-    if isinstance(error, InvalidParams):
-        return _rpc_error(ErrorCode.INVALID_PARAMS, error.message, {"path": error.path})
-    if isinstance(error, RequestError):
-        return _rpc_error(CODES[type(error)], error.message, error.data)
-    _log.error("A request failed.", exc_info=error)
-    return _rpc_error(ErrorCode.INTERNAL_ERROR, "The daemon failed on this request; its log tells more.")
-
-
-def _rpc_error(code: ErrorCode, message: str, data: dict[str, object] | None = None) -> RpcError:
-    return RpcError(code, message, {"kind": code.kind, **(data or {})})
-
-
-def line_too_long(max_line_bytes: int) -> bytes:
-    """The answer to a line over the cap, after which the connection is closed."""
-    message = f"The line is longer than {max_line_bytes:,} bytes: the connection is closed."
-    return encode_error(NULL_ID, _rpc_error(ErrorCode.INVALID_REQUEST, message))
-
-
-def batch_too_large(id_: bytes, limit_bytes: int) -> bytes:
-    """The answer to a request of a batch whose answers have grown over a limit."""
-    message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
-    return encode_error(id_, _rpc_error(ErrorCode.OVERLOADED, message))

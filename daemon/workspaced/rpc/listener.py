@@ -11,8 +11,8 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced.callers import Caller
 from workspaced.rpc.peer import peer_credentials
-from workspaced.service import Caller
 
 _BACKLOG: Final = 1024  # as many as may connect at once while the daemon is busy or restarts
 _PROBE_SECONDS: Final = 2.0

@@ -3,9 +3,11 @@
 import structlog
 import trio
 
+from workspaced.callers import Caller
 from workspaced.rpc.connection import Connection
 from workspaced.rpc.dispatch import Dispatcher
-from workspaced.service import Caller, Service
+from workspaced.rpc.request_log import SLOW_REQUEST_MS, RequestLog
+from workspaced.service import Service
 from workspaced.writer import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
@@ -15,22 +17,33 @@ _log = structlog.get_logger(__name__)
 class Server:
     """What happens to a client once it is let in."""
 
-    def __init__(self, service: Service, writer: Writer, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(
+        self,
+        service: Service,
+        writer: Writer,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        slow_request_ms: float = SLOW_REQUEST_MS,
+    ) -> None:
         self._service = service
         self._writer = writer
-        self._dispatcher = Dispatcher(service, writer)
+        self.log = RequestLog(service.new_correlation_id, slow_request_ms)
+        self._dispatcher = Dispatcher(service, writer, self.log)
         self._max_line_bytes = max_line_bytes
 
     async def serve(self, connected: trio.socket.SocketType, caller: Caller) -> None:
         """Serves one client; whatever goes wrong with it ends its own connection alone."""
-        self._service.connections += 1
+        self._service.callers.add(caller)
+        _log.debug("A client connected.", **caller.peer)
         try:
             await Connection(connected, caller, self._dispatcher, self._max_line_bytes).serve()
         except Exception:  # noqa: BLE001 - a defect must not end the other clients' connections
-            _log.exception("A connection failed.", pid=caller.pid)
+            _log.exception("A connection failed.", **caller.peer)
         finally:
             connected.close()
             caller.close()
-            self._service.connections -= 1
+            self._service.callers.remove(caller)
+            _log.debug(
+                "A client is gone.", requests=caller.requests, unanswered=len(caller.pending), **caller.peer
+            )
             if caller.has_begun_sessions:
                 self._writer.end_sessions_of(caller.connection)
