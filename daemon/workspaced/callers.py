@@ -53,12 +53,8 @@ class Caller:
     @property
     def peer(self) -> dict[str, object]:
         """Who it is, for a line of the log."""
-        return {
-            "connection": self.connection,
-            "pid": self.pid,
-            "uid": self.uid,
-            "program": self.program,
-        }
+        peer: dict[str, object] = {"connection": self.connection, "pid": self.pid, "uid": self.uid}
+        return peer if self.program is None else {**peer, "program": self.program}
 
     def close(self) -> None:
         """The connection is gone."""
@@ -68,7 +64,7 @@ class Caller:
 
 
 class Callers:
-    """Those who are connected now, in the order they came."""
+    """Those who are connected now."""
 
     def __init__(self) -> None:
         self._callers: dict[int, Caller] = {}
@@ -91,7 +87,8 @@ class Callers:
             # One of a connection that has just gone ends with the next commit.
             session_ids.get(owned.connection, []).append(id_)
         now = time.perf_counter()
-        return [_described(caller, session_ids[caller.connection], now) for caller in self._callers.values()]
+        in_order = sorted(self._callers.items())  # tasks of connections that came together start in any order
+        return [_described(caller, session_ids[number], now) for number, caller in in_order]
 
 
 def _described(caller: Caller, session_ids: list[str], now: float) -> ConnectedClient:

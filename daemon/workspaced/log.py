@@ -28,7 +28,7 @@ def to_stderr(
     else:
         is_terminal = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison] - so it is after `2>&-`
         renderer = structlog.dev.ConsoleRenderer(
-            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
+            colors=is_terminal, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
         )
         rendering = [_harmless, renderer]
     lines = LineWriter(sys.stderr, _tell_lost)
@@ -49,15 +49,25 @@ def to_stderr(
         lines.close()
 
 
+class _Quoted:
+    """Text as Python writes it, so that nothing in it acts on a terminal."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
 def _harmless(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
-    r"""Text of clients, such as a program's name, with what a terminal would act on as an escape (`\x1b`)."""
-    return {name: _shown(value) if isinstance(value, str) else value for name, value in entry.items()}
+    r"""Quotes text, such as the name that a client gave itself, which holds characters like `\x1b`."""
+    event = str(entry["event"])
+    shown = {name: _Quoted(value) if _is_doubtful(value) else value for name, value in entry.items()}
+    return {**shown, "event": repr(event) if _is_doubtful(event) else event}
 
 
-def _shown(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+def _is_doubtful(value: object) -> bool:
+    return isinstance(value, str) and not value.isprintable()
 
 
 def _tell_lost(count: int) -> None:

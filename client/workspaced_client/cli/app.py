@@ -97,7 +97,7 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
     group.command(name, cls=PlainCommand, epilog="\n".join((*lines, "", also)))(command)
 
 
-_add(app, "status", service.status, "status")
+_add(app, "status", service.status, "status", "status --clients")
 _add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
 _add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")

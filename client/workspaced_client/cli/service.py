@@ -8,6 +8,7 @@ import typer
 from workspaced_client import DaemonStatus
 from workspaced_client._recovery import is_pending, when
 from workspaced_client.cli import recovery, salvage
+from workspaced_client.cli.clients import show_clients
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, shown, tell
@@ -15,15 +16,25 @@ from workspaced_client.cli.resolve import find_workspace
 from workspaced_client.cli.table import Column, emit_table
 
 
-def status(context: typer.Context) -> None:
+def status(
+    context: typer.Context,
+    clients: Annotated[
+        bool, typer.Option("--clients", help="Also show who is connected, and what is in flight.")
+    ] = False,
+) -> None:
     """Show whether the daemon runs, and how it fares."""
     options = options_of(context)
     with connected(options) as client:
         found = client.daemon.status()
+        connections = client.daemon.clients() if clients else None
     if options.as_json:
-        emit_json(found)
-    else:
-        emit(_status_text(found))
+        told = msgspec.to_builtins(found)
+        emit_json(told if connections is None else {**told, "clients": msgspec.to_builtins(connections)})
+        return
+    emit(_status_text(found))
+    if connections is not None:
+        emit("")
+        show_clients(connections)
 
 
 def _status_text(found: DaemonStatus) -> str:

@@ -31,7 +31,7 @@ class _Client:
 
     def __init__(self, caller: Caller) -> None:
         # A process may come back over many connections, and has no more lines for it.
-        self.peer: dict[str, object] = {"pid": caller.pid, "uid": caller.uid, "program": caller.program}
+        self.peer = {name: value for name, value in caller.peer.items() if name != "connection"}
         self.told = 0
         self.left_out = 0
 
@@ -68,7 +68,7 @@ class RequestLog:
         if not is_told and not self.tells_all:
             return
         entry: dict[str, object] = {
-            "method": None if method is None else method[:_METHOD_CHARACTERS],
+            **({} if method is None else {"method": method[:_METHOD_CHARACTERS]}),
             "outcome": kind,
             "duration_ms": round(seconds * 1000, 3),
             "correlation_id": correlation_id or self._new_correlation_id(),
