@@ -1,6 +1,7 @@
 """The commands on the daemon itself: status, sessions, flush, and what it recovered."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,27 @@ def test_status_as_json_has_the_shape_of_the_wire(ctl: Ctl, daemon: RunningDaemo
         found = ctl("status", "--json").json
     assert isinstance(expected, dict)
     assert found == {**expected, "connections": 2}
+
+
+def test_status_tells_who_is_connected(ctl: Ctl, daemon: RunningDaemon) -> None:
+    alpha = ctl("create", "alpha", "/a", "--json").json
+    with daemon.client() as client, client.events(["project.*"]):
+        client.sessions.begin(alpha["id"])
+        result = ctl("status", "--clients")
+        as_json = ctl("status", "--clients", "--json").json
+        found = client.daemon.clients()
+    table = result.out.partition("\n\n")[2]
+    header, *rows = [re.split("  +", line) for line in table.splitlines()]
+    assert header == ["PROGRAM", "PID", "UID", "SINCE", "REQUESTS", "IN FLIGHT", "EVENTS", "SESSIONS"]
+    peer = [found[0].program, str(os.getpid()), str(os.getuid())]
+    # Between the events and this command, an earlier command's connection may be about to go.
+    told = [rows[0], rows[1], rows[-1]]
+    assert [row[:3] for row in told] == [peer] * 3
+    assert [row[5:] for row in told] == [["-", "-", "1"], ["-", "project.*", "-"], ["-", "-", "-"]]
+    first, second, *_ = as_json["clients"]
+    assert as_json["connections"] == len(as_json["clients"])
+    assert first["sessions"] == list(found[0].sessions)
+    assert second["subscription"] == {"topics": ["project.*"]}
 
 
 def test_sessions_of_all_workspaces_or_of_one(ctl: Ctl, daemon: RunningDaemon) -> None:
