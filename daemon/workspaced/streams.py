@@ -8,7 +8,6 @@ written, is counted, and told of once a line gets through again.
 import os
 import select
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TextIO
@@ -42,7 +41,7 @@ class LineWriter:
     def __init__(self, stream: TextIO | None, tell_lost: Callable[[int], None] = lambda _: None) -> None:
         self._write = _writing_to(stream)
         self._tell_lost = tell_lost
-        self._lines: deque[str] = deque()
+        self._lines: list[str] = []
         self._waiting_characters = 0
         self._lost = 0
         self._is_closed = False
@@ -72,46 +71,42 @@ class LineWriter:
         self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
-        while (line := self._next()) is not None:
-            try:
-                self._write(line)
-            except OSError:
-                with self._changed:
-                    self._lost += 1
-            else:
-                self._tell_of_loss()
+        while lines := self._next():
+            lost = self._write(lines)
+            with self._changed:
+                self._lost += lost
+                # Told where nothing waits, so that there is room for it.
+                told = 0 if lost or self._lines else self._lost
+                self._lost -= told
+            if told:
+                self._tell_lost(told)
 
-    def _next(self) -> str | None:
+    def _next(self) -> list[str]:
+        """All lines that wait, together: between two writes, the other threads may take milliseconds."""
         with self._changed:
-            while not self._lines:
-                if self._is_closed:
-                    return None
+            while not self._lines and not self._is_closed:
                 self._changed.wait()  # for as long as nothing is said
-            line = self._lines.popleft()
-            self._waiting_characters -= len(line)
-            return line
-
-    def _tell_of_loss(self) -> None:
-        with self._changed:
-            lost = 0 if self._lines else self._lost
-            self._lost -= lost
-        if lost:
-            self._tell_lost(lost)
+            lines, self._lines, self._waiting_characters = self._lines, [], 0
+            return lines
 
 
-def _writing_to(stream: TextIO | None) -> Callable[[str], None]:
-    """Writes a line to the stream; raises OSError."""
+def _writing_to(stream: TextIO | None) -> Callable[[list[str]], int]:
+    """Writes lines to the stream; gives how many of them could not be written."""
     if stream is None:  # so Python tells of one that was closed when the process began
-        return lambda _: None
+        return lambda _: 0
     try:
         return _Descriptor(stream.fileno()).write
     except OSError:  # io.UnsupportedOperation: a stream of this process's own, which leads to no descriptor
-        return lambda line: _write_text(stream, line)
+        return lambda lines: _write_text(stream, lines)
 
 
-def _write_text(stream: TextIO, line: str) -> None:
-    stream.write(line + "\n")
-    stream.flush()
+def _write_text(stream: TextIO, lines: list[str]) -> int:
+    try:
+        stream.write("".join(f"{line}\n" for line in lines))
+        stream.flush()
+    except OSError:
+        return len(lines)
+    return 0
 
 
 class _Descriptor:
@@ -121,15 +116,21 @@ class _Descriptor:
         self._number = number
         self._is_torn = False
 
-    def write(self, line: str) -> None:
-        """Writes the line, after the end of one that was written in part."""
-        text = memoryview(f"{line}\n".encode(errors="backslashreplace"))
+    def write(self, lines: list[str]) -> int:
+        """Writes the lines, after the end of one that was written in part; gives how many are not whole."""
+        text = "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
         if self._is_torn:
-            self._write(memoryview(b"\n"))
-            self._is_torn = False
-        while text:
-            text = text[self._write(text) :]
-            self._is_torn = bool(text)
+            text = b"\n" + text
+        left = memoryview(text)
+        try:
+            while left:
+                left = left[self._write(left) :]
+        except OSError:
+            written = len(text) - len(left)
+            self._is_torn = text[written - 1 : written] != b"\n" if written else self._is_torn
+            return min(len(lines), bytes(left).count(b"\n"))
+        self._is_torn = False
+        return 0
 
     def _write(self, text: memoryview) -> int:
         while True:
