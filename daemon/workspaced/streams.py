@@ -48,7 +48,8 @@ class LineWriter:
         self._changed = threading.Condition()
         # A daemon thread: one that waits for a reader must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
+        with suppress(RuntimeError):  # the system starts no more threads: the lines are written at the end
+            self._thread.start()
 
     def msg(self, line: str) -> None:
         """Has the line written, or counts it as lost where too many wait already."""
@@ -68,7 +69,10 @@ class LineWriter:
         with self._changed:
             self._is_closed = True
             self._changed.notify()
-        self._thread.join(_CLOSE_SECONDS)
+        if self._thread.ident is None:
+            self._run()
+        else:
+            self._thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         while lines := self._next():

@@ -154,6 +154,17 @@ def test_without_a_stream_nothing_is_written_and_nothing_fails() -> None:
     say(None, "nobody hears it")
 
 
+def test_where_the_system_starts_no_more_threads_the_end_still_tells(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    say(pipe.stream, "no more threads")
+    assert pipe.read_until("\n") == "no more threads\n"
+
+
 def test_the_end_waits_for_a_reader_for_a_second_only(pipe: Pipe) -> None:
     pipe.fill()
     done = threading.Event()
