@@ -86,7 +86,9 @@ _SCRIPTS: Final = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
 
 def shell_init(
     context: typer.Context,
-    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="The one that you use.", show_default=False)],
+    shell: Annotated[
+        Shell, typer.Argument(metavar="SHELL", help="The one that you use.", show_default=False)
+    ],
 ) -> None:
     """Print what gives your shell `wcd WORKSPACE`, which changes to a workspace's directory, and completion.
 
