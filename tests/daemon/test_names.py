@@ -7,7 +7,8 @@ from hypothesis import given, settings
 
 from daemon.samples import TEXT
 from workspaced.domain.errors import InvalidField
-from workspaced.domain.names import check_name, check_root_path, name_key
+from workspaced.domain.names import check_name, check_root_path
+from workspaced_protocol.names import name_key
 
 pytestmark = pytest.mark.requirement("FR-002")
 

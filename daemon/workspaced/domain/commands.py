@@ -18,7 +18,7 @@ from workspaced.domain.errors import (
     NotFound,
     RevisionConflict,
 )
-from workspaced.domain.names import check_name, check_root_path, name_key
+from workspaced.domain.names import check_name, check_root_path
 from workspaced.domain.state import Event, Outcome, State
 from workspaced_protocol.events import Topic, WorkspaceChanged, WorkspaceCreated
 from workspaced_protocol.models import (
@@ -27,6 +27,7 @@ from workspaced_protocol.models import (
     Workspace,
     WorkspaceState,
 )
+from workspaced_protocol.names import name_key
 
 Command = Callable[[State], Outcome]
 

@@ -1,21 +1,8 @@
-"""What may be a workspace's name or root path, and when two names are the same."""
+"""What may be a workspace's name or root path."""
 
 import os
-import unicodedata
 
 from workspaced.domain.errors import InvalidField
-
-
-def name_key(name: str) -> str:
-    """The form in which two names are compared: equal without regard to case.
-
-    This is canonical caseless matching (The Unicode Standard, section 3.13, definition D145), so
-    that “É” typed as one character or as two is one name too.
-    """
-    if name.isascii():
-        return name.lower()
-    folded = unicodedata.normalize("NFD", name).casefold()
-    return unicodedata.normalize("NFD", folded)
 
 
 def check_name(name: str, path: str = "name") -> None:

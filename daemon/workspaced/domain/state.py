@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from workspaced.domain.names import name_key
 from workspaced_protocol.events import Topic
 from workspaced_protocol.models import Change, Model, RecoveryOutcome, Session, TimeMs, Workspace
+from workspaced_protocol.names import name_key
 
 MAX_REQUEST_KEYS: Final = 256
 """How many request keys are kept: a client resends within seconds, and each costs 60 bytes a commit."""

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from workspaced.domain.state import RecoveryNotice, State, encode
 from workspaced_protocol import unknown
+from workspaced_protocol.checksum import checksum, without_checksum
 from workspaced_protocol.models import Revision, Workspace
 
 VERSION: Final = 2
@@ -176,43 +177,11 @@ def legible_revision(data: bytes) -> int:
     return max((int(digits) for digits in re.findall(rb'"revision":([0-9]{1,15})[,}]', data)), default=0)
 
 
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_NOT_WHITE_SPACE = re.compile(_STRING + rb'|[^" \t\r\n]+', re.DOTALL)
-_STRING_OR_BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
-_CHECKSUM_VALUE = re.compile(rb':"([^"\\]*)"')
 _VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
-
-
-def checksum(data: bytes) -> tuple[str | None, str]:
-    """The checksum that a file states, or None, and the one that its text has.
-
-    The rule (storage.md, Format): SHA-256 of the text as it stands, less the white space outside
-    strings, and less the top-level member `_checksum` with its comma.
-    """
-    stated, rest = _without_checksum(b"".join(_NOT_WHITE_SPACE.findall(data)))
-    return stated, hashlib.sha256(rest).hexdigest()
 
 
 def _is_damaged_version(data: bytes, stated: str) -> bool:
     """Whether the checksum is right but for the version: a damaged digit, and no newer release."""
-    _, rest = _without_checksum(b"".join(_NOT_WHITE_SPACE.findall(data)))
+    _, rest = without_checksum(data)
     candidates = (_VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, VERSION))
     return any(hashlib.sha256(candidate).hexdigest() == stated for candidate in candidates)
-
-
-def _without_checksum(compact: bytes) -> tuple[str | None, bytes]:
-    depth = 0
-    for token in _STRING_OR_BRACKET.finditer(compact):
-        text = token.group()
-        if text in (b"{", b"["):
-            depth += 1
-        elif text in (b"}", b"]"):
-            depth -= 1
-        elif depth == 1 and text == b'"_checksum"' and (value := _CHECKSUM_VALUE.match(compact, token.end())):
-            start, end = token.start(), value.end()
-            if compact[start - 1 : start] == b",":
-                start -= 1
-            elif compact[end : end + 1] == b",":
-                end += 1
-            return value[1].decode(), compact[:start] + compact[end:]
-    return None, compact
