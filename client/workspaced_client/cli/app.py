@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from workspaced_client.cli import backups, projects, salvage, service, shell, watch, workspaces
+from workspaced_client.cli import (
+    backups,
+    exports,
+    imports,
+    projects,
+    salvage,
+    service,
+    shell,
+    watch,
+    workspaces,
+)
 from workspaced_client.cli.doctor import doctor
 from workspaced_client.cli.failures import WrongUsage
 from workspaced_client.cli.options import (
@@ -128,6 +138,22 @@ _add(
     backups.restore,
     "restore ~/workspaces.json --dry-run",
     "restore workspaces-20260102T030405Z-r17.json",
+)
+_add(
+    app,
+    "import",
+    imports.import_,
+    "import ~/old-app --dry-run",
+    "import shop.code-workspace",
+    "import --scan ~/code",
+    "import --scan ~/code/tools --into tools",
+)
+_add(
+    app,
+    "export",
+    exports.export,
+    "export shop --format code-workspace -o shop.code-workspace",
+    "export --all --format helios-v1 -o workspaces.json",
 )
 _add(app, "doctor", doctor, "doctor", "doctor --data-dir ~/old-data")
 _add(_recovery, "show", service.show_recovery, "recovery show")

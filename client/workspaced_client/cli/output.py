@@ -105,6 +105,6 @@ def coloured(text: str, colour: str) -> str:
     return typer.style(text, fg=colour) if colours_wanted() else text
 
 
-def count(number: int, singular: str) -> str:
-    """`1 session`, `2 sessions`."""
-    return f"{number} {singular}" if number == 1 else f"{number} {singular}s"
+def count(number: int, singular: str, plural: str = "") -> str:
+    """`1 session`, `2 sessions`; `plural` is for words that take more than an s."""
+    return f"{number} {singular}" if number == 1 else f"{number} {plural or f'{singular}s'}"

@@ -1,0 +1,132 @@
+"""The command `export`: writes workspaces as files that VS Code, an older app or a program reads."""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from workspaced_client import Client, Workspace
+from workspaced_client.cli.connection import connected
+from workspaced_client.cli.failures import Failure, WrongUsage
+from workspaced_client.cli.options import options_of
+from workspaced_client.cli.output import count, emit, emit_json, on_terminal, shown
+from workspaced_client.cli.resolve import absolute_path, find_workspace
+
+
+class Format(StrEnum):
+    """What an exported file can be."""
+
+    CODE_WORKSPACE = "code-workspace"
+    JSON = "json"
+    HELIOS_V1 = "helios-v1"
+
+
+def export(
+    context: typer.Context,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            help="For VS Code; as `list --json` prints it; or the store of an older app (version 1).",
+            show_default=False,
+        ),
+    ],
+    workspaces: Annotated[list[str] | None, typer.Argument(metavar="WORKSPACE", help="Names or ids.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All workspaces.")] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to; without one, to stdout.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there already.")] = False,
+) -> None:
+    """Write workspaces to a file, for VS Code, an older app or a program.
+
+    `workspacectl import` reads each of the formats back, and finds nothing to do.
+    """
+    options = options_of(context)
+    path = None if output in (None, "-") else absolute_path(output)
+    _check_usage(workspaces, format_, path, everything=everything, force=force)
+    with connected(options) as client:
+        chosen = client.workspaces.list() if everything else _chosen(client, workspaces or ())
+    if path is None:
+        _emit(_text(chosen, format_, None, ascii_only=on_terminal()))
+        return
+    text = _text(chosen, format_, os.path.dirname(path), ascii_only=False)
+    _write(path, text, force=force)
+    if options.as_json:
+        emit_json({"path": path, "format": format_.value, "workspaces": [each.id for each in chosen]})
+    elif not options.quiet:
+        what = f"workspace “{shown(chosen[0].name)}”" if len(chosen) == 1 else count(len(chosen), "workspace")
+        emit(f"Exported {what} to {shown(path)}.")
+
+
+def _check_usage(
+    given: Sequence[str] | None, format_: Format, path: str | None, *, everything: bool, force: bool
+) -> None:
+    hint = "Try: workspacectl export --help"
+    if bool(given) == everything:
+        what = "there is neither" if not everything else "not both"
+        raise WrongUsage(f"What shall be exported? Give a WORKSPACE, or --all: {what}.", hint=hint)
+    if format_ is Format.CODE_WORKSPACE and len(given or ()) != 1:
+        raise WrongUsage("A .code-workspace file holds one workspace: export one at a time.", hint=hint)
+    if force and path is None:
+        raise WrongUsage("--force is for a FILE, and --output names none.", hint=hint)
+    if path is None and format_ is Format.HELIOS_V1 and on_terminal():
+        # Its text must stay as an older app prints it, and a terminal could act on what is in the names.
+        raise WrongUsage("A store is not for a terminal: name a file with --output.", hint=hint)
+    if path is not None and os.path.isdir(path):
+        raise WrongUsage(f"{path} is a directory: name a file in it.", hint=hint)
+
+
+def _chosen(client: Client, given: Sequence[str]) -> list[Workspace]:
+    found = {each.id: each for each in (find_workspace(client, one) for one in given)}
+    return list(found.values())
+
+
+def _text(
+    workspaces: Sequence[Workspace], format_: Format, directory: str | None, *, ascii_only: bool
+) -> str:
+    from workspaced_client.exchange import stores  # only here, because it takes long to load
+
+    if format_ is Format.CODE_WORKSPACE:
+        from workspaced_client.exchange import code_workspace  # as above
+
+        return code_workspace.encode(workspaces[0], directory, ascii_only=ascii_only)
+    if format_ is Format.JSON:
+        return stores.encode_list(workspaces, ascii_only=ascii_only)
+    return stores.encode_version_1(workspaces)
+
+
+def _emit(text: str) -> None:
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8")  # as JSON is, whatever the locale (RFC 8259, section 8.1)
+    emit(text.removesuffix("\n"))
+
+
+def _write(path: str, text: str, *, force: bool) -> None:
+    """Makes the file. Raises Failure."""
+    from workspaced_client.exchange import files
+
+    try:
+        files.write(path, text.encode(), over=force)
+    except FileExistsError as error:
+        raise Failure(
+            f"{path} is there already, and was left as it is.",
+            kind="fileExists",
+            data={"path": path},
+            hint="Name another file, or say --force to replace it.",
+        ) from error
+    except OSError as error:
+        raise Failure(
+            f"{path} can't be written: {error.strerror or error}. Nothing was exported.",
+            kind="unwritable",
+            data={"path": path},
+        ) from error

@@ -1,0 +1,163 @@
+"""JSON as people and other programs leave it in files: with comments or without, and where in it things stand.
+
+Comments and trailing commas are blanked out, and never cut out: so each offset is one of the file's
+own text, and what is wrong can be told with its line and column.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+Part = str | int
+Path = tuple[Part, ...]
+"""Where a value is in a document: the names and the indexes that lead to it."""
+
+
+class Unusable(Exception):
+    """A file that can't be imported. The message names the file, and the place in it where there is one."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The JSON of a file: its value, and the text that it was read from."""
+
+    file: str
+    text: str
+    value: object
+
+    def wrong(self, path: Path, problem: str) -> Unusable:
+        """What to raise for the value at `path`, or for the nearest one around it that is there.
+
+        `problem` is what is wrong, to follow the field in a sentence, without its full stop.
+        """
+        offsets = {place: offset for place, offset in places(self.text) if place == path[: len(place)]}
+        nearest = max(offsets, key=len)
+        field = f"`{field_name(path)}` " if path else "the document "
+        return Unusable(f"{_place(self.file, self.text, offsets[nearest])}: {field}{problem}.")
+
+
+def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
+    """The JSON in `data`, which is the content of `file`.
+
+    With `comments`, it may hold comments and commas behind the last item, as VS Code's own files do.
+    Raises Unusable.
+    """
+    text = _decoded(file, data)
+    bare = without_comments(text) if comments else text
+    if not bare.strip():
+        raise Unusable(f"{file} is empty.")
+    try:
+        value: object = json.loads(bare, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise Unusable(f"{_place(file, text, error.pos)}: {_in_words(error.msg)}.") from error
+    except RecursionError as error:
+        raise Unusable(f"{file} can't be read: its JSON is nested too deeply.") from error
+    return Document(file, bare, value)
+
+
+def _decoded(file: str, data: bytes) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(errors="replace")
+        raise Unusable(f"{_place(file, before, len(before))}: this is not UTF-8.") from error
+    # A byte order mark is no part of the JSON; the space in its place keeps the offsets.
+    return f" {text[1:]}" if text.startswith("\ufeff") else text
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < 20 else float(digits)  # more digits than any number that is used here
+
+
+_WORDS: Final = {
+    "Expecting value": "a value is expected here",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is expected here",
+    "Illegal trailing comma before end of object": "a comma stands behind the last member",
+    "Illegal trailing comma before end of array": "a comma stands behind the last item",
+    "Expecting ':' delimiter": "a colon is expected here",
+    "Expecting ',' delimiter": "a comma is expected here, or the end of the list or object",
+    "Unterminated string starting at": "the string that begins here has no end",
+    "Invalid control character at": "a string holds a control character that is not escaped",
+    "Extra data": "the document has ended, and more follows",
+}
+"""What Python's reader says, and what a person is told; other words of it are told as they are."""
+
+
+def _in_words(message: str) -> str:
+    return _WORDS.get(message, message[:1].lower() + message[1:])
+
+
+def _place(file: str, text: str, offset: int) -> str:
+    line = text.count("\n", 0, offset) + 1
+    return f"{file}, line {line}, column {offset - (text.rfind(chr(10), 0, offset) + 1) + 1}"
+
+
+_STRING: Final = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
+_COMMENT: Final = r"//[^\n]*|/\*[\s\S]*?\*/"
+_STRING_OR_COMMENT: Final = re.compile(f"{_STRING}|(?P<blank>{_COMMENT})")
+_STRING_OR_COMMA: Final = re.compile(rf"{_STRING}|(?P<blank>,)(?=\s*[\]}}])")
+
+
+def without_comments(text: str) -> str:
+    """`text` with spaces in the place of comments, and of each comma behind a last item or member."""
+    for pattern in (_STRING_OR_COMMENT, _STRING_OR_COMMA):
+        text = pattern.sub(_blanked, text)
+    return text
+
+
+def _blanked(match: re.Match[str]) -> str:
+    blank = match["blank"]
+    return match[0] if blank is None else re.sub(r"[^\n]", " ", blank)
+
+
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def places(text: str) -> Iterator[tuple[Path, int]]:
+    """Each value in a valid JSON text, in order: the path to it, and its offset. A member that stands twice comes twice."""
+    path: list[Part] = []
+    expects_name = False
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark == ":":
+            continue
+        if mark in "}]":
+            path.pop()
+            expects_name = False
+        elif mark == ",":
+            last = path[-1]
+            if isinstance(last, int):
+                path[-1] = last + 1
+            else:
+                expects_name = True
+        elif expects_name:
+            path[-1] = str(json.loads(mark))
+            expects_name = False
+        else:
+            yield tuple(path), token.start()
+            if mark in "{[":
+                path.append("" if mark == "{" else 0)
+                expects_name = mark == "{"
+
+
+def field_name(path: Path) -> str:
+    """The path as it is written for people: `workspaces[3].name`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def refuse_what_is_no_json(document: Document) -> None:
+    """Raises Unusable for what Python's reader takes, and no store's: a member twice, NaN, half a character."""
+    seen: set[Path] = set()
+    for path, offset in places(document.text):
+        if path in seen:
+            raise document.wrong(path, "stands twice")
+        seen.add(path)
+        token = _TOKEN.match(document.text, offset)
+        mark = token[0] if token else ""
+        if mark in ("NaN", "Infinity", "-Infinity"):
+            raise document.wrong(path, f"is {mark}, which is no number of JSON")
+        if "\\u" in mark and any("\ud800" <= each <= "\udfff" for each in json.loads(mark)):
+            raise document.wrong(path, "holds half a character: one of a pair of surrogates is missing")

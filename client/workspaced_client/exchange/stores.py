@@ -1,0 +1,134 @@
+"""Whole workspaces in files: an older app's store (version 1), and the JSON that `list --json` prints.
+
+A store of version 1 is pretty-printed JSON, `{"version": 1, "workspaces": [...],
+"_checksum": "..."}`, whose workspaces have no revision, and whose checksum may be absent.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+import msgspec
+from msgspec import Struct, field
+
+from workspaced_client.exchange.json_text import Document, Path, Unusable, parse, refuse_what_is_no_json
+from workspaced_protocol import unknown
+from workspaced_protocol.checksum import checksum
+from workspaced_protocol.models import Workspace
+
+T = TypeVar("T")
+
+PRIMARY: Final = "workspaces.json"
+SNAPSHOT: Final = "workspaces.snapshot.json"
+"""What an older app's data directory holds; the snapshot is a second copy, at most one write behind."""
+
+_OWN_VERSION: Final = 2
+
+
+@dataclass(frozen=True)
+class Workspaces:
+    """What a file holds."""
+
+    workspaces: tuple[Workspace, ...]
+    unknown_members: tuple[str, ...] = ()
+    """The paths of members that this release has no place for, and that an import leaves out."""
+
+
+class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
+    version: int
+    workspaces: tuple[Workspace, ...]
+    checksum: str | None = field(name="_checksum", default=None)
+
+
+def decode(file: str, data: bytes) -> Workspaces:
+    """The workspaces in `data`, the content of `file`: a store of version 1, a workspace or a list of them.
+
+    Raises Unusable for what is damaged, of another version, or something else.
+    """
+    document = parse(file, data)
+    refuse_what_is_no_json(document)
+    value = document.value
+    if isinstance(value, list):
+        workspaces, left_out = _typed(document, data, tuple[Workspace, ...])
+        prefix: Path = ()
+    elif isinstance(value, dict) and "rootPath" in value:
+        workspace, left_out = _typed(document, data, Workspace)
+        return Workspaces((workspace,), tuple(left_out))
+    else:
+        _require_version_1(document)
+        content, left_out = _typed(document, data, _Version1)
+        workspaces = content.workspaces
+        prefix = ("workspaces",)
+        stated, actual = checksum(data)
+        if stated != actual and content.checksum is not None:
+            raise Unusable(
+                f"{file} is damaged: its checksum does not match its content, so something in it was changed "
+                "after it was written. The checksum can't tell in which line."
+            )
+    _refuse_duplicate_ids(document, prefix, workspaces)
+    return Workspaces(workspaces, tuple(left_out))
+
+
+def encode_version_1(workspaces: Iterable[Workspace]) -> str:
+    """The text of a store that an older app reads: as JavaScript's `JSON.stringify(store, null, 2)` prints it.
+
+    Characters outside ASCII stand as they are, since an older app verifies the checksum over what it would
+    print itself.
+    """
+    plain = [
+        {name: value for name, value in each.items() if name != "revision"}
+        for each in cast("list[dict[str, object]]", msgspec.to_builtins(list(workspaces)))
+    ]
+    store: dict[str, object] = {"version": 1, "workspaces": plain}
+    _, digest = checksum(json.dumps(store, ensure_ascii=False).encode())
+    return json.dumps({**store, "_checksum": digest}, ensure_ascii=False, indent=2)
+
+
+def encode_list(workspaces: Iterable[Workspace], *, ascii_only: bool = False) -> str:
+    """The workspaces in the shape of `list --json`; `ascii_only` is for a terminal."""
+    return json.dumps(msgspec.to_builtins(list(workspaces)), ensure_ascii=ascii_only, indent=2) + "\n"
+
+
+def _require_version_1(document: Document) -> None:
+    value = document.value
+    version = value.get("version") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType] - any JSON
+    if version is None:
+        raise Unusable(
+            f"{document.file} holds neither an older app's store, nor workspaces as `list --json` prints them. "
+            "VS Code's files are known by their names, which end in .code-workspace."
+        )
+    if version == _OWN_VERSION:
+        raise Unusable(
+            f"{document.file} is a store of workspaced itself: `workspacectl restore` makes the store what it holds."
+        )
+    if version != 1:
+        raise document.wrong(("version",), "is not 1, the only version of an older app's store that there is")
+
+
+_WHERE: Final = re.compile(r" - at `\$([^`]*)`$")
+_PART: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+
+
+def _typed(document: Document, data: bytes, type_: type[T]) -> tuple[T, list[str]]:
+    try:
+        return unknown.decode(data.removeprefix(b"\xef\xbb\xbf"), type_)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        where = _WHERE.search(message)
+        path: Path = tuple(
+            int(index) if index else name for name, index in _PART.findall(where[1] if where else "")
+        )
+        problem = _WHERE.sub("", message)
+        raise document.wrong(path, f"is wrong: {problem[:1].lower()}{problem[1:]}") from error
+    except msgspec.DecodeError as error:
+        raise Unusable(f"{document.file} can't be read: {error}.") from error
+
+
+def _refuse_duplicate_ids(document: Document, prefix: Path, workspaces: Sequence[Workspace]) -> None:
+    seen: set[str] = set()
+    for index, workspace in enumerate(workspaces):
+        if workspace.id in seen:
+            raise document.wrong((*prefix, index, "id"), f"is {workspace.id}, which stood there before")
+        seen.add(workspace.id)
