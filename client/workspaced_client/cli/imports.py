@@ -1,18 +1,17 @@
 """The command `import`: brings in what older apps, VS Code and the disk hold, shown first and applied as one commit."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workspaced_client import Client, InvalidRequest, RevisionConflict
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure, WrongUsage
-from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.import_sources import load, look_for_repositories
+from workspaced_client.cli.options import options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell
 from workspaced_client.cli.questions import require_yes
 from workspaced_client.cli.resolve import absolute_path
@@ -22,8 +21,6 @@ if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for
     from workspaced_client.exchange.plan import Entry, Plan
     from workspaced_client.exchange.scan import Found
     from workspaced_client.exchange.stores import Workspaces
-
-_TOLD_EVERY: Final = 100  # directories, for the progress to cost less than the scan
 
 
 def import_(
@@ -64,9 +61,9 @@ def import_(
     """
     options = options_of(context)
     _check_usage(files, scan, into)
-    read = [_load(file, into) for file in files or ()]
+    read = [load(file, into) for file in files or ()]
     with connected(options) as client:
-        found = _scan(options, absolute_path(scan)) if scan is not None else None
+        found = look_for_repositories(options, absolute_path(scan)) if scan is not None else None
         revision = client.daemon.status().revision
         plan = _plan(client, read, found, into)
         is_terse = options.as_json or options.quiet
@@ -91,87 +88,6 @@ def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None
         raise WrongUsage(f"What shall be imported? Give a FILE, or --scan DIR: {what}.", hint=hint)
     if into is not None and not into.strip():
         raise WrongUsage("The name for --into must not be empty or blank.", hint=hint)
-
-
-def _load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace]":
-    """The absolute path of a file and what it holds. Raises Failure."""
-    from workspaced_client.exchange import code_workspace, files, stores
-    from workspaced_client.exchange.json_text import Unusable
-
-    path = absolute_path(given)
-    is_directory = os.path.isdir(path)
-    if is_directory:
-        path = os.path.join(path, stores.PRIMARY)
-        if not os.path.lexists(path):
-            raise Failure(
-                f"There is no {path}: this directory is no older app's.",
-                kind="unusableFile",
-                hint=f"Name a file, or say --scan {os.path.dirname(path)} to look for git repositories.",
-            )
-    try:
-        data = files.read(path)
-        if path.endswith(code_workspace.SUFFIX):
-            return path, code_workspace.decode(path, data)
-        whole = stores.decode(path, data)
-    except Unusable as error:
-        hint = _snapshot_hint(os.path.dirname(path)) if is_directory else ""
-        raise Failure(str(error), kind="unusableFile", data={"path": path}, hint=hint) from error
-    if into is not None:
-        raise WrongUsage(f"{path} holds whole workspaces: --into can't bind them to another one.")
-    return path, whole
-
-
-def _snapshot_hint(directory: str) -> str:
-    from workspaced_client.exchange import files, stores
-    from workspaced_client.exchange.json_text import Unusable
-
-    path = os.path.join(directory, stores.SNAPSHOT)
-    try:
-        stores.decode(path, files.read(path))
-    except Unusable:
-        return ""
-    return f"The snapshot beside it is in order: workspacectl import {path}"
-
-
-def _scan(options: Options, directory: str) -> "tuple[str, Found]":
-    """The real path of a directory, and the repositories below it. Raises Failure."""
-    from workspaced_client.exchange import scan
-
-    try:
-        root = os.path.realpath(directory, strict=True)
-        with _progress(options) as told:
-            return root, scan.scan(root, told)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Failure(
-            f"{directory} can't be looked into: {reason}.", kind="unusableDirectory", data={"path": directory}
-        ) from error
-
-
-@contextmanager
-def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
-    """Shows on a terminal how far a scan has come."""
-    if options.as_json or options.quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # only here, because it takes long to load
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (BarColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def told(found: "Found") -> None:
-            if found.directories % _TOLD_EVERY == 0:
-                progress.update(
-                    task,
-                    completed=found.directories,
-                    total=found.directories + found.waiting,
-                    description=f"{count(found.directories, 'directory', 'directories')}, "
-                    f"{count(len(found.repositories), 'git repository', 'git repositories')}",
-                )
-
-        yield told
 
 
 def _plan(
@@ -319,8 +235,8 @@ def _preview(plan: "Plan", revision: int) -> str:
 
 
 def _counted(plan: "Plan") -> str:
-    projects = sum(len(entry.projects) for entry in plan.entries)
-    return f"{count(len(plan.added), 'workspace')} and {count(projects, 'project')}"
+    projects = count(sum(len(entry.projects) for entry in plan.entries), "project")
+    return f"{count(len(plan.added), 'workspace')} and {projects}" if plan.added else projects
 
 
 def _lines(entry: "Entry") -> str:

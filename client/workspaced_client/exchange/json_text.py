@@ -51,7 +51,9 @@ def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
     try:
         value: object = json.loads(bare, parse_int=_integer)
     except json.JSONDecodeError as error:
-        raise Unusable(f"{_place(file, text, error.pos)}: {_in_words(error.msg)}.") from error
+        is_cut = error.pos >= len(bare.rstrip())
+        problem = "the file ends here, in the middle of its JSON" if is_cut else _in_words(error.msg)
+        raise Unusable(f"{_place(file, text, error.pos)}: {problem}.") from error
     except RecursionError as error:
         raise Unusable(f"{file} can't be read: its JSON is nested too deeply.") from error
     return Document(file, bare, value)
@@ -62,7 +64,9 @@ def _decoded(file: str, data: bytes) -> str:
         text = data.decode()
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(errors="replace")
-        raise Unusable(f"{_place(file, before, len(before))}: this is not UTF-8.") from error
+        is_cut = error.reason == "unexpected end of data"
+        problem = "the file ends here, in the middle of a character" if is_cut else "this is not UTF-8"
+        raise Unusable(f"{_place(file, before, len(before))}: {problem}.") from error
     # A byte order mark is no part of the JSON; the space in its place keeps the offsets.
     return f" {text[1:]}" if text.startswith("\ufeff") else text
 
