@@ -4,6 +4,7 @@ A store of version 1 is pretty-printed JSON, `{"version": 1, "workspaces": [...]
 "_checksum": "..."}`, whose workspaces have no revision, and whose checksum may be absent.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -50,25 +51,24 @@ def decode(file: str, data: bytes) -> Workspaces:
     document = parse(file, data)
     refuse_what_is_no_json(document)
     value = document.value
-    if isinstance(value, list):
-        workspaces, left_out = _typed(document, data, tuple[Workspace, ...])
-        prefix: Path = ()
-    elif isinstance(value, dict) and "rootPath" in value:
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if isinstance(value, dict) and "rootPath" in value:
         workspace, left_out = _typed(document, data, Workspace)
         return Workspaces((workspace,), tuple(left_out))
-    else:
-        _require_version_1(document)
-        content, left_out = _typed(document, data, _Version1)
-        workspaces = content.workspaces
-        prefix = ("workspaces",)
-        stated, actual = checksum(data)
-        if stated != actual and content.checksum is not None:
-            raise Unusable(
-                f"{file} is damaged: its checksum does not match its content, so something in it was changed "
-                "after it was written. The checksum can't tell in which line."
-            )
-    _refuse_duplicate_ids(document, prefix, workspaces)
-    return Workspaces(workspaces, tuple(left_out))
+    if isinstance(value, list):
+        workspaces, left_out = _typed(document, data, tuple[Workspace, ...])
+        _refuse_duplicate_ids(document, (), workspaces)
+        return Workspaces(workspaces, tuple(left_out))
+    _require_version_1(document)
+    content, left_out = _typed(document, data, _Version1)
+    _refuse_duplicate_ids(document, ("workspaces",), content.workspaces)
+    stated, actual = checksum(data)
+    if stated != actual and content.checksum is not None:
+        raise Unusable(
+            f"{file} is damaged: its checksum does not match its content, so something in it was changed "
+            "after it was written. The checksum can't tell in which line."
+        )
+    return Workspaces(content.workspaces, tuple(left_out))
 
 
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
@@ -113,7 +113,7 @@ _PART: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 def _typed(document: Document, data: bytes, type_: type[T]) -> tuple[T, list[str]]:
     try:
-        return unknown.decode(data.removeprefix(b"\xef\xbb\xbf"), type_)
+        return unknown.decode(data, type_)
     except msgspec.ValidationError as error:
         message = str(error)
         where = _WHERE.search(message)

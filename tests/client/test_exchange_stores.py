@@ -1,0 +1,171 @@
+"""Older apps' stores and exported workspaces: read whole, refused where damaged, and written as they were."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.documents import version_1_members, version_1_text
+from daemon.samples import fifty_by_ten, project, workspace
+from workspaced_client.exchange.json_text import Unusable
+from workspaced_client.exchange.stores import decode, encode_list, encode_version_1
+
+ODD = [
+    workspace(
+        1,
+        name='日本語 “\\"/\n\t\u2028\x7f\u001b 🚀',
+        projects=(project(1, "ws_01"), project(2, "ws_01", "u")),
+    ),
+    workspace(2, name="Twice", root_path="relative"),
+    workspace(3, name="tWICE", state="closed"),
+]
+TEXTS = {
+    "pretty": version_1_text([*fifty_by_ten(), *ODD]),
+    "on one line": version_1_text([*fifty_by_ten(), *ODD], indent=None),
+    "with escapes": version_1_text([*fifty_by_ten(), *ODD], ascii_only=True),
+    "with a byte order mark": "\ufeff" + version_1_text([*fifty_by_ten(), *ODD]),
+    "without a checksum": version_1_text([*fifty_by_ten(), *ODD], checksum=False),
+}
+
+
+@pytest.mark.requirement("FR-005")
+@pytest.mark.parametrize("case", TEXTS)
+def test_an_older_store_is_read_whole(case: str) -> None:
+    found = decode("f", TEXTS[case].encode())
+    assert list(found.workspaces) == [*fifty_by_ten(), *ODD]
+    assert found.unknown_members == ()
+
+
+def test_an_older_store_is_written_as_the_older_app_does() -> None:
+    text = encode_version_1(decode("f", TEXTS["pretty"].encode()).workspaces)
+    assert text == TEXTS["pretty"]
+    if directory := os.environ.get(
+        "WORKSPACED_TEST_V1_STORE"
+    ):  # one that a real app wrote, where there is one
+        given = (Path(directory) / "workspaces.json").read_bytes()
+        assert encode_version_1(decode("f", given).workspaces).encode() == given
+
+
+def test_what_list_prints_is_read() -> None:
+    for workspaces in ([], ODD):
+        for text in (encode_list(workspaces), encode_list(workspaces, ascii_only=True)):
+            assert list(decode("f", text.encode()).workspaces) == workspaces
+    one = json.dumps({**version_1_members(ODD)[0], "revision": 7})
+    assert [each.name for each in decode("f", one.encode()).workspaces] == [ODD[0].name]
+
+
+def test_members_that_are_not_known_are_left_out_and_named() -> None:
+    document = {"version": 1, "workspaces": version_1_members(ODD), "theme": "dark"}
+    document["workspaces"][1]["color"] = 3
+    found = decode("f", json.dumps(document).encode())
+    assert list(found.workspaces) == ODD
+    assert set(found.unknown_members) == {"theme", "workspaces[1].color"}
+
+
+SOUND = version_1_text([workspace(1), workspace(2, projects=(project(1, "ws_02"),))])
+
+
+def line_of(text: str, part: str, nth: int = 0) -> int:
+    start = [match.start() for match in re.finditer(re.escape(part), text)][nth]
+    return text.count("\n", 0, start) + 1
+
+
+@pytest.mark.requirement("FR-006")
+@pytest.mark.parametrize(
+    ("old", "new", "nth", "problem"),
+    [
+        (
+            '"state": "active"',
+            '"state": "aktive"',
+            1,
+            "`workspaces[1].state` is wrong: invalid enum value 'aktive'",
+        ),
+        (
+            '"id": "proj_01"',
+            '"id": "01"',
+            0,
+            "`workspaces[1].projects[0].id` is wrong: expected `str` matching",
+        ),
+        (
+            '"boundAt": 1',
+            '"boundAt": -1',
+            0,
+            "`workspaces[1].projects[0].boundAt` is wrong: expected `int` >= 0",
+        ),
+        (
+            '"createdAt": 2',
+            '"createdAt": "2"',
+            0,
+            "`workspaces[1].createdAt` is wrong: expected `int`, got `str`",
+        ),
+        ('"createdAt": 2', '"createdAt": 1e999', 0, "`workspaces[1].createdAt` is wrong: "),
+        ('"id": "ws_02"', '"id": "ws_01"', 0, "`workspaces[1].id` is ws_01, which stood there before"),
+        ('"createdAt": 2,', '"createdAt": 2, "id": "ws_02",', 0, "`workspaces[1].id` stands twice"),
+        ('"updatedAt": 2,', '"updatedAt": 2', 0, "a comma is expected here"),
+    ],
+)
+def test_a_damaged_store_is_told_with_the_line(old: str, new: str, nth: int, problem: str) -> None:
+    for text in (
+        SOUND,
+        version_1_text([workspace(1), workspace(2, projects=(project(1, "ws_02"),))], checksum=False),
+    ):
+        at = [match.start() for match in re.finditer(re.escape(old), text)][nth]
+        damaged = text[:at] + new + text[at + len(old) :]
+        with pytest.raises(Unusable) as caught:
+            decode("f", damaged.encode())
+        told = re.fullmatch(r"f, line (\d+), column \d+: (.*)\.", str(caught.value))
+        assert told is not None, str(caught.value)
+        assert told[2].startswith(problem)
+        # Where a comma lacks, the next line shows it.
+        assert int(told[1]) == text.count("\n", 0, at) + 1 + problem.startswith("a comma")
+
+
+def test_a_member_that_is_missing_is_told_with_the_line_of_its_object() -> None:
+    text = SOUND.replace('      "name": "Workspace 2",\n', "")
+    with pytest.raises(Unusable) as caught:
+        decode("f", text.encode())
+    line = line_of(text, "    {\n", 1)
+    assert str(caught.value) == (
+        f"f, line {line}, column 5: `workspaces[1]` is wrong: object missing required field `name`."
+    )
+
+
+@pytest.mark.requirement("FR-006")
+def test_every_flipped_letter_of_a_store_is_noticed() -> None:
+    for index in [match.start() for match in re.finditer("[a-z0-9]", SOUND)]:
+        flipped = SOUND[:index] + chr(ord(SOUND[index]) ^ 1) + SOUND[index + 1 :]
+        try:
+            left_out = decode("f", flipped.encode()).unknown_members
+        except Unusable:
+            continue
+        # The name of the checksum itself: a store may be without one, but this member has no meaning.
+        assert [len(name) for name in left_out] == [len("_checksum")]
+
+
+OTHERS: list[tuple[Any, str]] = [
+    (
+        {"version": 2, "revision": 3, "workspaces": []},
+        "f is a store of workspaced itself: `workspacectl restore`",
+    ),
+    ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is not 1"),
+    ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is not 1"),
+    (
+        {"version": 1},
+        "f, line 1, column 1: the document is wrong: object missing required field `workspaces`",
+    ),
+    ({"version": 1, "workspaces": {}}, "f, line 1, column 30: `workspaces` is wrong: expected `array`"),
+    ({"folders": []}, "f holds neither an older app's store, nor workspaces"),
+    ([1], "f, line 1, column 2: `[0]` is wrong: expected `object`, got `int`"),
+    ("text", "f holds neither"),
+    (None, "f holds neither"),
+]
+
+
+@pytest.mark.parametrize(("value", "problem"), OTHERS)
+def test_what_is_something_else_is_refused(value: Any, problem: str) -> None:
+    with pytest.raises(Unusable) as caught:
+        decode("f", json.dumps(value).encode())
+    assert str(caught.value).startswith(problem)
