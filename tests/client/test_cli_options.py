@@ -1,6 +1,7 @@
 """The options of all commands, the help, and wrong usage."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,8 @@ COMMANDS = [
     ("backup",),
     ("backups",),
     ("restore",),
+    ("import",),
+    ("export",),
     ("doctor",),
     ("recovery", "show"),
     ("recovery", "salvage"),
@@ -181,7 +184,7 @@ def test_each_help_fits_80_columns_and_has_an_example(
     assert result.code == 0
     assert max(len(line) for line in result.out.splitlines()) <= 80
     assert f"\n    workspacectl {' '.join(command)}" in result.out
-    assert "..." not in result.out.replace("[WORKSPACE]...", "").replace("[TOPIC]...", "")
+    assert "..." not in re.sub(r"\[(WORKSPACE|TOPIC|FILE)\]\.\.\.", "", result.out)
     assert not {"{", "}", "<str>"} & set(result.out.split())
 
 

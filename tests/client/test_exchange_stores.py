@@ -58,7 +58,7 @@ def test_what_list_prints_is_read() -> None:
 
 
 def test_members_that_are_not_known_are_left_out_and_named() -> None:
-    document = {"version": 1, "workspaces": version_1_members(ODD), "theme": "dark"}
+    document: dict[str, Any] = {"version": 1, "workspaces": version_1_members(ODD), "theme": "dark"}
     document["workspaces"][1]["color"] = 3
     found = decode("f", json.dumps(document).encode())
     assert list(found.workspaces) == ODD

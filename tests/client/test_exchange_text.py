@@ -16,7 +16,7 @@ from workspaced_client.exchange.json_text import (
     without_comments,
 )
 
-EXAMPLES = settings(deadline=None, max_examples=50)
+EXAMPLES = settings(deadline=None, max_examples=30)
 
 KEYS = st.text(string.ascii_letters + ' /*,"\\é🚀', max_size=5)
 VALUES = st.recursive(

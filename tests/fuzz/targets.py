@@ -9,11 +9,12 @@ from collections.abc import Callable
 import msgspec
 
 from workspaced.domain.state import State
-from workspaced.store.document import Corrupted, NewerVersion, checksum, encode_document, parse_document
+from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced_client._feed import EventFeed
 from workspaced_client._protocol import Conversation
 from workspaced_client.errors import WorkspacedError
 from workspaced_protocol.errors import ErrorCode, RpcError
+from workspaced_protocol.checksum import checksum
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import Call, encode_error, encode_result, parse_requests
@@ -55,9 +56,8 @@ def document(data: bytes) -> None:
     except UnicodeDecodeError:
         return
     stated, actual = checksum(data)
-    if (
-        stated is not None
-    ):  # a right checksum over what is wrong: without this, the fuzzer would hardly meet one
+    if stated is not None:
+        # A right checksum over what is wrong: without this, the fuzzer would hardly meet one.
         _read_document(data.replace(stated.encode(), actual.encode()))
 
 
