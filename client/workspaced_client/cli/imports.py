@@ -96,15 +96,14 @@ def _plan(
     found: "tuple[str, Found] | None",
     into: str | None,
 ) -> "Plan":
-    from workspaced_client.exchange.files import real_directories
+    from workspaced_client.exchange.files import real_directories_in_time
     from workspaced_client.exchange.plan import Plan
     from workspaced_client.exchange.stores import Workspaces
 
     current = client.store.get_all()
-    # Stale ones are left out: what could not be reached might hold this up, as a dead network mount does.
-    reachable = {each.root_path for one in current for each in one.projects if each.status == "active"}
-    real, _ = real_directories(reachable)
-    plan = Plan(current, time.time_ns() // 1_000_000, real)
+    gathers = found is not None or any(not isinstance(content, Workspaces) for _, content in read)
+    stored = {each.root_path for one in current for each in one.projects} if gathers else set[str]()
+    plan = Plan(current, time.time_ns() // 1_000_000, real_directories_in_time(sorted(stored)))
     gathered: list[str] = []
     roots: list[str] = []
     if found is not None:

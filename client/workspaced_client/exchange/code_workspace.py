@@ -1,7 +1,8 @@
 """VS Code's `.code-workspace` files: their folders, and such a file for a workspace.
 
 The format is described at https://code.visualstudio.com/docs/editing/workspaces/multi-root-workspaces: JSON with
-comments, in which each folder has a `path`, relative to the file or absolute, or a `uri`.
+comments, in which each folder has a `path`, relative to the file or absolute, or a `uri`. It may have a `name`, too,
+under which the editor shows it; a project goes by its path alone, so names are read over and not written.
 """
 
 import json

@@ -3,13 +3,17 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from workspaced_client.exchange.json_text import Unusable
 
 _MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """As large as a store's file may be."""
+
+_PATIENCE_SECONDS: Final = 2.0
+"""For all paths together: a look takes microseconds, unless its file system hangs."""
 
 
 def read(path: str) -> bytes:
@@ -70,16 +74,44 @@ def real_directories(paths: Iterable[str]) -> tuple[dict[str, str], dict[str, st
     found: dict[str, str] = {}
     faults: dict[str, str] = {}
     for path in paths:
-        try:
-            os.scandir(path).close()
-            real = os.path.realpath(path, strict=True)
-            real.encode()  # JSON can't hold a name that is not UTF-8
+        real = _real_directory(path)
+        if isinstance(real, Unusable):
+            faults[path] = str(real)
+        else:
             found[path] = real
-        except OSError as error:
-            faults[path] = _FAULTS.get(error.errno or 0, f"it can't be read ({_reason(error)})")
-        except ValueError:
-            faults[path] = "its path is not UTF-8"
     return found, faults
+
+
+def real_directories_in_time(paths: Sequence[str]) -> dict[str, str]:
+    """As `real_directories`, of paths that nobody has just named: those of which nothing is known soon are left out.
+
+    One of them may be on a dead network mount, which holds up a look for as long as it likes.
+    """
+    found: dict[str, str] = {}
+
+    def look() -> None:
+        for path in paths:
+            real = _real_directory(path)
+            if not isinstance(real, Unusable):
+                found[path] = real
+
+    # A daemon thread, so that one that hangs keeps no process from its end.
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE_SECONDS)
+    return dict(found)
+
+
+def _real_directory(path: str) -> str | Unusable:
+    try:
+        os.scandir(path).close()
+        real = os.path.realpath(path, strict=True)
+        real.encode()  # JSON can't hold a name that is not UTF-8
+    except OSError as error:
+        return Unusable(_FAULTS.get(error.errno or 0, f"it can't be read ({_reason(error)})"))
+    except ValueError:
+        return Unusable("its path is not UTF-8")
+    return real
 
 
 _FAULTS: Final = {
