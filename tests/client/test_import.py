@@ -38,3 +38,9 @@ def test_importing_the_async_client_loads_no_event_loop() -> None:
 def test_the_daemon_is_not_loaded() -> None:
     modules = loaded("import workspaced_client, workspaced_client.aio")
     assert not {name for name in modules if name.split(".")[0] == "workspaced"}
+
+
+def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
+    assert loaded("import workspaced_client.cli.app").isdisjoint(
+        {"pydantic", "rich", "ulid", "trio", "workspaced_client.exchange"}
+    )
