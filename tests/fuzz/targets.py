@@ -13,8 +13,8 @@ from workspaced.store.document import Corrupted, NewerVersion, encode_document, 
 from workspaced_client._feed import EventFeed
 from workspaced_client._protocol import Conversation
 from workspaced_client.errors import WorkspacedError
-from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.checksum import checksum
+from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import Call, encode_error, encode_result, parse_requests
