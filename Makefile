@@ -16,7 +16,7 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: apt install python3-venv)"; rm -rf $(VENV); exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # 25.1 is the first that reads dependency groups
 
-$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+$(VENV)/run.stamp: pyproject.toml $(wildcard launchd/* systemd/*) | $(BIN)/python
 	@echo "Installing workspaced into $(VENV)" >&2
 	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@

@@ -13,6 +13,7 @@ from workspaced_client.cli import (
     projects,
     salvage,
     service,
+    service_manager,
     shell,
     watch,
     workspaces,
@@ -44,6 +45,7 @@ app = typer.Typer(
     "3 no daemon reached. With --json, an error is a JSON object on the last line of stderr.",
 )
 _recovery = typer.Typer(context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None)
+_service = typer.Typer(context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None)
 
 
 @app.callback()
@@ -85,6 +87,12 @@ def workspacectl(
 @_recovery.callback()
 def recovery(context: typer.Context) -> None:
     """Show what was recovered after damage, bring back what was not, and end the warnings."""
+    _require_command(context)
+
+
+@_service.callback()
+def service_(context: typer.Context) -> None:
+    """Have systemd or launchd run the daemon, and look after that."""
     _require_command(context)
 
 
@@ -160,3 +168,11 @@ _add(_recovery, "show", service.show_recovery, "recovery show")
 _add(_recovery, "salvage", salvage.salvage, "recovery salvage --dry-run", "recovery salvage alpha")
 _add(_recovery, "ack", service.acknowledge_recovery, "recovery ack")
 app.add_typer(_recovery, name="recovery")
+_add(_service, "install", service_manager.install, "service install", "service install --dry-run")
+_add(_service, "uninstall", service_manager.uninstall, "service uninstall")
+_add(_service, "start", service_manager.start, "service start")
+_add(_service, "stop", service_manager.stop, "service stop")
+_add(_service, "restart", service_manager.restart, "service restart")
+_add(_service, "status", service_manager.status, "service status")
+_add(_service, "logs", service_manager.logs, "service logs", "service logs --follow --lines 10")
+app.add_typer(_service, name="service")

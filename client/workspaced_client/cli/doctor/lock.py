@@ -1,27 +1,13 @@
-"""Doctor's check of the data directory's lock: which daemon owns the data.
+"""Doctor's check of the data directory's lock: which daemon owns the data."""
 
-The lock is only looked at: opened for reading, never made, and tried as one of many readers. Where a
-daemon holds it, that fails at once and changes nothing.
-"""
-
-import fcntl
-import os
-import stat
 from pathlib import Path
 
-import msgspec
-
 from workspaced_client import DaemonStatus
+from workspaced_client.cli import data_lock
+from workspaced_client.cli.data_lock import Held
 from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
 
 _NAME = "lock"
-_FILE = "workspaced.lock"
-_MAX_OWNER_BYTES = 8192  # a pid and a path, with room to spare
-
-
-class _Owner(msgspec.Struct, frozen=True):
-    pid: int
-    socket: str
 
 
 def check_lock(data_dir: Path, socket: str, status: DaemonStatus | None) -> Check:
@@ -30,42 +16,14 @@ def check_lock(data_dir: Path, socket: str, status: DaemonStatus | None) -> Chec
     `socket` is where a daemon was looked for; `status` is None where none answered that owns this
     data directory.
     """
-    path = data_dir / _FILE
+    path = data_dir / data_lock.LOCK_FILE
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return _not_held(path, status)
+        held = data_lock.look(data_dir)
     except OSError as error:
         return problem(
-            _NAME, f"{path} can't be opened: {reason(error)}.", "Mend its permissions, or remove it."
+            _NAME, f"{path} can't be looked at: {reason(error)}.", "Mend its permissions, or move it away."
         )
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return problem(_NAME, f"{path} is not a regular file.", "Move it away.")
-        if not _is_held(descriptor):
-            return _not_held(path, status)
-        owner = _owner(os.pread(descriptor, _MAX_OWNER_BYTES, 0))
-    except OSError as error:
-        return problem(_NAME, f"{path} can't be looked at: {reason(error)}.", "Check the disk.")
-    finally:
-        os.close(descriptor)
-    return _held(data_dir, owner, socket, status)
-
-
-def _is_held(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return False
-
-
-def _owner(text: bytes) -> _Owner | None:
-    try:
-        return msgspec.json.decode(text, type=_Owner)
-    except msgspec.DecodeError:
-        return None
+    return _not_held(path, status) if held is None else _held(data_dir, held, socket, status)
 
 
 def _not_held(path: Path, status: DaemonStatus | None) -> Check:
@@ -78,11 +36,9 @@ def _not_held(path: Path, status: DaemonStatus | None) -> Check:
     )
 
 
-def _held(data_dir: Path, owner: _Owner | None, socket: str, status: DaemonStatus | None) -> Check:
-    if owner is None:
-        who, where = "a process that has not written its pid", ""
-    else:
-        who, where = f"pid {owner.pid}", owner.socket
+def _held(data_dir: Path, held: Held, socket: str, status: DaemonStatus | None) -> Check:
+    owner, who = held.owner, held.who
+    where = owner.socket if owner else ""
     if status is not None:
         if owner is not None and owner.pid == status.pid:
             return ok(_NAME, f"The daemon holds it ({who}).")

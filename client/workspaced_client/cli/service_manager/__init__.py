@@ -1,0 +1,222 @@
+"""`workspacectl service`: has the machine's service manager run the daemon, and looks after that."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from workspaced_client import DaemonStatus
+from workspaced_client.cli.failures import EXIT_UNREACHABLE
+from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.output import coloured, emit, emit_json, shown
+from workspaced_client.cli.service_manager import plans
+from workspaced_client.cli.service_manager.daemon import START_SECONDS, ask, wait_until_it_answers
+from workspaced_client.cli.service_manager.manager import Condition, Manager, State, find_manager
+from workspaced_client.cli.service_manager.plans import Plan
+from workspaced_client.cli.service_manager.steps import Kind, Step
+
+_DONE: Final[dict[Kind, str]] = {
+    "make": "Made",
+    "write": "Wrote",
+    "remove": "Removed",
+    "run": "Ran",
+    "wait": "Waited",
+}
+_WOULD: Final[dict[Kind, str]] = {
+    "make": "Would make",
+    "write": "Would write",
+    "remove": "Would remove",
+    "run": "Would run",
+    "wait": "Would wait",
+}
+_CONDITIONS: Final = {
+    Condition.MISSING: "not there",
+    Condition.CURRENT: "as this installation writes it",
+    Condition.OUTDATED: "of another release or installation: `workspacectl service install` renews it",
+    Condition.FOREIGN: "not written by workspacectl",
+}
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show the files and the commands, and change nothing.")
+]
+
+
+def install(
+    context: typer.Context,
+    dry_run: DryRun = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace service files that something else wrote.")
+    ] = False,
+) -> None:
+    """Have the service manager run the daemon from now on, and at each login.
+
+    Writes the service's files with the paths of this installation, enables and starts the service, and
+    waits until the daemon answers (for 60 s, or --timeout). Do it again after workspaced was moved or
+    upgraded: what is fine stays as it is.
+
+    The service takes none of this shell's variables, and no option: settings belong in config.toml.
+    """
+    options, manager = options_of(context), find_manager()
+    plan = plans.install(manager, _socket(options, manager), force=force)
+    _carry_out(options, manager, plan, dry_run=dry_run, tell_notes=True)
+
+
+def uninstall(
+    context: typer.Context,
+    dry_run: DryRun = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove service files that something else wrote.")
+    ] = False,
+) -> None:
+    """Stop the service and remove its files. The data stays."""
+    options, manager = options_of(context), find_manager()
+    plan = plans.uninstall(manager, _socket(options, manager), force=force)
+    _carry_out(options, manager, plan, dry_run=dry_run)
+
+
+def start(context: typer.Context) -> None:
+    """Start the service, and wait until the daemon answers (for 60 s, or --timeout)."""
+    options, manager = options_of(context), find_manager()
+    _carry_out(options, manager, plans.start(manager, _socket(options, manager)))
+
+
+def stop(context: typer.Context) -> None:
+    """Stop the service until the next start or login; afterwards no daemon holds the data.
+
+    No client starts it meanwhile, either: its socket is stopped too.
+    """
+    options, manager = options_of(context), find_manager()
+    _carry_out(options, manager, plans.stop(manager, _socket(options, manager)))
+
+
+def restart(context: typer.Context) -> None:
+    """Replace the daemon that runs by a new one, and wait until that answers (for 60 s, or --timeout)."""
+    options, manager = options_of(context), find_manager()
+    _carry_out(options, manager, plans.restart(manager, _socket(options, manager)))
+
+
+def status(context: typer.Context) -> None:
+    """Show how the service fares, without starting it. The exit code is 3 where it does not run."""
+    options, manager = options_of(context), find_manager()
+    socket, state = _socket(options, manager), manager.state()
+    found = ask(socket) if state.is_running else None
+    if options.as_json:
+        emit_json(
+            {
+                "manager": manager.name,
+                "state": state.told,
+                "running": state.is_running,
+                "enabled": state.is_enabled,
+                "listening": state.is_listening,
+                "pid": state.pid,
+                "socket": str(socket),
+                "files": [
+                    {"path": str(each.path), "condition": each.condition.value} for each in manager.files
+                ],
+                "daemon": found,
+            }
+        )
+    else:
+        emit(_status_text(manager, socket, state, found))
+    raise typer.Exit(0 if state.is_running else EXIT_UNREACHABLE)
+
+
+def logs(
+    context: typer.Context,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, metavar="N", help="How many lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged next.")] = False,
+) -> None:
+    """Print the last lines of the daemon's log. With --json, each as an object with its text in MESSAGE."""
+    options, manager = options_of(context), find_manager()
+    raise typer.Exit(manager.show_log(lines, follow=follow, as_json=options.as_json))
+
+
+def _socket(options: Options, manager: Manager) -> Path:
+    """The one that the user named, should the service's have been moved; else where the manager listens."""
+    return Path(options.socket) if options.socket else manager.socket
+
+
+def _carry_out(
+    options: Options, manager: Manager, plan: Plan, *, dry_run: bool = False, tell_notes: bool = False
+) -> None:
+    """Does it, or shows it, and tells about it."""
+    is_told = not options.as_json and not options.quiet
+    for step in plan.steps:
+        if not dry_run:
+            step.act()
+        if is_told or (dry_run and not options.as_json):
+            _tell(step, dry_run=dry_run)
+    socket, seconds = _socket(options, manager), options.patience_seconds(START_SECONDS)
+    answer: DaemonStatus | None = None
+    if plan.expects_answer:
+        waiting = f"until the daemon answers at {socket} ({seconds:g} s at most)"
+        if is_told:
+            emit(f"{_WOULD['wait'] if dry_run else 'Waiting'} {shown(waiting)}")
+        if not dry_run:
+            answer = wait_until_it_answers(socket, seconds, manager.state)
+    notes = [*manager.notes(), *_of_this_shell()] if tell_notes else []
+    if options.as_json:
+        emit_json(
+            {
+                "manager": manager.name,
+                "dryRun": dry_run,
+                "steps": [_as_json(step) for step in plan.steps],
+                "outcome": plan.outcome,
+                "daemon": answer,
+                "notes": notes,
+            }
+        )
+    elif is_told:
+        if answer is not None:
+            emit(f"{_answers(answer)}, and keeps its data in {shown(answer.data_dir)}.")
+        if not dry_run or not plan.steps:
+            emit(shown(plan.outcome))
+        for note in notes:
+            emit(shown(note))
+
+
+def _tell(step: Step, *, dry_run: bool) -> None:
+    words = (_WOULD if dry_run else _DONE)[step.kind]
+    if dry_run and step.text is not None:
+        lines = "\n".join(f"    {shown(line)}".rstrip() for line in step.text.splitlines())
+        emit(f"{words} {shown(step.what)}:\n{lines}")
+    else:
+        emit(f"{words} {shown(step.what)}")
+
+
+def _as_json(step: Step) -> dict[str, str]:
+    told = {"kind": step.kind, "what": step.what}
+    return told if step.text is None else {**told, "text": step.text}
+
+
+def _answers(status: DaemonStatus) -> str:
+    return f"workspaced {shown(status.version)} answers (pid {status.pid})"
+
+
+def _of_this_shell() -> list[str]:
+    """What works for commands in this shell, and not for the service."""
+    names = sorted(name for name in os.environ if name.upper().startswith("WORKSPACED_"))
+    if not names:
+        return []
+    return [
+        f"The service does not see what this shell sets ({', '.join(names)}): that belongs in config.toml."
+    ]
+
+
+def _status_text(manager: Manager, socket: Path, state: State, found: DaemonStatus | None) -> str:
+    colour = "green" if state.is_running else "red"
+    pid = f", pid {state.pid}" if state.pid else ""
+    listening = f"{manager.name} listens for the daemon" if state.is_listening else "nobody listens"
+    if found is not None:
+        daemon = f"{_answers(found)}; its data is in {shown(found.data_dir)}"
+    else:
+        daemon = "does not answer" if state.is_running else "does not run"
+    lines = [
+        f"Service  {coloured(shown(state.told), colour)}{pid} ({manager.name})",
+        f"Login    {'it starts when you log in' if state.is_enabled else 'it does not start by itself'}",
+        f"Socket   {shown(str(socket))} ({listening})",
+        f"Daemon   {daemon}",
+    ]
+    lines += [f"File     {shown(str(each.path))} ({_CONDITIONS[each.condition]})" for each in manager.files]
+    return "\n".join(lines)

@@ -1,0 +1,43 @@
+"""Running a program that writes to the user's own terminal, until it ends or the user has seen enough."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.output import OutputClosed, emit
+
+
+def run(command: Sequence[str]) -> int:
+    """Runs it with the streams of this process, and gives its exit code. Raises Failure or OutputClosed."""
+    sys.stdout.flush()
+    try:
+        code = subprocess.call(command, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        raise _not_run(command, error) from error
+    return _checked(code)
+
+
+def run_as_json(command: Sequence[str]) -> int:
+    """As `run`, with each line that it prints as a JSON object, whose `MESSAGE` it is."""
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
+        ) as process:
+            for line in process.stdout or ():
+                emit(json.dumps({"MESSAGE": line.rstrip("\n")}))
+            return _checked(process.wait())
+    except OSError as error:
+        raise _not_run(command, error) from error
+
+
+def _not_run(command: Sequence[str], error: OSError) -> Failure:
+    return Failure(f"{command[0]} can't be run: {error.strerror}.")
+
+
+def _checked(code: int) -> int:
+    if code == -signal.SIGPIPE:
+        raise OutputClosed
+    return min(abs(code), 1)  # more would mean something else here

@@ -1,0 +1,121 @@
+"""What each command does with the service, as steps: found out by looking, before anything is changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.service_manager.daemon import (
+    data_directory,
+    refuse_another,
+    wait_until_it_let_go,
+)
+from workspaced_client.cli.service_manager.manager import Condition, Manager, ServiceFile, State
+from workspaced_client.cli.service_manager.steps import Step, remove, write
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps; `outcome` is what they come to, or why there are none."""
+
+    steps: Sequence[Step]
+    outcome: str
+    expects_answer: bool = False
+    """Whether the daemon answers afterwards."""
+
+
+def install(manager: Manager, socket: Path, *, force: bool) -> Plan:
+    """Writes what is not there as it should be, and has it run; a running daemon of older files is replaced."""
+    state = manager.state()
+    changed = [each for each in manager.files if each.condition is not Condition.CURRENT]
+    _require_ours(changed, "say --force to replace it", force=force)
+    refuse_another(manager, socket, state)
+    steps: list[Step] = []
+    if changed:
+        if not state.is_stopped:
+            steps += _stop(manager, socket, state)
+            state = State("stopped")
+        steps += [write(each.path, each.text) for each in changed]
+        steps += manager.reload()
+    if changed or not (state.is_enabled and state.is_running and state.is_listening):
+        steps += manager.enable(state)
+    if not steps:
+        return Plan([], "The service is installed already: nothing had to be done.", expects_answer=True)
+    return Plan(steps, "The service is installed, and starts when you log in.", expects_answer=True)
+
+
+def uninstall(manager: Manager, socket: Path, *, force: bool) -> Plan:
+    """Stops it, and removes the files; the data stays."""
+    present = [each for each in manager.files if each.condition is not Condition.MISSING]
+    if not present:
+        return Plan([], "The service is not installed: nothing had to be done.")
+    _require_ours(present, "remove it yourself, or say --force", force=force)
+    state = manager.state()
+    data_dir = data_directory(socket, state)
+    steps: list[Step] = []
+    if not state.is_stopped:
+        steps += _stop(manager, socket, state)
+    steps += manager.disable(present)
+    steps += [remove(each.path) for each in present]
+    steps += manager.reload()
+    return Plan(steps, f"The service is removed. The data stays in {data_dir}.")
+
+
+def start(manager: Manager, socket: Path) -> Plan:
+    """Has it run until it is stopped, or the session ends."""
+    state = manager.state()
+    _require_known(state)
+    if state.is_running and state.is_listening:
+        return Plan([], "The service runs already: nothing had to be done.", expects_answer=True)
+    refuse_another(manager, socket, state)
+    return Plan(_start(manager, socket, state), "The service is started.", expects_answer=True)
+
+
+def stop(manager: Manager, socket: Path) -> Plan:
+    """Ends it, until the next login or start; afterwards the data is free."""
+    state = manager.state()
+    if state.is_stopped:
+        return Plan([], "The service does not run: nothing had to be done.")
+    later = " It starts again when you log in." if state.is_enabled else ""
+    return Plan(_stop(manager, socket, state), f"The service is stopped.{later}")
+
+
+def restart(manager: Manager, socket: Path) -> Plan:
+    """Replaces the daemon that runs, if one does."""
+    state = manager.state()
+    _require_known(state)
+    refuse_another(manager, socket, state)
+    in_place = manager.restart() if state.is_running and state.is_listening else []
+    if in_place:
+        steps = in_place
+    elif state.is_stopped:
+        steps = manager.start(state)
+    else:
+        steps = [*_stop(manager, socket, state), *manager.start(State("stopped"))]
+    return Plan(steps, "The service is restarted.", expects_answer=True)
+
+
+def _start(manager: Manager, socket: Path, state: State) -> list[Step]:
+    if state.is_running:  # and the manager does not listen, which it can't begin under a daemon that runs
+        return [*_stop(manager, socket, state), *manager.start(State("stopped"))]
+    return manager.start(state)
+
+
+def _stop(manager: Manager, socket: Path, state: State) -> list[Step]:
+    return [*manager.stop(), wait_until_it_let_go(data_directory(socket, state))]
+
+
+def _require_known(state: State) -> None:
+    if not state.is_known:
+        raise Failure(
+            "The service is not installed.", kind="notInstalled", hint="Try: workspacectl service install"
+        )
+
+
+def _require_ours(files: Sequence[ServiceFile], advice: str, *, force: bool) -> None:
+    for each in files:
+        if each.condition is Condition.FOREIGN and not force:
+            raise Failure(
+                f"`workspacectl service install` did not write {each.path}: look at it, then {advice}.",
+                kind="notOurs",
+            )

@@ -1,0 +1,123 @@
+"""systemd as the daemon's service manager: its instance for the user (systemctl --user)."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from workspaced_client.cli.service_manager import attached, installation, texts
+from workspaced_client.cli.service_manager.manager import Manager, ServiceFile, State
+from workspaced_client.cli.service_manager.steps import Step, call, run
+
+_SOCKET: Final = "workspaced.socket"
+_SERVICE: Final = "workspaced.service"
+_BOTH: Final = (_SOCKET, _SERVICE)
+_CTL: Final = ("systemctl", "--user")
+
+# What `is-system-running` says of a manager that can be talked to (systemctl(1)); `offline` and `unknown` are others.
+_MANAGER_STATES: Final = ("initializing", "starting", "running", "degraded", "maintenance", "stopping")
+_RUNNING: Final = ("active", "activating", "reloading", "deactivating")
+
+
+class Systemd(Manager):
+    """Both units are enabled: the service for a daemon that is there, the socket for clients that come early."""
+
+    name = "systemd"
+
+    @staticmethod
+    def is_there() -> bool:
+        """Whether a manager of this user answers."""
+        return bool(shutil.which("systemctl")) and (
+            call(*_CTL, "is-system-running").out.strip() in _MANAGER_STATES
+        )
+
+    def _files(self) -> Sequence[ServiceFile]:
+        """The socket unit first: the service unit names it."""
+        program = installation.executable()
+        return [
+            ServiceFile(
+                _unit_directory() / name,
+                texts.systemd_unit(name, installation.shipped_text(name), program),
+            )
+            for name in _BOTH
+        ]
+
+    def state(self) -> State:
+        """What `systemctl show` tells of both units."""
+        service, socket = _show(_SERVICE), _show(_SOCKET)
+        active = service.get("ActiveState", "")
+        told = f"{active} ({service.get('SubState', '')})"
+        if active == "failed":
+            told = f"failed ({service.get('Result', '')}, exit code {service.get('ExecMainStatus', '')})"
+        return State(
+            told,
+            is_known=service.get("LoadState") == "loaded",
+            is_enabled=all(unit.get("UnitFileState") == "enabled" for unit in (service, socket)),
+            is_running=active in _RUNNING,
+            is_listening=socket.get("ActiveState") == "active",
+            has_failed="failed" in (active, socket.get("ActiveState")),
+            pid=int(service.get("MainPID") or 0) or None,
+        )
+
+    def reload(self) -> list[Step]:
+        """systemd reads unit files when it is told to."""
+        return [run(*_CTL, "daemon-reload")]
+
+    def enable(self, state: State) -> list[Step]:
+        """For the login, and now."""
+        return [*_forgive(state), run(*_CTL, "enable", "--now", *_BOTH)]
+
+    def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
+        """Removes the links by which the units start at the login."""
+        return [run(*_CTL, "disable", *(file.path.name for file in files))]
+
+    def start(self, state: State) -> list[Step]:
+        """The socket in the same go: it can't be started under a service that runs already."""
+        return [*_forgive(state), run(*_CTL, "start", *_BOTH)]
+
+    def stop(self) -> list[Step]:
+        """In one go, in which systemd starts nothing for clients that still come."""
+        return [run(*_CTL, "stop", *_BOTH)]
+
+    def restart(self) -> list[Step]:
+        """Clients that come meanwhile wait at the socket."""
+        return [run(*_CTL, "restart", _SERVICE)]
+
+    def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
+        """The journal's."""
+        command = ["journalctl", "--user", f"--unit={_SERVICE}", f"--lines={lines}", "--no-pager"]
+        if follow:
+            command.append("--follow")
+        if as_json:
+            command.append("--output=json")
+        return attached.run(command)
+
+    def notes(self) -> list[str]:
+        """Whether it lasts without a session (loginctl(1), enable-linger)."""
+        if not shutil.which("loginctl"):
+            return []
+        lingers = call("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value")
+        if lingers.out.strip() != "no":
+            return []
+        until = "It runs from your first login to your last logout; to have it run from boot to shutdown:"
+        return [f"{until} loginctl enable-linger"]
+
+
+def _forgive(state: State) -> list[Step]:
+    """Without this, systemd refuses to start what has failed too often."""
+    return [run(*_CTL, "reset-failed", *_BOTH)] if state.has_failed else []
+
+
+def _show(unit: str) -> dict[str, str]:
+    properties = "LoadState,ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID"
+    told = call(*_CTL, "show", unit, f"--property={properties}").out
+    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+
+def _unit_directory() -> Path:
+    """`$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5), User Unit Search Path)."""
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG base directory specification has relative paths ignored.
+    base = Path(given) if given.startswith("/") else Path.home() / ".config"
+    return base / "systemd" / "user"
