@@ -11,9 +11,14 @@ from workspaced_client.cli.failures import EXIT_UNREACHABLE
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import coloured, emit, emit_json, shown
 from workspaced_client.cli.service_manager import plans
-from workspaced_client.cli.service_manager.daemon import START_SECONDS, ask, wait_until_it_answers
-from workspaced_client.cli.service_manager.manager import Condition, Manager, State, find_manager
-from workspaced_client.cli.service_manager.plans import Plan
+from workspaced_client.cli.service_manager.daemon import (
+    END_SECONDS,
+    START_SECONDS,
+    ask,
+    wait_until_it_answers,
+)
+from workspaced_client.cli.service_manager.manager import Condition, State, find_manager
+from workspaced_client.cli.service_manager.plans import Plan, Service
 from workspaced_client.cli.service_manager.steps import Kind, Step
 
 _DONE: Final[dict[Kind, str]] = {
@@ -49,7 +54,7 @@ def install(
         bool, typer.Option("--force", help="Replace service files that something else wrote.")
     ] = False,
 ) -> None:
-    """Have the service manager run the daemon from now on, and at each login.
+    """Have the daemon run now and at each login.
 
     Writes the service's files with the paths of this installation, enables and starts the service, and
     waits until the daemon answers (for 60 s, or --timeout). Do it again after workspaced was moved or
@@ -57,9 +62,10 @@ def install(
 
     The service takes none of this shell's variables, and no option: settings belong in config.toml.
     """
-    options, manager = options_of(context), find_manager()
-    plan = plans.install(manager, _socket(options, manager), force=force)
-    _carry_out(options, manager, plan, dry_run=dry_run, tell_notes=True)
+    options = options_of(context)
+    service = _service(options)
+    plan = plans.install(service, force=force)
+    _carry_out(options, service, plan, dry_run=dry_run, tell_notes=True)
 
 
 def uninstall(
@@ -70,37 +76,51 @@ def uninstall(
     ] = False,
 ) -> None:
     """Stop the service and remove its files. The data stays."""
-    options, manager = options_of(context), find_manager()
-    plan = plans.uninstall(manager, _socket(options, manager), force=force)
-    _carry_out(options, manager, plan, dry_run=dry_run)
+    options = options_of(context)
+    service = _service(options)
+    _carry_out(options, service, plans.uninstall(service, force=force), dry_run=dry_run)
 
 
 def start(context: typer.Context) -> None:
-    """Start the service, and wait until the daemon answers (for 60 s, or --timeout)."""
-    options, manager = options_of(context), find_manager()
-    _carry_out(options, manager, plans.start(manager, _socket(options, manager)))
+    """Start the service.
+
+    Waits until the daemon answers, for 60 s, or --timeout.
+    """
+    options = options_of(context)
+    service = _service(options)
+    _carry_out(options, service, plans.start(service))
 
 
 def stop(context: typer.Context) -> None:
-    """Stop the service until the next start or login; afterwards no daemon holds the data.
+    """Stop the service until the next start or login.
 
-    No client starts it meanwhile, either: its socket is stopped too.
+    Ends when no daemon holds the data any more; waits for that for 30 s, or --timeout. No client starts
+    the daemon meanwhile: the service's socket is stopped too.
     """
-    options, manager = options_of(context), find_manager()
-    _carry_out(options, manager, plans.stop(manager, _socket(options, manager)))
+    options = options_of(context)
+    service = _service(options)
+    _carry_out(options, service, plans.stop(service))
 
 
 def restart(context: typer.Context) -> None:
-    """Replace the daemon that runs by a new one, and wait until that answers (for 60 s, or --timeout)."""
-    options, manager = options_of(context), find_manager()
-    _carry_out(options, manager, plans.restart(manager, _socket(options, manager)))
+    """Start the daemon anew.
+
+    Waits until it answers, for 60 s, or --timeout. With systemd, clients that come meanwhile wait too.
+    """
+    options = options_of(context)
+    service = _service(options)
+    _carry_out(options, service, plans.restart(service))
 
 
 def status(context: typer.Context) -> None:
-    """Show how the service fares, without starting it. The exit code is 3 where it does not run."""
-    options, manager = options_of(context), find_manager()
-    socket, state = _socket(options, manager), manager.state()
-    found = ask(socket) if state.is_running else None
+    """Show how the service fares.
+
+    Starts nothing. The exit code is 3 where the service does not run.
+    """
+    options = options_of(context)
+    service = _service(options)
+    manager, state = service.manager, service.manager.state()
+    found = ask(service.socket) if state.is_running else None
     if options.as_json:
         emit_json(
             {
@@ -110,7 +130,7 @@ def status(context: typer.Context) -> None:
                 "enabled": state.is_enabled,
                 "listening": state.is_listening,
                 "pid": state.pid,
-                "socket": str(socket),
+                "socket": str(service.socket),
                 "files": [
                     {"path": str(each.path), "condition": each.condition.value} for each in manager.files
                 ],
@@ -118,7 +138,7 @@ def status(context: typer.Context) -> None:
             }
         )
     else:
-        emit(_status_text(manager, socket, state, found))
+        emit(_status_text(service, state, found))
     raise typer.Exit(0 if state.is_running else EXIT_UNREACHABLE)
 
 
@@ -127,18 +147,23 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, metavar="N", help="How many lines.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged next.")] = False,
 ) -> None:
-    """Print the last lines of the daemon's log. With --json, each as an object with its text in MESSAGE."""
-    options, manager = options_of(context), find_manager()
-    raise typer.Exit(manager.show_log(lines, follow=follow, as_json=options.as_json))
+    """Print the last lines of the daemon's log.
+
+    With --json, each is an object that has the text in MESSAGE, and with systemd the journal's other fields.
+    """
+    code = find_manager().show_log(lines, follow=follow, as_json=options_of(context).as_json)
+    raise typer.Exit(code)
 
 
-def _socket(options: Options, manager: Manager) -> Path:
-    """The one that the user named, should the service's have been moved; else where the manager listens."""
-    return Path(options.socket) if options.socket else manager.socket
+def _service(options: Options) -> Service:
+    """The service here; its socket is the one that the user named, should it have been moved."""
+    manager = find_manager()
+    socket = Path(options.socket) if options.socket else manager.socket
+    return Service(manager, socket, options.patience_seconds(END_SECONDS))
 
 
 def _carry_out(
-    options: Options, manager: Manager, plan: Plan, *, dry_run: bool = False, tell_notes: bool = False
+    options: Options, service: Service, plan: Plan, *, dry_run: bool = False, tell_notes: bool = False
 ) -> None:
     """Does it, or shows it, and tells about it."""
     is_told = not options.as_json and not options.quiet
@@ -147,19 +172,19 @@ def _carry_out(
             step.act()
         if is_told or (dry_run and not options.as_json):
             _tell(step, dry_run=dry_run)
-    socket, seconds = _socket(options, manager), options.patience_seconds(START_SECONDS)
+    socket, seconds = service.socket, options.patience_seconds(START_SECONDS)
     answer: DaemonStatus | None = None
     if plan.expects_answer:
         waiting = f"until the daemon answers at {socket} ({seconds:g} s at most)"
         if is_told:
             emit(f"{_WOULD['wait'] if dry_run else 'Waiting'} {shown(waiting)}")
         if not dry_run:
-            answer = wait_until_it_answers(socket, seconds, manager.state)
-    notes = [*manager.notes(), *_of_this_shell()] if tell_notes else []
+            answer = wait_until_it_answers(socket, seconds, service.manager.state)
+    notes = [*service.manager.notes(), *_of_this_shell()] if tell_notes else []
     if options.as_json:
         emit_json(
             {
-                "manager": manager.name,
+                "manager": service.manager.name,
                 "dryRun": dry_run,
                 "steps": [_as_json(step) for step in plan.steps],
                 "outcome": plan.outcome,
@@ -204,7 +229,8 @@ def _of_this_shell() -> list[str]:
     ]
 
 
-def _status_text(manager: Manager, socket: Path, state: State, found: DaemonStatus | None) -> str:
+def _status_text(service: Service, state: State, found: DaemonStatus | None) -> str:
+    manager = service.manager
     colour = "green" if state.is_running else "red"
     pid = f", pid {state.pid}" if state.pid else ""
     listening = f"{manager.name} listens for the daemon" if state.is_listening else "nobody listens"
@@ -215,7 +241,7 @@ def _status_text(manager: Manager, socket: Path, state: State, found: DaemonStat
     lines = [
         f"Service  {coloured(shown(state.told), colour)}{pid} ({manager.name})",
         f"Login    {'it starts when you log in' if state.is_enabled else 'it does not start by itself'}",
-        f"Socket   {shown(str(socket))} ({listening})",
+        f"Socket   {shown(str(service.socket))} ({listening})",
         f"Daemon   {daemon}",
     ]
     lines += [f"File     {shown(str(each.path))} ({_CONDITIONS[each.condition]})" for each in manager.files]

@@ -18,8 +18,8 @@ from workspaced_client.cli.service_manager.steps import Step, wait
 START_SECONDS: Final = 60.0
 """For a start to come to an answer, unless the user chose otherwise: recovery reads files of up to 256 MiB."""
 
-_END_SECONDS: Final = 30.0
-"""For the lock, once the manager has stopped the daemon, which takes 10 s at most for its last commit."""
+END_SECONDS: Final = 30.0
+"""For the lock, once the manager has stopped the daemon, unless the user chose otherwise: its last commit may take 10 s."""
 
 _TRY_SECONDS: Final = 5.0  # a manager that listens for a daemon takes connections, and answers nothing
 _POLL_SECONDS: Final = 0.1
@@ -43,15 +43,12 @@ def wait_until_it_answers(socket: Path, seconds: float, state: Callable[[], Stat
         if status is not None:
             return status
         found = state()
-        if found.has_failed:
-            why = f"The service is {found.told}, and nobody answers at {socket}."
-        elif monotonic() >= deadline:
-            why = f"Nobody answered at {socket} within {seconds:g} s; the service is {found.told}."
-        else:
+        if not found.has_failed and monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
             continue
+        within = "" if found.has_failed else f" within {seconds:g} s"
         raise Failure(
-            why,
+            f"Nobody answered at {socket}{within}; of the service its manager says: {found.told}.",
             kind="notAnswering",
             exit_code=EXIT_UNREACHABLE,
             hint="The log tells more: workspacectl service logs",
@@ -68,18 +65,18 @@ def data_directory(socket: Path, state: State) -> Path:
     return paths.default_data_dir()
 
 
-def wait_until_it_let_go(data_dir: Path) -> Step:
+def wait_until_it_let_go(data_dir: Path, seconds: float) -> Step:
     """Waits until nobody holds the lock on the data."""
 
     def too_late() -> str:
         held = _held(data_dir)
         who = held.who if held else "a process"
         return (
-            f"The service is stopped, but {who} held {data_dir} for {_END_SECONDS:g} s more: it is a daemon that "
-            "the service manager did not start, or one whose disk hangs. End it if you want the data free."
+            f"The service is stopped, but {who} still held {data_dir} after {seconds:g} s: it is a daemon that the "
+            "service manager did not start, or one whose disk hangs. End it if you want the data free."
         )
 
-    return wait(f"until {data_dir} is free", lambda: _held(data_dir) is None, _END_SECONDS, too_late)
+    return wait(f"until {data_dir} is free", lambda: _held(data_dir) is None, seconds, too_late)
 
 
 def refuse_another(manager: Manager, socket: Path, state: State) -> None:

@@ -3,7 +3,7 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,10 @@ class State:
     def is_stopped(self) -> bool:
         """Whether no daemon runs, and no client could start one."""
         return not self.is_running and not self.is_listening
+
+    def after_stop(self) -> "State":
+        """The same once it is stopped; what has failed is still counted."""
+        return replace(self, is_running=False, is_listening=False, pid=None)
 
 
 class Manager(ABC):
@@ -141,12 +145,12 @@ def find_manager() -> Manager:
 
         if Launchd.is_there():
             return Launchd()
-        raise _no_manager("launchd has no session of yours: log in on the machine's screen first, or")
+        raise _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
     from workspaced_client.cli.service_manager.systemd import Systemd
 
     if Systemd.is_there():
         return Systemd()
-    raise _no_manager("No service manager of yours runs here (systemd for users; is this a container?):")
+    raise _no_manager("systemd does not run for your user here (is this a container?):")
 
 
 def _no_manager(why: str) -> Failure:

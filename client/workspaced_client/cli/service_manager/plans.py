@@ -24,85 +24,92 @@ class Plan:
     """Whether the daemon answers afterwards."""
 
 
-def install(manager: Manager, socket: Path, *, force: bool) -> Plan:
+@dataclass(frozen=True)
+class Service:
+    """The service that is meant."""
+
+    manager: Manager
+    socket: Path
+    """Where its daemon answers."""
+    end_seconds: float
+    """How long a daemon that was stopped may hold its data."""
+
+    def stop(self, state: State) -> list[Step]:
+        """Ends it, and waits until it has let go of its data."""
+        data_dir = data_directory(self.socket, state)
+        return [*self.manager.stop(), wait_until_it_let_go(data_dir, self.end_seconds)]
+
+
+def install(service: Service, *, force: bool) -> Plan:
     """Writes what is not there as it should be, and has it run; a running daemon of older files is replaced."""
-    state = manager.state()
-    changed = [each for each in manager.files if each.condition is not Condition.CURRENT]
+    state = service.manager.state()
+    changed = [each for each in service.manager.files if each.condition is not Condition.CURRENT]
     _require_ours(changed, "say --force to replace it", force=force)
-    refuse_another(manager, socket, state)
+    refuse_another(service.manager, service.socket, state)
     steps: list[Step] = []
+    # Under a daemon that runs, a manager can't begin to listen.
+    if not state.is_stopped and (changed or not state.is_listening):
+        steps += service.stop(state)
+        state = state.after_stop()
     if changed:
-        if not state.is_stopped:
-            steps += _stop(manager, socket, state)
-            state = State("stopped")
         steps += [write(each.path, each.text) for each in changed]
-        steps += manager.reload()
+        steps += service.manager.reload()
     if changed or not (state.is_enabled and state.is_running and state.is_listening):
-        steps += manager.enable(state)
+        steps += service.manager.enable(state)
     if not steps:
         return Plan([], "The service is installed already: nothing had to be done.", expects_answer=True)
     return Plan(steps, "The service is installed, and starts when you log in.", expects_answer=True)
 
 
-def uninstall(manager: Manager, socket: Path, *, force: bool) -> Plan:
+def uninstall(service: Service, *, force: bool) -> Plan:
     """Stops it, and removes the files; the data stays."""
-    present = [each for each in manager.files if each.condition is not Condition.MISSING]
+    present = [each for each in service.manager.files if each.condition is not Condition.MISSING]
     if not present:
         return Plan([], "The service is not installed: nothing had to be done.")
     _require_ours(present, "remove it yourself, or say --force", force=force)
-    state = manager.state()
-    data_dir = data_directory(socket, state)
+    state = service.manager.state()
+    data_dir = data_directory(service.socket, state)
     steps: list[Step] = []
     if not state.is_stopped:
-        steps += _stop(manager, socket, state)
-    steps += manager.disable(present)
+        steps += service.stop(state)
+    steps += service.manager.disable(present)
     steps += [remove(each.path) for each in present]
-    steps += manager.reload()
+    steps += service.manager.reload()
     return Plan(steps, f"The service is removed. The data stays in {data_dir}.")
 
 
-def start(manager: Manager, socket: Path) -> Plan:
+def start(service: Service) -> Plan:
     """Has it run until it is stopped, or the session ends."""
-    state = manager.state()
+    state = service.manager.state()
     _require_known(state)
     if state.is_running and state.is_listening:
         return Plan([], "The service runs already: nothing had to be done.", expects_answer=True)
-    refuse_another(manager, socket, state)
-    return Plan(_start(manager, socket, state), "The service is started.", expects_answer=True)
+    refuse_another(service.manager, service.socket, state)
+    return Plan(_anew(service, state), "The service is started.", expects_answer=True)
 
 
-def stop(manager: Manager, socket: Path) -> Plan:
+def stop(service: Service) -> Plan:
     """Ends it, until the next login or start; afterwards the data is free."""
-    state = manager.state()
+    state = service.manager.state()
     if state.is_stopped:
         return Plan([], "The service does not run: nothing had to be done.")
     later = " It starts again when you log in." if state.is_enabled else ""
-    return Plan(_stop(manager, socket, state), f"The service is stopped.{later}")
+    return Plan(service.stop(state), f"The service is stopped.{later}")
 
 
-def restart(manager: Manager, socket: Path) -> Plan:
+def restart(service: Service) -> Plan:
     """Replaces the daemon that runs, if one does."""
-    state = manager.state()
+    state = service.manager.state()
     _require_known(state)
-    refuse_another(manager, socket, state)
-    in_place = manager.restart() if state.is_running and state.is_listening else []
-    if in_place:
-        steps = in_place
-    elif state.is_stopped:
-        steps = manager.start(state)
-    else:
-        steps = [*_stop(manager, socket, state), *manager.start(State("stopped"))]
-    return Plan(steps, "The service is restarted.", expects_answer=True)
+    refuse_another(service.manager, service.socket, state)
+    steps = service.manager.restart() if state.is_running and state.is_listening else []
+    return Plan(steps or _anew(service, state), "The service is restarted.", expects_answer=True)
 
 
-def _start(manager: Manager, socket: Path, state: State) -> list[Step]:
-    if state.is_running:  # and the manager does not listen, which it can't begin under a daemon that runs
-        return [*_stop(manager, socket, state), *manager.start(State("stopped"))]
-    return manager.start(state)
-
-
-def _stop(manager: Manager, socket: Path, state: State) -> list[Step]:
-    return [*manager.stop(), wait_until_it_let_go(data_directory(socket, state))]
+def _anew(service: Service, state: State) -> list[Step]:
+    if state.is_running:
+        return [*service.stop(state), *service.manager.start(state.after_stop())]
+    return service.manager.start(state)
 
 
 def _require_known(state: State) -> None:

@@ -45,7 +45,8 @@ class Systemd(Manager):
 
     def state(self) -> State:
         """What `systemctl show` tells of both units."""
-        service, socket = _show(_SERVICE), _show(_SOCKET)
+        units = _show()
+        service, socket = units.get(_SERVICE, {}), units.get(_SOCKET, {})
         active = service.get("ActiveState", "")
         told = f"{active} ({service.get('SubState', '')})"
         if active == "failed":
@@ -109,10 +110,12 @@ def _forgive(state: State) -> list[Step]:
     return [run(*_CTL, "reset-failed", *_BOTH)] if state.has_failed else []
 
 
-def _show(unit: str) -> dict[str, str]:
-    properties = "LoadState,ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID"
-    told = call(*_CTL, "show", unit, f"--property={properties}").out
-    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+def _show() -> dict[str, dict[str, str]]:
+    """The properties of both units, which `systemctl show` tells in blocks with a blank line between them."""
+    properties = "Id,LoadState,ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID"
+    blocks = call(*_CTL, "show", *_BOTH, f"--property={properties}").out.split("\n\n")
+    units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
+    return {unit.get("Id", ""): unit for unit in units}
 
 
 def _unit_directory() -> Path:

@@ -36,8 +36,8 @@ def systemd_unit(name: str, shipped: str, program: Path) -> str:
 def launchd_plist(shipped: str, values: Mapping[str, str]) -> str:
     """A property list with `values` in place of their names between at signs, such as `@LOG@`."""
     head, tag, body = shipped.partition("<plist ")
-    for name, value in values.items():
-        body = body.replace(f"@{name}@", escape(_printable(value)))
+    # In one pass: a path may hold what looks like another's name.
+    body = re.sub(f"@({'|'.join(values)})@", lambda found: escape(_printable(values[found[1]])), body)
     return head + _PLIST_COMMENT + tag + body
 
 
