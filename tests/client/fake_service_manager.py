@@ -2,8 +2,8 @@
 
 Run as a program, by the name in its first argument, with its state in $FAKE_STATE: what was called, which
 units it has read, which are enabled, what listens, the daemon's pid. It really starts the daemon by the line in
-the unit or the property list, and is as little helpful as the real ones: a unit is unknown until
-`daemon-reload`, `stop` and `bootout` do not wait, and launchd makes no directory for a socket.
+the unit or the property list, and is no more helpful than the real ones: a unit is unknown until `daemon-reload`,
+`stop` and `bootout` do not wait (systemd's next order does), and launchd makes no directory for a socket.
 """
 
 import contextlib
@@ -142,6 +142,9 @@ def show(unit: str) -> str:
 
 def systemctl(verb: str, *arguments: str) -> None:
     units = [each for each in arguments if not each.startswith("-")]
+    if marks.get("stopping") is not None:
+        wait_until(lambda: running_pid() is None)
+        marks.clear("stopping")
     if verb == "is-system-running":
         print(marks.get("manager") or "running")
     elif verb == "show":
@@ -166,6 +169,7 @@ def systemctl(verb: str, *arguments: str) -> None:
         start(units)
     elif verb == "stop":
         marks.clear("listens")
+        marks.set("stopping")
         terminate()
     elif verb == "restart":
         terminate()
@@ -216,6 +220,7 @@ def load(path: str) -> None:
     place = os.path.dirname(job["Sockets"]["workspaced"]["SockPathName"])
     if not os.path.isdir(place):
         sys.exit(f"{place} is not there")
+    # Without the job's EnvironmentVariables: no socket is passed here, so the daemon makes its own.
     spawn(job["ProgramArguments"], job["StandardErrorPath"])
 
 

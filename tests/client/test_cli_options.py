@@ -44,6 +44,13 @@ COMMANDS = [
     ("recovery", "show"),
     ("recovery", "salvage"),
     ("recovery", "ack"),
+    ("service", "install"),
+    ("service", "uninstall"),
+    ("service", "start"),
+    ("service", "stop"),
+    ("service", "restart"),
+    ("service", "status"),
+    ("service", "logs"),
 ]
 
 
@@ -158,7 +165,7 @@ def test_arguments_that_are_not_utf_8(daemon: RunningDaemon, tmp_path: Path) -> 
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ((), ("recovery",)):
+    for arguments in ((), ("recovery",), ("service",)):
         result = run(capsys, *arguments)
         assert (result.code, result.err) == (2, "")
         assert result.out == run(capsys, *arguments, "--help").out

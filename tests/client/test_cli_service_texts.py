@@ -98,6 +98,7 @@ def test_the_property_list_says_what_launchd_shall_do() -> None:
                 "SockPathMode": 0o600,
             }
         },
+        "EnvironmentVariables": {"LAUNCHD_SOCKET": "workspaced"},
         "KeepAlive": {"SuccessfulExit": False},
         "RunAtLoad": True,
         "ProcessType": "Interactive",
