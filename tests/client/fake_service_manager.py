@@ -171,6 +171,9 @@ def systemctl(verb: str, *arguments: str) -> None:
         marks.clear("listens")
         marks.set("stopping")
         terminate()
+        if any(marks.get(f"read-{unit}") is None for unit in units):
+            print("Failed to stop a unit: not loaded.", file=sys.stderr)
+            sys.exit(5)
     elif verb == "restart":
         terminate()
         wait_until(lambda: running_pid() is None)
@@ -186,11 +189,13 @@ def launchctl(verb: str, *arguments: str) -> None:
     if domain != f"gui/{os.getuid()}" or marks.get("no-session") is not None:
         sys.exit("Could not find domain.")
     plist = marks.get("loaded")
-    # What was booted out stays until its process has ended.
-    if plist is not None and marks.get("going") is not None and running_pid() is None:
-        marks.clear("loaded")
-        marks.clear("going")
-        plist = None
+    # What was booted out stays until its process has ended, and some time longer.
+    looks_left = int(marks.get("going") or 0)
+    if looks_left and running_pid() is None:
+        marks.set("going", str(looks_left - 1))
+        if looks_left == 1:
+            marks.clear("loaded")
+            plist = None
     if verb == "print":
         if label and plist is None:
             print("Could not find service.", file=sys.stderr)
@@ -207,7 +212,7 @@ def launchctl(verb: str, *arguments: str) -> None:
     elif verb == "kickstart" and running_pid() is None:
         load(plist or "")
     elif verb == "bootout":
-        marks.set("going")
+        marks.set("going", "3")
         terminate()
         print("Boot-out failed: 36: Operation now in progress", file=sys.stderr)
         sys.exit(36)

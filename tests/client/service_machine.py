@@ -5,16 +5,19 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from client.cli_daemon import Result
 from workspaced_client.cli import main
 from workspaced_client.cli.service_manager import manager
+from workspaced_protocol.paths import default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")
 _LOOKS = ("is-system-running", "show", "print", "show-user")
@@ -38,7 +41,14 @@ class Machine:
 
     @property
     def data_dir(self) -> Path:
-        return self.root / ".local/share/workspaced"
+        return default_data_dir()
+
+    def configure(self, text: str) -> Path:
+        """Writes the daemon's configuration file."""
+        path = Path(platformdirs.user_config_dir("workspaced", appauthor=False)) / "config.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        return path
 
     @property
     def units(self) -> Path:
@@ -108,5 +118,16 @@ def new_machine(
     try:
         yield machine
     finally:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        _end_daemon(machine)
+
+
+def _end_daemon(machine: Machine) -> None:
+    if not (machine.state / "pid").exists():
+        return
+    # The number may be another process's by now. Daemons of other tests are given arguments.
+    ps = subprocess.run(
+        ["/bin/ps", "-o", "args=", "-p", str(machine.pid)], capture_output=True, text=True, check=False
+    )
+    if ps.stdout.strip().endswith("/workspaced run"):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(machine.pid, signal.SIGKILL)

@@ -41,6 +41,8 @@ def test_the_life_of_an_agent(machine: Machine) -> None:
     plist = plist_of(machine)
     load = [f"launchctl enable {TARGET}", f"launchctl bootstrap {DOMAIN} {plist}"]
     unload = f"launchctl bootout {TARGET}"
+    data_dir = machine.root / "own"
+    machine.configure(f"data_dir = '{data_dir}'\n")
 
     installed = machine.ctl("install")
     assert (installed.code, installed.err) == (0, "")
@@ -64,17 +66,13 @@ def test_the_life_of_an_agent(machine: Machine) -> None:
     assert machine.changes() == [unload, *load]
     assert answering_pid(machine) == machine.pid != first
 
-    assert machine.ctl("stop").code == 0
-    machine.require_free_data()
-    assert machine.changes() == [unload]
-    assert machine.ctl("status").code == 3
-
     plist.write_text(plist.read_text().replace(str(BIN), "/elsewhere"))
     removed = machine.ctl("uninstall")
-    assert removed.out.endswith(f"The data stays in {machine.data_dir}.\n")
-    assert machine.changes() == []
+    assert f"Waited until {data_dir} is free" in removed.out
+    assert removed.out.endswith(f"The data stays in {data_dir}.\n")
+    assert machine.changes() == [unload]
     assert not plist.exists()
-    assert machine.data_dir.exists()
+    assert machine.ctl("status").code == 3
 
 
 def note(machine: Machine) -> str:
@@ -93,9 +91,7 @@ def test_the_log_is_a_file(machine: Machine) -> None:
 
 
 def test_an_agent_that_ends_at_once_is_told(machine: Machine) -> None:
-    config = machine.root / ".config/workspaced/config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text("no_such_setting = 1\n")
+    config = machine.configure("no_such_setting = 1\n")
     failed = machine.ctl("install", "--json")
     assert failed.code == 3
     assert failed.error["kind"] == "notAnswering"

@@ -1,6 +1,8 @@
 """`workspacectl service` with systemd: a stand-in takes the orders, and really runs the daemon."""
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from workspaced_client import Client
 BIN = Path(sys.executable).parent
 ENABLE = "systemctl --user enable --now workspaced.socket workspaced.service"
 STOP = "systemctl --user stop workspaced.socket workspaced.service"
+START = "systemctl --user start workspaced.socket workspaced.service"
+DISABLE = "systemctl --user disable workspaced.socket workspaced.service"
 RELOAD = "systemctl --user daemon-reload"
 
 
@@ -68,18 +72,33 @@ def test_install_runs_the_daemon_and_is_repeatable(machine: Machine) -> None:
     assert unit.read_text() == text
     assert "linger" not in renewed.out
     assert answering_pid(machine) == machine.pid != pid
+    (machine.state / "listens").unlink()  # as where somebody has started the service alone
+    steps = machine.ctl("install", "--dry-run", "--json").json["steps"]
+    assert [step["what"] for step in steps if step["kind"] == "run"] == [STOP, ENABLE]
 
 
-def test_stop_ends_when_the_data_is_free_start_when_it_answers_and_uninstall_leaves_the_data(
-    machine: Machine,
-) -> None:
+def test_stop_ends_when_the_data_is_free_and_uninstall_leaves_the_data(machine: Machine) -> None:
     before = machine.everything()
     assert machine.ctl("install", "--quiet").out == ""
     running = machine.ctl("status", "--json")
     assert running.code == 0
     assert running.json["daemon"]["dataDir"] == str(machine.data_dir)
     assert {each["condition"] for each in running.json["files"]} == {"current"}
+    assert machine.ctl("start").out.endswith("The service runs already: nothing had to be done.\n")
+
+    first = answering_pid(machine)
     machine.changes()
+    assert machine.ctl("restart", "--quiet").out == ""
+    assert machine.changes() == ["systemctl --user restart workspaced.service"]
+    second = answering_pid(machine)
+    assert second == machine.pid != first
+
+    (machine.state / "listens").unlink()  # as where somebody has started the service alone
+    assert machine.ctl("start").code == 0
+    assert machine.changes() == [STOP, START]
+    assert answering_pid(machine) == machine.pid != second
+    with Client.connect(machine.socket) as client:
+        client.workspaces.create("alpha", "/a")
 
     stopped = machine.ctl("stop")
     machine.require_free_data()
@@ -92,22 +111,9 @@ def test_stop_ends_when_the_data_is_free_start_when_it_answers_and_uninstall_lea
     assert "(nobody listens)" in status.out
     assert machine.ctl("stop").out == "The service does not run: nothing had to be done.\n"
 
-    assert machine.ctl("start").code == 0
-    first = answering_pid(machine)
-    assert machine.ctl("start").out.endswith("The service runs already: nothing had to be done.\n")
-    machine.changes()
-    assert machine.ctl("restart", "--quiet").out == ""
-    assert machine.changes() == ["systemctl --user restart workspaced.service"]
-    assert answering_pid(machine) == machine.pid != first
-
-    with Client.connect(machine.socket) as client:
-        client.workspaces.create("alpha", "/a")
-    machine.changes()
     result = machine.ctl("uninstall")
-    machine.require_free_data()
     assert result.code == 0
-    disable = "systemctl --user disable workspaced.socket workspaced.service"
-    assert machine.changes() == [STOP, disable, RELOAD]
+    assert machine.changes() == [DISABLE, RELOAD]
     assert result.out.endswith(f"The service is removed. The data stays in {machine.data_dir}.\n")
     left = {path for path in machine.everything() if path not in before}
     assert str(machine.data_dir / "workspaces.json") in left
@@ -147,8 +153,16 @@ def test_a_unit_that_somebody_else_wrote_is_kept(machine: Machine) -> None:
     assert own.read_text() == "[Service]\nExecStart=/opt/mine\n"
     assert not (machine.units / "workspaced.socket").exists()
     assert machine.changes() == []
-    forced = machine.ctl("install", "--force", "--dry-run", "--json").json
-    assert str(own) in [step["what"] for step in forced["steps"]]
+
+    # It is loaded, without a socket, and what it runs is no workspaced.
+    (machine.state / "read-workspaced.service").write_text(own.read_text())
+    with subprocess.Popen(["/bin/sleep", "60"]) as mine:
+        (machine.state / "pid").write_text(str(mine.pid))
+        forced = machine.ctl("install", "--force")
+        assert (forced.code, forced.err) == (0, "")
+        assert mine.wait(10) == -signal.SIGTERM
+    assert machine.changes() == [STOP, RELOAD, ENABLE]
+    assert answering_pid(machine) == machine.pid
 
 
 def test_a_daemon_that_was_started_otherwise_is_not_pushed_aside(machine: Machine) -> None:
@@ -180,9 +194,7 @@ def test_what_is_not_installed_is_not_started(machine: Machine) -> None:
 
 
 def test_a_service_that_fails_is_told_and_forgiven_at_the_next_start(machine: Machine) -> None:
-    config = machine.root / ".config/workspaced/config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text("no_such_setting = 1\n")
+    config = machine.configure("no_such_setting = 1\n")
     failed = machine.ctl("install")
     assert failed.code == 1
     assert f"error: `{ENABLE}` failed with exit code 1: Job for workspaced.service failed" in failed.err

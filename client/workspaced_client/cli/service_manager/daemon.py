@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from workspaced_client import CannotConnect, DaemonStatus, Unanswered
+from workspaced_client import DaemonStatus, UnusableSocketPath, WorkspacedError
 from workspaced_client.cli import data_lock
 from workspaced_client.cli.connection import connect
 from workspaced_client.cli.data_lock import Held
@@ -26,11 +26,13 @@ _POLL_SECONDS: Final = 0.1
 
 
 def ask(socket: Path, seconds: float = _TRY_SECONDS) -> DaemonStatus | None:
-    """The status of the daemon there; None where none answers in time."""
+    """The status of the daemon there; None where none answers in time. Raises UnusableSocketPath."""
     try:
         with connect(Options(str(socket), seconds)) as client:
             return client.daemon.status()
-    except (CannotConnect, Unanswered):
+    except UnusableSocketPath:
+        raise
+    except WorkspacedError:  # also one of another release that refuses this client
         return None
 
 

@@ -19,6 +19,9 @@ _CTL: Final = ("systemctl", "--user")
 _MANAGER_STATES: Final = ("initializing", "starting", "running", "degraded", "maintenance", "stopping")
 _RUNNING: Final = ("active", "activating", "reloading", "deactivating")
 
+# How systemctl ends where it knows one of the units not (systemctl(1), Exit status), as where a user has made one alone.
+_NOT_LOADED: Final = 5
+
 
 class Systemd(Manager):
     """Both units are enabled: the service for a daemon that is there, the socket for clients that come early."""
@@ -79,7 +82,7 @@ class Systemd(Manager):
 
     def stop(self) -> list[Step]:
         """In one go, in which systemd starts nothing for clients that still come."""
-        return [run(*_CTL, "stop", *_BOTH)]
+        return [run(*_CTL, "stop", *_BOTH, also_fine=(_NOT_LOADED,))]
 
     def restart(self) -> list[Step]:
         """Clients that come meanwhile wait at the socket."""
