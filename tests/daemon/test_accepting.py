@@ -155,9 +155,16 @@ async def test_without_descriptors_clients_wait_and_are_served_later(
     with trio.socket.socket(socket.AF_UNIX) as client, descriptors_left(0):
         await client.connect(str(path))
         await wait_all_tasks_blocked()
-        assert len(logged) == 2  # a new shortage is told again
+        assert len(logged) == 1  # clients that come and go at the limit must not fill the log
     mock_clock.jump(0.11)
     await until(lambda: len(greeter.callers) == 2)
+    mock_clock.jump(60)
+    with trio.socket.socket(socket.AF_UNIX) as client, descriptors_left(0):
+        await client.connect(str(path))
+        await wait_all_tasks_blocked()
+        assert len(logged) == 2  # a new shortage is told again
+    mock_clock.jump(0.11)
+    await until(lambda: len(greeter.callers) == 3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -173,6 +180,48 @@ async def test_with_few_descriptors_left_the_daemon_goes_on(
         await wait_all_tasks_blocked()
     assert await greeting(path) == b"hello"
     assert greeter.callers
+
+
+async def test_clients_beyond_the_most_wait_until_others_leave(
+    nursery: trio.Nursery,
+    path: Path,
+    logged: list[EventDict],
+    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock,
+) -> None:
+    """Neither a client that was refused nor an accept that failed takes the place of another."""
+    monkeypatch.setattr("workspaced.descriptors.most_clients", lambda: 2)
+    fail_accepts(monkeypatch, *[errno.ECONNABORTED, errno.EMFILE] * 2)
+    listener = bind(path)
+    served = 0
+
+    async def serve(connected: trio.socket.SocketType, _: Caller) -> None:
+        nonlocal served
+        with connected:
+            served += 1
+            await connected.recv(1)  # until the client leaves
+
+    accepting = await nursery.start(listener.accept_into, nursery, serve)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "workspaced.rpc.listener.peer_credentials", lambda _: PeerCredentials(1, os.geteuid() + 1)
+        )
+        for _ in range(3):
+            assert await greeting(path) == b""
+    logged.clear()
+    await trio.sleep(60)  # a new shortage is told again
+    streams = [await trio.open_unix_socket(path) for _ in range(3)]
+    await wait_all_tasks_blocked()
+    assert served == 2
+    (entry,) = logged
+    assert entry["log_level"] == "error"
+    assert "ulimit" in entry["reason"]
+    await streams.pop(0).aclose()
+    await until(lambda: served == 3)
+    for stream in streams:
+        await stream.aclose()
+    accepting.cancel()
+    listener.close()
 
 
 def fail_accepts(monkeypatch: pytest.MonkeyPatch, *errors: int) -> list[float]:

@@ -1,7 +1,7 @@
 """What the end-to-end tests share: homes for daemons, daemons, and connections to them."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 
@@ -29,8 +29,8 @@ def start(home: Home) -> Iterator[StartDaemon]:
     """Starts a daemon in the home, waits until it answers, and kills it in the end, before its home goes."""
     with ExitStack() as stack:
 
-        def start(*arguments: str) -> DaemonProcess:
-            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments))
+        def start(*arguments: str, launcher: Sequence[str] = ()) -> DaemonProcess:
+            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments), launcher=launcher)
             stack.callback(daemon.close)
             daemon.wait_ready(home.socket)
             return daemon

@@ -73,7 +73,10 @@ def listens(path: Path) -> bool:
 
 
 class DaemonProcess:
-    """`workspaced run` with these arguments, as a child of this process; what it writes is read all the time."""
+    """`workspaced run` with these arguments, as a child of this process; what it writes is read all the time.
+
+    `launcher` is a command that becomes the one that follows it, as `nice` does.
+    """
 
     def __init__(
         self,
@@ -81,11 +84,12 @@ class DaemonProcess:
         arguments: tuple[str, ...],
         environment: Mapping[str, str] | None = None,
         umask: int = -1,
+        launcher: Sequence[str] = (),
     ) -> None:
         self.root = root
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEAD_ELSEWHERE)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workspaced", "run", *arguments],
+            [*launcher, sys.executable, "-m", "workspaced", "run", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,7 +3,7 @@
 The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
 `_outbox` and leave together, straight from the reader where the socket takes them, else by the
 sender task. A client that does not take its answers is not read from, so what is kept for it is
-bounded: one answer over `_OUTBOX_BYTES`, or a batch's over `_BATCH_BYTES`, and those of the writes in
+bounded: one answer over `OUTBOX_BYTES`, or a batch's over `_BATCH_BYTES`, and those of the writes in
 flight.
 """
 
@@ -24,7 +24,7 @@ MAX_IN_FLIGHT: Final = 1024
 """Requests of one connection that are not answered yet (protocol.md, Transport)."""
 
 _RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
-_OUTBOX_BYTES: Final = 256 * 1024
+OUTBOX_BYTES: Final = 256 * 1024
 _BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
 _STALL_SECONDS: Final = 30.0  # how long half a line may stand still
 _FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
@@ -162,7 +162,7 @@ class Connection:
         self._has_output.set()
 
     def _is_full(self) -> bool:
-        return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= _OUTBOX_BYTES
+        return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= OUTBOX_BYTES
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -189,12 +189,12 @@ class Connection:
 
     def _notify(self, text: bytes) -> None:
         """Sends what nobody waits for, unless the client is behind with reading."""
-        if self._outbox_bytes < _OUTBOX_BYTES:
+        if self._outbox_bytes < OUTBOX_BYTES:
             self._put(text)
 
     def _take_events(self) -> None:
         """Moves events to the outbox, as far as it has room: the rest waits in the hub."""
-        room = _OUTBOX_BYTES - self._outbox_bytes
+        room = OUTBOX_BYTES - self._outbox_bytes
         if self._caller.subscription is not None and room > 0:
             for text in self._caller.subscription.take(room):
                 self._put(text)

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced import descriptors
 from workspaced.callers import Caller
 from workspaced.rpc.peer import peer_credentials
 
@@ -19,6 +20,7 @@ _PROBE_SECONDS: Final = 2.0
 # accept(2): no descriptor, or no memory, is to be had at the moment.
 _CAPACITY_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _CAPACITY_PAUSE_SECONDS: Final = 0.1
+_TELL_SECONDS: Final = 60.0  # clients that come and go at the limit must not fill the log
 _ROOT_UID: Final = 0
 
 _log = structlog.get_logger(__name__)
@@ -37,6 +39,9 @@ class Listener:
         status = path.lstat()
         self._identity = (status.st_dev, status.st_ino)
         self._connections = 0
+        self._most_clients = descriptors.most_clients()
+        self._room = trio.Semaphore(self._most_clients)
+        self._tell_at = float("-inf")
 
     async def accept_into(
         self,
@@ -46,7 +51,8 @@ class Listener:
     ) -> None:
         """Accepts clients until the scope that it starts with is cancelled.
 
-        Each one of this user (or root) is served in `nursery`.
+        Each one of this user (or root) is served in `nursery`. While there are as many as the limit of
+        open files allows, others wait in the backlog.
         """
         with trio.CancelScope() as accepting:
             task_status.started(accepting)
@@ -57,15 +63,17 @@ class Listener:
     ) -> None:
         is_short = False
         while True:
+            await self._wait_for_room()
             try:
                 connected, _ = await self._socket.accept()
             except OSError as error:
+                self._room.release()
                 if error.errno == errno.ECONNABORTED:
                     continue
                 if error.errno not in _CAPACITY_ERRNOS:
                     raise
                 if not is_short:
-                    _log.error("No client can be accepted for the moment.", reason=os.strerror(error.errno))
+                    self._tell_shortage(os.strerror(error.errno))
                 is_short = True
                 await trio.sleep(_CAPACITY_PAUSE_SECONDS)
                 continue
@@ -73,8 +81,35 @@ class Listener:
             caller = self._admit(connected)
             if caller is None:
                 connected.close()
+                self._room.release()
             else:
-                nursery.start_soon(serve, connected, caller)
+                nursery.start_soon(self._serve, serve, connected, caller)
+
+    async def _serve(
+        self,
+        serve: Callable[[trio.socket.SocketType, Caller], Awaitable[None]],
+        connected: trio.socket.SocketType,
+        caller: Caller,
+    ) -> None:
+        try:
+            await serve(connected, caller)
+        finally:
+            self._room.release()
+
+    async def _wait_for_room(self) -> None:
+        try:
+            self._room.acquire_nowait()
+        except trio.WouldBlock:
+            self._tell_shortage(
+                f"{self._most_clients} are connected, and the limit of open files (ulimit -Hn) allows no more"
+            )
+            await self._room.acquire()  # until one leaves
+
+    def _tell_shortage(self, reason: str) -> None:
+        now = trio.current_time()
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_SECONDS
+            _log.error("No client can be accepted for the moment.", reason=reason)
 
     def _admit(self, connected: trio.socket.SocketType) -> Caller | None:
         try:

@@ -1,0 +1,112 @@
+"""What a client that behaves well notices of others: its latency, and the memory of the daemon."""
+
+import itertools
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from e2e.raw_connection import RawConnection
+
+KIB = 1024
+MIB = 1024 * KIB
+PINGS = 100
+WRITES = 20  # each waits for the disk: more only make the tests slow
+
+PING_NOISE_SECONDS = 0.030
+"""What a ping may take beside twice its time on an idle daemon.
+
+The daemon serves one client's 32 KiB of requests in one go, some 2 ms (5 under coverage), and so do the clients that
+a test runs in its own process, in turns of 5 ms (sys.getswitchinterval()). On two cores that other tests keep busy,
+the scheduler adds turns of 3 ms for each of them. A daemon that let one client have its way would take a second.
+"""
+
+WRITE_NOISE_SECONDS = 0.150
+"""What a write may take beside: some six of such turns, one for each of its steps from the socket to the disk and
+back, and a disk on which an fsync takes 1 ms or, now and then, 40."""
+
+
+class Latency(NamedTuple):
+    """The median and the 90th percentile of some requests, in seconds."""
+
+    median: float
+    p90: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Latency":
+        return cls(statistics.median(seconds), statistics.quantiles(seconds, n=10)[-1])
+
+    def check_about(self, idle: "Latency", noise_seconds: float) -> None:
+        """It is no more than twice the idle one, and the noise."""
+        assert self.median <= 2 * idle.median + noise_seconds
+        assert self.p90 <= 2 * idle.p90 + noise_seconds
+
+    def __str__(self) -> str:
+        return f"{self.median * 1000:.2f} / {self.p90 * 1000:.2f} ms"
+
+
+class Latencies(NamedTuple):
+    """How fast the daemon answers."""
+
+    pings: Latency
+    writes: Latency
+
+    def __str__(self) -> str:
+        return f"ping {self.pings}, write {self.writes}"
+
+
+class Bystander:
+    """A client that asks one thing after another, beside what others do to the daemon."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = RawConnection(path)
+        self._names = (f"Bystander {number}" for number in itertools.count())
+        self._id = self._connection.create(next(self._names))["id"]
+        self._idle = self.measure()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def measure(self, is_on: Callable[[], bool] = lambda: False) -> Latencies:
+        """The latency of as many requests as tell it, and of more for as long as `is_on`."""
+        pings: list[float] = []
+        writes: list[float] = []
+        while len(writes) < WRITES or is_on():
+            pings += [self._timed("daemon.ping") for _ in range(PINGS // WRITES)]
+            writes.append(self._timed("workspace.update", id=self._id, name=next(self._names)))
+        return Latencies(Latency.of(pings), Latency.of(writes))
+
+    def check(self, is_on: Callable[[], bool] = lambda: False) -> None:
+        """The latency is now about what it was on the idle daemon."""
+        idle, now = self._idle, self.measure(is_on)
+        print(f"idle: {idle}; now: {now}")  # pytest shows it where a test fails
+        now.pings.check_about(idle.pings, PING_NOISE_SECONDS)
+        now.writes.check_about(idle.writes, WRITE_NOISE_SECONDS)
+
+    def _timed(self, method: str, **params: object) -> float:
+        began_at = time.perf_counter()
+        self._connection.call(method, **params)
+        return time.perf_counter() - began_at
+
+
+class Memory:
+    """How much the memory of a process has grown (VmHWM of /proc/PID/status, proc_pid_status(5): the most so far)."""
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+        self._before_bytes = self._most_bytes() if self._status.exists() else None
+
+    def check_grown_at_most(self, limit_bytes: int) -> None:
+        """The most that it ever had is no more above what that was at first; to be asked last, for it may skip."""
+        if self._before_bytes is None:
+            pytest.skip(f"{sys.platform} has no /proc/PID/status to tell memory by; all else was checked")
+        grown_bytes = self._most_bytes() - self._before_bytes
+        print(f"memory: grown by {grown_bytes / MIB:.1f} MiB, at most {limit_bytes / MIB:.1f}")
+        assert grown_bytes <= limit_bytes
+
+    def _most_bytes(self) -> int:
+        return int(self._status.read_text().partition("VmHWM:")[2].split()[0]) * KIB
