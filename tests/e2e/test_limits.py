@@ -137,9 +137,7 @@ def test_clients_that_send_100_megabytes_without_a_newline(
     memory.check_grown_at_most(GREEDY * MAX_LINE_BYTES * 9 // 8 + SLACK_BYTES)
 
 
-def test_100000_requests_at_once(
-    daemon: DaemonProcess, bystander: Bystander, connect: Connect
-) -> None:
+def test_100000_requests_at_once(daemon: DaemonProcess, bystander: Bystander, connect: Connect) -> None:
     count = 100_000
     asked = lines("daemon.ping", count)
     memory = Memory(daemon.pid)
@@ -165,9 +163,7 @@ def test_100000_requests_at_once(
     memory.check_grown_at_most(OUTBOX_BYTES + SLACK_BYTES)
 
 
-def test_subscribers_that_sleep(
-    daemon: DaemonProcess, bystander: Bystander, connect: Connect
-) -> None:
+def test_subscribers_that_sleep(daemon: DaemonProcess, bystander: Bystander, connect: Connect) -> None:
     sleepers = [connect() for _ in range(GREEDY)]
     for each in sleepers:
         each.call("events.subscribe", topics=["workspace.*"])
