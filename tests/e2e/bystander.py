@@ -14,20 +14,32 @@ from e2e.raw_connection import RawConnection
 
 KIB = 1024
 MIB = 1024 * KIB
-PINGS = 100
 WRITES = 20  # each waits for the disk: more only make the tests slow
+FEWEST_WRITES = 5
+PINGS_A_WRITE = 10
 
-PING_NOISE_SECONDS = 0.030
-"""What a ping may take beside twice its time on an idle daemon.
+_BURST = 2000  # requests by which it is told how fast this machine is now
+_BURST_SECONDS = 0.025  # what they take on an idle machine of two cores
 
-The daemon serves one client's 32 KiB of requests in one go, some 2 ms (5 under coverage), and so do the clients that
-a test runs in its own process, in turns of 5 ms (sys.getswitchinterval()). On two cores that other tests keep busy,
-the scheduler adds turns of 3 ms for each of them. A daemon that let one client have its way would take a second.
-"""
 
-WRITE_NOISE_SECONDS = 0.100
-"""What a write may take beside: some six of such turns, one for each of its steps from the socket to the disk and
-back, and a disk on which an fsync takes 1 ms or, now and then, 40. It is also what NFR-001 grants a write (p95)."""
+class Noise(NamedTuple):
+    """What a request may take beside twice its time on an idle daemon, in seconds.
+
+    The allowances hold for a machine that does the burst in its time, and grow with the time that it takes: under a
+    measure of coverage five times as long, and longer beside other tests.
+    """
+
+    median: float
+    p90: float
+
+
+PING_NOISE = Noise(0.010, 0.050)
+"""The daemon serves one client's 32 KiB of requests in one go, some 2 ms, and so do the clients that a test runs in its
+own process, in turns of 5 ms (sys.getswitchinterval()). A daemon that let one client have its way would take a second."""
+
+WRITE_NOISE = Noise(0.050, 0.250)
+"""A write takes some ten such turns, one for each step from the socket to the disk and back; and on a disk that others
+use, an fsync of 1 ms takes 40 now and then, or 100."""
 
 
 class Latency(NamedTuple):
@@ -40,10 +52,10 @@ class Latency(NamedTuple):
     def of(cls, seconds: list[float]) -> "Latency":
         return cls(statistics.median(seconds), statistics.quantiles(seconds, n=10)[-1])
 
-    def check_about(self, idle: "Latency", noise_seconds: float) -> None:
+    def check_about(self, idle: "Latency", noise: Noise, slowed: float, others_seconds: float) -> None:
         """It is no more than twice the idle one, and the noise."""
-        assert self.median <= 2 * idle.median + noise_seconds
-        assert self.p90 <= 2 * idle.p90 + noise_seconds
+        assert self.median <= 2 * idle.median + slowed * (noise.median + others_seconds)
+        assert self.p90 <= 2 * idle.p90 + slowed * (noise.p90 + others_seconds)
 
     def __str__(self) -> str:
         return f"{self.median * 1000:.2f} / {self.p90 * 1000:.2f} ms"
@@ -66,30 +78,42 @@ class Bystander:
         self._connection = RawConnection(path)
         self._names = (f"Bystander {number}" for number in itertools.count())
         self._id = self._connection.create(next(self._names))["id"]
+        self._slowed = self._slowness()
         self._idle = self.measure()
 
     def close(self) -> None:
         self._connection.close()
 
-    def measure(self, is_on: Callable[[], bool] = lambda: False) -> Latencies:
-        """The latency of as many requests as tell it, and of more for as long as `is_on`."""
+    def measure(self, is_on: Callable[[], bool] | None = None) -> Latencies:
+        """The latency of requests for as long as `is_on`, or of as many as tell it."""
         pings: list[float] = []
         writes: list[float] = []
-        while len(writes) < WRITES or is_on():
-            pings += [self._timed("daemon.ping") for _ in range(PINGS // WRITES)]
+        while is_on() if is_on else len(writes) < WRITES:
+            pings += [self._timed("daemon.ping") for _ in range(PINGS_A_WRITE)]
             writes.append(self._timed("workspace.update", id=self._id, name=next(self._names)))
+        assert len(writes) >= FEWEST_WRITES, "what others do has ended before it could be measured"
         return Latencies(Latency.of(pings), Latency.of(writes))
 
-    def check(self, is_on: Callable[[], bool] = lambda: False, *, others_seconds: float = 0.0) -> None:
+    def check(self, is_on: Callable[[], bool] | None = None, *, others_seconds: float = 0.0) -> None:
         """The latency is now about what it was on the idle daemon.
 
         `others_seconds` is what it takes to serve each of the others once, where that is much. A ping waits for that
         once, a write thrice: to be read, for the commit before it, and to be answered.
         """
         idle, now = self._idle, self.measure(is_on)
-        print(f"idle: {idle}; now: {now}")  # pytest shows it where a test fails
-        now.pings.check_about(idle.pings, others_seconds + PING_NOISE_SECONDS)
-        now.writes.check_about(idle.writes, 3 * others_seconds + WRITE_NOISE_SECONDS)
+        print(
+            f"idle: {idle}; now: {now}; slowed {self._slowed:.1f} times"
+        )  # pytest shows it where a test fails
+        now.pings.check_about(idle.pings, PING_NOISE, self._slowed, others_seconds)
+        now.writes.check_about(idle.writes, WRITE_NOISE, self._slowed, 3 * others_seconds)
+
+    def _slowness(self) -> float:
+        """How many times longer than on an idle machine requests take that come together."""
+        began_at = time.perf_counter()
+        for _ in range(10):
+            self._connection.answers([self._connection.request("daemon.ping") for _ in range(_BURST // 10)])
+        took_seconds = time.perf_counter() - began_at
+        return max(1.0, took_seconds / _BURST_SECONDS)
 
     def _timed(self, method: str, **params: object) -> float:
         began_at = time.perf_counter()
