@@ -10,12 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from workspaced import descriptors, writer
+from workspaced.events import KEPT_BYTES, KEPT_EVENTS
+from workspaced.rpc import connection
 from workspaced_protocol import events
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.models import MAX_SAFE_INTEGER
 from workspaced_protocol.openrpc import openrpc_document, schemas_of
 
 INTRODUCTION: Final = Path(__file__).parent / "protocol_intro.md"
@@ -31,18 +35,50 @@ _MODES: Final = {
 }
 
 
+def _bytes(count: int) -> str:
+    unit, name = (1024 * 1024, "MiB") if count >= 1024 * 1024 else (1024, "KiB")
+    return f"{count / unit:g} {name}"
+
+
+# The daemon is asked for its own, so that the page can't go stale.
+_LIMITS: Final = {
+    "max_line_bytes": f"{MAX_LINE_BYTES:,}",
+    "max_batch": f"{MAX_BATCH:,}",
+    "max_in_flight": f"{connection.MAX_IN_FLIGHT:,}",
+    "outbox_bytes": _bytes(connection.OUTBOX_BYTES),
+    "batch_bytes": _bytes(connection.BATCH_BYTES),
+    "receive_bytes": _bytes(connection.RECEIVE_BYTES),
+    "stall_seconds": f"{connection.STALL_SECONDS:g}",
+    "flush_seconds": f"{connection.FLUSH_SECONDS:g}",
+    "deadline_seconds": f"{writer.DEADLINE_SECONDS:g}",
+    "queue_limit": f"{writer.QUEUE_LIMIT:,}",
+    "kept_events": f"{KEPT_EVENTS:,}",
+    "kept_bytes": _bytes(KEPT_BYTES),
+    "most_files": f"{descriptors.MOST:,}",
+    "kept_back": str(descriptors.KEPT_BACK),
+    "max_integer": f"{MAX_SAFE_INTEGER:,} (2^53 - 1)",
+}
+
+
 def page() -> str:
     """The whole page."""
     # Any: see Schema.
     document: dict[str, Any] = openrpc_document()
-    introduction = INTRODUCTION.read_text("utf-8")
-    introduction = introduction.replace("{max_line_bytes}", f"{MAX_LINE_BYTES:,}")
-    introduction = introduction.replace("{max_batch}", f"{MAX_BATCH:,}")
-    parts = [introduction.rstrip(), "## Methods", _contents()]
+    parts = [_introduction(), "## Methods", _contents()]
     parts += [_method(METHODS[row["name"]], row) for row in document["methods"]]
     parts += ["## Types", *_types(document["components"]["schemas"])]
     parts += ["## Events", _events(), "## Errors", _errors()]
     return "\n\n".join(parts) + "\n"
+
+
+def _introduction() -> str:
+    """The introduction, with the limits that the code has."""
+    text = INTRODUCTION.read_text("utf-8").rstrip()
+    for name, limit in _LIMITS.items():
+        if f"{{{name}}}" not in text:
+            raise ValueError(f"{INTRODUCTION} does not tell of {name}")
+        text = text.replace(f"{{{name}}}", limit)
+    return text
 
 
 def _contents() -> str:

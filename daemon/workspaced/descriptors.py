@@ -13,7 +13,7 @@ MOST: Final = 65_536
 """More clients than one user has; a limit without end would let a client that leaks connections fill the memory."""
 
 _MOST_OF_MACOS: Final = 10_240  # OPEN_MAX of <sys/syslimits.h>; setrlimit(2) there may refuse more
-_KEPT_BACK: Final = 128
+KEPT_BACK: Final = 128
 """For the daemon itself: it holds 12 when idle, a commit takes 3, 4 clones some 5 each, and 64 path checks may hang."""
 
 
@@ -36,4 +36,4 @@ def most_clients() -> int:
     """How many clients may be connected at once, by the soft limit of now."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = MOST if soft == resource.RLIM_INFINITY else min(soft, MOST)
-    return limit - min(_KEPT_BACK, limit // 2)
+    return limit - min(KEPT_BACK, limit // 2)

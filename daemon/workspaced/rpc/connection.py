@@ -3,7 +3,7 @@
 The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
 `_outbox` and leave together, straight from the reader where the socket takes them, else by the
 sender task. A client that does not take its answers is not read from, so what is kept for it is
-bounded: one answer over `OUTBOX_BYTES`, or a batch's over `_BATCH_BYTES`, and those of the writes in
+bounded: one answer over `OUTBOX_BYTES`, or a batch's over `BATCH_BYTES`, and those of the writes in
 flight.
 """
 
@@ -23,11 +23,11 @@ from workspaced_protocol.messages import Call, Malformed, parse_requests
 MAX_IN_FLIGHT: Final = 1024
 """Requests of one connection that are not answered yet (protocol.md, Transport)."""
 
-_RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
+RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
 OUTBOX_BYTES: Final = 256 * 1024
-_BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
-_STALL_SECONDS: Final = 30.0  # how long half a line may stand still
-_FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
+BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
+STALL_SECONDS: Final = 30.0  # how long half a line may stand still
+FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
 _LOOK_SECONDS: Final = 0.5  # how often it is looked whether a client that sends no more is still there
 
 _log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class Connection:
         self._caller.close()  # else events could keep a client here that has nothing left to ask
         while self._outbox_bytes and not self._broken:
             left = self._outbox_bytes
-            with trio.move_on_after(_FLUSH_SECONDS) as reading:
+            with trio.move_on_after(FLUSH_SECONDS) as reading:
                 while self._outbox_bytes == left:
                     await self._changed.park()
             if reading.cancelled_caught:
@@ -101,10 +101,10 @@ class Connection:
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
             # A client may say nothing for as long as it likes, but not in the middle of a line.
-            seconds = _STALL_SECONDS if self._splitter.pending_bytes else float("inf")
+            seconds = STALL_SECONDS if self._splitter.pending_bytes else float("inf")
             data = b""
             with trio.move_on_after(seconds) as stall:
-                data = await self._socket.recv(_RECEIVE_BYTES)
+                data = await self._socket.recv(RECEIVE_BYTES)
             if stall.cancelled_caught:
                 _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
                 return
@@ -130,8 +130,8 @@ class Connection:
 
         for request in requests:
             # A notification adds nothing to the answers, and nobody would learn that it was refused.
-            if batch.size_bytes > _BATCH_BYTES and request.id is not None:
-                batch.add(self._dispatcher.refuse_in_batch(request, _BATCH_BYTES, self._caller))
+            if batch.size_bytes > BATCH_BYTES and request.id is not None:
+                batch.add(self._dispatcher.refuse_in_batch(request, BATCH_BYTES, self._caller))
             else:
                 await self._start(request, answer, nursery)
 
