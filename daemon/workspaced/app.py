@@ -13,17 +13,19 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced import log
 from workspaced.config import Settings
 from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
 from workspaced.git import Git
 from workspaced.maintenance import Maintenance
 from workspaced.path_checks import PathChecker
-from workspaced.rpc.listener import bind
+from workspaced.rpc.listener import adopt, bind
 from workspaced.rpc.server import Server
 from workspaced.service import Service
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
+from workspaced.supervision.supervisor import Reload, supervised
 from workspaced.writer import Writer
 from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
@@ -37,16 +39,29 @@ class DiskHangs(Exception):
     """The daemon stopped without knowing how its last commit ended. The message says what to do."""
 
 
-async def run(settings: Settings, ready: Callable[[], None]) -> None:
-    """Runs the daemon until SIGTERM or SIGINT; calls `ready` once it answers.
+async def _keep_settings() -> None:
+    _log.info("Nothing was changed: settings are read when the daemon starts.")
 
-    Raises LockHeld, StoreUnusable or SocketUnusable where it can't start, DiskHangs where it can't
-    finish its last commit.
+
+async def run(
+    settings: Settings,
+    ready: Callable[[Path], None],
+    reload: Reload = _keep_settings,
+) -> None:
+    """Runs the daemon until SIGTERM or SIGINT; calls `ready` with the socket's path once it answers there.
+
+    A service manager is told in place of `ready`. `reload` is called on SIGHUP. Raises LockHeld,
+    StoreUnusable or SocketUnusable where it can't start, DiskHangs where it can't finish its last commit.
     """
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        store = await trio.to_thread.run_sync(_open_store, settings)
+    # Signals that come while the store is restored wait for the end of that.
+    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    with trio.open_signal_receiver(*wanted) as signals, supervised(os.environ) as supervisor:
+        socket_path = supervisor.socket_path(settings.socket)
+        await supervisor.restoring(settings.data_dir)
+        store = await trio.to_thread.run_sync(_open_store, settings.data_dir, socket_path)
         try:
-            listener = bind(settings.socket)
+            inherited = supervisor.inherited
+            listener = bind(socket_path) if inherited is None else adopt(inherited)
         except BaseException:
             store.close()
             raise
@@ -60,7 +75,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
             hub,
             maintenance,
             data_dir=str(settings.data_dir),
-            socket=str(settings.socket),
+            socket=str(socket_path),
             paths=PathChecker(settings.path_check_seconds),
             git=Git(settings.git_timeout_seconds, settings.git_allowed_protocols.split(":")),
         )
@@ -71,12 +86,18 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 clients.start_soon(maintenance.keep_backups, settings.retention)
                 clients.start_soon(server.log.run)
                 accepting = await clients.start(listener.accept_into, clients, server.serve)
-                ready()
-                number = await anext(signals)
-                _log.info("Stopping.", signal=signal.Signals(number).name)
+                if supervisor.is_there:
+                    log.ready(settings.data_dir, socket_path)
+                else:
+                    ready(socket_path)
+                await supervisor.ready(service.status)
+                clients.start_soon(supervisor.watch, socket_path, service.status)
+                number = await supervisor.wait_for_stop(signals, reload, service.status)
+                _log.info("Stopping.", signal=number.name)
                 accepting.cancel()
                 listener.close()
                 writer.stop()
+                await supervisor.stopping()
                 with trio.move_on_after(_DRAIN_SECONDS):
                     await writer.finished.wait()
                 clients.cancel_scope.cancel()
@@ -90,9 +111,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         _log.info("Stopped.", revision=writer.state.revision)
 
 
-def _open_store(settings: Settings) -> JsonWorkspaceStore:
-    store = create_json_store(settings.data_dir, socket=str(settings.socket))
-    for warning in (*_doubts_about(settings.data_dir), *store.warnings):
+def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
+    store = create_json_store(data_dir, socket=str(socket_path))
+    for warning in (*_doubts_about(data_dir), *store.warnings):
         _log.warning(warning)
     recovery = store.recovery
     if recovery.outcome == "dataLoss":

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failure_of(settings: Settings) -> tuple[int, str] | None:
     """Runs the daemon; gives the exit code and the line of what ended it, unless that was a signal."""
     try:
-        trio.run(run, settings, lambda: _announce(settings))
+        trio.run(run, settings, partial(_announce, settings))
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:
@@ -95,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, socket_path: Path) -> None:
     if settings.log_format == "json":
-        log.ready(settings.data_dir, settings.socket)
+        log.ready(settings.data_dir, socket_path)
         return
     # In a virtual environment that is not activated, the shell would not find it.
     beside = Path(sys.executable).parent / "workspacectl"
@@ -105,7 +106,7 @@ def _announce(settings: Settings) -> None:
     say(
         sys.stdout,
         f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
-        f"and listens on {settings.socket}\n\n"
+        f"and listens on {socket_path}\n\n"
         "Try next, in another terminal:\n"
         f"  {ctl} create my-project     a workspace for the directory you are in\n"
         f"  {ctl} list                  what there is\n"

@@ -41,7 +41,7 @@ class Running:
 
     async def run(self) -> None:
         try:
-            await app.run(self.settings, self._ready.set)
+            await app.run(self.settings, lambda _: self._ready.set())
         finally:
             self.stopped.set()
 
@@ -198,7 +198,7 @@ async def test_a_directory_that_is_owned_and_a_socket_that_is_taken_stop_the_sta
     create_json_store(settings.data_dir).close()  # the lock was given back
 
 
-def _never() -> None:
+def _never(_: Path) -> None:
     raise AssertionError("It is not ready.")
 
 

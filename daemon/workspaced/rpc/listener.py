@@ -31,13 +31,12 @@ class SocketUnusable(Exception):
 
 
 class Listener:
-    """A bound, listening socket. `close` it after use."""
+    """A bound, listening socket at `path`, whose file is ours to remove or another's. `close` it after use."""
 
-    def __init__(self, path: Path, listening: socket.socket) -> None:
+    def __init__(self, path: Path, listening: socket.socket, *, owns_file: bool) -> None:
         self.path = path
         self._socket = trio.socket.from_stdlib_socket(listening)
-        status = path.lstat()
-        self._identity = (status.st_dev, status.st_ino)
+        self._identity = _identity(path) if owns_file else None
         self._connections = 0
         self._most_clients = descriptors.most_clients()
         self._room = trio.Semaphore(self._most_clients)
@@ -124,16 +123,22 @@ class Listener:
         return Caller(self._connections, credentials.pid, credentials.uid)
 
     def close(self) -> None:
-        """Stops listening, and removes the socket unless another has taken its place."""
+        """Stops listening, and removes the socket unless it is another's, or another has taken its place."""
         self._socket.close()
+        if self._identity is None:
+            return
         try:
-            status = self.path.lstat()
-            if (status.st_dev, status.st_ino) == self._identity:
+            if _identity(self.path) == self._identity:
                 self.path.unlink()
         except FileNotFoundError:
             pass
         except OSError as error:
             _log.warning("The socket could not be removed.", path=str(self.path), reason=str(error))
+
+
+def adopt(listening: socket.socket) -> Listener:
+    """Listens on a socket that a service manager has bound, and keeps: clients wait in it when this is closed."""
+    return Listener(Path(listening.getsockname()), listening, owns_file=False)
 
 
 def bind(path: Path) -> Listener:
@@ -156,12 +161,17 @@ def bind(path: Path) -> Listener:
         finally:
             os.umask(earlier_mask)
         listening.listen(_BACKLOG)
-        return Listener(path, listening)
+        return Listener(path, listening, owns_file=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SocketUnusable(
             f"The socket {path} can't be bound ({reason}): choose another with --socket or WORKSPACED_SOCKET."
         ) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino
 
 
 def _make_private_directory(directory: Path) -> None:
