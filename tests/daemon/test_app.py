@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -36,12 +36,13 @@ class Running:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopped = trio.Event()
+        self.reload: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self._ready = trio.Event()
         self._clients: list[Client] = []
 
     async def run(self) -> None:
         try:
-            await app.run(self.settings, lambda _: self._ready.set())
+            await app.run(self.settings, lambda _: self._ready.set(), self.reload)
         finally:
             self.stopped.set()
 
@@ -247,3 +248,33 @@ async def test_the_line_limit_is_the_configured_one(running: Running, nursery: t
     assert "1,024" in error_of(await client.receive())[1]
     signal.raise_signal(signal.SIGTERM)
     await running.stopped.wait()
+
+
+async def test_a_hangup_reloads_and_one_that_hangs_is_given_up_after_ten_seconds(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict], mock_clock: MockClock
+) -> None:
+    reloads: list[str] = []
+
+    async def reload() -> None:
+        reloads.append("began")
+        if len(reloads) > 1:
+            await trio.sleep_forever()
+
+    running.reload = reload
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    for _ in range(2):
+        signal.raise_signal(signal.SIGHUP)
+        await wait_all_tasks_blocked()
+        assert await client.result("daemon.ping") == "pong"
+    assert reloads == ["began", "began"]
+    assert logged == []
+    mock_clock.jump(9.9)
+    await wait_all_tasks_blocked()
+    assert logged == []
+    mock_clock.jump(0.2)
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()
+    assert [entry["event"] for entry in logged[1:]] == ["Stopping.", "Stopped."]
+    assert logged[0]["log_level"] == "error"
+    assert "10 s" in logged[0]["event"]

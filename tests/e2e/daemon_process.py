@@ -16,11 +16,13 @@ from typing import IO
 
 DEADLINE_SECONDS = 30.0  # for a start, or an end; generous, since only a defect reaches it
 _AT_ONCE = 3  # daemons that start at the same time: more only wait for each other on two cores
+WORKSPACED = (sys.executable, "-m", "workspaced")
 _LEAD_ELSEWHERE = (
     "WORKSPACED_",
     "XDG_",
     "LISTEN_",
     "NOTIFY_",
+    "WATCHDOG_",
 )  # a daemon under test must not see the caller's
 
 
@@ -75,7 +77,7 @@ def listens(path: Path) -> bool:
 class DaemonProcess:
     """`workspaced run` with these arguments, as a child of this process; what it writes is read all the time.
 
-    `launcher` is a command that becomes the one that follows it, as `nice` does.
+    `command` is what becomes the daemon; it keeps the descriptors `pass_fds`.
     """
 
     def __init__(
@@ -84,13 +86,17 @@ class DaemonProcess:
         arguments: tuple[str, ...],
         environment: Mapping[str, str] | None = None,
         umask: int = -1,
-        launcher: Sequence[str] = (),
+        *,
+        command: Sequence[str] = WORKSPACED,
+        pass_fds: Sequence[int] = (),
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.root = root
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEAD_ELSEWHERE)}
         self._process = subprocess.Popen(
-            [*launcher, sys.executable, "-m", "workspaced", "run", *arguments],
-            stdin=subprocess.DEVNULL,
+            [*command, "run", *arguments],
+            stdin=stdin,
+            pass_fds=pass_fds,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=root,

@@ -23,6 +23,7 @@ KINDS = {
     2002: "commitUnknown",
     2003: "storageFailure",
     2005: "shuttingDown",
+    3002: "gitFailed",
 }
 
 
