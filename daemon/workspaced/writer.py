@@ -45,6 +45,10 @@ _RETRY_SECONDS: Final = (0.1, 5.0)  # the first pause between repairs, and the l
 _MEASURED_COMMITS: Final = 1024
 _COMMANDS_A_TURN: Final = 64  # about a millisecond of work; then connections get their turn
 
+_HELD_KEYS_SECONDS: Final = 60.0
+"""For how long after a start no key from before it is forgotten: clients that keep trying to connect pause for
+two seconds at most, and others may have made hundreds of writes until the last of them is back."""
+
 _OWN: Final = Cause("")  # what the daemon does by itself
 
 _log = structlog.get_logger(__name__)
@@ -71,6 +75,7 @@ class Writer:
         self._queue_limit = queue_limit
         self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
         self._gone: list[int] = []
+        self._keys_are_held_until = 0.0
         self._thread = trio.CapacityLimiter(1)
         self._commit_count = 0
         self._commit_requests = 0
@@ -136,6 +141,7 @@ class Writer:
         """The actor: until `stop` was called and the queue is empty."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._deadlines.watch)
+            self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
             task_status.started()
             # A write waits here for as long as nobody writes: there is nothing to be late for.
             async for write in self._queue:
@@ -153,6 +159,8 @@ class Writer:
 
     async def _commit(self, writes: Sequence[Write]) -> None:
         draft = Draft(self.state)
+        if trio.current_time() >= self._keys_are_held_until:
+            draft.release_keys()
         gone, self._gone = self._gone, []
         batch: list[Write] = []
         events: list[tuple[Event, Cause]] = []

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from daemon.samples import step, workspace
+from daemon.writing import start
 from workspaced.domain import bulk, commands
 from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import NameConflict
-from workspaced.domain.state import State
+from workspaced.domain.state import Draft, State
+from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.models import Change, StoreRevision
 
 STATE = State.of([workspace(1, name="Alpha")], revision=9)
@@ -149,3 +153,53 @@ def test_the_newest_256_keys_are_kept() -> None:
         assert not outcome.changes
     _, outcome = step(state, once("key 0", commands.remove("ws_00")))
     assert outcome.changes
+
+
+def keyed(numbers: range) -> list[Command]:
+    return [once(f"key {number}", commands.save(workspace(number % 50), None)) for number in numbers]
+
+
+def test_all_keys_of_a_batch_are_kept_until_the_next() -> None:
+    """A kill before its answers would have each of its clients ask again."""
+    draft = Draft(State())
+    for command in keyed(range(1000)):
+        draft.apply(command(draft))
+    state = draft.freeze()
+    assert list(state.request_keys) == [f"key {number}" for number in range(1000)]
+    (command,) = keyed(range(1000, 1001))
+    state, _ = step(state, command)
+    assert list(state.request_keys) == [f"key {number}" for number in range(745, 1001)]
+
+
+def test_keys_from_before_a_start_are_held_while_new_ones_come_and_go() -> None:
+    state = State.of([], 300, {f"earlier {number}": None for number in range(300)})
+    for command in keyed(range(300)):
+        state, _ = step(state, command)
+    assert list(state.request_keys) == [
+        *(f"earlier {number}" for number in range(300)),
+        *(f"key {number}" for number in range(44, 300)),
+    ]
+
+
+def test_a_loop_of_crashes_does_not_gather_keys_without_end() -> None:
+    state = State.of([], 1, {f"earlier {number}": None for number in range(10_000)})
+    assert next(iter(state.request_keys)) == "earlier 1808"
+    assert len(state.request_keys) == 8192
+
+
+async def test_a_minute_after_the_start_the_earlier_keys_are_forgotten_like_others(
+    nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    store = InMemoryWorkspaceStore()
+    store.state = State.of([], 10, {f"earlier {number}": None for number in range(10)})
+    desk = await start(nursery, store)
+    for command in keyed(range(256)):
+        await desk.submit(command).result()
+    mock_clock.jump(59)
+    await desk.submit(once("key", commands.remove("ws_01"))).result()
+    kept = [*desk.writer.state.request_keys]
+    assert (kept[0], kept[9], kept[10], len(kept)) == ("earlier 0", "earlier 9", "key 1", 266)
+    mock_clock.jump(1)
+    await desk.submit(once("last", commands.remove("ws_02"))).result()
+    kept = [*desk.writer.state.request_keys]
+    assert (kept[0], kept[-1], len(kept)) == ("key 2", "last", 256)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import Connect, NewName
+from e2e.conftest import Connect, NewName, StartDaemon
+from e2e.daemon_process import Home
 from e2e.raw_connection import RawConnection
 from e2e.store_files import workspace
 
@@ -126,3 +127,26 @@ def test_other_keys_are_other_writes(connection: RawConnection, new_name: NewNam
     second = connection.call("workspace.create", name=new_name(), rootPath="/x", requestKey=f"{key}!")
     third = connection.call("workspace.create", name=new_name(), rootPath="/x", requestKey=key.upper())
     assert len({first["id"], second["id"], third["id"]}) == 3
+
+
+def test_a_client_that_comes_back_late_after_a_kill_is_known_however_much_others_wrote(
+    home: Home, start: StartDaemon
+) -> None:
+    """The store forgets keys that are older than its newest 256, but not those of clients that were cut off."""
+    daemon = start()
+    with RawConnection(home.socket) as connection:
+        late = connection.call("workspace.create", name="Late", rootPath="/x", requestKey="late")
+        busy = connection.call("workspace.create", name="Busy", rootPath="/x")["id"]
+    daemon.kill()
+    start()
+    with RawConnection(home.socket) as connection:
+        for batch in ("a", "b"):
+            keys = [f"{batch}{number}" for number in range(300)]
+            connection.answers(
+                [
+                    connection.request("workspace.update", id=busy, rootPath="/y", requestKey=key)
+                    for key in keys
+                ]
+            )
+        again = connection.call("workspace.create", name="Late", rootPath="/x", requestKey="late")
+    assert again == late

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,7 +19,10 @@ from workspaced_protocol.models import Change, Model, RecoveryOutcome, Session, 
 from workspaced_protocol.names import name_key
 
 MAX_REQUEST_KEYS: Final = 256
-"""How many request keys are kept: a client resends within seconds, and each costs 60 bytes a commit."""
+"""How many request keys are kept, each for 60 bytes a commit; and always those of the last batch, and the held ones."""
+
+MAX_HELD_KEYS: Final = 8192
+"""How many keys may be held from before a start: two full queues of writes; more only a loop of crashes leaves."""
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -91,8 +95,11 @@ class State:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     """`name_key` to workspace id, less the deleted ones, whose names are free."""
     request_keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    """The keys of writes that were applied, oldest first, and the workspace that each is about."""
     recovery: RecoveryNotice | None = None
     sessions: Mapping[str, OwnedSession] = field(default_factory=dict[str, OwnedSession])
+    held_keys: int = field(default=0, compare=False)
+    """How many of the oldest keys are kept whatever follows: their clients may not know of a restart yet."""
     _ordered: tuple[Record, ...] | None = field(default=None, compare=False)
 
     @classmethod
@@ -103,8 +110,9 @@ class State:
         request_keys: Mapping[str, str | None] | None = None,
         recovery: RecoveryNotice | None = None,
     ) -> State:
-        """The state that holds these workspaces, whose ids differ."""
-        draft = Draft(State(revision, request_keys=request_keys or {}, recovery=recovery))
+        """The state that holds these workspaces, whose ids differ; the newest request keys are held."""
+        keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
+        draft = Draft(State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys)))
         for workspace in workspaces:
             draft.put(workspace)
         return draft.freeze()
@@ -143,8 +151,15 @@ class Draft(State):
         self._request_keys = dict(state.request_keys)
         self._sessions = dict(state.sessions)
         super().__init__(
-            state.revision, self._records, self._names, self._request_keys, state.recovery, self._sessions
+            state.revision,
+            self._records,
+            self._names,
+            self._request_keys,
+            state.recovery,
+            self._sessions,
+            state.held_keys,
         )
+        self._new_keys = 0
         self.changes: list[Change] = []
         """The changes of all outcomes so far, in order: what a store has to write."""
         self.touches_store = False
@@ -172,8 +187,7 @@ class Draft(State):
         if outcome.request_key is not None:
             key, workspace_id = outcome.request_key
             self._request_keys[key] = workspace_id
-            if len(self._request_keys) > MAX_REQUEST_KEYS:
-                del self._request_keys[next(iter(self._request_keys))]
+            self._new_keys += 1
         self.keeps_previous = outcome.keeps_previous or self.keeps_previous
         if outcome.touches_store:
             self.touches_store = True
@@ -183,7 +197,24 @@ class Draft(State):
 
     def freeze(self) -> State:
         """The state as it is now; the draft must not be used after it."""
-        return State(self.revision, self.records, self.names, self.request_keys, self.recovery, self.sessions)
+        if self._new_keys:
+            # After a kill, the clients of a whole batch may ask again, however large it was.
+            excess = len(self._request_keys) - self.held_keys - max(MAX_REQUEST_KEYS, self._new_keys)
+            for key in [*islice(self._request_keys, self.held_keys, self.held_keys + max(excess, 0))]:
+                del self._request_keys[key]
+        return State(
+            self.revision,
+            self.records,
+            self.names,
+            self.request_keys,
+            self.recovery,
+            self.sessions,
+            self.held_keys,
+        )
+
+    def release_keys(self) -> None:
+        """Holds no keys any longer."""
+        self.held_keys = 0
 
     def put(self, workspace: Workspace) -> None:
         """The workspace stands in place of what its id held; the revision is left alone."""
