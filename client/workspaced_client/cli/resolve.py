@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Final
 
@@ -16,10 +17,9 @@ _COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits
 
 def find_workspace(client: Client, given: str) -> Workspace:
     """The workspace of this id, else of this name (compared without case). Raises Failure."""
-    try:
-        return client.workspaces.get(given)
-    except NotFound:
-        pass
+    if given.startswith("ws_"):  # no other text is an id, and the daemon logs what it refuses
+        with suppress(NotFound):
+            return client.workspaces.get(given)
     try:
         return client.workspaces.get(name=given)
     except NotFound as error:
