@@ -11,13 +11,14 @@ from typing import Final, NoReturn
 import trio
 
 import workspaced_protocol
-from workspaced import log
+from workspaced import config_text, log
 from workspaced.app import DiskHangs, run
 from workspaced.config import BadConfiguration, Settings, load_settings
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
 from workspaced.streams import say
+from workspaced_protocol.paths import default_config_file
 
 # protocol.md, Starting it; the numbers are those of <sysexits.h>.
 EX_USAGE: Final = 64
@@ -27,6 +28,13 @@ EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
 
 
+_SOURCES: Final = (
+    "Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the configuration "
+    "file; an argument is stronger than the environment, which is stronger than the file. `workspaced config "
+    "sample` prints a file with all of them."
+)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help.\n")
@@ -34,18 +42,27 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `workspaced`; gives its exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    if options.command == "sample":
+        say(sys.stdout, config_text.sample().removesuffix("\n"))
+        return 0
     given: dict[str, object] = {
         name: value
         for name, value in vars(options).items()
         if value is not None and name in Settings.model_fields
     }
     try:
-        settings = load_settings(given, options.config)
+        configuration = load_settings(given, options.config)
     except BadConfiguration as error:
         return _fail(EX_CONFIG, str(error))
+    if options.command == "show":
+        describe = config_text.as_json if options.json else config_text.as_table
+        say(sys.stdout, describe(configuration))
+        return 0
+    settings = configuration.settings
     with log.to_stderr(settings.log_level, settings.log_format):
+        for variable in configuration.unknown_variables:
+            log.passed_over(variable)
         failure = _failure_of(settings)
     return _fail(*failure) if failure else 0
 
@@ -75,22 +92,49 @@ def _parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"workspaced {workspaced_protocol.__version__}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    settings = _settings_parser()
     run_parser = commands.add_parser(
         "run",
+        parents=[settings],
         help="run the daemon in the foreground",
         description="Runs the daemon in the foreground until SIGTERM or SIGINT (Ctrl-C).",
-        epilog="Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the "
-        "configuration file; an argument is stronger than the environment, which is stronger than the file.",
+        epilog=_SOURCES,
     )
-    run_parser.add_argument(
+    run_parser.set_defaults(command="run")
+    config_parser = commands.add_parser("config", help="look at the configuration")
+    config_commands = config_parser.add_subparsers(required=True, metavar="COMMAND")
+    show_parser = config_commands.add_parser(
+        "show",
+        parents=[settings],
+        help="every setting, and where its value comes from",
+        description="Shows the settings that `workspaced run` would have with the same arguments, and where "
+        "each value comes from.",
+        epilog=_SOURCES,
+    )
+    show_parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    show_parser.set_defaults(command="show")
+    sample_parser = config_commands.add_parser(
+        "sample",
+        help="a configuration file to start from",
+        description="Prints a configuration file with every setting, what it takes, and its default.",
+        epilog=f"The user's file is {default_config_file()}.",
+    )
+    sample_parser.set_defaults(command="sample")
+    return parser
+
+
+def _settings_parser() -> _Parser:
+    """The options that give settings."""
+    parser = _Parser(add_help=False)
+    parser.add_argument(
         "--data-dir", metavar="DIR", help="where the data is kept (default: the user's data directory)"
     )
-    run_parser.add_argument(
+    parser.add_argument(
         "--socket", metavar="PATH", help="where to listen (default: below the user's runtime directory)"
     )
-    run_parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
-    run_parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (default: info)")
-    run_parser.add_argument(
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
+    parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (default: info)")
+    parser.add_argument(
         "--log-format", metavar="F", help="console or json, one object a line (default: console)"
     )
     return parser

@@ -1,70 +1,76 @@
-"""The daemon's settings: the one place that reads the environment and the configuration file."""
+"""The daemon's settings: the one place that reads its arguments, environment and configuration file.
+
+The strategy: the three are laid over each other as plain values, each with its origin, and pydantic
+checks what comes of it. So a wrong value is told with the place where it stands.
+"""
 
 import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-import platformdirs
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from workspaced.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
 from workspaced.path_checks import CHECK_SECONDS
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
 from workspaced_protocol.framing import MAX_LINE_BYTES
-from workspaced_protocol.paths import UnusablePath, check_socket_path, default_data_dir, default_socket_path
+from workspaced_protocol.paths import (
+    UnusablePath,
+    check_socket_path,
+    check_written_path,
+    default_config_file,
+    default_data_dir,
+    default_socket_path,
+)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
-_ENV_PREFIX = "WORKSPACED_"
+ENV_PREFIX: Final = "WORKSPACED_"
+
+NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
+"""The settings that a running daemon can't change; all others it takes over at SIGHUP."""
 
 
 class BadConfiguration(Exception):
     """Settings that can't be used; the message names each of them, and where it stands."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What can be set, by argument, by environment (WORKSPACED_…) or in the file, in that order of strength."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=_ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    data_dir: Path = Field(default_factory=default_data_dir, description="Where the data is kept.")
-    socket: Path = Field(default_factory=default_socket_path, description="Where the daemon listens.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where the data is kept.",
+        examples=["~/.local/share/workspaced"],
+    )
+    socket: Path = Field(
+        default_factory=default_socket_path,
+        description="Where the daemon listens.",
+        examples=["~/.local/state/workspaced/workspaced.sock"],
+    )
     log_level: LogLevel = Field("info", description="How much is logged.")
     log_format: LogFormat = Field("console", description="For people, or one JSON object a line.")
+    slow_request_ms: float = Field(
+        SLOW_REQUEST_MS,
+        gt=0,
+        le=24 * 60 * 60 * 1000,
+        description="From how many milliseconds on a request is slow, and is logged.",
+    )
     max_line_bytes: int = Field(
         MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
     )
     backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
     backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
-    slow_request_ms: float = Field(
-        SLOW_REQUEST_MS,
-        gt=0,
-        le=24 * 60 * 60 * 1000,
-        description="From when on a request is slow, and is logged.",
-    )
-
-    @property
-    def retention(self) -> Retention:
-        """Which of the automatic backups are kept."""
-        return Retention(self.backups_hourly, self.backups_daily)
-
-    @field_validator("data_dir", "socket", mode="before")
-    @classmethod
-    def _given(cls, path: object) -> object:
-        if path == "":
-            raise ValueError("the path is empty: give one, or leave the setting out")
-        return path
-
     path_check_seconds: float = Field(
         CHECK_SECONDS, gt=0, le=60, description="How long a project's directory may take to answer."
     )
@@ -74,77 +80,160 @@ class Settings(BaseSettings):
     git_allowed_protocols: str = Field(
         ":".join(ALLOWED_PROTOCOLS),
         pattern=r"^[a-z0-9+.-]+(:[a-z0-9+.-]+)*$",
-        description="The protocols that may be cloned by, separated by colons, as in GIT_ALLOW_PROTOCOL.",
+        description="The protocols that git may clone by, as in GIT_ALLOW_PROTOCOL.",
     )
+
+    @property
+    def retention(self) -> Retention:
+        """Which of the automatic backups are kept."""
+        return Retention(self.backups_hourly, self.backups_daily)
 
     @field_validator("data_dir", "socket")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        if "\0" in str(path):
-            raise ValueError("no path can hold a NUL character")
+        if not path.name or "\0" in str(path):  # "" is what `--data-dir "$DIR"` gives where DIR is unset
+            raise ValueError("no path that can be used")
         try:
             return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
         except RuntimeError as error:
-            raise ValueError(f"{path} names a home directory that there is not") from error
+            raise ValueError("there is no such home directory") from error
 
     @field_validator("socket")
     @classmethod
     def _short_enough(cls, path: Path) -> Path:
-        try:
-            return check_socket_path(path)
-        except UnusablePath as error:
-            raise ValueError(str(error)) from error
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments before the environment before the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return check_socket_path(path)
 
 
-def load_settings(arguments: dict[str, object], config_file: Path | None) -> Settings:
-    """The settings in force. Raises BadConfiguration.
+Origin = Literal["default", "file", "environment", "argument"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value as it was given, and the place where it stands, such as `--socket` or a line of the file."""
+
+    value: object
+    origin: Origin
+    place: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings in force, where those that are not the default come from, and what was passed over."""
+
+    settings: Settings
+    given: Mapping[str, Given]
+    file: Path
+    unknown_variables: tuple[str, ...]
+
+
+def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> Configuration:
+    """The settings in force. Raises BadConfiguration, which names every wrong one.
 
     `arguments` are those given on the command line; `config_file` must exist where it is given.
     """
     if config_file is not None and not config_file.is_file():
         raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
-    file = config_file or Path(platformdirs.user_config_dir("workspaced", appauthor=False)) / "config.toml"
-
-    class SettingsOfFile(Settings):
-        model_config = SettingsConfigDict(toml_file=file)
-
+    file = config_file or default_config_file()
+    environment, unknown = _from_environment()
+    given = {
+        **_from_file(file),
+        **environment,
+        **{name: Given(value, "argument", option(name)) for name, value in arguments.items()},
+    }
+    problems: list[str] = []
+    for name in ("data_dir", "socket"):
+        if name in given and given[name].origin == "file":
+            try:
+                check_written_path(given[name].value, given[name].place)
+            except UnusablePath as error:
+                problems.append(str(error).removesuffix("."))
+                del given[name]
     try:
-        return SettingsOfFile(**arguments)  # type: ignore[arg-type]  # pydantic checks the values
+        settings = Settings.model_validate({name: each.value for name, each in given.items()})
     except ValidationError as error:
-        raise BadConfiguration(_describe(error, arguments, file)) from error
-    except ValueError as error:  # tomllib.TOMLDecodeError, and a file that is not UTF-8
-        raise BadConfiguration(f"{file} can't be read: {error}.") from error
+        problems += (_problem(item, given[str(item["loc"][0])]) for item in error.errors())
+    else:
+        if not problems:
+            return Configuration(settings, given, file, unknown)
+    raise BadConfiguration("; ".join(problems) + ".")
+
+
+def option(name: str) -> str:
+    """A setting as an option of the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def allowed(name: str) -> str:
+    """The values that a setting takes, for a person."""
+    schema = Settings.model_json_schema()["properties"][name]
+    if "enum" in schema:
+        return f"{', '.join(schema['enum'][:-1])} or {schema['enum'][-1]}"
+    if schema["type"] == "string":
+        return "a path" if schema.get("format") == "path" else "names separated by colons"
+    kind = "a whole number" if schema["type"] == "integer" else "a number"
+    if "exclusiveMinimum" in schema:
+        return f"{kind} above {schema['exclusiveMinimum']:g}, up to {schema['maximum']:.15g}"
+    return f"{kind} from {schema['minimum']} to {schema['maximum']}"
+
+
+def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
+    """The settings of the environment, and the variables that look like one and are none.
+
+    Their names are read without regard to case. An empty variable is as good as none.
+    """
+    given: dict[str, Given] = {}
+    unknown: list[str] = []
+    for variable, value in sorted(
+        os.environ.items(), reverse=True
+    ):  # WORKSPACED_… is stronger than workspaced_…
+        if not variable.upper().startswith(ENV_PREFIX) or not value:
+            continue
+        name = variable[len(ENV_PREFIX) :].lower()
+        if name in Settings.model_fields:
+            given[name] = Given(value, "environment", variable)
+        else:
+            unknown.append(variable)
+    return given, tuple(sorted(unknown))
+
+
+def _from_file(file: Path) -> dict[str, Given]:
+    try:
+        text = file.read_bytes().decode()
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         raise BadConfiguration(f"{file} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise BadConfiguration(f"{file} can't be read: {error}.") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(f"{file} can't be read: {error}.") from error
+    return {name: Given(value, "file", _place(file, text, name)) for name, value in values.items()}
 
 
-def _describe(error: ValidationError, arguments: dict[str, object], file: Path) -> str:
-    problems: list[str] = []
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"])
-        if name in arguments:
-            where = f"--{name.replace('_', '-')}"
-        elif variable := _variable(name):
-            where = variable
-        else:
-            where = f"`{name}` in {file}"
-        problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
-    return "; ".join(problems)
+def _place(file: Path, text: str, name: str) -> str:
+    """Where a setting stands in the file; tomllib tells no line, so the first one that begins so is named."""
+    begins = re.compile(rf"""\s*\[?\s*["']?{re.escape(name)}["']?\s*[\].=]""")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if begins.match(line):
+            return f"`{name}` in {file}, line {number}"
+    return f"`{name}` in {file}"
 
 
-def _variable(name: str) -> str | None:
-    """The environment's variable of a setting, however it is written (they are read without regard to case)."""
-    wanted = f"{_ENV_PREFIX}{name}".upper()
-    return next((variable for variable in os.environ if variable.upper() == wanted), None)
+def _problem(item: ErrorDetails, given: Given) -> str:
+    name = str(item["loc"][0])
+    if item["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        meant = f"the nearest is `{near[0]}`" if near else "`workspaced config sample` shows all"
+        return f"{given.place}: there is no such setting ({meant})"
+    if item["type"] == "value_error":  # of a validator above; pydantic puts its own words before them
+        reason = item["msg"].removeprefix("Value error, ").removesuffix(".")
+        return f"{given.place}: {_shown(given.value)}: {reason}"
+    return f"{given.place}: {_shown(given.value)}, but it has to be {allowed(name)}"
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = text if len(text) <= 100 else f"{text[:99]}…"
+    return f"it is “{text}”" if text.isprintable() else f"it is {text!r}"

@@ -79,6 +79,11 @@ def ready(data_dir: Path, socket: Path) -> None:
     structlog.get_logger(__name__).info("Ready.", data_dir=str(data_dir), socket=str(socket))
 
 
+def passed_over(variable: str) -> None:
+    """Tells of a variable that looks like a setting. It may be another program's own, so it stops no start."""
+    structlog.get_logger(__name__).warning("There is no such setting.", variable=variable)
+
+
 def crashed(error: BaseException) -> None:
     """Keeps the traceback of a defect that ended the daemon."""
     structlog.get_logger(__name__).critical("The daemon crashed.", exc_info=error)

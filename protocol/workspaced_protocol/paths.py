@@ -1,4 +1,7 @@
-"""Where the data and the socket live when nobody says otherwise, for daemon and clients alike."""
+"""Where the data, the socket and the configuration file live, worked out alike for daemon and clients.
+
+What the environment says is stronger than the configuration file, and that than the platform's place.
+"""
 
 import os
 import sys
@@ -11,6 +14,8 @@ _APP: Final = "workspaced"
 
 SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 """The longest socket path in bytes: sun_path less its final NUL (unix(7); 104 on macOS, sys/un.h)."""
+
+_UNREADABLE: Final = "The configuration file {} can't be read ({}): mend it, or name the path yourself."
 
 
 class UnusablePath(ValueError):
@@ -42,13 +47,66 @@ def default_socket_path() -> Path:
     return runtime_dir / _APP / "workspaced.sock"
 
 
+def default_config_file() -> Path:
+    """The user's configuration file, such as `~/.config/workspaced/config.toml`; it need not be there."""
+    return Path(platformdirs.user_config_dir(_APP, appauthor=False)) / "config.toml"
+
+
+def data_dir() -> Path:
+    """The data directory of a daemon that is started from here: as set, else the default.
+
+    Raises UnusablePath where it is set to what can't be one.
+    """
+    return _as_set("data_dir") or default_data_dir()
+
+
 def socket_path(explicit: str | os.PathLike[str] | None = None) -> Path:
-    """The socket to listen on or to connect to: `explicit`, else $WORKSPACED_SOCKET, else the default.
+    """The socket to listen on or to connect to: `explicit`, else as set, else the default.
 
     Raises UnusablePath for one that the platform can't bind.
     """
-    chosen = explicit or os.environ.get("WORKSPACED_SOCKET")
-    return check_socket_path(Path(chosen).expanduser() if chosen else default_socket_path())
+    if explicit:
+        return check_socket_path(_expanded(os.fspath(explicit), "the socket"))
+    return check_socket_path(_as_set("socket") or default_socket_path())
+
+
+def _as_set(setting: str) -> Path | None:
+    """The path that the environment or the configuration file gives a setting."""
+    variable = f"WORKSPACED_{setting.upper()}"
+    if given := os.environ.get(variable):
+        return Path(os.path.abspath(_expanded(given, variable)))
+    file = default_config_file()
+    try:
+        text = file.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusablePath(_UNREADABLE.format(file, error)) from error
+    import tomllib  # it takes longer to load than all else here, and few have such a file
+
+    try:
+        value = tomllib.loads(text).get(setting)
+    except tomllib.TOMLDecodeError as error:
+        raise UnusablePath(_UNREADABLE.format(file, error)) from error
+    return None if value is None else check_written_path(value, f"`{setting}` in {file}")
+
+
+def check_written_path(value: object, where: str) -> Path:
+    """A path from a configuration file, its tilde expanded, or UnusablePath that says `where` it stands.
+
+    Programs start in directories of their own, so a relative one would be another path for each.
+    """
+    path = _expanded(value, where) if isinstance(value, str) and "\0" not in value else None
+    if path is None or not path.is_absolute():
+        raise UnusablePath(f"{where} is {value!r}: give an absolute path, or one that begins with ~/.")
+    return Path(os.path.abspath(path))
+
+
+def _expanded(path: str, where: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UnusablePath(f"{where} is {path!r}, and there is no such home directory.") from error
 
 
 def check_socket_path(path: Path) -> Path:

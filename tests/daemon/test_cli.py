@@ -173,7 +173,11 @@ def test_settings_are_taken_from_the_environment_and_each_wrong_one_is_named(
     monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "loud")
     code, line = failure(capsys, ["run", "--config", str(file)])
     assert code == 78
-    for said in ("WORKSPACED_LOG_LEVEL: ", f"`colour` in {file}: ", f"`max_line_bytes` in {file}: "):
+    for said in (
+        "WORKSPACED_LOG_LEVEL: ",
+        f"`colour` in {file}, line 1: ",
+        f"`max_line_bytes` in {file}, line 2: ",
+    ):
         assert said in line
 
 

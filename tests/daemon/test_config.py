@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from workspaced.config import BadConfiguration, Settings, load_settings
+from workspaced.config import BadConfiguration, Settings
+from workspaced.config import load_settings as load
 from workspaced_protocol.framing import MAX_LINE_BYTES
-from workspaced_protocol.paths import default_data_dir, default_socket_path, socket_path
+from workspaced_protocol.paths import (
+    UnusablePath,
+    data_dir,
+    default_data_dir,
+    default_socket_path,
+    socket_path,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +36,11 @@ def user_file(home: Path) -> Path:
     path = home / "config" / "workspaced" / "config.toml"
     path.parent.mkdir(parents=True)
     return path
+
+
+def load_settings(arguments: dict[str, object], file: Path | None) -> Settings:
+    """The settings alone, without where they come from."""
+    return load(arguments, file).settings
 
 
 def problem(arguments: dict[str, object] | None = None, file: Path | None = None) -> str:
@@ -98,12 +110,13 @@ def test_each_wrong_setting_is_named_with_where_it_stands(
     told = problem({"log_format": "xml"}).split("; ")
     assert len(told) == 4
     assert any(
-        part.startswith("WORKSPACED_LOG_LEVEL: ") and "'debug', 'info', 'warning' or 'error'" in part
-        for part in told
+        part.startswith("WORKSPACED_LOG_LEVEL: ") and "debug, info, warning or error" in part for part in told
     )
-    assert any(part.startswith("--log-format: ") and "'console' or 'json'" in part for part in told)
-    assert any(part.startswith(f"`max_line_bytes` in {user_file}: ") and "1024" in part for part in told)
-    assert any(part.startswith(f"`colour` in {user_file}: ") for part in told)
+    assert any(part.startswith("--log-format: ") and "console or json" in part for part in told)
+    assert any(
+        part.startswith(f"`max_line_bytes` in {user_file}, line 1: ") and "1024 to" in part for part in told
+    )
+    assert any(part.startswith(f"`colour` in {user_file}, line 3: ") for part in told)
 
 
 def test_a_setting_of_the_environment_is_named_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +138,7 @@ def test_a_setting_of_the_environment_is_named_however_it_is_written(monkeypatch
 )
 def test_a_wrong_line_of_the_file_is_named(user_file: Path, line: str, name: str) -> None:
     user_file.write_text(f"{line}\n")
-    assert problem().startswith(f"`{name}` in {user_file}: ")
+    assert problem().startswith(f"`{name}` in {user_file}, line 1")
 
 
 @pytest.mark.parametrize("content", [b"log_level = ", b"log_level = 1\nlog_level = 2", b'x = "\xff"'])
@@ -162,7 +175,7 @@ def test_a_home_that_is_not_there_is_a_wrong_setting(name: str) -> None:
 @pytest.mark.parametrize("name", ["data_dir", "socket"])
 def test_a_path_with_a_nul_is_a_wrong_setting(user_file: Path, name: str) -> None:
     user_file.write_text(f'{name} = "/a\\u0000b"\n')
-    assert problem().startswith(f"`{name}` in {user_file}: ")
+    assert problem().startswith(f"`{name}` in {user_file}, line 1 is ")
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))
@@ -189,6 +202,74 @@ def test_a_file_that_can_not_be_read_is_named_with_the_reason(
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", refuse)
+        patch.setattr(Path, "read_bytes", refuse)
         told = problem()
     assert told == f"{user_file} can't be read: Permission denied."
+
+
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+@pytest.mark.parametrize("value", ['"relative/x"', "5", '"~nobody-of-this-name/x"', '"a\\u0000b"', '""'])
+def test_a_path_in_the_file_has_to_be_the_same_from_everywhere(
+    user_file: Path, name: str, value: str
+) -> None:
+    """Daemon and apps start in directories of their own, and read the same file."""
+    user_file.write_text(f"\n{name} = {value}\n")
+    assert problem().startswith(f"`{name}` in {user_file}, line 2 is ")
+    told = ""
+    try:
+        (data_dir if name == "data_dir" else socket_path)()
+    except UnusablePath as error:
+        told = str(error)
+    assert told.startswith(f"`{name}` in {user_file} is ")
+
+
+@pytest.mark.parametrize("level", ["file", "environment"])
+def test_apps_find_the_paths_that_the_daemon_was_given(
+    user_file: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    user_file.write_text('data_dir = "~/file/data"\nsocket = "~/file/d.sock"\n')
+    if level == "environment":
+        monkeypatch.setenv("WORKSPACED_DATA_DIR", "~/environment/data")
+        monkeypatch.setenv("WORKSPACED_SOCKET", "~/environment/d.sock")
+    settings = load_settings({}, None)
+    assert settings.socket == socket_path() == Path(f"~/{level}/d.sock").expanduser()
+    assert settings.data_dir == data_dir() == Path(f"~/{level}/data").expanduser()
+
+
+@pytest.mark.parametrize("content", [b"socket = ", b'socket = "\xff"'])
+def test_apps_are_told_of_a_file_that_can_not_be_read(user_file: Path, content: bytes) -> None:
+    user_file.write_bytes(content)
+    with pytest.raises(UnusablePath, match=r"config\.toml can't be read"):
+        socket_path()
+    assert socket_path("/named.sock") == Path("/named.sock")
+
+
+def test_a_setting_that_is_nearly_one_is_told_with_the_one_it_is_near_to(user_file: Path) -> None:
+    user_file.write_text("backup_daily = 3\n")
+    assert "`backups_daily`" in problem()
+
+
+def test_a_variable_that_is_no_setting_is_passed_over_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be an app's own: it stops no start."""
+    monkeypatch.setenv("WORKSPACED_LOGLEVEL", "debug")
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "debug")
+    assert load({}, None).unknown_variables == ("WORKSPACED_LOGLEVEL",)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
+def test_a_time_is_a_number_that_can_be_waited(user_file: Path, value: str) -> None:
+    user_file.write_text(f"slow_request_ms = {value}\n")
+    assert problem().startswith(f"`slow_request_ms` in {user_file}, line 1: ")
+
+
+def test_where_each_value_comes_from_is_told(user_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_file.write_text("# settings\nbackups_daily = 3\nlog_level = 'error'\n")
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "warning")
+    found = load({"log_format": "json"}, None)
+    assert {name: (each.origin, each.place) for name, each in found.given.items()} == {
+        "backups_daily": ("file", f"`backups_daily` in {user_file}, line 2"),
+        "log_level": ("environment", "WORKSPACED_LOG_LEVEL"),
+        "log_format": ("argument", "--log-format"),
+    }
+    assert found.file == user_file
+    assert (found.settings.backups_daily, found.settings.log_level) == (3, "warning")

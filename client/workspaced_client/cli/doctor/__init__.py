@@ -4,7 +4,6 @@ It needs no running daemon. Where one runs, it is asked for what it knows best; 
 anything, or gets in the daemon's way.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,6 +22,7 @@ from workspaced_client.cli.doctor.endpoint import (
 from workspaced_client.cli.doctor.environment import check_git, check_python
 from workspaced_client.cli.doctor.files import check_recovery, checks_by_daemon, checks_without_daemon
 from workspaced_client.cli.doctor.lock import check_lock
+from workspaced_client.cli.failures import WrongUsage
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, shown
 from workspaced_client.cli.resolve import absolute_path
@@ -100,12 +100,12 @@ def _data_dir(given: str | None, status: DaemonStatus | None) -> Path:
         return Path(absolute_path(given))
     if status is not None:
         return Path(status.data_dir)
-    from_environment = os.environ.get("WORKSPACED_DATA_DIR")
-    if from_environment:
-        return Path(absolute_path(from_environment))
     from workspaced_protocol import paths  # only here, because it loads a library that finds directories
 
-    return paths.default_data_dir()
+    try:
+        return paths.data_dir()
+    except paths.UnusablePath as error:
+        raise WrongUsage(str(error)) from error
 
 
 def _is_same(one: Path, other: Path) -> bool:
