@@ -22,13 +22,14 @@ from pathlib import Path
 from bench import machines
 from bench.samples import percentile
 from workspaced.store import create_json_store
-from workspaced_client import Client, NotFound, Unanswered, Workspace, WriteTimeout
+from workspaced_client import Client, NotFound, Unanswered, Workspace, WorkspacedError, WriteTimeout
 from workspaced_client.errors import CommitUnknown
 from workspaced_client.events import Event, EventStream
 
 _WRITERS = 8
 _READERS = 2
 _TIMEOUT_SECONDS = 30.0
+_DISK_SECONDS = 120.0
 
 
 @dataclass
@@ -125,6 +126,7 @@ class Writer:
         if answered and result is not None:
             self.known[result.id] = result
         elif not answered:
+            self._wait_for_disk()
             found = self._client.store.get_by_name(name)
             if found is not None:
                 self.known[found.id] = found
@@ -140,11 +142,23 @@ class Writer:
         return True, result
 
     def _look(self, id_: str) -> None:
-        """The outcome is not known: what is there now is right, whichever it is."""
+        """The outcome is not known: what is there is right, whichever it is, once the disk has decided."""
+        self._wait_for_disk()
         try:
             self.known[id_] = self._client.workspaces.get(id_)
         except NotFound:
             del self.known[id_]
+
+    def _wait_for_disk(self) -> None:
+        """Until a later write is answered: the daemon takes one after the other, so those before it are decided."""
+        deadline = time.monotonic() + _DISK_SECONDS
+        while True:
+            try:
+                self._client.store.flush()
+            except (Unanswered, CommitUnknown, WriteTimeout) as error:
+                assert time.monotonic() < deadline, f"the disk took no write for {_DISK_SECONDS:g} s: {error}"
+            else:
+                return
 
 
 def _write(writer: Writer, is_over: threading.Event) -> None:
@@ -241,7 +255,7 @@ def main() -> int:
     with machines.directory() as where, tempfile.TemporaryDirectory(prefix="wsd-") as short:
         try:
             report = soak(options.seconds, where, Path(short) / "s", options.seed)
-        except AssertionError as error:
+        except (AssertionError, WorkspacedError) as error:
             print(f"FAILED: {error}", file=sys.stderr)
             return 1
     for name, times in (("writes", report.writes_ms), ("reads", report.reads_ms)):
