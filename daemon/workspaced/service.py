@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import workspaced_protocol
@@ -41,7 +41,7 @@ class ProtocolUnsupported(Refused):
 class Service:
     """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` JSON in their own time.
 
-    Writes that have to look at a disk first are in `prepared`, and give their command when they have.
+    A read may give the items of an array in place of the array, which need not be put together then. Writes that have to look at a disk first are in `prepared`, and give their command when they have.
     Reads see the last durable state, and never wait.
     """
 
@@ -69,7 +69,7 @@ class Service:
         self.callers = Callers()
         """Who is connected; the server tells."""
         # Any: each handler takes the params of its own method, as the method table declares them.
-        self.reads: dict[str, Callable[[Any, Caller], Json]] = {
+        self.reads: dict[str, Callable[[Any, Caller], Json | list[Json]]] = {
             "daemon.hello": self._hello,
             "daemon.ping": self._ping,
             "daemon.status": self._status,
@@ -162,8 +162,8 @@ class Service:
     def _discover(self, _params: p.NoParams, _: Caller) -> Json:
         return encode(openrpc_document())
 
-    def _get_all(self, _params: p.NoParams, _: Caller) -> Json:
-        return self._all()
+    def _get_all(self, _params: p.NoParams, _: Caller) -> list[Json]:
+        return [record.json for record in self._writer.state.ordered]
 
     def _get(self, params: p.GetParams, _: Caller) -> Json:
         if params.id is not None:
@@ -174,14 +174,9 @@ class Service:
             raise NotFound(f"There is no workspace {what}.")
         return found
 
-    def _list(self, params: p.ListParams, _: Caller) -> Json:
-        if params.state is None:
-            return self._all()
-        records = self._writer.state.in_order()
-        return _array(record.json for record in records if record.workspace.state == params.state)
-
-    def _all(self) -> Json:
-        return _array(record.json for record in self._writer.state.in_order())
+    def _list(self, params: p.ListParams, _: Caller) -> list[Json]:
+        records = self._writer.state.ordered
+        return [record.json for record in records if params.state in (None, record.workspace.state)]
 
     def _get_by_id(self, params: p.ByIdParams, _: Caller) -> Json:
         return self._json_of(params.id) or b"null"
@@ -250,10 +245,6 @@ class Service:
 
     def _acknowledge_recovery(self, params: p.WriteParams, _: Caller) -> Command:
         return commands.once(params.request_key, bulk.acknowledge_recovery)
-
-
-def _array(items: Iterable[Json]) -> Json:
-    return b"[" + b",".join(items) + b"]"
 
 
 def _now_ms() -> int:

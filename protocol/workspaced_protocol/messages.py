@@ -7,6 +7,7 @@ that it goes back exactly as it came, however large the integer or however escap
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -172,6 +173,17 @@ def _value(member: Raw | None) -> object:
 def encode_result(id_: bytes, result: bytes) -> bytes:
     """An answer; `id_` and `result` are JSON already."""
     return b'{"jsonrpc":"2.0","id":' + id_ + b',"result":' + result + b"}"
+
+
+def encode_result_array(id_: bytes, items: Iterable[bytes]) -> list[bytes]:
+    """An answer whose result is an array of these JSON texts, in pieces: a large one is not copied to be whole."""
+    pieces = [b'{"jsonrpc":"2.0","id":' + id_ + b',"result":[']
+    for item in items:
+        pieces += (item, b",")
+    if len(pieces) > 1:
+        pieces.pop()
+    pieces.append(b"]}")
+    return pieces
 
 
 def encode_error(id_: bytes, error: RpcError) -> bytes:

@@ -156,7 +156,8 @@ class Writer:
             try:
                 self._client.store.flush()
             except (Unanswered, CommitUnknown, WriteTimeout) as error:
-                assert time.monotonic() < deadline, f"the disk took no write for {_DISK_SECONDS:g} s: {error}"
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"The disk took no write for {_DISK_SECONDS:g} s.") from error
             else:
                 return
 

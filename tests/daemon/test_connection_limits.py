@@ -50,7 +50,7 @@ async def test_for_a_client_that_does_not_read_little_is_kept_and_others_go_on(
     daemon = await serve(large)
     greedy, other = daemon.connect(), daemon.connect()
     await other.result("store.getAll")
-    answer_bytes = sum(len(record.json) for record in large.state.in_order())
+    answer_bytes = sum(len(record.json) for record in large.state.ordered)
     asked = 20_000
     pump = Pump(greedy, b"".join(request("store.getAll", number, {}) for number in range(asked)))
     tracemalloc.reset_peak()

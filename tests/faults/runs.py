@@ -39,7 +39,7 @@ def require(condition: bool, promise: str) -> None:
 
 def content_of(state: State) -> Content:
     """What a client would miss of this state."""
-    return tuple(record.json for record in state.in_order()), tuple(state.request_keys.items())
+    return tuple(record.json for record in state.ordered), tuple(state.request_keys.items())
 
 
 def is_temp(path: str) -> bool:

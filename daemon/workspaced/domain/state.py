@@ -7,7 +7,8 @@ sees the earlier ones and readers see none of them before they are durable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
@@ -100,7 +101,8 @@ class State:
     sessions: Mapping[str, OwnedSession] = field(default_factory=dict[str, OwnedSession])
     held_keys: int = field(default=0, compare=False)
     """How many of the oldest keys are kept whatever follows: their clients may not know of a restart yet."""
-    _ordered: tuple[Record, ...] | None = field(default=None, compare=False)
+    ordered: Sequence[Record] = field(default=(), compare=False)
+    """All records by creation time; kept so, since to sort thousands for each reader takes milliseconds."""
 
     @classmethod
     def of(
@@ -127,15 +129,9 @@ class State:
         id_ = self.names.get(name_key(name))
         return self.get(id_) if id_ else None
 
-    def in_order(self) -> tuple[Record, ...]:
-        """All records by creation time."""
-        if self._ordered is None:
-            self._ordered = tuple(sorted(self.records.values(), key=lambda record: _age(record.workspace)))
-        return self._ordered
-
     def workspaces(self) -> list[Workspace]:
         """All workspaces by creation time."""
-        return [record.workspace for record in self.in_order()]
+        return [record.workspace for record in self.ordered]
 
     def session_count(self, workspace_id: str) -> int:
         """How many sessions are active in this workspace."""
@@ -150,6 +146,7 @@ class Draft(State):
         self._names = dict(state.names)
         self._request_keys = dict(state.request_keys)
         self._sessions = dict(state.sessions)
+        self._ordered = list(state.ordered)
         super().__init__(
             state.revision,
             self._records,
@@ -158,6 +155,7 @@ class Draft(State):
             state.recovery,
             self._sessions,
             state.held_keys,
+            self._ordered,
         )
         self._new_keys = 0
         self.changes: list[Change] = []
@@ -193,7 +191,6 @@ class Draft(State):
             self.touches_store = True
             if not outcome.changes and (outcome.acknowledges_recovery or outcome.request_key):
                 self.revision += 1
-        self._ordered = None
 
     def freeze(self) -> State:
         """The state as it is now; the draft must not be used after it."""
@@ -210,6 +207,7 @@ class Draft(State):
             self.recovery,
             self.sessions,
             self.held_keys,
+            self.ordered,
         )
 
     def release_keys(self) -> None:
@@ -218,14 +216,25 @@ class Draft(State):
 
     def put(self, workspace: Workspace) -> None:
         """The workspace stands in place of what its id held; the revision is left alone."""
-        self._free_name(workspace.id)
-        self._records[workspace.id] = Record(workspace, encode(workspace))
+        self.drop(workspace.id)
+        record = Record(workspace, encode(workspace))
+        self._records[workspace.id] = record
+        self._ordered.insert(self._position(workspace), record)
         self._claim_name(workspace)
 
     def drop(self, id_: str) -> None:
         """The id holds nothing; the revision is left alone."""
         self._free_name(id_)
-        self._records.pop(id_, None)
+        record = self._records.pop(id_, None)
+        if record is not None:
+            del self._ordered[self._position(record.workspace)]
+
+    def _position(self, workspace: Workspace) -> int:
+        """Where the workspace stands in the order, or would stand."""
+        age = _age(workspace)
+        if not self._ordered or _age(self._ordered[-1].workspace) < age:  # as in a file, or of a new one
+            return len(self._ordered)
+        return bisect_left(self._ordered, age, key=lambda record: _age(record.workspace))
 
     def _claim_name(self, workspace: Workspace) -> None:
         """Gives the workspace its name; where an older app's store holds it twice, the oldest has it."""

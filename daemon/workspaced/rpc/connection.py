@@ -9,6 +9,7 @@ flight.
 
 import os
 import select
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -25,6 +26,8 @@ MAX_IN_FLIGHT: Final = 1024
 
 RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
 OUTBOX_BYTES: Final = 256 * 1024
+_SEND_BYTES: Final = 256 * 1024  # some more than a socket takes at once
+_SENDS_A_TURN: Final = 4  # to a client that reads as fast as it is sent to; then others get their turn
 BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
 STALL_SECONDS: Final = 30.0  # how long half a line may stand still
 FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
@@ -48,8 +51,8 @@ class Connection:
         self._dispatcher = dispatcher
         self._max_line_bytes = max_line_bytes
         self._splitter = LineSplitter(max_line_bytes)
-        self._outbox: list[bytes] = []
-        self._leaving = memoryview(b"")  # what of the outbox the socket has taken a part of
+        self._outbox: deque[bytes] = deque()
+        self._leaving = memoryview(b"")  # the start of the outbox, of which the socket has taken a part
         self._outbox_bytes = 0
         self._in_flight = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -124,7 +127,7 @@ class Connection:
             return
         batch = _Batch(len(requests), self._put)
 
-        def answer(text: bytes | None) -> None:
+        def answer(text: bytes | list[bytes] | None) -> None:
             batch.add(text)
             self._finish()
 
@@ -145,7 +148,7 @@ class Connection:
         if task is not None:
             nursery.start_soon(task)
 
-    def _put_answer(self, text: bytes | None) -> None:
+    def _put_answer(self, text: bytes | list[bytes] | None) -> None:
         if text is not None:
             self._put(text)
         self._finish()
@@ -154,11 +157,14 @@ class Connection:
         self._in_flight -= 1
         self._changed.unpark_all()
 
-    def _put(self, text: bytes) -> None:
+    def _put(self, text: bytes | list[bytes]) -> None:
+        """Takes a line for the client, whole or in pieces."""
         if self._broken:
             return
-        self._outbox += (text, b"\n")
-        self._outbox_bytes += len(text) + 1
+        pieces = [text] if isinstance(text, bytes) else text
+        self._outbox += pieces
+        self._outbox.append(b"\n")
+        self._outbox_bytes += sum(map(len, pieces)) + 1
         self._has_output.set()
 
     def _is_full(self) -> bool:
@@ -200,13 +206,12 @@ class Connection:
                 self._put(text)
 
     def _flush(self) -> None:
-        """Hands the socket as much of the outbox as it takes now."""
+        """Hands the socket as much of the outbox as it takes now, or as one client gets at a time."""
         if not self._outbox_bytes:
             return
-        while self._outbox_bytes:
+        for _ in range(_SENDS_A_TURN):
             if not self._leaving:
-                self._leaving = memoryview(b"".join(self._outbox))
-                self._outbox = []
+                self._leaving = memoryview(self._next_send())
             try:
                 # trio has made the socket non-blocking; its own send() would give other tasks a turn first.
                 sent = os.write(self._socket.fileno(), self._leaving)
@@ -214,32 +219,44 @@ class Connection:
                 break
             except OSError:
                 self._broken = True
-                self._leaving, self._outbox, self._outbox_bytes = memoryview(b""), [], 0
+                self._outbox.clear()
+                self._leaving, self._outbox_bytes = memoryview(b""), 0
                 break
-            # A view: the rest is copied only once half is gone, to free that, and so a few times at most.
-            whole_bytes, self._leaving = self._leaving.nbytes, self._leaving[sent:]
+            self._leaving = self._leaving[sent:]
             self._outbox_bytes -= sent
-            if self._leaving:
-                if self._leaving.nbytes <= whole_bytes // 2:
-                    self._leaving = memoryview(bytes(self._leaving))
+            if self._leaving or not self._outbox_bytes:
                 break
         self._changed.unpark_all()
+
+    def _next_send(self) -> bytes:
+        """Takes from the outbox what one call hands the socket."""
+        if self._outbox_bytes <= _SEND_BYTES:
+            text = b"".join(self._outbox)
+            self._outbox.clear()
+            return text
+        pieces: list[bytes] = []
+        size_bytes = 0
+        while size_bytes < _SEND_BYTES and self._outbox:
+            pieces.append(self._outbox.popleft())
+            size_bytes += len(pieces[-1])
+        return b"".join(pieces)
 
 
 class _Batch:
     """Gathers the answers of a batch into the one array that it gets."""
 
-    def __init__(self, expected: int, put: Callable[[bytes], None]) -> None:
+    def __init__(self, expected: int, put: Callable[[list[bytes]], None]) -> None:
         self.size_bytes = 0
         self._expected = expected
         self._put = put
-        self._texts: list[bytes] = []
+        self._pieces: list[bytes] = []
 
-    def add(self, text: bytes | None) -> None:
+    def add(self, text: bytes | list[bytes] | None) -> None:
         """Takes one request's answer; the last one sends the array, unless all were notifications."""
         self._expected -= 1
         if text is not None:
-            self._texts.append(text)
-            self.size_bytes += len(text)
-        if self._expected == 0 and self._texts:
-            self._put(b"[" + b",".join(self._texts) + b"]")
+            pieces = [text] if isinstance(text, bytes) else text
+            self._pieces += (b"," if self._pieces else b"[", *pieces)
+            self.size_bytes += sum(map(len, pieces))
+        if self._expected == 0 and self._pieces:
+            self._put([*self._pieces, b"]"])

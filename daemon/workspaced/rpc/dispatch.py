@@ -28,6 +28,7 @@ from workspaced_protocol.messages import (
     encode_error,
     encode_notification,
     encode_result,
+    encode_result_array,
 )
 from workspaced_protocol.methods import METHODS, Method
 from workspaced_protocol.models import Progress
@@ -38,7 +39,7 @@ PROGRESS: Final = "$/progress"
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Notifications)
 
 
-Answer = Callable[[bytes | None], None]
+Answer = Callable[[bytes | list[bytes] | None], None]
 """Takes the text of an answer, or None where a notification gets none. Called once a request."""
 
 Task = Callable[[], Awaitable[None]]
@@ -95,9 +96,15 @@ class Dispatcher:
         """Answers at once, and with as little ado as can be: clients may ask a hundred thousand a second."""
         started_at = perf_counter()
         error: Exception | None = None
+        text: bytes | list[bytes] | None
         try:
             result = self._service.reads[method.name](method.decode_params(request.params), caller)
-            text = None if request.id is None else encode_result(request.id, result)
+            if request.id is None:
+                text = None
+            elif isinstance(result, bytes):
+                text = encode_result(request.id, result)
+            else:
+                text = encode_result_array(request.id, result)
         except Exception as refusal:  # noqa: BLE001 - as above
             error = refusal
             text = None if request.id is None else encode_error(request.id, to_rpc_error(refusal))

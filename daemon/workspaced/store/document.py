@@ -68,7 +68,7 @@ def encode_document(state: State) -> bytes:
     """The text of a file that holds this state: one workspace a line, the checksum last."""
     parts = [
         b'{"version":%d,"revision":%d,"workspaces":[\n' % (VERSION, state.revision),
-        b",\n".join(record.json for record in state.in_order()),
+        b",\n".join(record.json for record in state.ordered),
         b"\n]",
     ]
     if state.request_keys:
