@@ -27,6 +27,13 @@ class NotRunning(CannotConnect):
         )
 
 
+class NotStarted(NotRunning):
+    """There was no daemon at `path`, and none could be started."""
+
+    def __str__(self) -> str:
+        return f"The daemon could not be started: {self.reason}. To see more, run `workspaced run`."
+
+
 class NotAllowed(CannotConnect):
     """The daemon at `path` serves another user."""
 

@@ -92,6 +92,7 @@ class AsyncClient:
         *,
         timeout_seconds: float = 10.0,
         reconnect: bool = True,
+        autostart: bool = False,
     ) -> AsyncGenerator[Self]:
         """Connects, and says hello, so that whatever is in the way shows here; disconnects at the end.
 
@@ -100,6 +101,10 @@ class AsyncClient:
         """
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
+        if autostart:
+            from workspaced_client._autostart import ensure_running  # as in the blocking client
+
+            await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
         connection = AsyncConnection(await _connected(path, seconds))
         client: Self | None = None
         failure: BaseException | None = None

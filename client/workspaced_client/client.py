@@ -77,6 +77,7 @@ class Client:
         *,
         timeout_seconds: float = 10.0,
         reconnect: bool = True,
+        autostart: bool = False,
     ) -> Self:
         """Connects, and says hello, so that whatever is in the way shows here.
 
@@ -86,13 +87,18 @@ class Client:
 
         Where the connection is lost, a call connects again within its time, and is sent again if that
         is safe: reads are, and writes carry a key that the daemon applies once. `reconnect=False`
-        leaves that to the app.
+        leaves that to the app. With `autostart=True`, a daemon is started where none runs: one, however
+        many processes ask at once, which outlives them all.
 
-        Raises NotRunning, NotAllowed, NotResponding, ProtocolUnsupported, UnusableSocketPath,
+        Raises NotRunning, NotStarted, NotAllowed, NotResponding, ProtocolUnsupported, UnusableSocketPath,
         CannotConnect for what the system refuses otherwise, ConnectionLost or BadAnswer.
         """
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
+        if autostart:
+            from workspaced_client._autostart import ensure_running  # few need it, and it loads much
+
+            ensure_running(path, seconds)
         client = cls(_connected(path, seconds), path, seconds, reconnect=reconnect)
         try:
             warn_of(client.daemon.status().recovery, stacklevel=2)

@@ -49,14 +49,14 @@ class Supervisor:
     """Keeps a daemon running, and ends it again and again: by a kill, or as a service manager does."""
 
     def __init__(self, where: Path, socket: Path) -> None:
-        self._where = where
+        self.data_dir = where / "data"
         self.socket = socket
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "workspaced", "run", "--log-level", "error"]
         process = subprocess.Popen(
-            [*command, "--data-dir", str(self._where / "data"), "--socket", str(self.socket)],
+            [*command, "--data-dir", str(self.data_dir), "--socket", str(self.socket)],
             stdout=subprocess.PIPE,
         )
         assert process.stdout is not None
@@ -76,6 +76,11 @@ class Supervisor:
             raise AssertionError(f"The daemon ended with code {code}.")
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+    def close(self) -> None:
+        """Ends it whatever its condition."""
+        if self._process.poll() is None:
+            self.end(signal.SIGKILL)
 
     def memory_kb(self) -> int:
         """What it holds in memory now."""
@@ -194,9 +199,13 @@ def _listen(stream: EventStream, report: Report) -> None:
 def soak(seconds: float, where: Path, socket: Path, seed: int) -> Report:
     """Runs the load. Raises AssertionError for what was lost, or is not as it should be."""
     chance = random.Random(seed)
+    with closing(Supervisor(where, socket)) as daemon:
+        return _soak(daemon, seconds, chance)
+
+
+def _soak(daemon: Supervisor, seconds: float, chance: random.Random) -> Report:
     report = Report()
     is_over = threading.Event()
-    daemon = Supervisor(where, socket)
     clients = [
         Client.connect(daemon.socket, timeout_seconds=_TIMEOUT_SECONDS) for _ in range(_WRITERS + _READERS)
     ]
@@ -227,7 +236,7 @@ def soak(seconds: float, where: Path, socket: Path, seed: int) -> Report:
     daemon.end(signal.SIGKILL)
     for client in clients:
         client.close()
-    with closing(create_json_store(where / "data")) as store:
+    with closing(create_json_store(daemon.data_dir)) as store:
         assert store.recovery.outcome == "clean", store.recovery
         stored = {workspace.id: workspace for workspace in store.get_all()}
         _compare(writers, stored)

@@ -85,6 +85,7 @@ def test_every_error_can_be_copied_and_pickled() -> None:
     samples = [
         errors.CannotConnect("/s", "why"),
         errors.NotRunning("/s", "why"),
+        errors.NotStarted("/s", "why"),
         errors.NotAllowed("/s", "why"),
         errors.UnusableSocketPath("too long"),
         errors.Unsendable("m", "why"),

@@ -1,0 +1,152 @@
+"""Starts the daemon where none runs: once, however many processes ask for it at the same moment.
+
+The strategy: whoever holds the lock of the socket's directory starts it, and keeps the lock until it
+answers; the others find it there when they get the lock. The daemon belongs to nobody: a shell starts
+it in the background and ends, so it has no terminal, and no parent but the system's first process. It
+holds the writing end of a pipe all its life, so that its end is noticed at once if it can't start.
+"""
+
+import fcntl
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+import platformdirs
+
+from workspaced_client._local_errors import NotRunning, NotStarted
+from workspaced_client._socket import remaining, try_to_connect
+from workspaced_protocol.messages import encode_request
+
+_LOOK_SECONDS: Final = 0.03  # between two looks whether it answers, or the lock is free
+_LOG_BYTES: Final = 1024 * 1024  # a longer log is put aside at the next start
+
+# What a daemon and the git that it runs need of the environment. The rest is the app's own.
+_KEPT: Final = frozenset(
+    {"HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
+)
+_KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_")
+
+
+def ensure_running(path: str, timeout_seconds: float) -> None:
+    """Comes back once a daemon answers at `path`; starts one where there is none.
+
+    Raises NotStarted, and what connecting raises but NotRunning.
+    """
+    deadline = monotonic() + timeout_seconds
+    if _answers(path, deadline):
+        return
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        log = _log_file()
+    except OSError as error:
+        raise NotStarted(path, f"{error.filename} can't be made ({error.strerror})") from error
+    with _locked(os.path.dirname(path), path, deadline) as is_free:
+        if is_free and not _answers(path, deadline):
+            _start(path, log, deadline)
+
+
+def _answers(path: str, deadline: float) -> bool:
+    """Whether a daemon is there; one that has just been killed may still take connections, but says nothing."""
+    try:
+        connection = try_to_connect(path)
+    except NotRunning:
+        return False
+    if connection is None:
+        return True  # with so many clients that one more has to wait
+    with connection:
+        connection.settimeout(max(remaining(deadline, monotonic()), _LOOK_SECONDS))
+        try:
+            connection.sendall(encode_request(1, "daemon.ping", b"{}") + b"\n")
+            return bool(connection.recv(1))
+        except TimeoutError:
+            return True  # it is there, though too busy to answer
+        except OSError:
+            return False
+
+
+@contextmanager
+def _locked(directory: str, path: str, deadline: float) -> Generator[bool]:
+    """Holds the lock of a directory for the block; False where a daemon has come up meanwhile."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _answers(path, deadline):
+                    yield False
+                    return
+                if not remaining(deadline, monotonic()):
+                    raise NotStarted(path, "another program has been starting it for too long") from None
+                sleep(_LOOK_SECONDS)
+            else:
+                yield True
+                return
+    finally:
+        os.close(handle)
+
+
+def _start(path: str, log: Path, deadline: float) -> None:
+    command = [_program(path), "run", "--socket", path]
+    begins_at = log.stat().st_size if log.exists() else 0
+    ended, held = os.pipe()
+    with os.fdopen(ended):
+        try:
+            # $0 is the log. The shell ends at once, and leaves the daemon to itself.
+            subprocess.run(
+                ["/bin/sh", "-c", '"$@" </dev/null >>"$0" 2>&1 &', str(log), *command],
+                check=True,
+                cwd="/",
+                env=_environment(),
+                pass_fds=(held,),
+                start_new_session=True,
+                umask=0o077,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NotStarted(path, str(error)) from error
+        finally:
+            os.close(held)
+        while not _answers(path, deadline):
+            if not remaining(deadline, monotonic()):
+                raise NotStarted(path, f"it has not answered in time; its log is {log}")
+            if select.select([ended], [], [], _LOOK_SECONDS)[0]:  # nothing is written to it: this is its end
+                raise NotStarted(path, _last_line(log, begins_at))
+
+
+def _program(path: str) -> str:
+    beside = os.path.join(os.path.dirname(sys.executable or ""), "workspaced")
+    found = beside if os.access(beside, os.X_OK) else shutil.which("workspaced")
+    if found is None:
+        raise NotStarted(path, f"there is no program `workspaced`, neither as {beside} nor on the PATH")
+    return os.path.abspath(found)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
+    }
+
+
+def _log_file() -> Path:
+    directory = Path(platformdirs.user_log_dir("workspaced", appauthor=False))
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = directory / "daemon.log"
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+def _last_line(log: Path, begins_at: int) -> str:
+    """What the daemon said before it ended."""
+    with log.open("rb") as file:
+        file.seek(begins_at)
+        lines = file.read(_LOG_BYTES).decode(errors="replace").splitlines()
+    said = [line.removeprefix("workspaced: ").removesuffix(".") for line in lines if line.strip()]
+    return f"{said[-1]} (its log is {log})" if said else f"it ended without a word; its log is {log}"

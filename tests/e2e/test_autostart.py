@@ -1,0 +1,182 @@
+"""`Client.connect(autostart=True)`: one daemon for all who ask, which belongs to none of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.daemon_process import DaemonProcess, Home, listens, new_home
+from e2e.raw_connection import RawConnection
+from workspaced_client import Client, NotRunning, NotStarted
+from workspaced_client.aio import AsyncClient
+
+AT_ONCE = 50
+
+# Each child connects when all are there, tells the pid of the daemon that it found, and ends.
+APPS = """
+import os, sys
+from workspaced_client import Client
+import workspaced_client._autostart
+
+go, tell = os.pipe(), os.pipe()
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        os.close(go[1])
+        os.read(go[0], 1)
+        try:
+            with Client.connect(autostart=True, timeout_seconds=30) as client:
+                name = f"made by {os.getpid()}"
+                client.workspaces.create(name, "/srv")
+                os.write(tell[1], f"{client.daemon.status().pid}\\n".encode())
+        except BaseException as error:
+            os.write(tell[1], f"{error!r}\\n".encode())
+        os._exit(0)
+os.close(go[0]), os.close(go[1]), os.close(tell[1])
+sys.stdout.write(os.fdopen(tell[0]).read())
+"""
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A user's home where no daemon runs; one that was started there is ended."""
+    with new_home() as home:
+        for name in os.environ:
+            if name.startswith(("WORKSPACED_", "XDG_")):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(home.root))
+        monkeypatch.setenv("WORKSPACED_SOCKET", str(home.socket))
+        monkeypatch.setenv("WORKSPACED_DATA_DIR", str(home.data))
+        yield home
+        if listens(home.socket):
+            end(home)
+
+
+def end(home: Home, number: signal.Signals = signal.SIGTERM) -> None:
+    """Ends the daemon, and waits until it is gone: it is no child of this process."""
+    with RawConnection(home.socket) as connection:
+        os.kill(connection.call("daemon.status")["pid"], number)
+        with pytest.raises(EOFError):
+            connection.receive()
+
+
+def test_fifty_processes_at_once_are_served_by_one_daemon(home: Home) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", APPS, str(AT_ONCE)], capture_output=True, text=True, timeout=60, check=True
+    ).stdout.split()
+    assert len(told) == AT_ONCE
+    assert len(set(told)) == 1, told
+    with Client.connect() as client:
+        assert client.daemon.status().pid == int(told[0])
+        assert client.daemon.status().workspaces == AT_ONCE
+    assert len(list(Path(home.root).rglob("daemon.log"))) == 1
+    log = next(home.root.rglob("daemon.log")).read_text()
+    assert log.count("keeps its data in") == 1
+    assert log.count("workspaced: ") == 0  # nor was a second one turned away
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="looks at the process in /proc, which macOS lacks"
+)
+def test_it_is_detached_from_the_one_that_started_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("APP_TOKEN", "secret")
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "debug")
+    monkeypatch.chdir(tmp_path)
+    with Client.connect(autostart=True) as client:
+        process = Path("/proc", str(client.daemon.status().pid))
+    environment = (process / "environ").read_bytes().decode().split("\0")
+    assert "APP_TOKEN=secret" not in environment
+    assert "WORKSPACED_LOG_LEVEL=debug" in environment
+    assert f"HOME={home.root}" in environment
+    assert os.readlink(process / "cwd") == "/"
+    parent, _, session, terminal = (process / "stat").read_text().rpartition(")")[2].split()[1:5]
+    assert int(parent) != os.getpid()
+    assert int(session) != os.getsid(0)
+    assert int(terminal) == 0
+    assert {os.readlink(process / "fd" / number) for number in "012"} <= {
+        "/dev/null",
+        *map(str, home.root.rglob("daemon.log")),
+    }
+
+
+def test_one_that_runs_is_used(home: Home) -> None:
+    daemon = DaemonProcess(home.root, home.arguments())
+    try:
+        daemon.wait_ready(home.socket)
+        with Client.connect(autostart=True) as client:
+            assert client.daemon.status().pid == daemon.pid
+    finally:
+        daemon.close()
+    assert list(home.root.rglob("daemon.log")) == []
+
+
+def test_without_it_nothing_is_started(home: Home) -> None:
+    with pytest.raises(NotRunning) as refused:
+        Client.connect()
+    assert not isinstance(refused.value, NotStarted)
+    assert not home.socket.exists()
+
+
+async def test_the_async_client_starts_it_too(home: Home) -> None:
+    async with AsyncClient.connect(autostart=True) as client:
+        assert (await client.daemon.status()).socket == str(home.socket)
+
+
+def test_after_a_crash_it_is_started_again_with_what_was_answered(home: Home) -> None:
+    with Client.connect(autostart=True) as client:
+        made = client.workspaces.create("Kept", "/srv")
+    end(home, signal.SIGKILL)
+    with Client.connect(autostart=True) as client:
+        assert client.workspaces.get(made.id) == made
+
+
+def failure() -> str:
+    with pytest.raises(NotStarted) as refused:
+        Client.connect(autostart=True, timeout_seconds=20)
+    return str(refused.value)
+
+
+def test_a_daemon_that_can_not_start_is_told_at_once_with_its_reason(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.data.write_text("no directory")
+    began_at = time.monotonic()
+    told = failure()
+    assert time.monotonic() - began_at < 15  # and not when the time is over
+    assert str(home.data) in told
+    assert "daemon.log" in told
+    home.data.unlink()
+    monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "loud")
+    assert "debug, info, warning or error" in failure()
+
+
+def test_a_program_that_is_not_there_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    monkeypatch.setenv("PATH", "/no/such")
+    assert "no program `workspaced`" in failure()
+    assert not home.socket.exists()
+
+
+def test_a_directory_that_can_not_be_made_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.root / "file").write_text("")
+    monkeypatch.setenv("WORKSPACED_SOCKET", str(home.root / "file" / "d.sock"))
+    told = failure()
+    assert str(home.root / "file") in told
+
+
+def test_a_large_log_is_put_aside(home: Home) -> None:
+    with Client.connect(autostart=True):
+        pass
+    end(home)
+    log = next(home.root.rglob("daemon.log"))
+    log.write_bytes(b"old\n" * 300_000)
+    with Client.connect(autostart=True):
+        pass
+    assert log.stat().st_size < 10_000
+    assert log.with_suffix(".log.1").stat().st_size >= 1_200_000
