@@ -4,6 +4,7 @@ The completion itself is typer's: the shell runs `workspacectl` with variables t
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -11,66 +12,7 @@ import typer
 from workspaced_client.cli.options import options_of
 from workspaced_client.cli.output import emit, emit_json
 
-_BASH: Final = r"""
-wcd() {
-    if [ "$#" -ne 1 ]; then
-        echo "usage: wcd WORKSPACE" >&2
-        return 2
-    fi
-    local directory
-    directory=$(workspacectl path -- "$1") && cd -- "$directory"
-}
-
-# What typer's own script lacks: names with spaces are quoted as the shell needs them.
-_workspaced_complete() {
-    local IFS=$'\n' index
-    COMPREPLY=( $(COMP_WORDS="$1" COMP_CWORD="$2" _WORKSPACECTL_COMPLETE=complete_bash workspacectl 2>/dev/null) )
-    if [[ "${COMP_WORDS[COMP_CWORD]}" != [\"\']* ]]; then
-        for index in "${!COMPREPLY[@]}"; do
-            printf -v "COMPREPLY[$index]" %q "${COMPREPLY[$index]}"
-        done
-    fi
-}
-_workspacectl_completion() { local IFS=$'\n'; _workspaced_complete "${COMP_WORDS[*]}" "$COMP_CWORD"; }
-_wcd_completion() { _workspaced_complete "workspacectl path ${COMP_WORDS[COMP_CWORD]}" 2; }
-complete -o default -F _workspacectl_completion workspacectl
-complete -F _wcd_completion wcd
-"""
-
-_ZSH: Final = r"""
-wcd() {
-    if [ "$#" -ne 1 ]; then
-        echo "usage: wcd WORKSPACE" >&2
-        return 2
-    fi
-    local directory
-    directory=$(workspacectl path -- "$1") && cd -- "$directory"
-}
-_workspaced_complete() {
-    eval "$(_TYPER_COMPLETE_ARGS="$1" _WORKSPACECTL_COMPLETE=complete_zsh workspacectl 2>/dev/null)"
-}
-_workspacectl_completion() { _workspaced_complete "${words[1,$CURRENT]}" }
-_wcd_completion() { _workspaced_complete "workspacectl path ${words[$CURRENT]}" }
-(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
-compdef _workspacectl_completion workspacectl
-compdef _wcd_completion wcd
-"""
-
-_FISH: Final = r"""
-function wcd --description "Change to a workspace's directory"
-    if test (count $argv) -ne 1
-        echo "usage: wcd WORKSPACE" >&2
-        return 2
-    end
-    set --local directory (workspacectl path -- $argv[1]); and cd $directory
-end
-function __workspaced_complete
-    env _WORKSPACECTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] _TYPER_COMPLETE_ARGS="$argv[2]" workspacectl 2>/dev/null
-end
-complete --command wcd --no-files --arguments '(__workspaced_complete get-args "workspacectl path "(commandline -ct))'
-complete --command workspacectl --no-files --arguments '(__workspaced_complete get-args (commandline -cp))' \
-    --condition '__workspaced_complete is-args (commandline -cp)'
-"""
+_SCRIPTS: Final = Path(__file__).with_name("shells")
 
 
 class Shell(StrEnum):
@@ -79,9 +21,6 @@ class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
-
-
-_SCRIPTS: Final = {Shell.BASH: _BASH, Shell.ZSH: _ZSH, Shell.FISH: _FISH}
 
 
 def shell_init(
@@ -99,7 +38,7 @@ def shell_init(
     ~/.zshrc                    eval "$(workspacectl shell-init zsh)"
     ~/.config/fish/config.fish  workspacectl shell-init fish | source
     """
-    text = _SCRIPTS[shell].strip()
+    text = (_SCRIPTS / f"workspacectl.{shell}").read_text().strip()
     if options_of(context).as_json:
         emit_json(text)
     else:
