@@ -20,12 +20,13 @@ from workspaced.events import Cause, EventHub
 from workspaced.git import Git
 from workspaced.maintenance import Maintenance
 from workspaced.path_checks import PathChecker
+from workspaced.reloading import LiveSettings
 from workspaced.rpc.listener import adopt, bind
 from workspaced.rpc.server import Server
 from workspaced.service import Service
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
-from workspaced.supervision.supervisor import Reload, supervised
+from workspaced.supervision.supervisor import supervised
 from workspaced.writer import Writer
 from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
@@ -39,18 +40,14 @@ class DiskHangs(Exception):
     """The daemon stopped without knowing how its last commit ended. The message says what to do."""
 
 
-async def _keep_settings() -> None:
-    _log.info("Nothing was changed: settings are read when the daemon starts.")
-
-
 async def run(
     settings: Settings,
     ready: Callable[[Path], None],
-    reload: Reload = _keep_settings,
+    load: Callable[[], Settings],
 ) -> None:
     """Runs the daemon until SIGTERM or SIGINT; calls `ready` with the socket's path once it answers there.
 
-    A service manager is told in place of `ready`. `reload` is called on SIGHUP. Raises LockHeld,
+    A service manager is told in place of `ready`. `load` reads the settings again on SIGHUP. Raises LockHeld,
     StoreUnusable or SocketUnusable where it can't start, DiskHangs where it can't finish its last commit.
     """
     # Signals that come while the store is restored wait for the end of that.
@@ -69,6 +66,7 @@ async def run(
         _publish_recovery(store, hub)
         writer = Writer(store, hub)
         maintenance = Maintenance(store, writer, Backups(settings.data_dir), settings.data_dir)
+        paths, git = PathChecker(), Git()
         service = Service(
             store,
             writer,
@@ -76,14 +74,24 @@ async def run(
             maintenance,
             data_dir=str(settings.data_dir),
             socket=str(socket_path),
-            paths=PathChecker(settings.path_check_seconds),
-            git=Git(settings.git_timeout_seconds, settings.git_allowed_protocols.split(":")),
+            paths=paths,
+            git=git,
         )
-        server = Server(service, writer, settings.max_line_bytes, settings.slow_request_ms)
+        server = Server(service, writer)
+
+        def follow(settings: Settings) -> None:
+            log.set_level(settings.log_level)
+            server.log.follow(settings.slow_request_ms)
+            server.max_line_bytes = settings.max_line_bytes
+            paths.limit_seconds = settings.path_check_seconds
+            git.timeout_seconds = settings.git_timeout_seconds
+            git.allowed_protocols = settings.git_allowed_protocols.split(":")
+
+        live = LiveSettings(settings, load, follow)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
             async with trio.open_nursery() as clients:
-                clients.start_soon(maintenance.keep_backups, settings.retention)
+                clients.start_soon(maintenance.keep_backups, lambda: live.now.retention)
                 clients.start_soon(server.log.run)
                 accepting = await clients.start(listener.accept_into, clients, server.serve)
                 if supervisor.is_there:
@@ -92,7 +100,7 @@ async def run(
                     ready(socket_path)
                 await supervisor.ready(service.status)
                 clients.start_soon(supervisor.watch, socket_path, service.status)
-                number = await supervisor.wait_for_stop(signals, reload, service.status)
+                number = await supervisor.wait_for_stop(signals, live.reload, service.status)
                 _log.info("Stopping.", signal=number.name)
                 accepting.cancel()
                 listener.close()

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
@@ -51,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, value in vars(options).items()
         if value is not None and name in Settings.model_fields
     }
+    load = partial(load_settings, given, options.config)
     try:
-        configuration = load_settings(given, options.config)
+        configuration = load()
     except BadConfiguration as error:
         return _fail(EX_CONFIG, str(error))
     if options.command == "show":
@@ -63,14 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
             log.passed_over(variable)
-        failure = _failure_of(settings)
+        failure = _failure_of(settings, lambda: load().settings)
     return _fail(*failure) if failure else 0
 
 
-def _failure_of(settings: Settings) -> tuple[int, str] | None:
+def _failure_of(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
     """Runs the daemon; gives the exit code and the line of what ended it, unless that was a signal."""
     try:
-        trio.run(run, settings, partial(_announce, settings))
+        trio.run(run, settings, partial(_announce, settings), load)
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:

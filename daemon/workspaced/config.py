@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from workspaced.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
+from workspaced.log import LogLevel
 from workspaced.path_checks import CHECK_SECONDS
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
@@ -30,7 +31,6 @@ from workspaced_protocol.paths import (
     default_socket_path,
 )
 
-LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
 
 ENV_PREFIX: Final = "WORKSPACED_"

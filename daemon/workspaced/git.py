@@ -82,15 +82,18 @@ class GitTimeout(RequestError):
 
 
 class Git:
-    """Runs git; `allowed_protocols` are the only ones that it fetches by, whatever its configuration says."""
+    """Runs git; `allowed_protocols` are the only ones that it fetches by, whatever its configuration says.
+
+    Both attributes may be set anew, for the clones that begin then.
+    """
 
     def __init__(
         self,
         timeout_seconds: float = TIMEOUT_SECONDS,
         allowed_protocols: Sequence[str] = ALLOWED_PROTOCOLS,
     ) -> None:
-        self.allowed_protocols = tuple(allowed_protocols)
-        self._timeout_seconds = timeout_seconds
+        self.allowed_protocols: Sequence[str] = tuple(allowed_protocols)
+        self.timeout_seconds = timeout_seconds
         self._clones = trio.CapacityLimiter(_CLONES_AT_ONCE)
         self._threads = trio.CapacityLimiter(_THREADS)
         self._claims = Claims()
@@ -137,12 +140,12 @@ class Git:
     async def clone(self, url: str, target: CloneTarget, report: Report) -> None:
         """Clones `url` into `target`. Raises GitUnavailable, GitFailed or GitTimeout."""
         output = GitOutput()
-        with trio.move_on_after(self._timeout_seconds) as limit:
+        with trio.move_on_after(self.timeout_seconds) as limit:
             code = await self._run(["git", "clone", "--progress", "--", url, target.path], output, report)
             if code != 0:
                 raise GitFailed(url, code, output.text)
         if limit.cancelled_caught:
-            raise GitTimeout(url, self._timeout_seconds, output.text)
+            raise GitTimeout(url, self.timeout_seconds, output.text)
 
     async def _run(self, command: Sequence[str], output: GitOutput, report: Report) -> int:
         try:

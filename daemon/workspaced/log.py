@@ -12,11 +12,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from workspaced.streams import LineWriter
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
 
 @contextmanager
-def to_stderr(
-    level: Literal["debug", "info", "warning", "error"], format_: Literal["console", "json"]
-) -> Generator[None]:
+def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator[None]:
     """Sets up structlog for the whole process; at the end of the block, all that was logged is written."""
     # Tracebacks without the values of variables: those are what clients sent, and may be private.
     if format_ == "json":
@@ -39,14 +39,22 @@ def to_stderr(
             structlog.processors.StackInfoRenderer(),
             *rendering,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=lambda *_: lines,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a logger is made for each line, and so follows the level
     )
+    set_level(level)
     try:
         yield
     finally:
         lines.close()
+
+
+def set_level(level: LogLevel) -> None:
+    """Logs this level, and what is graver, from now on."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        **{**structlog.get_config(), "wrapper_class": structlog.make_filtering_bound_logger(number)}
+    )
 
 
 class _Quoted:

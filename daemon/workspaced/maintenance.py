@@ -52,7 +52,7 @@ class Maintenance:
             "store.salvage": self._salvage,
         }
 
-    async def keep_backups(self, retention: Retention) -> None:
+    async def keep_backups(self, retention: Callable[[], Retention]) -> None:
         """Makes a copy every hour in which the store has changed, and thins out the old ones; never ends."""
         newest = None
         while True:
@@ -61,7 +61,7 @@ class Maintenance:
                 newest = newest or next(iter(await _in_thread(self._backups.list)), None)
                 if state.records and (newest is None or newest.revision != state.revision):
                     newest = await _in_thread(self._backups.write, state)
-                    await _in_thread(self._backups.thin_out, retention)
+                    await _in_thread(self._backups.thin_out, retention())
             except RequestError as error:
                 _log.error("No backup could be made.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)

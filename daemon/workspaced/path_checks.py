@@ -46,11 +46,10 @@ class _Round:
 
 
 class PathChecker:
-    """Looks at paths, for at most `seconds` a check."""
+    """Looks at paths, for at most `limit_seconds` a check."""
 
     def __init__(self, seconds: float = CHECK_SECONDS) -> None:
-        self._seconds = seconds
-        self._unknown = Unreached("timedOut", f"could not be looked at within {seconds:g} s")
+        self.limit_seconds = seconds
         self._threads = trio.CapacityLimiter(_THREADS)
         self._looks: dict[str, _Look] = {}
         self._turn = trio.Lock()
@@ -58,12 +57,13 @@ class PathChecker:
 
     async def check(self, paths: Iterable[str]) -> PathFacts:
         """What is at each of the paths now."""
-        facts: _Found = dict.fromkeys(paths, self._unknown)
+        unknown = Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
+        facts: _Found = dict.fromkeys(paths, unknown)
         wanted = {path for path in facts if not self._hangs(path)}
         if wanted:
             found: _Found = {}
             # Shielded, since others wait for a round, too; the time limit ends it.
-            with trio.move_on_after(self._seconds, shield=True):
+            with trio.move_on_after(self.limit_seconds, shield=True):
                 found = await self._in_round(wanted)
                 await self._look_at_rest(wanted, found)
             facts.update((path, found[path]) for path in wanted if path in found)
@@ -71,7 +71,7 @@ class PathChecker:
 
     def _hangs(self, path: str) -> bool:
         look = self._looks.get(path)
-        return look is not None and trio.current_time() - look.began_at >= self._seconds
+        return look is not None and trio.current_time() - look.began_at >= self.limit_seconds
 
     async def _in_round(self, wanted: set[str]) -> _Found:
         """Looks at the paths together with those of others; a thread that comes back late adds to it."""

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from daemon.serving import Client, error_of, request
 from daemon.writing import until
 from workspaced import app
 from workspaced.app import DiskHangs
-from workspaced.config import Settings
+from workspaced.config import BadConfiguration, Settings
 from workspaced.domain.state import State
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.store import JsonWorkspaceStore, create_json_store
@@ -36,13 +36,13 @@ class Running:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopped = trio.Event()
-        self.reload: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self.load: Callable[[], Settings] = lambda: self.settings
         self._ready = trio.Event()
         self._clients: list[Client] = []
 
     async def run(self) -> None:
         try:
-            await app.run(self.settings, lambda _: self._ready.set(), self.reload)
+            await app.run(self.settings, lambda _: self._ready.set(), lambda: self.load())
         finally:
             self.stopped.set()
 
@@ -192,10 +192,10 @@ async def test_a_directory_that_is_owned_and_a_socket_that_is_taken_stop_the_sta
     settings: Settings,
 ) -> None:
     with closing(create_json_store(settings.data_dir)), pytest.raises(LockHeld):
-        await app.run(settings, _never)
+        await app.run(settings, _never, lambda: settings)
     await trio.Path(settings.socket).write_text("a file")
     with pytest.raises(SocketUnusable):
-        await app.run(settings, _never)
+        await app.run(settings, _never, lambda: settings)
     create_json_store(settings.data_dir).close()  # the lock was given back
 
 
@@ -250,31 +250,75 @@ async def test_the_line_limit_is_the_configured_one(running: Running, nursery: t
     await running.stopped.wait()
 
 
-async def test_a_hangup_reloads_and_one_that_hangs_is_given_up_after_ten_seconds(
-    running: Running, nursery: trio.Nursery, logged: list[EventDict], mock_clock: MockClock
+async def test_a_hangup_has_the_settings_followed_by_what_comes_after_it(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict]
 ) -> None:
-    reloads: list[str] = []
+    def reports() -> list[EventDict]:
+        return [entry for entry in logged if entry["event"] == "The configuration was read again."]
 
-    async def reload() -> None:
-        reloads.append("began")
-        if len(reloads) > 1:
-            await trio.sleep_forever()
-
-    running.reload = reload
     nursery.start_soon(running.run)
     client = await running.connect()
-    for _ in range(2):
-        signal.raise_signal(signal.SIGHUP)
-        await wait_all_tasks_blocked()
-        assert await client.result("daemon.ping") == "pong"
-    assert reloads == ["began", "began"]
-    assert logged == []
+    signal.raise_signal(signal.SIGHUP)
+    await until(lambda: bool(reports()))
+    assert reports()[0]["changed"] == {}
+    changed = {"max_line_bytes": 1024, "log_level": "debug"}
+    wanted = running.settings.model_copy(update={**changed, "data_dir": Path("/elsewhere")})
+    running.load = lambda: wanted
+    signal.raise_signal(signal.SIGHUP)
+    await until(lambda: len(reports()) == 2)
+    assert reports()[1]["changed"] == changed
+    (warning,) = [entry for entry in logged if entry["log_level"] == "warning"]
+    assert (warning["setting"], warning["wanted"]) == ("data_dir", "/elsewhere")
+    status = msgspec.convert(await client.result("daemon.status"), DaemonStatus)
+    assert status.data_dir == str(running.settings.data_dir)
+    assert logged[-1]["event"] == "A request was answered."
+    later = await running.connect()  # the first one keeps the limit that it began with
+    await later.send(b"x" * 1025)
+    assert "1,024" in error_of(await later.receive())[1]
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()
+
+
+async def test_a_hangup_with_wrong_settings_changes_nothing(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict]
+) -> None:
+    def load() -> Settings:
+        raise BadConfiguration("`colour` in c.toml: there is no such setting.")
+
+    running.load = load
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    signal.raise_signal(signal.SIGHUP)
+    await until(lambda: len(logged) == 1)
+    assert logged[0]["log_level"] == "error"
+    assert "`colour` in c.toml" in logged[0]["reason"]
+    assert await client.result("daemon.ping") == "pong"
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()
+
+
+async def test_a_configuration_that_hangs_is_given_up_after_ten_seconds(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict], mock_clock: MockClock
+) -> None:
+    is_over = threading.Event()
+
+    def load() -> Settings:
+        is_over.wait(60)
+        return running.settings
+
+    running.load = load
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    signal.raise_signal(signal.SIGHUP)
+    await wait_all_tasks_blocked()
+    assert await client.result("daemon.ping") == "pong"
     mock_clock.jump(9.9)
     await wait_all_tasks_blocked()
     assert logged == []
     mock_clock.jump(0.2)
     signal.raise_signal(signal.SIGTERM)
     await running.stopped.wait()
+    is_over.set()
     assert [entry["event"] for entry in logged[1:]] == ["Stopping.", "Stopped."]
     assert logged[0]["log_level"] == "error"
     assert "10 s" in logged[0]["event"]

@@ -169,7 +169,7 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
 
     limiter = trio.to_thread.current_default_thread_limiter()
     nursery.start_soon(
-        Maintenance(store, writer, copies, tmp_path).keep_backups, Retention(hourly=3, daily=1)
+        Maintenance(store, writer, copies, tmp_path).keep_backups, lambda: Retention(hourly=3, daily=1)
     )
     await _idle()
     assert copies.list() == []  # an empty store needs no copy
@@ -193,7 +193,7 @@ async def test_a_disk_that_refuses_a_copy_stops_nothing(
     (tmp_path / "backups").write_text("in the way")
     copies = Hours(tmp_path)
     maintenance = Maintenance(store, writer, copies, tmp_path)
-    nursery.start_soon(maintenance.keep_backups, Retention())
+    nursery.start_soon(maintenance.keep_backups, Retention)
     limiter = trio.to_thread.current_default_thread_limiter()
     await wait_all_tasks_blocked(0.01)
     await until(lambda: limiter.borrowed_tokens == 0)

@@ -18,7 +18,6 @@ import workspaced_protocol
 from daemon.samples import workspace
 from workspaced.app import DiskHangs
 from workspaced.cli import main
-from workspaced.config import Settings
 from workspaced.store import create_json_store
 
 
@@ -232,7 +231,7 @@ def test_a_socket_that_can_not_be_bound_is_74_and_gives_the_lock_back(
 def test_a_disk_that_hangs_is_74(
     capsys: pytest.CaptureFixture[str], place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def run(_: Settings, __: object) -> None:
+    async def run(*_: object) -> None:
         raise DiskHangs("The disk did not finish the last commit.")
 
     monkeypatch.setattr("workspaced.cli.run", run)

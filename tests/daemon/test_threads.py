@@ -67,7 +67,7 @@ async def test_the_hourly_backup_waits_for_its_next_time(
 ) -> None:
     maintenance = Maintenance(daemon.store, daemon.writer, Backups(tmp_path), tmp_path)
     threads.append(True)
-    nursery.start_soon(maintenance.keep_backups, Retention(24, 30))  # an error of it would end the test
+    nursery.start_soon(maintenance.keep_backups, Retention)  # an error of it would end the test
     await wait_all_tasks_blocked()
     assert [entry["event"] for entry in logged] == ["No backup could be made."]
 

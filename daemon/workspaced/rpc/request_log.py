@@ -42,12 +42,16 @@ class RequestLog:
     def __init__(
         self, new_correlation_id: Callable[[], str], slow_request_ms: float = SLOW_REQUEST_MS
     ) -> None:
-        self.slow_seconds = slow_request_ms / 1000
-        self.tells_all = _log.is_enabled_for(logging.DEBUG)
-        """Whether also those requests are told of that were answered in time."""
+        self.follow(slow_request_ms)
         self._new_correlation_id = new_correlation_id
         self._clients: dict[tuple[int, int], _Client] = {}
         self._begun = trio.Event()
+
+    def follow(self, slow_request_ms: float) -> None:
+        """Takes over the settings, and the level of the log."""
+        self.slow_seconds = slow_request_ms / 1000
+        self.tells_all = _log.is_enabled_for(logging.DEBUG)
+        """Whether also those requests are told of that were answered in time."""
 
     def answered(
         self,

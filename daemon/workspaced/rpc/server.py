@@ -28,14 +28,15 @@ class Server:
         self._writer = writer
         self.log = RequestLog(service.new_correlation_id, slow_request_ms)
         self._dispatcher = Dispatcher(service, writer, self.log)
-        self._max_line_bytes = max_line_bytes
+        self.max_line_bytes = max_line_bytes
+        """Of the connections from now on."""
 
     async def serve(self, connected: trio.socket.SocketType, caller: Caller) -> None:
         """Serves one client; whatever goes wrong with it ends its own connection alone."""
         self._service.callers.add(caller)
         _log.debug("A client connected.", **caller.peer)
         try:
-            await Connection(connected, caller, self._dispatcher, self._max_line_bytes).serve()
+            await Connection(connected, caller, self._dispatcher, self.max_line_bytes).serve()
         except Exception:  # noqa: BLE001 - a defect must not end the other clients' connections
             _log.exception("A connection failed.", **caller.peer)
         finally:
