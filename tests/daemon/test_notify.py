@@ -53,7 +53,7 @@ def notifier(manager: Manager) -> Iterator[Notifier]:
 
 
 async def test_each_stage_is_one_message(notifier: Notifier, manager: Manager) -> None:
-    before_us = time.monotonic_ns() // 1000
+    before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     await notifier.status("Restoring")
     await notifier.ready("2 workspaces")
     await notifier.alive("3 workspaces")
@@ -66,7 +66,7 @@ async def test_each_stage_is_one_message(notifier: Notifier, manager: Manager) -
     assert (reloading, reading) == (["RELOADING=1"], "STATUS=Reading")
     name, _, us = monotonic.partition("=")
     assert name == "MONOTONIC_USEC"
-    assert before_us <= int(us) <= time.monotonic_ns() // 1000
+    assert before_us <= int(us) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     assert stopping == ["STOPPING=1", "STATUS=Ending READY=1"], "a value must not become a field"
 
 
@@ -118,6 +118,9 @@ async def test_a_manager_that_was_started_anew_is_told(socket_dir: Path) -> None
             assert second.told() == [["WATCHDOG=1", "STATUS=y"]]
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="macOS tells otherwise of a full queue, and has no systemd"
+)
 async def test_a_manager_whose_queue_is_full_is_waited_for_a_second(
     notifier: Notifier,
     manager: Manager,

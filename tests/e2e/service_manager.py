@@ -60,8 +60,8 @@ class ServiceManager:
             messages.append(self.hear())
         return messages
 
-    def falls_silent(self, seconds: float, messages: int = 2) -> bool:
-        """Whether no message comes for so long, after those few that were on their way."""
+    def falls_silent(self, seconds: float, messages: int = 20) -> bool:
+        """Whether no message comes for so long, after those that were on their way."""
         for _ in range(messages + 1):
             try:
                 self.hear(seconds)

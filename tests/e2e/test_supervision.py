@@ -68,11 +68,15 @@ def test_the_manager_is_told_of_each_stage_and_ready_only_once_the_daemon_answer
     assert ready == {"READY": "1", "STATUS": f"0 workspaces, listening on {home.socket}"}
     with RawConnection(home.socket) as connection:
         connection.create("Alpha")
-        before_us = time.monotonic_ns() // 1000
+        before_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         daemon.send_signal(signal.SIGHUP)
         reloading = manager.hear()
         assert reloading.pop("RELOADING") == "1"
-        assert before_us <= int(reloading.pop("MONOTONIC_USEC")) <= time.monotonic_ns() // 1000
+        assert (
+            before_us
+            <= int(reloading.pop("MONOTONIC_USEC"))
+            <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        )
         assert set(reloading) == {"STATUS"}
         assert manager.hear() == {"READY": "1", "STATUS": f"1 workspace, listening on {home.socket}"}
         assert connection.call("daemon.ping") == "pong", "a reload keeps the clients"
