@@ -87,6 +87,25 @@ def test_the_manager_is_told_of_each_stage_and_ready_only_once_the_daemon_answer
         manager.hear(0.01)
 
 
+def test_a_hangup_reads_the_configuration_file_again(
+    home: Home, begin: Begin, manager: ServiceManager
+) -> None:
+    file = home.root / "c.toml"
+    file.write_text("max_line_bytes = 2048\n")
+    daemon = begin("--config", str(file), environment=manager.environment)
+    manager.hear_of("READY")
+    for text in ("max_line_bytes = 4096\nlog_format = 'json'\n", "max_line_bytes = 'many'\n"):
+        file.write_text(text)
+        daemon.send_signal(signal.SIGHUP)
+        manager.hear_of("READY")
+        with RawConnection(home.socket) as connection:
+            connection.send_bytes(b" " * 3000 + b'{"jsonrpc":"2.0","id":1,"method":"daemon.ping"}\n')
+            assert connection.receive()["result"] == "pong", "the longer line is taken, by the new limit"
+    assert daemon.stop() == 0
+    assert "log_format" in daemon.stderr
+    assert f"`max_line_bytes` in {file}, line 1: it is “many”" in daemon.stderr
+
+
 def test_a_daemon_that_can_not_start_is_never_ready(
     home: Home, begin: Begin, manager: ServiceManager
 ) -> None:
