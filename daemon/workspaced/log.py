@@ -50,11 +50,9 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
 
 
 def set_level(level: LogLevel) -> None:
-    """Logs this level, and what is graver, from now on."""
+    """Logs this level, and what is graver, from now on; all else stays as it was set up."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    structlog.configure(
-        **{**structlog.get_config(), "wrapper_class": structlog.make_filtering_bound_logger(number)}
-    )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
 
 
 class _Quoted:

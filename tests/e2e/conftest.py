@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from e2e.daemon_process import DaemonProcess, Home, new_home
+from e2e.daemon_process import WORKSPACED, DaemonProcess, Home, new_home
 from e2e.raw_connection import RawConnection
 
 StartDaemon = Callable[..., DaemonProcess]
@@ -30,7 +30,9 @@ def start(home: Home) -> Iterator[StartDaemon]:
     with ExitStack() as stack:
 
         def start(*arguments: str, launcher: Sequence[str] = ()) -> DaemonProcess:
-            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments), launcher=launcher)
+            daemon = DaemonProcess(
+                home.root, (*home.arguments(), *arguments), command=(*launcher, *WORKSPACED)
+            )
             stack.callback(daemon.close)
             daemon.wait_ready(home.socket)
             return daemon
