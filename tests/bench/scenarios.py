@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
 from bench import load, machines
 from bench.results import Row
@@ -80,10 +80,10 @@ def reads(rounds: int) -> Iterator[Row]:
         yield Row(
             "get, pipelined", pipelined(daemon, get, rounds * 1000), "a second", goal=100_000, higher=True
         )
-        writers = [load.Talker(daemon.raw(), _open_and_close(number)) for number in range(49)]
         idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
         load.talk([idle], rounds * 0.05)
-        load.talk([*writers, busy], rounds * 0.05)
+        with _beside(WRITERS, daemon, "49"):
+            load.talk([busy], rounds * 0.05)
         yield Row.latency("get while 49 clients write", busy.latencies)
         ratio = busy.latencies.percentile(99) / idle.latencies.percentile(99)
         yield Row("get while 49 write, p99 to idle", ratio, "x", goal=2)
@@ -106,7 +106,7 @@ def pipelined(daemon: machines.Daemon, get: bytes, count: int) -> float:
     return count / (time.perf_counter() - started_at)
 
 
-def _open_and_close(number: int) -> list[bytes]:
+def open_and_close(number: int) -> list[bytes]:
     params: dict[str, object] = {"id": workspace(number, 0).id}
     return [load.request("workspace.close", params), load.request("workspace.open", params)]
 
@@ -117,7 +117,7 @@ def concurrency(seconds: float, clients: tuple[int, ...]) -> Iterator[Row]:
     with machines.directory() as where, machines.daemon(where) as daemon, daemon.connect() as client:
         fill(client, max(clients))
         for count in clients:
-            talkers = [load.Talker(daemon.raw(), _open_and_close(number)) for number in range(count)]
+            talkers = [load.Talker(daemon.raw(), open_and_close(number)) for number in range(count)]
             parts = [load.talk(talkers, seconds / 5) for _ in range(5)]
             rates[count] = statistics.median(parts)
             for number, talker in enumerate(talkers):
@@ -172,6 +172,33 @@ while True:
 """
 """A client that asks for everything, again and again."""
 
+WRITERS = """
+import sys
+from math import inf
+from pathlib import Path
+from bench import load, machines, scenarios
+socket = Path(sys.argv[1])
+talkers = [
+    load.Talker(machines.connect(socket), scenarios.open_and_close(number)) for number in range(int(sys.argv[2]))
+]
+print("ready", flush=True)
+load.talk(talkers, inf)
+"""
+"""Clients that each write as soon as their last write was answered."""
+
+
+@contextmanager
+def _beside(program: str, daemon: machines.Daemon, *arguments: str) -> Iterator[None]:
+    """Runs a load in a process of its own, so that its work is not counted as the daemon's."""
+    command = [sys.executable, "-c", program, str(daemon.socket), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield
+        finally:
+            process.kill()
+
 
 def large_answers(size: int, seconds: float) -> Iterator[Row]:
     """How long a get takes while another client lists a large store all the time."""
@@ -181,12 +208,7 @@ def large_answers(size: int, seconds: float) -> Iterator[Row]:
             get = load.request("workspace.get", {"id": workspace(7, 0).id})
             idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
             load.talk([idle], seconds)
-            with subprocess.Popen(
-                [sys.executable, "-c", LISTER, str(daemon.socket)], stdout=subprocess.PIPE
-            ) as lister:
-                assert lister.stdout is not None
-                lister.stdout.readline()
+            with _beside(LISTER, daemon):
                 load.talk([busy], seconds)
-                lister.kill()
     yield Row.latency(f"get while another lists {size:,}", busy.latencies, 99, goal_ms=10)
     yield Row.latency("the same get, alone", idle.latencies, 99)
