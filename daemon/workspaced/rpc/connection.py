@@ -103,14 +103,7 @@ class Connection:
 
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
-            # A client may say nothing for as long as it likes, but not in the middle of a line.
-            seconds = STALL_SECONDS if self._splitter.pending_bytes else float("inf")
-            data = b""
-            with trio.move_on_after(seconds) as stall:
-                data = await self._socket.recv(RECEIVE_BYTES)
-            if stall.cancelled_caught:
-                _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
-                return
+            data = await self._next_bytes()
             if not data:
                 return
             for line in self._splitter.feed(data):
@@ -119,6 +112,15 @@ class Connection:
                 self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._caller))
                 return
             self._flush()
+
+    async def _next_bytes(self) -> bytes:
+        """What the client sent; nothing once it has ended, or stalled in the middle of a line."""
+        if not self._splitter.pending_bytes:
+            return await self._socket.recv(RECEIVE_BYTES)  # for as long as it has nothing to say
+        with trio.move_on_after(STALL_SECONDS):
+            return await self._socket.recv(RECEIVE_BYTES)
+        _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
+        return b""
 
     async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
         requests = parse_requests(line)
