@@ -22,6 +22,9 @@ _RUNNING: Final = ("active", "activating", "reloading", "deactivating")
 # How systemctl ends where it knows one of the units not (systemctl(1), Exit status), as where a user has made one alone.
 _NOT_LOADED: Final = 5
 
+# How its `reset-failed` ends for a unit that is not loaded, of which systemd has counted no starts.
+_NOTHING_TO_FORGIVE: Final = 1
+
 
 class Systemd(Manager):
     """Both units are enabled: the service for a daemon that is there, the socket for clients that come early."""
@@ -70,7 +73,7 @@ class Systemd(Manager):
 
     def enable(self, state: State) -> list[Step]:
         """For the login, and now."""
-        return [*_forgive(state), run(*_CTL, "enable", "--now", *_BOTH)]
+        return [*(_forgive() if state.has_failed else []), run(*_CTL, "enable", "--now", *_BOTH)]
 
     def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
         """Removes the links by which the units start at the login."""
@@ -78,7 +81,7 @@ class Systemd(Manager):
 
     def start(self, state: State) -> list[Step]:
         """The socket in the same go: it can't be started under a service that runs already."""
-        return [*_forgive(state), run(*_CTL, "start", *_BOTH)]
+        return [*_forgive(), run(*_CTL, "start", *_BOTH)]
 
     def stop(self) -> list[Step]:
         """In one go, in which systemd starts nothing for clients that still come."""
@@ -86,7 +89,7 @@ class Systemd(Manager):
 
     def restart(self) -> list[Step]:
         """Clients that come meanwhile wait at the socket."""
-        return [run(*_CTL, "restart", _SERVICE)]
+        return [*_forgive(), run(*_CTL, "restart", _SERVICE)]
 
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
         """The journal's."""
@@ -108,9 +111,9 @@ class Systemd(Manager):
         return [f"{until} loginctl enable-linger"]
 
 
-def _forgive(state: State) -> list[Step]:
-    """Without this, systemd refuses to start what has failed too often."""
-    return [run(*_CTL, "reset-failed", *_BOTH)] if state.has_failed else []
+def _forgive() -> list[Step]:
+    """Without this, systemd refuses to start what has failed, or was started by hand, too often within a minute."""
+    return [run(*_CTL, "reset-failed", *_BOTH, also_fine=(_NOTHING_TO_FORGIVE, _NOT_LOADED))]
 
 
 def _show() -> dict[str, dict[str, str]]:
