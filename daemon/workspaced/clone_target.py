@@ -131,4 +131,4 @@ def _missing(path: str) -> list[str]:
 
 
 def _refused(path: str, problem: str) -> InvalidField:
-    return InvalidField("targetDir", f"The target {path} {problem}: choose another with `targetDir`.")
+    return InvalidField("targetDir", f"The target {path} {problem}: choose another directory.")

@@ -73,6 +73,14 @@ def test_a_copy_at_a_path_is_never_written_over_another_file(tmp_path: Path) -> 
 # What is listed
 
 
+def test_what_is_no_file_is_no_backup(tmp_path: Path) -> None:
+    """The advice of a start, to move it away, would be wrong here."""
+    (tmp_path / "link").symlink_to("elsewhere")
+    for odd in (tmp_path, tmp_path / "link"):
+        with pytest.raises(BadBackup, match=r"(regular file|symbolic link): name a file that a backup was"):
+            Backups(tmp_path).read(str(odd))
+
+
 def test_the_newest_is_listed_first_and_what_is_no_copy_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir(mode=0o700)

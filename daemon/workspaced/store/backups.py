@@ -92,7 +92,7 @@ class Backups:
             with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
                 content = folder.read(path.name)
         except StoreUnusable as error:
-            raise BadBackup(error.message) from error
+            raise BadBackup(f"{error.reason}: name a file that a backup was written to.") from error
         except OSError as error:
             raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
         if content is None:

@@ -37,11 +37,15 @@ class OutcomeUnknown(StorageFailure):
 
 
 class StoreUnusable(Exception):
-    """The store can't be opened; its files were not touched. The message says why and what to do."""
+    """The store can't be opened; its files were not touched. The message says why and what to do.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    `advice` is what to do where that depends on what the file is for, which who reads it knows better.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        self.reason = reason
+        self.message = f"{reason}: {advice}." if advice else reason
+        super().__init__(self.message)
 
 
 class WrittenByNewerRelease(StoreUnusable):

@@ -125,17 +125,17 @@ class Directory:
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise StoreUnusable(
-                    f"{path} is a symbolic link: put the file itself there, or move the link away."
+                    f"{path} is a symbolic link", "put the file itself there, or move the link away"
                 ) from error
             raise _unreadable(path, error) from error
         try:
             status = self.disk.stat_open(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise StoreUnusable(f"{path} is not a regular file: move it away, then start again.")
+                raise StoreUnusable(f"{path} is not a regular file", "move it away, then start again")
             if status.st_size > MAX_FILE_BYTES:
                 raise StoreUnusable(
-                    f"{path} has {status.st_size:,} bytes, and the limit is {MAX_FILE_BYTES:,}: "
-                    "it is no store of this daemon; move it away, then start again."
+                    f"{path} has {status.st_size:,} bytes, more than the {MAX_FILE_BYTES:,} of any store",
+                    "move it away, then start again",
                 )
             data = b"".join(self._chunks(fd, MAX_FILE_BYTES))
         except OSError as error:
@@ -264,7 +264,7 @@ class Directory:
 def _unreadable(path: Path, error: OSError) -> StoreUnusable:
     reason = error.strerror or str(error)
     return StoreUnusable(
-        f"{path} can't be read ({reason}): nothing was touched; mend that, then start again."
+        f"{path} can't be read ({reason})", "nothing was touched; mend that, then start again"
     )
 
 
