@@ -23,6 +23,7 @@ import platformdirs
 from workspaced_client._local_errors import NotRunning, NotStarted
 from workspaced_client._socket import remaining, try_to_connect
 from workspaced_protocol.messages import encode_request
+from workspaced_protocol.paths import UnusablePath, data_dir
 
 _LOOK_SECONDS: Final = 0.03  # between two looks whether it answers, or the lock is free
 _LOG_BYTES: Final = 1024 * 1024  # a longer log is put aside at the next start
@@ -31,7 +32,8 @@ _LOG_BYTES: Final = 1024 * 1024  # a longer log is put aside at the next start
 _KEPT: Final = frozenset(
     {"HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
 )
-_KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_")
+_KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_", "GIT_", "SSL_CERT_")
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # in capitals, too
 
 
 def ensure_running(path: str, timeout_seconds: float) -> None:
@@ -45,9 +47,10 @@ def ensure_running(path: str, timeout_seconds: float) -> None:
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         log = _log_file()
+        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise NotStarted(path, f"{error.filename} can't be made ({error.strerror})") from error
-    with _locked(os.path.dirname(path), path, deadline) as is_free:
+        raise NotStarted(path, f"{error.filename} can't be made or opened ({error.strerror})") from error
+    with _locked(directory, path, deadline) as is_free:
         if is_free and not _answers(path, deadline):
             _start(path, log, deadline)
 
@@ -72,13 +75,12 @@ def _answers(path: str, deadline: float) -> bool:
 
 
 @contextmanager
-def _locked(directory: str, path: str, deadline: float) -> Generator[bool]:
-    """Holds the lock of a directory for the block; False where a daemon has come up meanwhile."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def _locked(directory: int, path: str, deadline: float) -> Generator[bool]:
+    """Holds the lock of an open directory for the block, and closes it; False where a daemon has come up."""
     try:
         while True:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if _answers(path, deadline):
                     yield False
@@ -86,18 +88,22 @@ def _locked(directory: str, path: str, deadline: float) -> Generator[bool]:
                 if not remaining(deadline, monotonic()):
                     raise NotStarted(path, "another program has been starting it for too long") from None
                 sleep(_LOOK_SECONDS)
+            except OSError as error:
+                raise NotStarted(path, f"its directory can't be locked ({error.strerror})") from error
             else:
                 yield True
                 return
     finally:
-        os.close(handle)
+        os.close(directory)
 
 
 def _start(path: str, log: Path, deadline: float) -> None:
     command = [_program(path), "run", "--socket", path]
-    begins_at = log.stat().st_size if log.exists() else 0
+    begins_at = log.stat().st_size
     ended, held = os.pipe()
     with os.fdopen(ended):
+        end = select.poll()  # select() takes no descriptor above 1,023
+        end.register(ended, 0)  # nothing is written to it; POLLHUP comes unasked
         try:
             # $0 is the log. The shell ends at once, and leaves the daemon to itself.
             subprocess.run(
@@ -107,16 +113,15 @@ def _start(path: str, log: Path, deadline: float) -> None:
                 env=_environment(),
                 pass_fds=(held,),
                 start_new_session=True,
-                umask=0o077,
             )
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise NotStarted(path, str(error)) from error
+        except (OSError, UnusablePath, subprocess.CalledProcessError) as error:
+            raise NotStarted(path, str(error).removesuffix(".")) from error
         finally:
             os.close(held)
         while not _answers(path, deadline):
             if not remaining(deadline, monotonic()):
                 raise NotStarted(path, f"it has not answered in time; its log is {log}")
-            if select.select([ended], [], [], _LOOK_SECONDS)[0]:  # nothing is written to it: this is its end
+            if end.poll(_LOOK_SECONDS * 1000):
                 raise NotStarted(path, _last_line(log, begins_at))
 
 
@@ -129,9 +134,14 @@ def _program(path: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {
-        name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.lower() in _PROXIES or name.startswith(_KEPT_FAMILIES)
     }
+    if kept.get("WORKSPACED_DATA_DIR"):
+        kept["WORKSPACED_DATA_DIR"] = str(data_dir())  # it may be relative to the app's directory
+    return kept
 
 
 def _log_file() -> Path:
@@ -140,6 +150,7 @@ def _log_file() -> Path:
     log = directory / "daemon.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
+    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     return log
 
 

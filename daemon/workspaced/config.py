@@ -83,6 +83,13 @@ class Settings(BaseModel):
         description="The protocols that git may clone by, as in GIT_ALLOW_PROTOCOL.",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        if isinstance(value, bool):  # which pydantic would take for 1 or 0
+            raise ValueError("no setting is true or false")  # noqa: TRY004 - pydantic takes no TypeError
+        return value
+
     @property
     def retention(self) -> Retention:
         """Which of the automatic backups are kept."""
@@ -97,6 +104,8 @@ class Settings(BaseModel):
             return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
         except RuntimeError as error:
             raise ValueError("there is no such home directory") from error
+        except FileNotFoundError as error:
+            raise ValueError("the directory that it is relative to, the current one, is gone") from error
 
     @field_validator("socket")
     @classmethod
@@ -131,12 +140,13 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
 
     `arguments` are those given on the command line; `config_file` must exist where it is given.
     """
-    if config_file is not None and not config_file.is_file():
-        raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
     file = config_file or default_config_file()
+    in_file = _from_file(file)
+    if in_file is None and config_file is not None:
+        raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
     environment, unknown = _from_environment()
     given = {
-        **_from_file(file),
+        **(in_file or {}),
         **environment,
         **{name: Given(value, "argument", option(name)) for name, value in arguments.items()},
     }
@@ -179,35 +189,34 @@ def allowed(name: str) -> str:
 def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
     """The settings of the environment, and the variables that look like one and are none.
 
-    Their names are read without regard to case. An empty variable is as good as none.
+    An empty variable is as good as none. The names are in capitals, as for the clients.
     """
     given: dict[str, Given] = {}
     unknown: list[str] = []
-    for variable, value in sorted(
-        os.environ.items(), reverse=True
-    ):  # WORKSPACED_… is stronger than workspaced_…
-        if not variable.upper().startswith(ENV_PREFIX) or not value:
+    for variable, value in os.environ.items():
+        if not variable.startswith(ENV_PREFIX) or not value:
             continue
-        name = variable[len(ENV_PREFIX) :].lower()
-        if name in Settings.model_fields:
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if name in Settings.model_fields and variable.isupper():
             given[name] = Given(value, "environment", variable)
         else:
             unknown.append(variable)
     return given, tuple(sorted(unknown))
 
 
-def _from_file(file: Path) -> dict[str, Given]:
+def _from_file(file: Path) -> dict[str, Given] | None:
+    """The settings of the file; None where there is none. Raises BadConfiguration."""
     try:
         text = file.read_bytes().decode()
+        values = tomllib.loads(text)
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
         raise BadConfiguration(f"{file} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise BadConfiguration(f"{file} can't be read: {error}.") from error
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not UTF-8, no TOML, too long an integer, nested too deeply
         raise BadConfiguration(f"{file} can't be read: {error}.") from error
     return {name: Given(value, "file", _place(file, text, name)) for name, value in values.items()}
 

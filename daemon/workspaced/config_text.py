@@ -6,7 +6,7 @@ from typing import Final
 from workspaced.config import ENV_PREFIX, NEED_RESTART, Configuration, Settings, allowed
 
 _HEAD: Final = f"""\
-# The configuration of workspaced, with every setting and its default. Take away the # before one to change it.
+# The configuration of workspaced: every setting, with its default or an example. Take away the # before one to set it.
 # A variable such as {ENV_PREFIX}LOG_LEVEL is stronger than this file, and an argument such as --log-level than both.
 # A running daemon takes changes over at SIGHUP, save those that say otherwise.
 """
@@ -19,11 +19,11 @@ def sample() -> str:
         if field.examples:
             value, takes = (
                 field.examples[0],
-                "An absolute path, or one with a tilde; without it, the platform's.",
+                "An absolute path, or one with a tilde, such as this; if not set, the platform's.",
             )
         else:
-            value, takes = field.default, f"{allowed(name)[:1].upper()}{allowed(name)[1:]}."
-        restart = " It takes a restart." if name in NEED_RESTART else ""
+            value, takes = field.default, f"It takes {allowed(name)}."
+        restart = " To change it takes a restart." if name in NEED_RESTART else ""
         parts.append(f"\n# {field.description} {takes}{restart}\n#{name} = {json.dumps(value)}\n")
     return "".join(parts)
 

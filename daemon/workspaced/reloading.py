@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import structlog
-import trio
 
 from workspaced.config import NEED_RESTART, BadConfiguration, Settings
+from workspaced.threads import NoThread, run_in_thread
 
 _log = structlog.get_logger(__name__)
 
@@ -24,10 +24,13 @@ class LiveSettings:
     async def reload(self) -> None:
         """Follows what has changed, and tells the log; wrong settings change nothing."""
         try:
-            # Left alone when it hangs: the file may lie on a mount that does.
-            wanted = await trio.to_thread.run_sync(self._load, abandon_on_cancel=True)
-        except BadConfiguration as error:
+            # The thread is left alone when it hangs: the file may lie on a mount that does.
+            wanted = await run_in_thread(self._load)
+        except (BadConfiguration, NoThread) as error:
             _log.error("The configuration can't be used: the settings stay as they are.", reason=str(error))
+            return
+        except Exception:  # noqa: BLE001 - whatever is wrong with a file must not end a daemon that runs
+            _log.exception("The configuration can't be used: the settings stay as they are.")
             return
         before, after = self.now.model_dump(mode="json"), wanted.model_dump(mode="json")
         changed = {name: value for name, value in after.items() if value != before[name]}

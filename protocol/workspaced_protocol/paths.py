@@ -78,15 +78,16 @@ def _as_set(setting: str) -> Path | None:
     file = default_config_file()
     try:
         text = file.read_bytes().decode()
+        import tomllib  # it takes longer to load than all else here, and few have such a file
+
+        value = tomllib.loads(text).get(setting)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnusablePath(_UNREADABLE.format(file, error)) from error
-    import tomllib  # it takes longer to load than all else here, and few have such a file
-
-    try:
-        value = tomllib.loads(text).get(setting)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: not UTF-8, no TOML, too long an integer
         raise UnusablePath(_UNREADABLE.format(file, error)) from error
     return None if value is None else check_written_path(value, f"`{setting}` in {file}")
 

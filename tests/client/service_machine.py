@@ -126,7 +126,7 @@ def _end_daemon(machine: Machine) -> None:
         return
     # The number may be another process's by now. Daemons of other tests are given arguments.
     ps = subprocess.run(
-        ["/bin/ps", "-o", "args=", "-p", str(machine.pid)], capture_output=True, text=True, check=False
+        ["/bin/ps", "-ww", "-o", "args=", "-p", str(machine.pid)], capture_output=True, text=True, check=False
     )
     if ps.stdout.strip().endswith("/workspaced run"):
         with contextlib.suppress(ProcessLookupError):

@@ -279,11 +279,14 @@ async def test_a_hangup_has_the_settings_followed_by_what_comes_after_it(
     await running.stopped.wait()
 
 
+@pytest.mark.parametrize("kind", [BadConfiguration, ZeroDivisionError])
 async def test_a_hangup_with_wrong_settings_changes_nothing(
-    running: Running, nursery: trio.Nursery, logged: list[EventDict]
+    running: Running, nursery: trio.Nursery, logged: list[EventDict], kind: type[Exception]
 ) -> None:
+    """Nor does a defect in how they are read."""
+
     def load() -> Settings:
-        raise BadConfiguration("`colour` in c.toml: there is no such setting.")
+        raise kind("`colour` in c.toml: there is no such setting.")
 
     running.load = load
     nursery.start_soon(running.run)
@@ -291,7 +294,7 @@ async def test_a_hangup_with_wrong_settings_changes_nothing(
     signal.raise_signal(signal.SIGHUP)
     await until(lambda: len(logged) == 1)
     assert logged[0]["log_level"] == "error"
-    assert "`colour` in c.toml" in logged[0]["reason"]
+    assert "`colour` in c.toml" in logged[0]["reason"] if kind is BadConfiguration else logged[0]["exc_info"]
     assert await client.result("daemon.ping") == "pong"
     signal.raise_signal(signal.SIGTERM)
     await running.stopped.wait()

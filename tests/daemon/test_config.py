@@ -59,6 +59,14 @@ def test_without_any_setting_the_platforms_places_are_used() -> None:
     assert settings.max_line_bytes == MAX_LINE_BYTES == 1024 * 1024
 
 
+UNREADABLE = [
+    b"log_level = ",
+    b"log_level = 1\nlog_level = 2",
+    b'x = "\xff"',
+    b"x = " + b"9" * 5000,  # Python refuses to convert it
+    b"x = " + b"[" * 3000,
+]
+
 VALUES: list[tuple[str, object, str, object]] = [
     # setting, in the file, in the environment, as an argument
     ("data_dir", "/file", "/environment", "/argument"),
@@ -96,10 +104,11 @@ def test_a_named_file_is_read_in_place_of_the_users(user_file: Path, tmp_path: P
 
 
 def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.toml", tmp_path):
-        told = problem(file=path)
-        assert str(path) in told
-        assert "--config" in told
+    told = problem(file=tmp_path / "missing.toml")
+    assert f"{tmp_path}/missing.toml" in told
+    assert "--config" in told
+    for path in (tmp_path, tmp_path / ("x" * 300)):
+        assert problem(file=path).startswith(f"{path} can't be read: ")
 
 
 def test_each_wrong_setting_is_named_with_where_it_stands(
@@ -119,10 +128,9 @@ def test_each_wrong_setting_is_named_with_where_it_stands(
     assert any(part.startswith(f"`colour` in {user_file}, line 3: ") for part in told)
 
 
-def test_a_setting_of_the_environment_is_named_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names in the environment are read without regard to case."""
-    monkeypatch.setenv("workspaced_log_level", "loud")
-    assert "WORKSPACED_LOG_LEVEL: " in problem().upper()
+def test_variables_are_in_capitals_as_for_the_apps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("workspaced_socket", "/low.sock")
+    assert load_settings({}, None).socket == socket_path() == default_socket_path()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +140,7 @@ def test_a_setting_of_the_environment_is_named_however_it_is_written(monkeypatch
         ('max_line_bytes = "many"', "max_line_bytes"),
         ("max_line_bytes = 67108865", "max_line_bytes"),
         ("log_level = true", "log_level"),
+        ("backups_hourly = true", "backups_hourly"),
         ("colour = 1", "colour"),
         ("[socket]\npath = 1", "socket"),
     ],
@@ -141,7 +150,7 @@ def test_a_wrong_line_of_the_file_is_named(user_file: Path, line: str, name: str
     assert problem().startswith(f"`{name}` in {user_file}, line 1")
 
 
-@pytest.mark.parametrize("content", [b"log_level = ", b"log_level = 1\nlog_level = 2", b'x = "\xff"'])
+@pytest.mark.parametrize("content", UNREADABLE)
 def test_a_file_that_is_no_toml_is_named_with_the_reason(user_file: Path, content: bytes) -> None:
     user_file.write_bytes(content)
     told = problem()
@@ -236,7 +245,7 @@ def test_apps_find_the_paths_that_the_daemon_was_given(
     assert settings.data_dir == data_dir() == Path(f"~/{level}/data").expanduser()
 
 
-@pytest.mark.parametrize("content", [b"socket = ", b'socket = "\xff"'])
+@pytest.mark.parametrize("content", UNREADABLE)
 def test_apps_are_told_of_a_file_that_can_not_be_read(user_file: Path, content: bytes) -> None:
     user_file.write_bytes(content)
     with pytest.raises(UnusablePath, match=r"config\.toml can't be read"):
@@ -273,3 +282,12 @@ def test_where_each_value_comes_from_is_told(user_file: Path, monkeypatch: pytes
     }
     assert found.file == user_file
     assert (found.settings.backups_daily, found.settings.log_level) == (3, "warning")
+
+
+def test_a_relative_path_where_the_current_directory_is_gone_is_a_wrong_setting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "gone").mkdir()
+    monkeypatch.chdir(home / "gone")
+    (home / "gone").rmdir()
+    assert problem({"data_dir": "data"}).startswith("--data-dir: it is “data”: ")

@@ -1,11 +1,13 @@
 """`Client.connect(autostart=True)`: one daemon for all who ask, which belongs to none of them."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -86,15 +88,21 @@ def test_it_is_detached_from_the_one_that_started_it(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("APP_TOKEN", "secret")
+    monkeypatch.setenv("https_proxy", "http://proxy:1")  # git clones through it
     monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "debug")
     monkeypatch.chdir(tmp_path)
     with Client.connect(autostart=True) as client:
         process = Path("/proc", str(client.daemon.status().pid))
     environment = (process / "environ").read_bytes().decode().split("\0")
     assert "APP_TOKEN=secret" not in environment
-    assert "WORKSPACED_LOG_LEVEL=debug" in environment
+    assert {"WORKSPACED_LOG_LEVEL=debug", "https_proxy=http://proxy:1"} <= set(environment)
     assert f"HOME={home.root}" in environment
     assert os.readlink(process / "cwd") == "/"
+    masks = [
+        (each / "status").read_text().partition("Umask:")[2].split()[0]
+        for each in (process, Path("/proc/self"))
+    ]
+    assert masks[0] == masks[1]  # clones get the modes that the user's own would have
     parent, _, session, terminal = (process / "stat").read_text().rpartition(")")[2].split()[1:5]
     assert int(parent) != os.getpid()
     assert int(session) != os.getsid(0)
@@ -168,6 +176,33 @@ def test_a_directory_that_can_not_be_made_is_told(home: Home, monkeypatch: pytes
     monkeypatch.setenv("WORKSPACED_SOCKET", str(home.root / "file" / "d.sock"))
     told = failure()
     assert str(home.root / "file") in told
+
+
+def test_a_relative_data_directory_is_the_apps(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKSPACED_DATA_DIR", "data")
+    with Client.connect(autostart=True) as client:
+        assert client.daemon.status().data_dir == str(tmp_path / "data")
+
+
+def test_a_log_that_can_not_be_written_is_told(home: Home) -> None:
+    (home.root / ".local/state/workspaced/log/daemon.log").mkdir(parents=True)
+    assert "daemon.log can't be made or opened (Is a directory)" in failure()
+
+
+def test_an_app_with_a_thousand_open_files_can_start_it(home: Home) -> None:
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000:
+        pytest.skip(f"this system lets a process open {hard} files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, hard))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        for _ in range(1100):
+            stack.callback(os.close, os.dup(0))
+        with Client.connect(autostart=True) as client:
+            assert client.daemon.status().socket == str(home.socket)
 
 
 def test_a_large_log_is_put_aside(home: Home) -> None:
