@@ -107,7 +107,8 @@ class JsonWorkspaceStore(StoreOperations):
 
     def _load(self) -> RecoveryStatus:
         try:
-            primary, snapshot = (examine(self._directory, name) for name in (PRIMARY, SNAPSHOT))
+            primary = examine(self._directory, PRIMARY)
+            snapshot = examine(self._directory, SNAPSHOT, primary)
         except NewerVersion as error:
             raise WrittenByNewerRelease(
                 f"The store in {self._path} is of {error}: start that release, or choose another --data-dir."

@@ -5,7 +5,7 @@ corrupted). The recovery table (storage.md) is then a pure function of the two v
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -48,11 +48,13 @@ class Examined:
         return FileCheck(corrupted=False, reason="missing" if self.content is None else None)
 
 
-def examine(directory: Directory, name: str) -> Examined:
-    """Reads and checks one file. Raises StoreUnusable or NewerVersion."""
+def examine(directory: Directory, name: str, other: Examined | None = None) -> Examined:
+    """Reads and checks one file, or only reads it where it is as `other` is. Raises StoreUnusable or NewerVersion."""
     content = directory.read(name)
     if content is None:
         return Examined(name)
+    if other is not None and other.content is not None and other.data == content.data:
+        return replace(other, name=name, content=content)
     try:
         return Examined(name, content, document=parse_document(content.data))
     except Corrupted as corruption:
