@@ -125,9 +125,16 @@ def _end_daemon(machine: Machine) -> None:
     if not (machine.state / "pid").exists():
         return
     # The number may be another process's by now. Daemons of other tests are given arguments.
-    ps = subprocess.run(
-        ["/bin/ps", "-ww", "-o", "args=", "-p", str(machine.pid)], capture_output=True, text=True, check=False
-    )
-    if ps.stdout.strip().endswith("/workspaced run"):
+    if _command_of(machine.pid).endswith("/workspaced run"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(machine.pid, signal.SIGKILL)
+
+
+def _command_of(pid: int) -> str:
+    """The program and the arguments of a process; nothing where there is none."""
+    if sys.platform == "linux":  # where ps need not be installed
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").replace("\0", " ")
+        return ""
+    ps = ["/bin/ps", "-ww", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()
