@@ -132,7 +132,7 @@ def _end_daemon(machine: Machine) -> None:
 
 def _command_of(pid: int) -> str:
     """The program and the arguments of a process; nothing where there is none."""
-    if sys.platform == "linux":  # where ps need not be installed
+    if Path("/proc/self/cmdline").exists():  # as on Linux, where ps need not be installed
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").replace("\0", " ")
         return ""
