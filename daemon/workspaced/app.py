@@ -90,6 +90,7 @@ async def run(
         live = LiveSettings(settings, load, follow)
         async with trio.open_nursery() as writing:
             await writing.start(writer.run)
+            writing.start_soon(paths.run)
             async with trio.open_nursery() as clients:
                 clients.start_soon(maintenance.keep_backups, lambda: live.now.retention)
                 clients.start_soon(server.log.run)
@@ -104,6 +105,7 @@ async def run(
                 _log.info("Stopping.", signal=number.name)
                 accepting.cancel()
                 listener.close()
+                paths.stop()
                 writer.stop()
                 await supervisor.stopping()
                 with trio.move_on_after(_DRAIN_SECONDS):

@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
+import trio
+
 
 class Turn:
     """The place of one write in line."""
@@ -28,6 +30,7 @@ class WriteLine:
 
     def __init__(self) -> None:
         self._turns: deque[Turn] = deque()
+        self._emptied = trio.Event()
 
     def is_empty(self) -> bool:
         """Whether a write that is ready has nothing to wait for."""
@@ -44,3 +47,11 @@ class WriteLine:
         while self._turns and (go := self._turns[0].go) is not None:
             self._turns.popleft()
             go()
+        if not self._turns:
+            self._emptied.set()
+
+    async def wait_until_empty(self) -> None:
+        """Waits until every write has gone."""
+        while self._turns:
+            self._emptied = trio.Event()
+            await self._emptied.wait()  # who joins has to be ready in time

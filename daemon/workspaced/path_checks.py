@@ -2,20 +2,23 @@
 
 The strategy: a look takes microseconds, unless its file system hangs; then it can't be ended, only
 left to its thread. So one thread looks at all that was asked for meanwhile, path after path, and one
-that is silent for a moment is left to its path, while another goes on with the rest. A path is looked
+that is silent for a moment is left to its path, while others go on with the rest. A path is looked
 at by one thread at a time: one that hangs takes up one thread, however often it is asked about.
 """
 
 import os
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final
 
 import trio
 
+from workspaced.domain.errors import RequestError
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.threads import run_in_thread
+from workspaced.threads import NoThread, Worker, run_in_thread
+from workspaced.writes import ShuttingDown
 
 CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
@@ -28,6 +31,9 @@ _THREADS: Final = 64  # as many paths may hang before others are kept from being
 
 _Found = dict[str, Reachable | Unreached]
 
+Tell = Callable[[PathFacts | RequestError], None]
+"""Takes what was found, or why nothing was looked at. It must not block."""
+
 
 @dataclass(slots=True, eq=False)
 class _Look:
@@ -37,76 +43,129 @@ class _Look:
 
 
 @dataclass(slots=True, eq=False)
-class _Round:
-    """The paths that one thread looks at together, for all who asked while the round before was on."""
+class _Check:
+    """The paths that somebody has asked about, until they are told."""
 
-    paths: set[str] = field(default_factory=set[str])
-    found: _Found = field(default_factory=_Found)
-    done: trio.Event = field(default_factory=trio.Event)
+    facts: _Found
+    """What they are told, should no more be found."""
+    wanted: set[str]
+    tell: Tell
+    deadline: float
 
 
 class PathChecker:
-    """Looks at paths, for at most `limit_seconds` a check."""
+    """Looks at paths, for at most `limit_seconds` a check. `run` must run for a check to be answered."""
 
     def __init__(self, seconds: float = CHECK_SECONDS) -> None:
         self.limit_seconds = seconds
+        self._worker = Worker("paths")
         self._threads = trio.CapacityLimiter(_THREADS)
         self._looks: dict[str, _Look] = {}
-        self._turn = trio.Lock()
-        self._next: _Round | None = None
+        self._asked: list[_Check] = []
+        self._unanswered: set[_Check] = set()
+        self._arrived = trio.Event()
+        self._is_stopped = False
 
-    async def check(self, paths: Iterable[str]) -> PathFacts:
-        """What is at each of the paths now."""
+    def ask(self, paths: Iterable[str], tell: Tell) -> None:
+        """Has each of the paths looked at; `tell` is called once, within the limit."""
+        if self._is_stopped:
+            tell(_shutting_down())
+            return
         unknown = Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
         facts: _Found = dict.fromkeys(paths, unknown)
         wanted = {path for path in facts if not self._hangs(path)}
-        if wanted:
-            found: _Found = {}
-            # Shielded, since others wait for a round, too; the time limit ends it.
-            with trio.move_on_after(self.limit_seconds, shield=True):
-                found = await self._in_round(wanted)
-                await self._look_at_rest(wanted, found)
-            facts.update((path, found[path]) for path in wanted if path in found)
-        return facts
+        check = _Check(facts, wanted, tell, trio.current_time() + self.limit_seconds)
+        if not wanted:
+            tell(facts)
+            return
+        self._unanswered.add(check)
+        self._asked.append(check)
+        self._arrived.set()
+
+    async def check(self, paths: Iterable[str]) -> PathFacts:
+        """What is at each of the paths now. Raises NoThread or ShuttingDown."""
+        answers: list[PathFacts | RequestError] = []
+        told = trio.Event()
+
+        def tell(answer: PathFacts | RequestError) -> None:
+            answers.append(answer)
+            told.set()
+
+        self.ask(paths, tell)
+        await told.wait()  # the limit of the check ends it
+        (answer,) = answers
+        if isinstance(answer, RequestError):
+            raise answer
+        return answer
+
+    async def run(self) -> None:
+        """Looks at what is asked about, in rounds: a round is what was asked while the last one was on."""
+        async with trio.open_nursery() as nursery, aclosing(self._worker):
+            while True:
+                await self._arrived.wait()  # for as long as nobody asks
+                asked, self._asked, self._arrived = self._asked, [], trio.Event()
+                found: _Found = {}
+                try:
+                    await self._look_in_worker(asked, found)
+                except NoThread as none:
+                    for check in asked:
+                        self._answer(check, none)
+                    continue
+                for check in asked:
+                    if check.wanted <= found.keys():
+                        self._tell_found(check, found)
+                    else:
+                        nursery.start_soon(self._look_at_rest, check, found)
+
+    def stop(self) -> None:
+        """Tells all who wait, and who ask from now on, that the daemon is stopping."""
+        self._is_stopped = True
+        for check in list(self._unanswered):
+            self._answer(check, _shutting_down())
 
     def _hangs(self, path: str) -> bool:
         look = self._looks.get(path)
         return look is not None and trio.current_time() - look.began_at >= self.limit_seconds
 
-    async def _in_round(self, wanted: set[str]) -> _Found:
-        """Looks at the paths together with those of others; a thread that comes back late adds to it."""
-        if self._next is not None:
-            round_ = self._next
-            round_.paths |= wanted
-            await round_.done.wait()
-            return round_.found
-        round_ = self._next = _Round(wanted.copy())
-        try:
-            async with self._turn:
-                self._next = None
-                await self._in_thread(deque(round_.paths), round_.found, PATIENCE_SECONDS)
-        finally:
-            if self._next is round_:
-                self._next = None
-            round_.done.set()
-        return round_.found
+    def _answer(self, check: _Check, answer: PathFacts | RequestError) -> None:
+        if check in self._unanswered:
+            self._unanswered.discard(check)
+            check.tell(answer)
 
-    async def _look_at_rest(self, wanted: set[str], found: _Found) -> None:
-        """Goes on where a thread was left to its path."""
+    def _tell_found(self, check: _Check, found: _Found) -> None:
+        check.facts.update((path, found[path]) for path in check.wanted if path in found)
+        self._answer(check, check.facts)
+
+    async def _look_in_worker(self, asked: Iterable[_Check], found: _Found) -> None:
+        if len(self._looks) >= _THREADS:
+            return  # each in a thread that hangs: those who asked wait for one of the others
+        paths = deque({path for check in asked for path in check.wanted})
+        with trio.move_on_after(PATIENCE_SECONDS):
+            await self._worker.run(self._look_at_each, paths, found, trio.current_time())
+        paths.clear()  # a thread that was left behind comes back to none
+
+    async def _look_at_rest(self, check: _Check, found: _Found) -> None:
+        """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
         patience_seconds, pause_seconds = PATIENCE_SECONDS, _PAUSE_SECONDS
-        while missing := wanted - found.keys():
-            if free := [path for path in missing if path not in self._looks]:
-                patience_seconds *= 2
-                await self._in_thread(deque(free), found, patience_seconds)
-            else:
-                await trio.sleep(pause_seconds)
-                pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
+        try:
+            with trio.move_on_at(check.deadline):
+                while missing := check.wanted - found.keys():
+                    if free := [path for path in missing if path not in self._looks]:
+                        patience_seconds *= 2
+                        await self._in_thread(deque(free), found, patience_seconds)
+                    else:
+                        await trio.sleep(pause_seconds)
+                        pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
+        except NoThread as none:
+            self._answer(check, none)
+        else:
+            self._tell_found(check, found)
 
     async def _in_thread(self, paths: deque[str], found: _Found, patience_seconds: float) -> None:
         began_at = trio.current_time()
         with trio.move_on_after(patience_seconds):
             await run_in_thread(self._look_at_each, paths, found, began_at, limiter=self._threads)
-        paths.clear()  # a thread that was left behind comes back to none
+        paths.clear()  # as above
 
     def _look_at_each(self, paths: deque[str], found: _Found, began_at: float) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""
@@ -121,6 +180,10 @@ class PathChecker:
                     found[path] = look(path)
                 finally:
                     del self._looks[path]
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("The daemon is stopping: try again once it runs.")
 
 
 def look(path: str) -> Reachable | Unreached:

@@ -1,20 +1,22 @@
 """The operations on projects: each gathers what the file system holds, then makes the command that uses it.
 
-Gathering waits for a disk, or for git, so it is done here, in the request's own task, and never in
-the writer.
+Gathering waits for a disk, or for git, so it is never done in the writer. What only has to look at paths
+is a function that is called back; a clone is a task of its own.
 """
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import trio
 
 from workspaced.domain import commands, projects
 from workspaced.domain.commands import Command
+from workspaced.domain.errors import RequestError
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.names import check_root_path
+from workspaced.domain.projects import PathFacts
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.git import Git, Report
@@ -22,6 +24,9 @@ from workspaced.path_checks import PathChecker
 from workspaced.writer import Writer
 from workspaced.writes import CommitUnknown
 from workspaced_protocol import params as p
+
+Ready = Callable[[Command | Exception], None]
+"""Takes the command of a write that had to look at paths first, or why there is none."""
 
 
 class ProjectOperations:
@@ -33,26 +38,49 @@ class ProjectOperations:
         self._paths = paths
         self._git = git
 
-    async def open(self, params: p.TransitionParams) -> Command:
+    def open(self, params: p.TransitionParams, ready: Ready) -> None:
         """Looks at the projects of the workspace that is to be opened."""
-        facts = await self._paths.check(self._bound_paths(params.id))
-        command = projects.open_(params.id, params.if_revision, facts, _now_ms())
-        return commands.once(params.request_key, command)
 
-    async def bind(self, params: p.BindParams) -> Command:
+        def command(facts: PathFacts) -> Command:
+            open_ = projects.open_(params.id, params.if_revision, facts, _now_ms())
+            return commands.once(params.request_key, open_)
+
+        self._gather(self._bound_paths(params.id), command, ready)
+
+    def bind(self, params: p.BindParams, ready: Ready) -> None:
         """Looks at the directory, and at those that it could be the same as."""
         check_root_path(params.root_path)
-        facts = await self._paths.check([params.root_path, *self._bound_paths(params.workspace_id)])
-        command = projects.bind(
-            params.workspace_id, self._ids.project(), params.root_path, None, facts, _now_ms()
-        )
-        return commands.once(params.request_key, command)
 
-    async def check(self, params: p.CheckProjectsParams) -> Command:
+        def command(facts: PathFacts) -> Command:
+            bind = projects.bind(
+                params.workspace_id, self._ids.project(), params.root_path, None, facts, _now_ms()
+            )
+            return commands.once(params.request_key, bind)
+
+        self._gather([params.root_path, *self._bound_paths(params.workspace_id)], command, ready)
+
+    def check(self, params: p.CheckProjectsParams, ready: Ready) -> None:
         """Looks at the projects of the workspace."""
-        facts = await self._paths.check(self._bound_paths(params.workspace_id))
-        command = projects.check(params.workspace_id, facts, _now_ms())
-        return commands.once(params.request_key, command, projects.as_it_is(params.workspace_id))
+
+        def command(facts: PathFacts) -> Command:
+            check = projects.check(params.workspace_id, facts, _now_ms())
+            return commands.once(params.request_key, check, projects.as_it_is(params.workspace_id))
+
+        self._gather(self._bound_paths(params.workspace_id), command, ready)
+
+    def _gather(self, paths: Iterable[str], command: Callable[[PathFacts], Command], ready: Ready) -> None:
+        def tell(facts: PathFacts | RequestError) -> None:
+            if isinstance(facts, RequestError):
+                ready(facts)
+                return
+            try:
+                made = command(facts)
+            except Exception as error:  # noqa: BLE001 - a defect in one request must not end the checks of all
+                ready(error)
+            else:
+                ready(made)
+
+        self._paths.ask(paths, tell)
 
     def unbind(self, params: p.UnbindParams, _: object) -> Command:
         """Needs nothing but the state."""

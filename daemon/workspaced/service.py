@@ -16,7 +16,7 @@ from workspaced.events import Cause, EventHub
 from workspaced.git import Git, Report
 from workspaced.maintenance import Json, Maintenance
 from workspaced.path_checks import PathChecker
-from workspaced.projects import ProjectOperations
+from workspaced.projects import ProjectOperations, Ready
 from workspaced.store.base import WorkspaceStore
 from workspaced.writer import Writer
 from workspaced_protocol import params as p
@@ -41,7 +41,8 @@ class ProtocolUnsupported(Refused):
 class Service:
     """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` JSON in their own time.
 
-    A read may give the items of an array in place of the array, which need not be put together then. Writes that have to look at a disk first are in `prepared`, and give their command when they have.
+    A read may give the items of an array in place of the array, which need not be put together then. Writes
+    that have to look at a disk first are in `prepared`, and hand over their command when they have.
     Reads see the last durable state, and never wait.
     """
 
@@ -98,7 +99,7 @@ class Service:
             "store.flush": lambda _params, _caller: bulk.flush,
             "store.acknowledgeRecovery": self._acknowledge_recovery,
         }
-        self.prepared: dict[str, Callable[[Any], Awaitable[Command]]] = {
+        self.prepared: dict[str, Callable[[Any, Ready], None]] = {
             "workspace.open": projects.open,
             "project.bind": projects.bind,
             "project.check": projects.check,

@@ -13,6 +13,7 @@ import errno
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -25,7 +26,7 @@ from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
-from workspaced.threads import NoThread, run_in_thread
+from workspaced.threads import NoThread, Worker
 from workspaced.writes import (
     CommandFailed,
     CommitUnknown,
@@ -76,7 +77,7 @@ class Writer:
         self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
         self._gone: list[int] = []
         self._keys_are_held_until = 0.0
-        self._thread = trio.CapacityLimiter(1)
+        self._worker = Worker("commits")
         self._commit_count = 0
         self._commit_requests = 0
         self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
@@ -143,9 +144,10 @@ class Writer:
             nursery.start_soon(self._deadlines.watch)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
             task_status.started()
-            # A write waits here for as long as nobody writes: there is nothing to be late for.
-            async for write in self._queue:
-                await self._commit([write, *self._take_waiting()])
+            async with aclosing(self._worker):
+                # A write waits here for as long as nobody writes: there is nothing to be late for.
+                async for write in self._queue:
+                    await self._commit([write, *self._take_waiting()])
             self.finished.set()
             nursery.cancel_scope.cancel()
 
@@ -243,7 +245,9 @@ class Writer:
     ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
         try:
-            await run_in_thread(self._store.commit, state, changes, keeps_previous, limiter=self._thread)
+            await self._worker.run(
+                self._store.commit, state, changes, keeps_previous, afterwards=self._store.tidy
+            )
         except NoThread as none:
             raise StorageFailure(none.message, errno.EAGAIN) from none
 

@@ -25,8 +25,12 @@ RecoveryOutcome = Literal["fresh", "clean", "recovered", "dataLoss"]
 StoreState = Literal["ok", "degraded", "readOnly"]
 
 
-class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
-    """What all of these share: frozen, camelCase on the wire, absent where None."""
+class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What all of these share: frozen, camelCase on the wire, absent where None.
+
+    They hold no cycles, so the garbage collector need not look at them: at 10,000 workspaces that are
+    100,000 objects.
+    """
 
 
 class ProjectBinding(Model, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from workspaced_protocol.framing import MAX_LINE_BYTES
 
 
 @pytest.fixture
-def gated() -> Iterator[GatedStore]:
+async def gated() -> AsyncIterator[GatedStore]:
     """A store whose commits wait for the test; those that still wait at its end are let go."""
     store = GatedStore()
     yield store
@@ -45,6 +45,7 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
             )
             stack.callback(daemon.close)
             await nursery.start(daemon.writer.run)
+            nursery.start_soon(daemon.paths.run)
             nursery.start_soon(daemon.server.log.run)
             return daemon
 

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,10 @@ import msgspec
 import trio
 
 from workspaced.callers import Caller
-from workspaced.domain.projects import PathFacts
 from workspaced.events import EventHub
 from workspaced.git import Git
 from workspaced.maintenance import Maintenance
-from workspaced.path_checks import PathChecker
+from workspaced.path_checks import PathChecker, Tell
 from workspaced.rpc.server import Server
 from workspaced.service import Service
 from workspaced.store import InMemoryWorkspaceStore
@@ -31,14 +30,14 @@ class HeldPaths(PathChecker):
     def __init__(self) -> None:
         super().__init__(60)
         self.is_holding = False
-        self._waiting: dict[str, trio.Event] = {}
+        self._waiting: dict[str, Callable[[], None]] = {}
 
-    async def check(self, paths: Iterable[str]) -> PathFacts:
+    def ask(self, paths: Iterable[str], tell: Tell) -> None:
         wanted = list(paths)
         if self.is_holding:
-            let_go = self._waiting[wanted[0] if wanted else ""] = trio.Event()
-            await let_go.wait()
-        return await super().check(wanted)
+            self._waiting[wanted[0] if wanted else ""] = lambda: super(HeldPaths, self).ask(wanted, tell)
+        else:
+            super().ask(wanted, tell)
 
     async def wait_for(self, *paths: str) -> None:
         """Waits until looks at these wait."""
@@ -48,13 +47,14 @@ class HeldPaths(PathChecker):
     async def let_go(self, path: str = "") -> None:
         """Lets the look go on whose first path this is, once it waits."""
         await self.wait_for(path)
-        self._waiting.pop(path).set()
+        self._waiting.pop(path)()
 
     def let_all_go(self) -> None:
         """Holds nothing up any more."""
         self.is_holding = False
-        for let_go in self._waiting.values():
-            let_go.set()
+        for go in self._waiting.values():
+            go()
+        self._waiting.clear()
 
 
 class ProjectDaemon:
@@ -81,8 +81,11 @@ class ProjectDaemon:
         self.open_connections = 0
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Runs the writer."""
-        await self.writer.run(task_status)
+        """Runs the writer, and looks at paths."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.writer.run)
+            nursery.start_soon(self.paths.run)
+            task_status.started()
 
     def connect(self, nursery: trio.Nursery) -> "ProjectClient":
         """A new client, on a socket pair."""

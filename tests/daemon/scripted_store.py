@@ -93,6 +93,7 @@ class GatedStore(InMemoryWorkspaceStore):
         """Every commit that was begun."""
         self._begun, self._waiting = trio.open_memory_channel[Attempt](1)
         self._is_open = False
+        self._trio = trio.lowlevel.current_trio_token()
 
     async def next_commit(self) -> Attempt:
         """Waits until a commit has begun."""
@@ -116,7 +117,7 @@ class GatedStore(InMemoryWorkspaceStore):
         attempt = Attempt(state, changes)
         self.attempts.append(attempt)
         if not self._is_open:
-            trio.from_thread.run_sync(self._begun.send_nowait, attempt)
+            trio.from_thread.run_sync(self._begun.send_nowait, attempt, trio_token=self._trio)
             attempt.wait()
         super().commit(state, changes, keeps_previous)
 

@@ -14,6 +14,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.ids import IdFactory
 from workspaced.events import Cause, EventHub, Listener
 from workspaced.maintenance import Maintenance
+from workspaced.path_checks import PathChecker
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.rpc.server import Server
 from workspaced.service import Service
@@ -82,6 +83,7 @@ class Daemon:
         self.hub = CountingHub(store.state.revision)
         self.writer = CountingWriter(store, self.hub)
         maintenance = Maintenance(store, self.writer, Backups(copies_in), copies_in)
+        self.paths = PathChecker()
         self.service = Service(
             store,
             self.writer,
@@ -90,6 +92,7 @@ class Daemon:
             data_dir="/data",
             socket="/run/sock",
             ids=IdFactory(),
+            paths=self.paths,
         )
         self.server = Server(self.service, self.writer, max_line_bytes, slow_request_ms)
         self._nursery = nursery

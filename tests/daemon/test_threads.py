@@ -1,6 +1,7 @@
 """What happens where the system starts no more threads: a request fails, and the daemon goes on."""
 
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,21 @@ from workspaced.threads import run_in_thread
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Threads start as long as this is empty; the machine's own limit does not bind root."""
     short: list[bool] = []
-    really = trio.to_thread.run_sync
+    really, start = trio.to_thread.run_sync, threading.Thread.start
 
-    # Any: the arguments are those of trio's own function.
+    # Any: the arguments are those of trio's own function, which may have a thread left over.
     async def run_sync(blocking: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         if short:
             raise RuntimeError("can't start new thread")
         return await really(blocking, *arguments, **options)
 
+    def start_unless_short(thread: threading.Thread) -> None:
+        if short:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
     monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
+    monkeypatch.setattr(threading.Thread, "start", start_unless_short)
     return short
 
 

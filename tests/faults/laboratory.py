@@ -140,7 +140,7 @@ class Laboratory:
     def _check_refusal(self, run: Run, failure: Exception, fault: Fault) -> frozenset[Tree]:
         if isinstance(failure, StorageFailure):
             require(failure.errno != 0, f"no errno in {failure!r}")
-        require(run.disk.open_descriptors == (2 if run.is_open else 0), "descriptors are left open")
+        _check_descriptors(run)
         is_half_done = isinstance(failure, OutcomeUnknown)
         if run.is_open and not fault.lasts and not is_half_done:
             require(not run.temps(), f"temporary files are left: {run.temps()}")
@@ -149,7 +149,7 @@ class Laboratory:
     def _check_answered(self, run: Run) -> None:
         """All is done and answered: memory equals disk, and either file can be lost."""
         run.check_memory_equals_disk()
-        require(run.disk.open_descriptors == 2, "descriptors are left open")
+        _check_descriptors(run)
         end = (self._check_survivors(run, "at the end"), normal(run.disk.visible()), run.owed())
         if end in self._ended_well:
             return
@@ -226,3 +226,9 @@ class Laboratory:
         run.commit()
         run.check_memory_equals_disk()
         self._check_survivors(run, f"{when}, restart, write, power loss", goes_on=False)
+
+
+def _check_descriptors(run: Run) -> None:
+    """The directory and the lock; and both files, once this process has written them."""
+    allowed = (2, 4) if run.is_open else (0,)
+    require(run.disk.open_descriptors in allowed, f"{run.disk.open_descriptors} descriptors are open")

@@ -199,6 +199,7 @@ class Run:
             raise
         self.possible = {content_of(state)}
         self.revision = state.revision
+        self.store.tidy()  # as the writer does
 
     # What other programs do.
 

@@ -185,6 +185,10 @@ class SimulatedDisk(Disk):
             raise
         description.node.settle()
 
+    def start_writeback(self, fd: int) -> None:
+        """Only advice: what is not synced may be durable or not, with it or without."""
+        self._description(fd)
+
     def truncate(self, fd: int, length: int) -> None:
         self._begin("truncate")
         _file_of(self._description(fd)).truncate(length, next(self._now_ns))

@@ -1,16 +1,17 @@
 """One client's connection: its lines in, its answers out, and no more of either than it takes.
 
 The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
-`_outbox` and leave together, straight from the reader where the socket takes them, else by the
-sender task. A client that does not take its answers is not read from, so what is kept for it is
-bounded: one answer over `OUTBOX_BYTES`, or a batch's over `BATCH_BYTES`, and those of the writes in
-flight.
+`_outbox` and leave together: once all lines that were read are dispatched, or with the last answer
+that the client waits for. What the socket does not take then is left to the sender task. A client
+that does not take its answers is not read from, so what is kept for it is bounded: one answer over
+`OUTBOX_BYTES`, or a batch's over `BATCH_BYTES`, and those of the writes in flight.
 """
 
 import os
 import select
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -57,6 +58,7 @@ class Connection:
         self._in_flight = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._has_output = trio.Event()
+        self._is_dispatching = False
         self._broken = False
         caller.wake = self._wake
         caller.notify = self._notify
@@ -71,9 +73,14 @@ class Connection:
                 except OSError:
                     self._broken = True  # the client is gone, and takes no answer
                 await self._drain()
+                # A write that was sent is applied, and those behind it, though the client be gone; what
+                # they wait for has its time limit.
+                with trio.CancelScope(shield=True):
+                    await self._caller.line.wait_until_empty()
                 nursery.cancel_scope.cancel()
         finally:
             self._flush()  # at a stop of the daemon: the answers of the last commit
+            self._broken = True  # a write may end later
 
     async def _drain(self) -> None:
         """Waits until all that was asked is answered and sent, or the client is gone."""
@@ -83,6 +90,7 @@ class Connection:
                 await self._changed.park()
         self._take_events()
         self._caller.close()  # else events could keep a client here that has nothing left to ask
+        self._flush()
         while self._outbox_bytes and not self._broken:
             left = self._outbox_bytes
             with trio.move_on_after(FLUSH_SECONDS) as reading:
@@ -106,8 +114,10 @@ class Connection:
             data = await self._next_bytes()
             if not data:
                 return
+            self._is_dispatching = True
             for line in self._splitter.feed(data):
                 await self._take(line, nursery)
+            self._is_dispatching = False
             if self._splitter.overflowed:
                 self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._caller))
                 return
@@ -115,12 +125,19 @@ class Connection:
 
     async def _next_bytes(self) -> bytes:
         """What the client sent; nothing once it has ended, or stalled in the middle of a line."""
-        if not self._splitter.pending_bytes:
-            return await self._socket.recv(RECEIVE_BYTES)  # for as long as it has nothing to say
-        with trio.move_on_after(STALL_SECONDS):
-            return await self._socket.recv(RECEIVE_BYTES)
-        _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
-        return b""
+        while True:
+            if not self._splitter.pending_bytes:
+                # For as long as it has nothing to say. Asked first: mostly nothing is there yet, and a
+                # recv that finds nothing costs more than all else here.
+                await trio.lowlevel.wait_readable(self._socket)
+            else:
+                with trio.move_on_after(STALL_SECONDS) as stalling:
+                    await trio.lowlevel.wait_readable(self._socket)
+                if stalling.cancelled_caught:
+                    _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
+                    return b""
+            with suppress(BlockingIOError):  # a socket may be told of that has nothing (select(2), BUGS)
+                return os.read(self._socket.fileno(), RECEIVE_BYTES)
 
     async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
         requests = parse_requests(line)
@@ -144,7 +161,9 @@ class Connection:
         """Dispatches a request once there is room for it."""
         if self._is_full():
             self._flush()
+            self._is_dispatching = False
             await self._wait_until(lambda: self._broken or not self._is_full())
+            self._is_dispatching = True
         self._in_flight += 1
         task = self._dispatcher.dispatch(request, self._caller, answer)
         if task is not None:
@@ -156,8 +175,15 @@ class Connection:
         self._finish()
 
     def _finish(self) -> None:
+        """A request is done; unless more are being dispatched or awaited, what there is to send leaves now."""
         self._in_flight -= 1
-        self._changed.unpark_all()
+        if self._is_dispatching:
+            return
+        if self._in_flight:
+            self._has_output.set()
+            self._changed.unpark_all()
+        else:
+            self._flush()
 
     def _put(self, text: bytes | list[bytes]) -> None:
         """Takes a line for the client, whole or in pieces."""
@@ -167,7 +193,6 @@ class Connection:
         self._outbox += pieces
         self._outbox.append(b"\n")
         self._outbox_bytes += sum(map(len, pieces)) + 1
-        self._has_output.set()
 
     def _is_full(self) -> bool:
         return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= OUTBOX_BYTES
@@ -199,6 +224,7 @@ class Connection:
         """Sends what nobody waits for, unless the client is behind with reading."""
         if self._outbox_bytes < OUTBOX_BYTES:
             self._put(text)
+            self._has_output.set()
 
     def _take_events(self) -> None:
         """Moves events to the outbox, as far as it has room: the rest waits in the hub."""
@@ -208,10 +234,13 @@ class Connection:
                 self._put(text)
 
     def _flush(self) -> None:
-        """Hands the socket as much of the outbox as it takes now, or as one client gets at a time."""
-        if not self._outbox_bytes:
-            return
+        """Hands the socket as much of the outbox as it takes now, or as one client gets at a time.
+
+        The rest is left to the sender task.
+        """
         for _ in range(_SENDS_A_TURN):
+            if not self._outbox_bytes:
+                break
             if not self._leaving:
                 self._leaving = memoryview(self._next_send())
             try:
@@ -226,8 +255,10 @@ class Connection:
                 break
             self._leaving = self._leaving[sent:]
             self._outbox_bytes -= sent
-            if self._leaving or not self._outbox_bytes:
+            if self._leaving:
                 break
+        if self._outbox_bytes:
+            self._has_output.set()
         self._changed.unpark_all()
 
     def _next_send(self) -> bytes:

@@ -82,7 +82,8 @@ class Dispatcher:
         try:
             params = method.decode_params(request.params)
             if method.mode == "write":
-                return self._write(method.name, params, caller, reply)
+                self._write(method.name, params, caller, reply)
+                return None
             scope = trio.CancelScope()
             reply.cancelled_by(scope.cancel)
             report = _ProgressReport(request.id, caller)
@@ -128,42 +129,35 @@ class Dispatcher:
         self._log.answered(caller, request.method if isinstance(request, Call) else None, 0.0, problem)
         return encode_error(request.id or NULL_ID, problem)
 
-    def _write(self, name: str, params: Params, caller: Caller, reply: "_Reply") -> Task | None:
-        """Submits a write once all that this connection sent before it are; its task looks at the disk."""
+    def _write(self, name: str, params: Params, caller: Caller, reply: "_Reply") -> None:
+        """Submits a write once all that this connection sent before it are."""
         cause = self._cause(caller, reply)
         prepare = self._service.prepared.get(name)
-        if prepare is not None:
-            command_to_come = prepare(params)
-            turn = caller.line.join()
-            reply.cancelled_by(turn.withdraw)
-            return lambda: self._prepare(command_to_come, turn, reply, cause)
-        command = self._service.writes[name](params, caller)
-        if caller.line.is_empty():
+        if prepare is None and caller.line.is_empty():
+            command = self._service.writes[name](params, caller)
             reply.cancelled_by(self._writer.submit(command, reply, cause))
-        else:
-            turn = caller.line.join()
-            reply.cancelled_by(turn.withdraw)
-            turn.ready(lambda: self._submit(turn, command, reply, cause))
-        return None
+            return
+        turn = caller.line.join()
+        reply.cancelled_by(turn.withdraw)
 
-    async def _prepare(
-        self, command_to_come: Awaitable[Command], turn: Turn, reply: "_Reply", cause: Cause
-    ) -> None:
-        # Shielded: a write that was sent is applied, and those behind it, though the client be gone.
-        with trio.CancelScope(shield=True):
-            try:
-                command = await command_to_come  # path checks, which have their time limit
-            except Exception as error:  # noqa: BLE001 - as above
-                refusal = error
-                turn.ready(lambda: reply(refusal))
+        def ready(made: Command | Exception) -> None:
+            turn.ready(lambda: self._submit(turn, made, reply, cause))
+
+        try:
+            if prepare is not None:
+                prepare(params, ready)
             else:
-                turn.ready(lambda: self._submit(turn, command, reply, cause))
+                ready(self._service.writes[name](params, caller))
+        except Exception as refusal:  # noqa: BLE001 - as above
+            ready(refusal)
 
-    def _submit(self, turn: Turn, command: Command, reply: "_Reply", cause: Cause) -> None:
-        if turn.is_withdrawn:
+    def _submit(self, turn: Turn, made: Command | Exception, reply: "_Reply", cause: Cause) -> None:
+        if isinstance(made, Exception):
+            reply(made)
+        elif turn.is_withdrawn:
             reply(Withdrawn())
         else:
-            reply.cancelled_by(self._writer.submit(command, reply, cause))
+            reply.cancelled_by(self._writer.submit(made, reply, cause))
 
     def _cause(self, caller: Caller, reply: "_Reply") -> Cause:
         """Who asks for this, under an id that the request has from now on; it has to wait for its answer."""
@@ -277,5 +271,4 @@ class _Reply:
         self._answer(text)
 
 
-def _decode_id(text: bytes) -> int | str | None:
-    return msgspec.json.decode(text, type=int | str | None)
+_decode_id: Final = msgspec.json.Decoder(int | str | None).decode

@@ -89,6 +89,13 @@ class WorkspaceStore(Protocol):
         """
         ...
 
+    def tidy(self) -> None:
+        """Ends what a commit left to be done; called after its answers, so that nobody waits for it.
+
+        A store may rely on being committed to again, or closed, without it. It raises nothing.
+        """
+        ...
+
     def check(self) -> StoreCheck:
         """What is stored, read back and verified as it is now."""
         ...
@@ -135,6 +142,9 @@ class StoreOperations:
     ) -> None:
         """See WorkspaceStore."""
         raise NotImplementedError
+
+    def tidy(self) -> None:
+        """See WorkspaceStore: a commit that ends all by itself leaves nothing to be done."""
 
     def get_all(self) -> list[Workspace]:
         """See WorkspaceStore."""

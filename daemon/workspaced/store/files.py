@@ -1,7 +1,9 @@
 """The only code that opens data files: what a directory can do, on top of the calls of a disk.
 
 The strategy: every file is reached relative to the descriptor of its directory, so that nothing
-moves underneath; it is written whole under a temporary name, read back, synced, and renamed.
+moves underneath; it is written whole under a temporary name, read back, synced, and renamed. The
+files that stand stay open, so that the rename that replaces them does not free their blocks, which
+takes as long as a sync: `release_replaced` does that, once nobody waits for it.
 """
 
 import errno
@@ -61,6 +63,8 @@ class Directory:
         self.disk = disk
         self.path = path
         self.fd = fd
+        self._standing_fds: list[int] = []  # of what the last `replace` put there
+        self._replaced_fds: list[int] = []  # of what stood there before, and has no name now
 
     @classmethod
     def open(cls, disk: Disk, path: Path, *, create: bool) -> "Directory":
@@ -93,8 +97,14 @@ class Directory:
         return Directory(self.disk, self.path / name, fd)
 
     def close(self) -> None:
-        """Gives up the descriptor."""
-        close_quietly(self.disk, self.fd)
+        """Gives up the descriptors."""
+        self._close_all([self.fd, *self._standing_fds, *self._replaced_fds])
+        self._standing_fds, self._replaced_fds = [], []
+
+    def release_replaced(self) -> None:
+        """Gives the space of what `replace` has replaced back to the system."""
+        self._close_all(self._replaced_fds)
+        self._replaced_fds = []
 
     def is_at_its_path(self) -> bool:
         """Whether the path still leads to this directory, and not to none or another."""
@@ -150,11 +160,14 @@ class Directory:
         Raises StorageFailure where no name was touched, HalfReplaced from the first rename on; no
         temporary file is left behind either way, as far as the disk lets.
         """
+        self.release_replaced()
         temps: list[str] = []
+        descriptors: list[int] = []
         deed = f"write {self.path / names[0]}"
         try:
             try:
-                written = self._write_temps(names, temps, data)
+                self._write_temps(names, temps, descriptors, data)
+                written = [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
             except OSError as error:
                 raise StorageFailure.from_os_error(error, deed) from error
             try:
@@ -169,7 +182,9 @@ class Directory:
                 failure = HalfReplaced.from_os_error(error, deed)
                 failure.identities = frozenset(written)
                 raise failure from error
+            self._replaced_fds, self._standing_fds, descriptors = self._standing_fds, descriptors, []
         finally:
+            self._close_all(descriptors)
             for temp in temps:
                 with suppress(OSError):  # the failure that left it is the one to report
                     self.disk.unlink(temp, self.fd)
@@ -212,27 +227,28 @@ class Directory:
             self.disk.unlink(name, self.fd)
         return left
 
-    def _write_temps(self, names: Sequence[str], temps: list[str], data: bytes) -> list[Identity]:
-        """Writes, verifies and syncs a temporary file for each name; adds each to `temps` once it is there.
+    def _write_temps(
+        self, names: Sequence[str], temps: list[str], descriptors: list[int], data: bytes
+    ) -> None:
+        """Writes, verifies and syncs a temporary file for each name; adds each to both lists once it is there.
 
         All are written before the first is synced: the disk can then take them together.
         """
         if len(data) > MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, f"the store would have more than {MAX_FILE_BYTES:,} bytes")
-        descriptors: list[int] = []
-        try:
-            for _ in names:
-                temp = f"{_TEMP_PREFIX}-{secrets.token_hex(8)}{_TEMP_SUFFIX}"
-                descriptors.append(self.disk.open(temp, _CREATE_FILE, 0o600, self.fd))
-                temps.append(temp)
-                self._write_all(descriptors[-1], data)
-                self._verify(descriptors[-1], data)
-            for fd in descriptors:
-                self.disk.sync(fd)
-            return [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
-        finally:
-            for fd in descriptors:
-                close_quietly(self.disk, fd)
+        for _ in names:
+            temp = f"{_TEMP_PREFIX}-{secrets.token_hex(8)}{_TEMP_SUFFIX}"
+            descriptors.append(self.disk.open(temp, _CREATE_FILE, 0o600, self.fd))
+            temps.append(temp)
+            self._write_all(descriptors[-1], data)
+            self._verify(descriptors[-1], data)
+            self.disk.start_writeback(descriptors[-1])
+        for fd in descriptors:
+            self.disk.sync(fd)
+
+    def _close_all(self, descriptors: Sequence[int]) -> None:
+        for fd in descriptors:
+            close_quietly(self.disk, fd)
 
     def _write_all(self, fd: int, data: bytes) -> None:
         rest = memoryview(data)

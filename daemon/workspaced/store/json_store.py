@@ -96,6 +96,10 @@ class JsonWorkspaceStore(StoreOperations):
         self._standing = dict.fromkeys(identities)
         self.state = state
 
+    def tidy(self) -> None:
+        """See WorkspaceStore: frees the blocks of the files that were replaced."""
+        self._directory.release_replaced()
+
     def check(self) -> StoreCheck:
         """See WorkspaceStore. Raises StoreUnusable where a file can't be read."""
         return check_files(self._path)
