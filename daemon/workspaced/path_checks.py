@@ -10,7 +10,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import trio
@@ -43,6 +44,15 @@ class _Look:
 
 
 @dataclass(slots=True, eq=False)
+class _Round:
+    """The checks that the worker looks at paths for, together."""
+
+    checks: list["_Check"]
+    paths: deque[str]
+    found: _Found = field(default_factory=_Found)
+
+
+@dataclass(slots=True, eq=False)
 class _Check:
     """The paths that somebody has asked about, until they are told."""
 
@@ -62,8 +72,9 @@ class PathChecker:
         self._threads = trio.CapacityLimiter(_THREADS)
         self._looks: dict[str, _Look] = {}
         self._asked: list[_Check] = []
+        self._round: _Round | None = None
         self._unanswered: set[_Check] = set()
-        self._arrived = trio.Event()
+        self._has_begun = trio.Event()
         self._is_stopped = False
 
     def ask(self, paths: Iterable[str], tell: Tell) -> None:
@@ -80,7 +91,8 @@ class PathChecker:
             return
         self._unanswered.add(check)
         self._asked.append(check)
-        self._arrived.set()
+        if self._round is None:
+            self._begin_round()
 
     async def check(self, paths: Iterable[str]) -> PathFacts:
         """What is at each of the paths now. Raises NoThread or ShuttingDown."""
@@ -99,23 +111,40 @@ class PathChecker:
         return answer
 
     async def run(self) -> None:
-        """Looks at what is asked about, in rounds: a round is what was asked while the last one was on."""
+        """Answers what is asked, round after round: a round is what was asked while the last one was on."""
         async with trio.open_nursery() as nursery, aclosing(self._worker):
             while True:
-                await self._arrived.wait()  # for as long as nobody asks
-                asked, self._asked, self._arrived = self._asked, [], trio.Event()
-                found: _Found = {}
-                try:
-                    await self._look_in_worker(asked, found)
-                except NoThread as none:
-                    for check in asked:
-                        self._answer(check, none)
-                    continue
-                for check in asked:
-                    if check.wanted <= found.keys():
-                        self._tell_found(check, found)
+                while self._round is None:
+                    self._has_begun = trio.Event()
+                    await self._has_begun.wait()  # for as long as nobody asks
+                round_ = self._round
+                with trio.move_on_after(PATIENCE_SECONDS):
+                    await self._worker.wait()
+                round_.paths.clear()  # a thread that was left behind comes back to none
+                self._round = None
+                if self._asked:
+                    self._begin_round()
+                for check in round_.checks:
+                    if check.wanted <= round_.found.keys():
+                        self._tell_found(check, round_.found)
                     else:
-                        nursery.start_soon(self._look_at_rest, check, found)
+                        nursery.start_soon(self._look_at_rest, check, round_.found)
+
+    def _begin_round(self) -> None:
+        """Has the worker look at what was asked; `run` waits for it."""
+        asked, self._asked = self._asked, []
+        paths = deque({path for check in asked for path in check.wanted})
+        if len(self._looks) >= _THREADS:
+            paths.clear()  # each in a thread that hangs: those who asked wait for one of the others
+        round_ = _Round(asked, paths)
+        try:
+            self._worker.begin(partial(self._look_at_each, paths, round_.found, trio.current_time()))
+        except NoThread as none:
+            for check in asked:
+                self._answer(check, none)
+            return
+        self._round = round_
+        self._has_begun.set()
 
     def stop(self) -> None:
         """Tells all who wait, and who ask from now on, that the daemon is stopping."""
@@ -135,14 +164,6 @@ class PathChecker:
     def _tell_found(self, check: _Check, found: _Found) -> None:
         check.facts.update((path, found[path]) for path in check.wanted if path in found)
         self._answer(check, check.facts)
-
-    async def _look_in_worker(self, asked: Iterable[_Check], found: _Found) -> None:
-        if len(self._looks) >= _THREADS:
-            return  # each in a thread that hangs: those who asked wait for one of the others
-        paths = deque({path for check in asked for path in check.wanted})
-        with trio.move_on_after(PATIENCE_SECONDS):
-            await self._worker.run(self._look_at_each, paths, found, trio.current_time())
-        paths.clear()  # a thread that was left behind comes back to none
 
     async def _look_at_rest(self, check: _Check, found: _Found) -> None:
         """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
@@ -165,7 +186,7 @@ class PathChecker:
         began_at = trio.current_time()
         with trio.move_on_after(patience_seconds):
             await run_in_thread(self._look_at_each, paths, found, began_at, limiter=self._threads)
-        paths.clear()  # as above
+        paths.clear()  # as above: the thread may come back late
 
     def _look_at_each(self, paths: deque[str], found: _Found, began_at: float) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""

@@ -50,31 +50,45 @@ async def run_in_thread(
 
 
 class Worker:
-    """Runs blocking calls, one at a time, in a thread that it keeps. `aclose` it after use."""
+    """Makes blocking calls, one at a time, in a thread that it keeps. `aclose` it after use."""
 
     def __init__(self, name: str) -> None:
         """`name` is the thread's, for whoever looks at the process."""
         self._name = name
         self._idle: _Thread | None = None
+        self._busy: _Thread | None = None
 
     async def run(
         self, blocking: Callable[..., T], *arguments: object, afterwards: Callable[[], None] | None = None
     ) -> T:
-        """Runs a blocking call; where it is cancelled, the thread is left to it. Raises NoThread.
+        """Makes a call and waits for it; where that is cancelled, the thread is left to it. Raises NoThread.
 
         `afterwards` is called in the thread once the result is on its way, and before the next call.
         """
+        self.begin(partial(blocking, *arguments), afterwards)
+        return await self.wait()  # type: ignore[no-any-return]  # what `blocking` returned
+
+    def begin(self, call: Callable[[], Any], afterwards: Callable[[], None] | None = None) -> None:
+        """Makes a call, which `wait` is to be called for. Raises NoThread."""
+        if self._busy is not None:
+            raise RuntimeError("a worker makes one call at a time")
         thread = self._idle or _Thread(self._name)
-        self._idle = None
-        thread.begin(partial(blocking, *arguments), afterwards)
+        self._idle, self._busy = None, thread
+        thread.begin(call, afterwards)
+
+    async def wait(self) -> Any:
+        """The result of the call that was begun; where this is cancelled, the thread is left to it."""
+        thread, self._busy = self._busy, None
+        if thread is None:
+            raise RuntimeError("no call was begun")
         try:
-            # Who calls knows for how long; a cancelled wait ends this, but never the call.
+            # Who calls knows for how long; that ends this wait, but never the call.
             await trio.lowlevel.wait_readable(thread.done)
         except BaseException:
             thread.dismiss()
             raise
         self._idle = thread
-        return thread.result()  # type: ignore[no-any-return]  # what `blocking` returned
+        return thread.result()
 
     async def aclose(self) -> None:
         """Waits for what is called `afterwards`, and lets the thread end."""

@@ -13,6 +13,7 @@ import msgspec
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import (
+    WRONG_ID,
     Backup,
     ConnectedClient,
     DaemonStatus,
@@ -24,6 +25,7 @@ from workspaced_protocol.models import (
     StoreRevision,
     Workspace,
 )
+from workspaced_protocol.problems import problem_at
 from workspaced_protocol.unknown import unknown_members
 
 _TOLD_CHARACTERS: Final = 200  # of a client's own text in a message back to it
@@ -71,7 +73,7 @@ class Method:
         try:
             return msgspec.json.decode(text, type=self.params)
         except msgspec.ValidationError as error:
-            raise self._named(text, str(error)) from error
+            raise self._named(text, error) from error
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidParams("", f"{self.name}: the params can't be read: {error}.") from error
 
@@ -93,24 +95,21 @@ class Method:
         """The params' names on the wire, in their order by position."""
         return self.params.__struct_encode_fields__
 
-    def _named(self, text: bytes, problem: str) -> InvalidParams:
+    def _named(self, text: bytes, error: msgspec.ValidationError) -> InvalidParams:
         """What msgspec found wrong with the params, as a sentence and a path."""
+        problem = str(error)
         if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
             path = unknown[0][:_TOLD_CHARACTERS]
             known = ", ".join(self.param_names()) or "no params"
             is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
             allowed = f" It takes {known}." if is_param else ""
             return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
-        # The last one: a value that the message quotes may look like a path.
-        found, separator, where = problem.rpartition(" - at `$")
-        if not separator:
-            found, where = problem, ""
-        path = where.removesuffix("`").removeprefix(".")
+        found, path = problem_at(error)
         if missing := re.fullmatch(r"Object missing required field `(.*)`", found):
             path = f"{path}.{missing[1]}" if path else missing[1]
             return InvalidParams(path, f"{self.name}: `{path}` is missing.")
         if "matching regex" in found:
-            found = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
+            found = WRONG_ID
         path = path or self.param_names()[0]
         return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found[:1].lower()}{found[1:]}.")
 

@@ -4,7 +4,8 @@ Times are Unix milliseconds. Each struct refuses members it does not know, so th
 is an error and not a loss; `unknown.decode` reads what a newer release may have added to.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -12,8 +13,19 @@ from msgspec import Meta, Struct, field
 MAX_SAFE_INTEGER = 2**53 - 1
 
 # `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
-WorkspaceId = Annotated[str, Meta(pattern=r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)")]
-ProjectId = Annotated[str, Meta(pattern=r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)")]
+_WORKSPACE_ID: Final = r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)"
+_PROJECT_ID: Final = r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)"
+WorkspaceId = Annotated[str, Meta(pattern=_WORKSPACE_ID)]
+ProjectId = Annotated[str, Meta(pattern=_PROJECT_ID)]
+
+# The same for what there are hundreds of: msgspec takes longer for a pattern than for all else in a workspace.
+# So `Workspace` checks its own ids and those of its projects, and here the schema alone tells of them.
+_WorkspaceId = Annotated[str, Meta(extra_json_schema={"pattern": _WORKSPACE_ID})]
+_ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": _PROJECT_ID})]
+_is_workspace_id = re.compile(_WORKSPACE_ID).match
+_is_project_id = re.compile(_PROJECT_ID).match
+
+WRONG_ID: Final = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
@@ -36,8 +48,8 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unkn
 class ProjectBinding(Model, frozen=True, kw_only=True):
     """A directory, or a git clone, that belongs to a workspace."""
 
-    id: ProjectId
-    workspace_id: WorkspaceId
+    id: _ProjectId
+    workspace_id: _WorkspaceId
     root_path: str
     git_url: str | None = None
     status: ProjectStatus
@@ -47,7 +59,7 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
 class Workspace(Model, frozen=True, kw_only=True):
     """A name, a root path and a lifecycle state, with the projects bound to it."""
 
-    id: WorkspaceId
+    id: _WorkspaceId
     name: str
     root_path: str
     state: WorkspaceState
@@ -57,6 +69,20 @@ class Workspace(Model, frozen=True, kw_only=True):
     revision: Revision = field(default_factory=int)
     """The store's revision at the last change of this workspace; set by the store alone."""
     projects: tuple[ProjectBinding, ...]
+
+    def __post_init__(self) -> None:
+        if not _is_workspace_id(self.id):
+            raise _wrong_id("id")
+        for index, project in enumerate(self.projects):
+            if not _is_project_id(project.id):
+                raise _wrong_id(f"projects[{index}].id")
+            if project.workspace_id != self.id and not _is_workspace_id(project.workspace_id):
+                raise _wrong_id(f"projects[{index}].workspaceId")
+
+
+def _wrong_id(path: str) -> ValueError:
+    # In the words that msgspec has for a path, before which it sets that of the workspace.
+    return ValueError(f"{WRONG_ID} - at `$.{path}`")
 
 
 class Session(Model, frozen=True):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bench.samples import workspace
@@ -130,22 +130,31 @@ def connect(path: Path) -> socket.socket:
 
 
 class BareLoop:
-    """The file operations of a commit and nothing else: the disk's own limit."""
+    """The file operations of a write and nothing else: the disk's own limit."""
 
     def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
         self._where = where / "bare"
         self._where.mkdir()
         self._data = encode_document(State.of(workspaces, 1))
+        self._projects = [project.root_path for project in workspaces[0].projects]
+
+    def open(self) -> None:
+        """A look at each project's directory, and a commit."""
+        for path in self._projects:
+            with suppress(OSError):
+                os.close(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
+        self.commit()
 
     def commit(self) -> None:
-        """Two files written, read back, synced, renamed; the directory synced."""
+        """Two files written, read back, compared, synced, renamed; the directory synced."""
         directory_fd = os.open(self._where, os.O_RDONLY | os.O_DIRECTORY)
         temps: list[tuple[str, int]] = []
         for _ in range(2):
             name = secrets.token_hex(8)
             fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory_fd)
             os.write(fd, self._data)
-            os.pread(fd, len(self._data) + 1, 0)
+            if os.pread(fd, len(self._data) + 1, 0) != self._data:
+                raise RuntimeError("what was written reads back differently")
             temps.append((name, fd))
         for _, fd in temps:
             os.fsync(fd)

@@ -15,6 +15,7 @@ from daemon.cloning import until
 from workspaced import path_checks
 from workspaced.domain.projects import Reachable, Unreached
 from workspaced.path_checks import CHECK_SECONDS, PATIENCE_SECONDS, PathChecker, look
+from workspaced.writes import ShuttingDown
 
 _NOBODY = 65534
 
@@ -261,3 +262,20 @@ async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
 async def test_a_workspace_without_projects_needs_no_look(hanging: HangingPaths) -> None:
     assert await PathChecker().check([]) == {}
     assert hanging.looks == []
+
+
+async def test_who_waits_at_a_stop_is_told_and_who_asks_later_too(
+    nursery: trio.Nursery, hanging: HangingPaths
+) -> None:
+    checker = running(nursery, 60)
+    told: list[object] = []
+    checker.ask(["/hang"], told.append)
+    await until(lambda: hanging.looks == ["/hang"])
+    checker.ask(["/a"], told.append)
+    checker.stop()
+    assert [type(answer) for answer in told] == [ShuttingDown, ShuttingDown]
+    hanging.let_go.set()
+    with pytest.raises(ShuttingDown):
+        await checker.check(["/a"])
+    await wait_all_tasks_blocked()
+    assert len(told) == 2

@@ -1,8 +1,10 @@
-"""What happens where the system starts no more threads: a request fails, and the daemon goes on."""
+"""Blocking calls in threads, and what happens where the system starts no more: a request fails, and the daemon goes on."""
 
 import errno
+import os
 import threading
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import trio
 from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
+from daemon.cloning import until
 from daemon.serving import Client, Daemon
 from workspaced.maintenance import Maintenance
 from workspaced.store.backups import Backups, Retention
-from workspaced.threads import run_in_thread
+from workspaced.threads import NoThread, Worker, run_in_thread
 
 
 @pytest.fixture
@@ -85,3 +88,88 @@ async def test_an_error_of_the_call_itself_is_not_taken_for_a_lack_of_threads() 
 
     with pytest.raises(RuntimeError, match="its own"):
         await run_in_thread(fail)
+
+
+# A worker
+
+
+async def test_a_worker_makes_its_calls_in_one_thread_and_gives_what_they_come_to() -> None:
+    async with aclosing(Worker("mine")) as worker:
+        first = await worker.run(threading.current_thread)
+        assert await worker.run(threading.current_thread) is first
+        assert first.name == "mine"
+        assert await worker.run(divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await worker.run(divmod, 7, 0)
+        assert await worker.run(threading.current_thread) is first
+    await until(lambda: not first.is_alive())
+
+
+async def test_what_comes_afterwards_keeps_the_next_call_waiting_and_nobody_else() -> None:
+    worker, may_end = Worker("mine"), threading.Event()
+    steps: list[str] = []
+
+    def tidy() -> None:
+        may_end.wait()
+        steps.append("tidied")
+
+    assert await worker.run(lambda: "done", afterwards=tidy) == "done"
+    assert steps == []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.run, steps.append, "the next call")
+        await wait_all_tasks_blocked()
+        assert steps == []
+        may_end.set()
+    assert steps == ["tidied", "the next call"]
+    may_end.clear()
+    await worker.run(lambda: None, afterwards=tidy)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(worker.aclose)
+        await wait_all_tasks_blocked()
+        steps.append("closing")
+        may_end.set()
+    assert steps[2:] == ["closing", "tidied"]
+
+
+async def test_a_call_that_is_given_up_keeps_its_thread_and_the_next_one_gets_another() -> None:
+    may_end = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def hang() -> None:
+        threads.append(threading.current_thread())
+        may_end.wait()
+
+    before = len(os.listdir("/dev/fd"))
+    async with aclosing(Worker("mine")) as worker:
+        with trio.CancelScope() as given_up:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(worker.run, hang)
+                await until(lambda: threads != [])
+                given_up.cancel()
+        assert given_up.cancelled_caught
+        for _ in range(3):
+            assert await worker.run(threading.current_thread) is not threads[0]
+    may_end.set()
+    await until(lambda: not threads[0].is_alive())
+    await until(lambda: len(os.listdir("/dev/fd")) == before)
+
+
+async def test_a_worker_makes_one_call_at_a_time() -> None:
+    async with aclosing(Worker("mine")) as worker:
+        worker.begin(lambda: 1)
+        with pytest.raises(RuntimeError, match="one call at a time"):
+            worker.begin(lambda: 2)
+        assert await worker.wait() == 1
+
+
+async def test_no_descriptor_for_a_worker_is_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    worker = Worker("mine")
+    with monkeypatch.context() as full:
+        full.setattr(os, "pipe", refuse)
+        with pytest.raises(NoThread):
+            await worker.run(lambda: None)
+    assert await worker.run(lambda: 1) == 1
+    await worker.aclose()

@@ -1,6 +1,8 @@
 """The writer's batches: what shares a commit, in which order, and when each write is answered."""
 
 import random
+import threading
+from collections.abc import Sequence
 
 import pytest
 import trio
@@ -339,3 +341,44 @@ async def test_a_write_waits_for_the_writer_to_run(nursery: trio.Nursery) -> Non
     assert reply.answers == []
     await nursery.start(desk.writer.run)
     assert isinstance(await reply.result(), Workspace)
+
+
+class UntidyStore(InMemoryWorkspaceStore):
+    """Tidying takes it as long as the test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits = 0
+        self.may_end = threading.Event()
+
+    def commit(
+        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+    ) -> None:
+        self.commits += 1
+        super().commit(state, changes, keeps_previous)
+
+    def tidy(self) -> None:
+        self.may_end.wait()
+
+
+async def test_nobody_waits_for_what_a_commit_left_to_be_done_but_the_next_one_and_the_end(
+    nursery: trio.Nursery,
+) -> None:
+    store = UntidyStore()
+    desk = await start(nursery, store)
+    (first,) = desk.create("A")
+    assert isinstance(await first.result(), Workspace)
+    assert desk.names() == ["A"]
+    (second,) = desk.create("B")
+    await wait_all_tasks_blocked()
+    assert (store.commits, second.answers) == (1, [])
+    store.may_end.set()
+    assert isinstance(await second.result(), Workspace)
+    store.may_end.clear()
+    (third,) = desk.create("C")
+    await third.result()
+    desk.writer.stop()
+    await wait_all_tasks_blocked()
+    assert not desk.writer.finished.is_set()
+    store.may_end.set()
+    await desk.writer.finished.wait()

@@ -1,11 +1,13 @@
 """Models: their JSON is the contract's, name by name, and what the contract does not allow is refused."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
 
 from workspaced_protocol.models import (
+    WRONG_ID,
     Change,
     CommitStatistics,
     DaemonStatus,
@@ -22,6 +24,7 @@ from workspaced_protocol.models import (
     Workspace,
     WorkspaceId,
 )
+from workspaced_protocol.problems import problem_at
 
 BINDING = ProjectBinding(
     id="proj_1", workspace_id="ws_1", root_path="/a/b", status="stale", bound_at=1_700_000_000_000
@@ -253,6 +256,39 @@ def test_ids_are_told_apart_by_their_prefix() -> None:
     ]:
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(id_, type_)
+
+
+@pytest.mark.requirement("FR-010")
+@pytest.mark.parametrize("wrong", ["", "ws_", "ws_a b", "ws_a\n", "ws_" + "a" * 129, "x_1", "ws_é"])
+def test_a_workspace_refuses_wrong_ids_wherever_they_stand(wrong: str) -> None:
+    binding = {**BINDING_JSON, "workspaceId": "ws_other"}  # as given, though not the one that it is in
+    assert msgspec.convert({**WORKSPACE_JSON, "projects": [binding]}, Workspace).projects[0].id
+    for path, shape in (
+        ("id", {**WORKSPACE_JSON, "id": wrong}),
+        ("projects[1].id", {**WORKSPACE_JSON, "projects": [binding, {**binding, "id": wrong}]}),
+        ("projects[0].workspaceId", {**WORKSPACE_JSON, "projects": [{**binding, "workspaceId": wrong}]}),
+    ):
+        # Any: a type that mypy has no type for (PEP 747 will bring one).
+        cases: list[tuple[Any, object, str]] = [
+            (Workspace, shape, path),
+            (list[Workspace], [WORKSPACE_JSON, shape], f"[1].{path}"),
+            (Change, {"save": shape}, f"save.{path}"),
+        ]
+        for type_, value, where in cases:
+            with pytest.raises(msgspec.ValidationError) as caught:
+                msgspec.json.decode(json.dumps(value), type=type_)
+            assert problem_at(caught.value) == (WRONG_ID, where)
+    with pytest.raises(ValueError, match="expected ws_"):
+        msgspec.structs.replace(WORKSPACE, id=wrong)
+
+
+def test_a_problem_is_told_apart_from_its_place() -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode('[1, "x"]', type=list[int])
+    assert problem_at(caught.value) == ("Expected `int`, got `str`", "[1]")
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.json.decode('"x"', type=int)
+    assert problem_at(caught.value) == ("Expected `int`, got `str`", "")
 
 
 INTEGERS: list[tuple[type[Model], dict[str, object], str]] = [

@@ -18,6 +18,7 @@ from workspaced_client.exchange.json_text import Document, Path, Unusable, parse
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.models import Workspace
+from workspaced_protocol.problems import problem_at
 
 T = TypeVar("T")
 
@@ -107,20 +108,15 @@ def _require_version_1(document: Document) -> None:
         raise document.wrong(("version",), "is not 1, the only version of an older app's store that there is")
 
 
-_WHERE: Final = re.compile(r" - at `\$([^`]*)`$")
-_PART: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
+_PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def _typed(document: Document, data: bytes, type_: type[T]) -> tuple[T, list[str]]:
     try:
         return unknown.decode(data, type_)
     except msgspec.ValidationError as error:
-        message = str(error)
-        where = _WHERE.search(message)
-        path: Path = tuple(
-            int(index) if index else name for name, index in _PART.findall(where[1] if where else "")
-        )
-        problem = _WHERE.sub("", message)
+        problem, where = problem_at(error)
+        path: Path = tuple(int(index) if index else name for index, name in _PART.findall(where))
         raise document.wrong(path, f"is wrong: {problem[:1].lower()}{problem[1:]}") from error
     except msgspec.DecodeError as error:
         raise Unusable(f"{document.file} can't be read: {error}.") from error

@@ -259,7 +259,8 @@ class Connection:
                 break
         if self._outbox_bytes:
             self._has_output.set()
-        self._changed.unpark_all()
+        if self._changed:
+            self._changed.unpark_all()
 
     def _next_send(self) -> bytes:
         """Takes from the outbox what one call hands the socket."""

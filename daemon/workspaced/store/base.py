@@ -11,6 +11,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Draft, State, encode
 from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
+from workspaced_protocol.problems import problem_at
 
 
 class StorageFailure(Exception):
@@ -163,7 +164,12 @@ class StoreOperations:
         # A struct is not checked when it is made, and what can't be read again must not be written.
         try:
             msgspec.json.decode(encode(workspace), type=Workspace)
-        except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        except msgspec.ValidationError as error:
+            problem, path = problem_at(error)
+            raise InvalidField(
+                path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
+            ) from error
+        except UnicodeEncodeError as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
         self._write(commands.save(workspace, None))
         return self.state.records[workspace.id].workspace

@@ -8,6 +8,7 @@ older version, a reformatted file, a damaged one) takes the long way, check by c
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -18,6 +19,7 @@ from workspaced.domain.state import RecoveryNotice, State, encode
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, without_checksum
 from workspaced_protocol.models import Revision, Workspace
+from workspaced_protocol.problems import problem_at
 
 VERSION: Final = 2
 """The version that is written. Version 1, of older apps, is read."""
@@ -66,19 +68,25 @@ class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
 
 def encode_document(state: State) -> bytes:
     """The text of a file that holds this state: one workspace a line, the checksum last."""
-    parts = [
-        b'{"version":%d,"revision":%d,"workspaces":[\n' % (VERSION, state.revision),
-        b",\n".join(record.json for record in state.ordered),
-        b"\n]",
-    ]
+    head = b'{"version":%d,"revision":%d,"workspaces":[\n' % (VERSION, state.revision)
+    tail = b"\n]"
     if state.request_keys:
-        parts += [b',\n"requestKeys":', encode(state.request_keys)]
+        tail += b',\n"requestKeys":' + encode(state.request_keys)
     if state.recovery is not None:
-        parts += [b',\n"recovery":', encode(state.recovery)]
-    body = b"".join(parts)
+        tail += b',\n"recovery":' + encode(state.recovery)
+    texts = [record.json for record in state.ordered]
     # The only white space outside strings here is the newlines, and no string holds one as it is.
-    digest = hashlib.sha256((body + b"}").replace(b"\n", b"")).hexdigest()
-    return b'%b,"_checksum":"%b"}\n' % (body, digest.encode())
+    compact = _joined(head.replace(b"\n", b""), texts, tail.replace(b"\n", b"") + b"}", b",")
+    digest = hashlib.sha256(compact).hexdigest()
+    return _joined(head, texts, b'%b,"_checksum":"%b"}\n' % (tail, digest.encode()), b",\n")
+
+
+def _joined(head: bytes, texts: Sequence[bytes], tail: bytes, separator: bytes) -> bytes:
+    """All of them in one copy, since that is what a large store's commit takes its time for."""
+    pieces = [*texts] or [b""]
+    pieces[0] = head + pieces[0]
+    pieces[-1] += tail
+    return separator.join(pieces)
 
 
 def parse_document(data: bytes) -> Document:
@@ -112,7 +120,8 @@ def _parse_step_by_step(data: bytes) -> Document:
     try:
         typed, unknown_members = unknown.decode(data, type_)
     except msgspec.ValidationError as error:
-        raise Corrupted("schema", f"a field is wrong: {error}") from error
+        problem, path = problem_at(error)
+        raise Corrupted("schema", f"`{path}` is wrong: {problem}" if path else problem) from error
     if stated is None and typed.checksum is not None:
         # Written with an escape, as no release does: else one damaged byte would leave a file unguarded.
         raise Corrupted("checksum-mismatch", "`_checksum` can't be read as it stands")
