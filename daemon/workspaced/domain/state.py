@@ -216,8 +216,13 @@ class Draft(State):
 
     def put(self, workspace: Workspace) -> None:
         """The workspace stands in place of what its id held; the revision is left alone."""
-        self.drop(workspace.id)
         record = Record(workspace, encode(workspace))
+        current = self._records.get(workspace.id)
+        if current is not None and _has_same_place(current.workspace, workspace):
+            self._ordered[self._position(workspace)] = record
+            self._records[workspace.id] = record
+            return
+        self.drop(workspace.id)
         self._records[workspace.id] = record
         self._ordered.insert(self._position(workspace), record)
         self._claim_name(workspace)
@@ -261,3 +266,12 @@ class Draft(State):
 def _age(workspace: Workspace) -> tuple[int, str]:
     """What workspaces are ordered by: the time of creation, then the id, so that it is always the same."""
     return workspace.created_at, workspace.id
+
+
+def _has_same_place(one: Workspace, other: Workspace) -> bool:
+    """Whether two versions of a workspace stand at the same place in the order, and under the same name."""
+    return (one.created_at, one.name, one.state == "deleted") == (
+        other.created_at,
+        other.name,
+        other.state == "deleted",
+    )
