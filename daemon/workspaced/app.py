@@ -105,8 +105,8 @@ async def run(
                 _log.info("Stopping.", signal=number.name)
                 accepting.cancel()
                 listener.close()
-                paths.stop()
                 writer.stop()
+                paths.stop()  # what it refuses, and all that was sent behind that, is not applied
                 await supervisor.stopping()
                 with trio.move_on_after(_DRAIN_SECONDS):
                     await writer.finished.wait()

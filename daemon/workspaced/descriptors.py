@@ -14,7 +14,7 @@ MOST: Final = 65_536
 
 _MOST_OF_MACOS: Final = 10_240  # OPEN_MAX of <sys/syslimits.h>; setrlimit(2) there may refuse more
 KEPT_BACK: Final = 128
-"""For the daemon itself: it holds 12 when idle, a commit takes 3, 4 clones some 5 each, and 64 path checks may hang."""
+"""For the daemon itself: it holds 17 when idle, a commit takes 5, 4 clones some 5 each, and 64 path checks may hang."""
 
 
 def raise_limit() -> None:

@@ -47,8 +47,7 @@ class WriteLine:
         while self._turns and (go := self._turns[0].go) is not None:
             self._turns.popleft()
             go()
-        if not self._turns:
-            self._emptied.set()
+        self._emptied.set()
 
     async def wait_until_empty(self) -> None:
         """Waits until every write has gone."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import structlog
 import trio
 
-from workspaced.domain.errors import RequestError
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.threads import NoThread, Worker, run_in_thread
+from workspaced.threads import NoThread, Worker
 from workspaced.writes import ShuttingDown
 
 CHECK_SECONDS: Final = 2.0
@@ -28,17 +28,19 @@ PATIENCE_SECONDS: Final = 0.02
 """How long a thread may take before it is left to the path that it looks at; each time twice as long."""
 
 _PAUSE_SECONDS: Final = 0.001  # the first pause before a path is asked about again that another thread has
-_THREADS: Final = 64  # as many paths may hang before others are kept from being looked at
+_THREADS: Final = 64  # as many may hang, each at a path, before others are kept from being looked at
 
 _Found = dict[str, Reachable | Unreached]
 
-Tell = Callable[[PathFacts | RequestError], None]
+Tell = Callable[[PathFacts | Exception], None]
 """Takes what was found, or why nothing was looked at. It must not block."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class _Look:
-    """A look that is under way."""
+class _Thread:
+    """A thread that looks at paths, one after the other."""
 
     began_at: float
 
@@ -69,8 +71,8 @@ class PathChecker:
     def __init__(self, seconds: float = CHECK_SECONDS) -> None:
         self.limit_seconds = seconds
         self._worker = Worker("paths")
-        self._threads = trio.CapacityLimiter(_THREADS)
-        self._looks: dict[str, _Look] = {}
+        self._at_work: set[_Thread] = set()  # one for each thread that was begun and is not back
+        self._looks: dict[str, _Thread] = {}  # who looks at each path now
         self._asked: list[_Check] = []
         self._round: _Round | None = None
         self._unanswered: set[_Check] = set()
@@ -96,17 +98,17 @@ class PathChecker:
 
     async def check(self, paths: Iterable[str]) -> PathFacts:
         """What is at each of the paths now. Raises NoThread or ShuttingDown."""
-        answers: list[PathFacts | RequestError] = []
+        answers: list[PathFacts | Exception] = []
         told = trio.Event()
 
-        def tell(answer: PathFacts | RequestError) -> None:
+        def tell(answer: PathFacts | Exception) -> None:
             answers.append(answer)
             told.set()
 
         self.ask(paths, tell)
         await told.wait()  # the limit of the check ends it
         (answer,) = answers
-        if isinstance(answer, RequestError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -118,8 +120,11 @@ class PathChecker:
                     self._has_begun = trio.Event()
                     await self._has_begun.wait()  # for as long as nobody asks
                 round_ = self._round
-                with trio.move_on_after(PATIENCE_SECONDS):
-                    await self._worker.wait()
+                try:
+                    with trio.move_on_after(PATIENCE_SECONDS):
+                        await self._worker.wait()
+                except Exception as defect:  # noqa: BLE001 - of one look; it must not end those of all others
+                    self._answer_all(round_.checks, defect)
                 round_.paths.clear()  # a thread that was left behind comes back to none
                 self._round = None
                 if self._asked:
@@ -127,21 +132,19 @@ class PathChecker:
                 for check in round_.checks:
                     if check.wanted <= round_.found.keys():
                         self._tell_found(check, round_.found)
-                    else:
+                    elif check in self._unanswered:
                         nursery.start_soon(self._look_at_rest, check, round_.found)
 
     def _begin_round(self) -> None:
         """Has the worker look at what was asked; `run` waits for it."""
         asked, self._asked = self._asked, []
-        paths = deque({path for check in asked for path in check.wanted})
-        if len(self._looks) >= _THREADS:
-            paths.clear()  # each in a thread that hangs: those who asked wait for one of the others
+        # With as many threads at work as there may be, all of these wait until one comes back.
+        paths = deque({path for check in asked for path in check.wanted} if self._may_look() else ())
         round_ = _Round(asked, paths)
         try:
-            self._worker.begin(partial(self._look_at_each, paths, round_.found, trio.current_time()))
+            self._begin_thread(self._worker, paths, round_.found)
         except NoThread as none:
-            for check in asked:
-                self._answer(check, none)
+            self._answer_all(asked, none)
             return
         self._round = round_
         self._has_begun.set()
@@ -149,17 +152,26 @@ class PathChecker:
     def stop(self) -> None:
         """Tells all who wait, and who ask from now on, that the daemon is stopping."""
         self._is_stopped = True
-        for check in list(self._unanswered):
-            self._answer(check, _shutting_down())
+        self._answer_all(list(self._unanswered), _shutting_down())
 
     def _hangs(self, path: str) -> bool:
         look = self._looks.get(path)
         return look is not None and trio.current_time() - look.began_at >= self.limit_seconds
 
-    def _answer(self, check: _Check, answer: PathFacts | RequestError) -> None:
+    def _may_look(self) -> bool:
+        return len(self._at_work) < _THREADS
+
+    def _answer(self, check: _Check, answer: PathFacts | Exception) -> None:
         if check in self._unanswered:
             self._unanswered.discard(check)
-            check.tell(answer)
+            try:
+                check.tell(answer)
+            except Exception:  # noqa: BLE001 - a defect in one request must not end the checks of all others
+                _log.exception("What was found at a path could not be told.")
+
+    def _answer_all(self, checks: Iterable[_Check], answer: Exception) -> None:
+        for check in checks:
+            self._answer(check, answer)
 
     def _tell_found(self, check: _Check, found: _Found) -> None:
         check.facts.update((path, found[path]) for path in check.wanted if path in found)
@@ -171,36 +183,49 @@ class PathChecker:
         try:
             with trio.move_on_at(check.deadline):
                 while missing := check.wanted - found.keys():
-                    if free := [path for path in missing if path not in self._looks]:
+                    free = [path for path in missing if path not in self._looks]
+                    if free and self._may_look():
                         patience_seconds *= 2
                         await self._in_thread(deque(free), found, patience_seconds)
                     else:
                         await trio.sleep(pause_seconds)
                         pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
-        except NoThread as none:
-            self._answer(check, none)
+        except Exception as error:  # noqa: BLE001 - no thread, or a defect of one look: as above
+            self._answer(check, error)
         else:
             self._tell_found(check, found)
 
     async def _in_thread(self, paths: deque[str], found: _Found, patience_seconds: float) -> None:
-        began_at = trio.current_time()
-        with trio.move_on_after(patience_seconds):
-            await run_in_thread(self._look_at_each, paths, found, began_at, limiter=self._threads)
-        paths.clear()  # as above: the thread may come back late
+        async with aclosing(Worker("paths")) as worker:
+            self._begin_thread(worker, paths, found)
+            with trio.move_on_after(patience_seconds):
+                await worker.wait()
+        paths.clear()  # as above
 
-    def _look_at_each(self, paths: deque[str], found: _Found, began_at: float) -> None:
+    def _begin_thread(self, worker: Worker, paths: deque[str], found: _Found) -> None:
+        thread = _Thread(trio.current_time())
+        self._at_work.add(thread)
+        try:
+            worker.begin(partial(self._look_at_each, paths, found, thread))
+        except NoThread:
+            self._at_work.discard(thread)
+            raise
+
+    def _look_at_each(self, paths: deque[str], found: _Found, mine: _Thread) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""
-        while True:
-            try:
-                path = paths.popleft()
-            except IndexError:
-                return
-            mine = _Look(began_at)
-            if self._looks.setdefault(path, mine) is mine:
+        try:
+            while True:
                 try:
-                    found[path] = look(path)
-                finally:
-                    del self._looks[path]
+                    path = paths.popleft()
+                except IndexError:
+                    return
+                if self._looks.setdefault(path, mine) is mine:
+                    try:
+                        found[path] = look(path)
+                    finally:
+                        del self._looks[path]
+        finally:
+            self._at_work.discard(mine)
 
 
 def _shutting_down() -> ShuttingDown:

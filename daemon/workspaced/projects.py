@@ -12,7 +12,6 @@ import trio
 
 from workspaced.domain import commands, projects
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import RequestError
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.names import check_root_path
@@ -69,8 +68,8 @@ class ProjectOperations:
         self._gather(self._bound_paths(params.workspace_id), command, ready)
 
     def _gather(self, paths: Iterable[str], command: Callable[[PathFacts], Command], ready: Ready) -> None:
-        def tell(facts: PathFacts | RequestError) -> None:
-            if isinstance(facts, RequestError):
+        def tell(facts: PathFacts | Exception) -> None:
+            if isinstance(facts, Exception):
                 ready(facts)
                 return
             try:

@@ -12,9 +12,12 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import structlog
 import trio
 
 from workspaced.domain.errors import RequestError
+
+_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -22,10 +25,11 @@ T = TypeVar("T")
 class NoThread(RequestError):
     """The system starts no more threads: nothing was done."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, lacking: str = "start no more threads", limit: str = "the user's limit of processes (ulimit -u)"
+    ) -> None:
         super().__init__(
-            "The system lets the daemon start no more threads: try again in a moment; "
-            "if that does not help, raise the user's limit of processes (ulimit -u)."
+            f"The system lets the daemon {lacking}: try again in a moment; if that does not help, raise {limit}."
         )
 
 
@@ -78,7 +82,7 @@ class Worker:
 
     async def wait(self) -> Any:
         """The result of the call that was begun; where this is cancelled, the thread is left to it."""
-        thread, self._busy = self._busy, None
+        thread = self._busy
         if thread is None:
             raise RuntimeError("no call was begun")
         try:
@@ -87,28 +91,38 @@ class Worker:
         except BaseException:
             thread.dismiss()
             raise
-        self._idle = thread
+        else:
+            self._idle = thread
+        finally:
+            self._busy = None
         return thread.result()
 
     async def aclose(self) -> None:
         """Waits for what is called `afterwards`, and lets the thread end."""
-        if self._idle is not None:
-            await self.run(lambda: None)
-            self._idle.dismiss()
-            self._idle = None
+        try:
+            if self._idle is not None:
+                await self.run(lambda: None)
+        finally:
+            for thread in (self._idle, self._busy):
+                if thread is not None:
+                    thread.dismiss()
+            self._idle = self._busy = None
 
 
 class _Thread:
-    """A thread that makes the calls it is handed, until it is dismissed; it closes its pipe itself."""
+    """A thread that makes the calls it is handed, until it is dismissed."""
 
     def __init__(self, name: str) -> None:
+        self._name = name
         self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[], None] | None] | None]()
         self._result: Any = None
         self._error: BaseException | None = None
+        self._is_dismissed = False
+        self._telling = threading.Lock()  # held by who writes to the pipe or closes it
         try:
             self.done, self._done_end = os.pipe()
-        except OSError as error:  # no more descriptors
-            raise NoThread from error
+        except OSError as error:
+            raise NoThread("open no more files", "its limit of open files (ulimit -n)") from error
         try:
             # A daemon thread: one that a disk keeps must not keep the process from ending.
             threading.Thread(target=self._run, name=name, daemon=True).start()
@@ -133,8 +147,11 @@ class _Thread:
             del error  # its traceback holds this frame
 
     def dismiss(self) -> None:
-        """The thread ends, after the call that it makes now."""
+        """The thread ends, after the call that it makes now, which is of no interest any more."""
         trio.lowlevel.notify_closing(self.done)
+        with self._telling:
+            self._is_dismissed = True
+            self._close_pipe()
         self._calls.put(None)
 
     def _run(self) -> None:
@@ -144,11 +161,15 @@ class _Thread:
                 self._result = call()
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
                 self._error = error
-            os.write(self._done_end, b"\0")
+            with self._telling:
+                if not self._is_dismissed:
+                    os.write(self._done_end, b"\0")
             if afterwards is not None:
-                afterwards()
+                try:
+                    afterwards()
+                except Exception:  # noqa: BLE001 - nobody waits for it, and the thread is needed still
+                    _log.exception("What a call left to be done failed.", thread=self._name)
             del handed, call, afterwards  # lest the last state be kept while nobody writes
-        self._close_pipe()
 
     def _close_pipe(self) -> None:
         os.close(self.done)

@@ -13,7 +13,6 @@ import msgspec
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import (
-    WRONG_ID,
     Backup,
     ConnectedClient,
     DaemonStatus,
@@ -105,13 +104,11 @@ class Method:
             allowed = f" It takes {known}." if is_param else ""
             return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
         found, path = problem_at(error)
-        if missing := re.fullmatch(r"Object missing required field `(.*)`", found):
+        if missing := re.fullmatch(r"object missing required field `(.*)`", found):
             path = f"{path}.{missing[1]}" if path else missing[1]
             return InvalidParams(path, f"{self.name}: `{path}` is missing.")
-        if "matching regex" in found:
-            found = WRONG_ID
         path = path or self.param_names()[0]
-        return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found[:1].lower()}{found[1:]}.")
+        return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found}.")
 
 
 _ANY_ERRORS: Final = (ErrorCode.INVALID_PARAMS, ErrorCode.INTERNAL_ERROR)

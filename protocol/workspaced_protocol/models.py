@@ -25,7 +25,8 @@ _ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": _PROJECT_ID})]
 _is_workspace_id = re.compile(_WORKSPACE_ID).match
 _is_project_id = re.compile(_PROJECT_ID).match
 
-WRONG_ID: Final = "expected ws_ (a workspace) or proj_ (a project), then 1 to 128 of A-Z a-z 0-9 _ -"
+WRONG_WORKSPACE_ID: Final = "expected ws_, then 1 to 128 of - _ A-Z a-z 0-9"
+WRONG_PROJECT_ID: Final = "expected proj_, then 1 to 128 of - _ A-Z a-z 0-9"
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
@@ -71,18 +72,19 @@ class Workspace(Model, frozen=True, kw_only=True):
     projects: tuple[ProjectBinding, ...]
 
     def __post_init__(self) -> None:
+        # Also where one is made: what could not be read again must not be written.
         if not _is_workspace_id(self.id):
-            raise _wrong_id("id")
+            raise _wrong(WRONG_WORKSPACE_ID, "id")
         for index, project in enumerate(self.projects):
             if not _is_project_id(project.id):
-                raise _wrong_id(f"projects[{index}].id")
+                raise _wrong(WRONG_PROJECT_ID, f"projects[{index}].id")
             if project.workspace_id != self.id and not _is_workspace_id(project.workspace_id):
-                raise _wrong_id(f"projects[{index}].workspaceId")
+                raise _wrong(WRONG_WORKSPACE_ID, f"projects[{index}].workspaceId")
 
 
-def _wrong_id(path: str) -> ValueError:
-    # In the words that msgspec has for a path, before which it sets that of the workspace.
-    return ValueError(f"{WRONG_ID} - at `$.{path}`")
+def _wrong(problem: str, path: str) -> ValueError:
+    # In the words that msgspec has for a path; it sets that of the workspace behind it (`problem_at` joins them).
+    return ValueError(f"{problem} - at `$.{path}`")
 
 
 class Session(Model, frozen=True):

@@ -87,7 +87,7 @@ def line_of(text: str, part: str, nth: int = 0) -> int:
             '"id": "proj_01"',
             '"id": "01"',
             0,
-            "`workspaces[1].projects[0].id` is wrong: expected ws_ (a workspace) or proj_",
+            "`workspaces[1].projects[0].id` is wrong: expected proj_, then 1 to 128 of",
         ),
         (
             '"boundAt": 1',

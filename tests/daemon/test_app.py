@@ -15,14 +15,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from daemon.samples import workspace
 from daemon.serving import Client, error_of, request
 from daemon.writing import until
-from workspaced import app
+from workspaced import app, path_checks
 from workspaced.app import DiskHangs
 from workspaced.config import BadConfiguration, Settings
+from workspaced.domain.projects import Unreached
 from workspaced.domain.state import State
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.models import Change, DaemonStatus
+from workspaced_protocol.models import Change, DaemonStatus, Workspace
 
 
 @pytest.fixture
@@ -325,3 +326,31 @@ async def test_a_configuration_that_hangs_is_given_up_after_ten_seconds(
     assert [entry["event"] for entry in logged[1:]] == ["Stopping.", "Stopped."]
     assert logged[0]["log_level"] == "error"
     assert "10 s" in logged[0]["event"]
+
+
+async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it(
+    running: Running, nursery: trio.Nursery, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, may_end = threading.Event(), threading.Event()
+
+    def hang(path: str) -> Unreached:
+        looked.set()
+        may_end.wait()
+        return Unreached("missing", path)
+
+    monkeypatch.setattr(path_checks, "look", hang)
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    created = await client.result("workspace.create", name="Alpha", rootPath="/src")
+    id_ = msgspec.convert(created, Workspace).id
+    await client.request("project.bind", workspaceId=id_, rootPath="/hang")
+    await client.request("workspace.update", id=id_, name="Behind it")
+    await until(looked.is_set)
+    signal.raise_signal(signal.SIGTERM)
+    for _ in range(2):
+        assert error_of(await client.receive())[0] == 2005
+    assert await client.line() is None
+    await running.stopped.wait()
+    may_end.set()
+    with closing(create_json_store(settings.data_dir)) as store:
+        assert [item.name for item in store.get_all()] == ["Alpha"]

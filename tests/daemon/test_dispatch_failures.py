@@ -1,13 +1,18 @@
 """Defects in a method, and notifications, which get no answer whatever comes of them."""
 
+import threading
 from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 import trio
 from structlog.typing import EventDict
+from trio.testing import wait_all_tasks_blocked
 
-from daemon.serving import Serve, notification
+from daemon.serving import Serve, a_workspace, notification
+from daemon.writing import until
+from workspaced import path_checks
+from workspaced.domain.projects import Reachable
 from workspaced.domain.state import Outcome, State
 from workspaced.service import Service
 from workspaced_protocol.models import StoreCheck
@@ -126,3 +131,32 @@ async def test_a_notification_is_carried_out(serve: Serve) -> None:
     await client.send(msgspec.json.encode(notification("workspace.create", params)) + b"\n")
     await client.result("store.flush")
     assert daemon.writer.state.get_by_name("alpha") is not None
+
+
+async def test_a_connection_that_a_defect_ends_leaves_no_session(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
+) -> None:
+    looked, may_end = threading.Event(), threading.Event()
+
+    def hang(path: str) -> Reachable:
+        looked.set()
+        may_end.wait()
+        return Reachable(path, (1, 1))
+
+    def fail(_: bytes) -> object:
+        raise ZeroDivisionError
+
+    daemon = await serve()
+    client = daemon.connect()
+    id_ = a_workspace(await client.result("workspace.create", name="A", rootPath="/src")).id
+    monkeypatch.setattr(path_checks, "look", hang)
+    await client.request("project.bind", workspaceId=id_, rootPath="/hang")
+    await client.request("session.begin", workspaceId=id_)
+    await until(looked.is_set)
+    monkeypatch.setattr("workspaced.rpc.connection.parse_requests", fail)
+    await client.request("daemon.ping")
+    await wait_all_tasks_blocked()
+    may_end.set()
+    assert await client.line() is None
+    assert "A connection failed." in [entry["event"] for entry in logged]
+    await until(lambda: daemon.writer.state.revision == 2 and not daemon.writer.state.sessions)

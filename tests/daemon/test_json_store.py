@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Draft
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.disk import Disk
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.models import Change, Workspace
 
@@ -313,3 +314,81 @@ def test_a_write_that_the_disk_refuses_changes_nothing(data_dir: Path, error: in
         disk.error = None
         store.save(workspace(2))
         assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
+
+
+class WatchedDisk(Disk):
+    """Remembers what it was asked, and refuses to rename over an open file where it is told to."""
+
+    def __init__(self, refusal: int | None = None) -> None:
+        self.calls: list[str] = []
+        self._refusal = refusal
+        self._created: set[int] = set()
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        fd = super().open(path, flags, mode, dir_fd)
+        if flags & os.O_EXCL:
+            self._created.add(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        self.calls.append("close")
+        self._created.discard(fd)
+        super().close(fd)
+
+    def read_at(self, fd: int, count: int, offset: int) -> bytes:
+        self.calls.append("read")
+        return super().read_at(fd, count, offset)
+
+    def start_writeback(self, fd: int) -> None:
+        self.calls.append("start writeback")
+        super().start_writeback(fd)
+
+    def sync(self, fd: int) -> None:
+        self.calls.append("sync")
+        super().sync(fd)
+
+    def rename(self, source: str, target: str, dir_fd: int) -> None:
+        open_inodes = {os.fstat(fd).st_ino for fd in self._created}
+        with suppress(FileNotFoundError):
+            if self._refusal and os.stat(target, dir_fd=dir_fd).st_ino in open_inodes:
+                raise OSError(self._refusal, os.strerror(self._refusal))
+        super().rename(source, target, dir_fd)
+
+
+def test_what_a_commit_replaces_is_given_up_after_it_and_not_on_the_way(data_dir: Path) -> None:
+    disk = WatchedDisk()
+    with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
+        store.save(workspace(1))
+        disk.calls.clear()
+        store.save(workspace(2))
+        assert "close" not in disk.calls
+        assert disk.calls.index("read") < disk.calls.index("start writeback") < disk.calls.index("sync")
+        disk.calls.clear()
+        store.tidy()
+        assert disk.calls == ["close", "close"]
+        store.tidy()
+        assert disk.calls == ["close", "close"]
+
+
+def test_without_tidying_no_more_is_held_than_one_commit_leaves(data_dir: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    store = create_json_store(data_dir)
+    for number in range(20):
+        store.save(workspace(number))
+    assert (
+        len(os.listdir("/dev/fd")) - before <= 6
+    )  # the directory, the lock, the files, and those before them
+    store.close()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize("refusal", [errno.EACCES, errno.EBUSY, errno.ETXTBSY])
+def test_a_file_system_that_renames_over_no_open_file_takes_commits_all_the_same(
+    data_dir: Path, refusal: int
+) -> None:
+    with closing(JsonWorkspaceStore(data_dir, disk=WatchedDisk(refusal))) as store:
+        for number in range(3):
+            store.save(workspace(number))
+            store.tidy()
+    with closing(create_json_store(data_dir)) as store:
+        assert len(store.get_all()) == 3

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.cloning import until
@@ -279,3 +280,47 @@ async def test_who_waits_at_a_stop_is_told_and_who_asks_later_too(
         await checker.check(["/a"])
     await wait_all_tasks_blocked()
     assert len(told) == 2
+
+
+async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descriptors(
+    nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
+) -> None:
+    checker = running(nursery, 60)
+    descriptors = len(os.listdir("/dev/fd"))
+    told: list[object] = []
+    for number in range(50):
+        # Each in a round of its own; the thread of the round is then left to it.
+        checker.ask([f"/hang/{number}"], told.append)
+        await until(hanging.hold(number + 1))
+        await wait_all_tasks_blocked()
+        mock_clock.jump(PATIENCE_SECONDS)
+        await wait_all_tasks_blocked()
+    for number in range(50, 200):
+        checker.ask([f"/hang/{number}"], told.append)
+    for _ in range(20):
+        await wait_all_tasks_blocked()
+        mock_clock.jump(1)
+    hung = len([path for path in hanging.looks if path.startswith("/hang")])
+    assert 50 < hung <= 70  # 64, and those that began at the same moment
+    assert len(os.listdir("/dev/fd")) - descriptors <= 4  # a pipe for the worker, at most
+    assert told == []
+
+
+async def test_a_defect_in_one_look_ends_no_other(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
+) -> None:
+    def look_or_fail(path: str) -> Reachable | Unreached:
+        if path == "/defect":
+            raise MemoryError
+        return Reachable(path, (1, 1))
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(path_checks, "look", look_or_fail)
+    checker = running(nursery, 60)
+    with pytest.raises(MemoryError):
+        await checker.check(["/a", "/defect"])
+    checker.ask(["/a"], fail)
+    assert await checker.check(["/a"]) == {"/a": Reachable("/a", (1, 1))}
+    assert [entry["event"] for entry in logged] == ["What was found at a path could not be told."]

@@ -156,10 +156,18 @@ async def test_a_call_that_is_given_up_keeps_its_thread_and_the_next_one_gets_an
 
 async def test_a_worker_makes_one_call_at_a_time() -> None:
     async with aclosing(Worker("mine")) as worker:
-        worker.begin(lambda: 1)
+        may_end = threading.Event()
+        worker.begin(may_end.wait)
         with pytest.raises(RuntimeError, match="one call at a time"):
             worker.begin(lambda: 2)
-        assert await worker.wait() == 1
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(worker.wait)
+            await wait_all_tasks_blocked()
+            with pytest.raises(RuntimeError, match="one call at a time"):
+                worker.begin(lambda: 2)
+            may_end.set()
+        with pytest.raises(RuntimeError, match="no call"):
+            await worker.wait()
 
 
 async def test_no_descriptor_for_a_worker_is_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,3 +181,21 @@ async def test_no_descriptor_for_a_worker_is_no_thread(monkeypatch: pytest.Monke
             await worker.run(lambda: None)
     assert await worker.run(lambda: 1) == 1
     await worker.aclose()
+
+
+async def test_a_worker_goes_on_after_what_was_left_to_be_done_failed(logged: list[EventDict]) -> None:
+    def fail() -> None:
+        raise ValueError("a defect")
+
+    async with aclosing(Worker("mine")) as worker:
+        assert await worker.run(lambda: 1, afterwards=fail) == 1
+        assert await worker.run(lambda: 2) == 2
+    assert [entry["event"] for entry in logged] == ["What a call left to be done failed."]
+
+
+async def test_a_call_that_nobody_waited_for_leaves_no_thread() -> None:
+    began: list[threading.Thread] = []
+    worker = Worker("mine")
+    worker.begin(lambda: began.append(threading.current_thread()))
+    await worker.aclose()
+    await until(lambda: began != [] and not began[0].is_alive())

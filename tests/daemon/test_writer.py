@@ -276,7 +276,8 @@ async def test_a_large_batch_gives_others_their_turn(nursery: trio.Nursery) -> N
     replies = [desk.submit(command) for _ in range(1000)]
     for reply in replies:
         await reply.result()
-    assert len(turns_seen) >= 10
+    # Not more often either: their turns take longer than a command, and the batch has a deadline.
+    assert 10 <= len(turns_seen) <= 20
 
 
 async def test_write_raises_what_refuses_it(nursery: trio.Nursery) -> None:

@@ -261,6 +261,7 @@ SCENARIOS: Final = (
     ),
     _start("start on a damaged snapshot", {PRIMARY: _NEW, SNAPSHOT: DAMAGED}, _NEW, keeps=(DAMAGED,)),
     _start("start without a snapshot", {PRIMARY: _NEW}, _NEW),
+    _start("start after an owner with a longer socket path", {PRIMARY: _NEW, LOCK_FILE: b"x" * 99}, _NEW),
     _start(
         "start on sound files, temporary files left",
         {PRIMARY: _NEW, SNAPSHOT: _NEW, TEMP: b"left", "quarantine": ((TEMP, b"left"),)},

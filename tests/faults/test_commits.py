@@ -8,6 +8,7 @@ from faults.laboratory import Laboratory
 from faults.runs import DATA_DIR, Owed, Run, content_of
 from faults.scenarios import DAY, EXISTING, SCENARIOS, Scenario, document, in_data_dir
 from faults.simulated_disk import SimulatedDisk
+from faults.simulated_faults import LEGAL_ERRORS
 from workspaced.store.document import parse_document
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
 
@@ -63,3 +64,8 @@ def test_the_laboratory_tries_every_operation_of_a_commit() -> None:
     kinds = {(fault.kind, fault.at, fault.lasts) for fault in laboratory(EXISTING).faults()}
     assert {at for _, at, _ in kinds} == set(range(1, len(trace) + 1))
     assert {kind for kind, _, _ in kinds} == {"error", "short write", "lying write"}
+
+
+def test_the_laboratory_meets_every_operation_that_there_is() -> None:
+    met = {operation for scenario in SCENARIOS for operation in laboratory(scenario).trace}
+    assert met == LEGAL_ERRORS.keys() - {"rmdir"}  # that one only takes back what could not be made durable

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from workspaced_protocol.models import (
-    WRONG_ID,
+    WRONG_PROJECT_ID,
+    WRONG_WORKSPACE_ID,
     Change,
     CommitStatistics,
     DaemonStatus,
@@ -277,7 +278,8 @@ def test_a_workspace_refuses_wrong_ids_wherever_they_stand(wrong: str) -> None:
         for type_, value, where in cases:
             with pytest.raises(msgspec.ValidationError) as caught:
                 msgspec.json.decode(json.dumps(value), type=type_)
-            assert problem_at(caught.value) == (WRONG_ID, where)
+            problem = WRONG_PROJECT_ID if path == "projects[1].id" else WRONG_WORKSPACE_ID
+            assert problem_at(caught.value) == (problem, where)
     with pytest.raises(ValueError, match="expected ws_"):
         msgspec.structs.replace(WORKSPACE, id=wrong)
 
@@ -285,10 +287,14 @@ def test_a_workspace_refuses_wrong_ids_wherever_they_stand(wrong: str) -> None:
 def test_a_problem_is_told_apart_from_its_place() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode('[1, "x"]', type=list[int])
-    assert problem_at(caught.value) == ("Expected `int`, got `str`", "[1]")
+    assert problem_at(caught.value) == ("expected `int`, got `str`", "[1]")
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode('"x"', type=int)
-    assert problem_at(caught.value) == ("Expected `int`, got `str`", "")
+    assert problem_at(caught.value) == ("expected `int`, got `str`", "")
+    for wrong, problem in ((Change, WRONG_WORKSPACE_ID), (dict[str, ProjectId], WRONG_PROJECT_ID)):
+        with pytest.raises(msgspec.ValidationError) as caught:
+            msgspec.convert({"remove": "x"}, wrong)
+        assert problem_at(caught.value) == (problem, "remove" if wrong is Change else "[...]")
 
 
 INTEGERS: list[tuple[type[Model], dict[str, object], str]] = [

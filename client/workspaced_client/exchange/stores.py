@@ -117,7 +117,7 @@ def _typed(document: Document, data: bytes, type_: type[T]) -> tuple[T, list[str
     except msgspec.ValidationError as error:
         problem, where = problem_at(error)
         path: Path = tuple(int(index) if index else name for index, name in _PART.findall(where))
-        raise document.wrong(path, f"is wrong: {problem[:1].lower()}{problem[1:]}") from error
+        raise document.wrong(path, f"is wrong: {problem}") from error
     except msgspec.DecodeError as error:
         raise Unusable(f"{document.file} can't be read: {error}.") from error
 

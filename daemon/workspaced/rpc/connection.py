@@ -73,12 +73,12 @@ class Connection:
                 except OSError:
                     self._broken = True  # the client is gone, and takes no answer
                 await self._drain()
-                # A write that was sent is applied, and those behind it, though the client be gone; what
-                # they wait for has its time limit.
-                with trio.CancelScope(shield=True):
-                    await self._caller.line.wait_until_empty()
                 nursery.cancel_scope.cancel()
         finally:
+            # A write that was sent is applied, and those behind it, though the client be gone. Else one of
+            # them could begin a session that nothing ends. What they wait for has its time limit.
+            with trio.CancelScope(shield=True):
+                await self._caller.line.wait_until_empty()
             self._flush()  # at a stop of the daemon: the answers of the last commit
             self._broken = True  # a write may end later
 
@@ -120,8 +120,9 @@ class Connection:
             self._is_dispatching = False
             if self._splitter.overflowed:
                 self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._caller))
-                return
             self._flush()
+            if self._splitter.overflowed:
+                return
 
     async def _next_bytes(self) -> bytes:
         """What the client sent; nothing once it has ended, or stalled in the middle of a line."""
@@ -181,7 +182,6 @@ class Connection:
             return
         if self._in_flight:
             self._has_output.set()
-            self._changed.unpark_all()
         else:
             self._flush()
 

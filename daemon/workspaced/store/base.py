@@ -93,7 +93,7 @@ class WorkspaceStore(Protocol):
     def tidy(self) -> None:
         """Ends what a commit left to be done; called after its answers, so that nobody waits for it.
 
-        A store may rely on being committed to again, or closed, without it. It raises nothing.
+        It raises nothing, and the store can be committed to again, or closed, without it.
         """
         ...
 
@@ -161,11 +161,12 @@ class StoreOperations:
 
     def save(self, workspace: Workspace, /) -> Workspace:
         """See WorkspaceStore."""
-        # A struct is not checked when it is made, and what can't be read again must not be written.
+        # Of a struct, little is checked when it is made, and what can't be read again must not be written.
         try:
             msgspec.json.decode(encode(workspace), type=Workspace)
         except msgspec.ValidationError as error:
-            problem, path = problem_at(error)
+            problem, where = problem_at(error)
+            path = f"workspace.{where}" if where else "workspace"
             raise InvalidField(
                 path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
             ) from error

@@ -39,7 +39,7 @@ class Disk:
         """Has the disk begin on what was written, so that a sync soon after has less to wait for. Only advice.
 
         posix_fadvise(2), POSIX_FADV_DONTNEED: Linux starts to write dirty pages then, and waits for none
-        (mm/fadvise.c). macOS has no such call.
+        of them (mm/fadvise.c). macOS has no such call.
         """
         if sys.platform != "darwin":
             with suppress(OSError):  # the sync tells what is wrong with the disk

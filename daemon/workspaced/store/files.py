@@ -1,9 +1,9 @@
 """The only code that opens data files: what a directory can do, on top of the calls of a disk.
 
 The strategy: every file is reached relative to the descriptor of its directory, so that nothing
-moves underneath; it is written whole under a temporary name, read back, synced, and renamed. The
-files that stand stay open, so that the rename that replaces them does not free their blocks, which
-takes as long as a sync: `release_replaced` does that, once nobody waits for it.
+moves underneath; it is written whole under a temporary name, read back, synced, and renamed. What
+was written stays open until it is replaced, so that the rename does not free its blocks, which takes
+as long as a sync: `release_replaced` does that, once nobody waits for it.
 """
 
 import errno
@@ -22,6 +22,7 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """Larger files are neither read nor written (storage.md, Format)."""
 
 _READ_BYTES: Final = 1024 * 1024
+_REFUSE_OPEN_FILES: Final = (errno.EACCES, errno.EBUSY, errno.ETXTBSY)  # so other systems' shares may tell
 _TEMP_PREFIX: Final = ".workspaces"
 _TEMP_SUFFIX: Final = ".tmp"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -64,7 +65,7 @@ class Directory:
         self.path = path
         self.fd = fd
         self._standing_fds: list[int] = []  # of what the last `replace` put there
-        self._replaced_fds: list[int] = []  # of what stood there before, and has no name now
+        self._replaced_fds: list[int] = []  # of what stood there before
 
     @classmethod
     def open(cls, disk: Disk, path: Path, *, create: bool) -> "Directory":
@@ -172,7 +173,7 @@ class Directory:
                 raise StorageFailure.from_os_error(error, deed) from error
             try:
                 for temp, name in zip(list(temps), names, strict=True):
-                    self.disk.rename(temp, name, self.fd)
+                    self._rename(temp, name)
                     temps.remove(temp)
                 self.disk.sync(self.fd)
                 for name, identity in zip(names, written, strict=True):
@@ -245,6 +246,16 @@ class Directory:
             self.disk.start_writeback(descriptors[-1])
         for fd in descriptors:
             self.disk.sync(fd)
+
+    def _rename(self, temp: str, name: str) -> None:
+        try:
+            self.disk.rename(temp, name, self.fd)
+        except OSError as error:
+            if error.errno not in _REFUSE_OPEN_FILES or not self._standing_fds:
+                raise
+            self._close_all(self._standing_fds)
+            self._standing_fds = []
+            self.disk.rename(temp, name, self.fd)
 
     def _close_all(self, descriptors: Sequence[int]) -> None:
         for fd in descriptors:
