@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bench.samples import workspace
@@ -130,7 +130,7 @@ def connect(path: Path) -> socket.socket:
 
 
 class BareLoop:
-    """The file operations of a write and nothing else: the disk's own limit."""
+    """The file operations of a durable write and nothing else, as any program would make them."""
 
     def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
         self._where = where / "bare"
@@ -141,28 +141,66 @@ class BareLoop:
     def open(self) -> None:
         """A look at each project's directory, and a commit."""
         for path in self._projects:
-            with suppress(OSError):
-                os.close(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
+            os.close(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
         self.commit()
 
     def commit(self) -> None:
         """Two files written, read back, compared, synced, renamed; the directory synced."""
         directory_fd = os.open(self._where, os.O_RDONLY | os.O_DIRECTORY)
-        temps: list[tuple[str, int]] = []
-        for _ in range(2):
-            name = secrets.token_hex(8)
-            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory_fd)
-            os.write(fd, self._data)
-            if os.pread(fd, len(self._data) + 1, 0) != self._data:
-                raise RuntimeError("what was written reads back differently")
-            temps.append((name, fd))
+        temps = [self._written(directory_fd) for _ in range(2)]
         for _, fd in temps:
             os.fsync(fd)
             os.close(fd)
+        self._put_in_place(temps, directory_fd)
+        os.close(directory_fd)
+
+    def _written(self, directory_fd: int) -> tuple[str, int]:
+        name = secrets.token_hex(8)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory_fd)
+        os.write(fd, self._data)
+        if os.pread(fd, len(self._data) + 1, 0) != self._data:
+            raise RuntimeError("what was written reads back differently")
+        return name, fd
+
+    def _put_in_place(self, temps: list[tuple[str, int]], directory_fd: int) -> None:
         for (name, _), target in zip(temps, ("primary", "snapshot"), strict=True):
             os.rename(name, target, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
         os.fsync(directory_fd)
-        os.close(directory_fd)
+
+
+class EagerLoop(BareLoop):
+    """The same by the daemon's own ways: writeback begins at once, and what is replaced is freed afterwards."""
+
+    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+        (where / "eager").mkdir()
+        super().__init__(where / "eager", workspaces)
+        self._directory_fd = os.open(self._where, os.O_RDONLY | os.O_DIRECTORY)
+        self._standing: list[int] = []
+        self._replaced: list[int] = []
+
+    def commit(self) -> None:
+        """As the daemon's; `tidy` is to be called outside of what is timed."""
+        temps = [self._written(self._directory_fd) for _ in range(2)]
+        for _, fd in temps:
+            os.fsync(fd)
+        self._put_in_place(temps, self._directory_fd)
+        self._replaced, self._standing = self._standing, [fd for _, fd in temps]
+
+    def tidy(self) -> None:
+        """Frees what was replaced."""
+        while self._replaced:
+            os.close(self._replaced.pop())
+
+    def close(self) -> None:
+        """Gives up the descriptors."""
+        for fd in (self._directory_fd, *self._standing):
+            os.close(fd)
+
+    def _written(self, directory_fd: int) -> tuple[str, int]:
+        name, fd = super()._written(directory_fd)
+        if sys.platform != "darwin":
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        return name, fd
 
 
 class Sqlite:

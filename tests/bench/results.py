@@ -62,7 +62,7 @@ class Row:
         )
 
     @classmethod
-    def ratio(cls, name: str, of: Distribution, to: Distribution, goal: float) -> "Row":
+    def ratio(cls, name: str, of: Distribution, to: Distribution, goal: float | None = None) -> "Row":
         """How many times longer one takes than the other in the same run, by their medians."""
         return cls(name, median_ratio(of, to), "x", goal=goal)
 
