@@ -13,6 +13,7 @@ from bench.results import Row
 # Any: matplotlib's axes have no precise types.
 _INK = "#333333"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")  # told apart by all
+_DASHES = ((0, (1, 1)), (0, (1, 3)), (0, (4, 1)), (0, (4, 3)), (0, (7, 1, 1, 1)))  # of the peers, all in ink
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
@@ -48,15 +49,15 @@ def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
     """The share of calls that were answered within a time, beside the peers, the SLOs and the goals."""
     calls = (row for row in rows if row.distribution and row.at is None)
     drawn = [row for row in calls if not row.name.startswith("process start")]
-    for number, row in enumerate(drawn):
+    peers = [row for row in drawn if row.name.startswith("peer")]
+    for number, row in enumerate([*(row for row in drawn if row not in peers), *peers]):
         points = sorted((float(name[1:]), ms) for name, ms in row.distribution.items() if name[0] == "p")
-        is_peer = row.name.startswith("peer")
         axes.plot(
             [ms for _, ms in points],
             [percent for percent, _ in points],
             label=row.name.rpartition(",")[0],
-            linestyle=":" if is_peer else ("-", "--")[number // len(_COLOURS) % 2],
-            color=_INK if is_peer else _COLOURS[number % len(_COLOURS)],
+            linestyle=_DASHES[peers.index(row)] if row in peers else ("-", "--")[number // len(_COLOURS) % 2],
+            color=_INK if row in peers else _COLOURS[number % len(_COLOURS)],
             linewidth=1.5,
         )
     for slo in sorted({row.slo for row in drawn if row.slo is not None}):
@@ -79,7 +80,7 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
     _with_spread(axes, drawn, "durable writes", _COLOURS[0])
     peers = {row.name: row for row in rows if row.name.startswith("peer")}
     for name, row in peers.items():
-        if row.distribution and "echo" not in name:
+        if row.distribution and not re.search("echo|looks", name):
             axes.axhline(1000 / row.distribution["p50"], color=_INK, linestyle=":", linewidth=1)
             axes.annotate(
                 f"{name.removeprefix('peer: ').rpartition(',')[0]}, one after the other",
