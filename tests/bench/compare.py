@@ -7,16 +7,19 @@ from bench.results import Row
 
 def comparison(before: Sequence[Row], after: Sequence[Row]) -> str:
     """A table of the rows that both have; the last column says what is more than chance."""
-    old = {row.name: row for row in before}
-    new = {row.name: row for row in after}
+    old = {_key(row): row for row in before}
+    new = {_key(row): row for row in after}
     lines = [f"{'what':<44} {'before':>12} {'after':>12} {'unit':<9} {'change':>8} {'noise':>7}"]
-    for name, row in new.items():
-        if name in old:
-            lines.append(_line(old[name], row))
+    lines += [_line(old[key], row) for key, row in new.items() if key in old]
     for title, missing in (("Only before", old.keys() - new.keys()), ("Only after", new.keys() - old.keys())):
         if missing:
-            lines.append(f"{title}: {', '.join(sorted(missing))}.")
+            lines.append(f"{title}: {', '.join(sorted(name for name, _ in missing))}.")
     return "\n".join(lines)
+
+
+def _key(row: Row) -> tuple[str, float | None]:
+    """A figure by its name, and where it lies on a curve: one may be measured by itself, too."""
+    return row.name, row.at
 
 
 def _line(old: Row, new: Row) -> str:
