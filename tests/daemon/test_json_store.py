@@ -379,7 +379,7 @@ def test_without_tidying_no_more_is_held_than_one_commit_leaves(data_dir: Path) 
         len(os.listdir("/dev/fd")) - before <= 6
     )  # the directory, the lock, the files, and those before them
     store.close()
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(os.listdir("/dev/fd")) <= before
 
 
 @pytest.mark.parametrize("refusal", [errno.EACCES, errno.EBUSY, errno.ETXTBSY])

@@ -151,7 +151,7 @@ async def test_a_call_that_is_given_up_keeps_its_thread_and_the_next_one_gets_an
             assert await worker.run(threading.current_thread) is not threads[0]
     may_end.set()
     await until(lambda: not threads[0].is_alive())
-    await until(lambda: len(os.listdir("/dev/fd")) == before)
+    await until(lambda: len(os.listdir("/dev/fd")) <= before)
 
 
 async def test_a_worker_makes_one_call_at_a_time() -> None:
