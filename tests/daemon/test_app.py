@@ -339,6 +339,9 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
         return Unreached("missing", path)
 
     monkeypatch.setattr(path_checks, "look", hang)
+    running.settings = settings.model_copy(
+        update={"path_check_seconds": 60.0}
+    )  # far longer than a stop takes
     nursery.start_soon(running.run)
     client = await running.connect()
     created = await client.result("workspace.create", name="Alpha", rootPath="/src")
@@ -347,10 +350,11 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
     await client.request("workspace.update", id=id_, name="Behind it")
     await until(looked.is_set)
     signal.raise_signal(signal.SIGTERM)
-    for _ in range(2):
-        assert error_of(await client.receive())[0] == 2005
-    assert await client.line() is None
-    await running.stopped.wait()
+    with trio.fail_after(30):
+        for _ in range(2):
+            assert error_of(await client.receive())[0] == 2005
+        assert await client.line() is None
+        await running.stopped.wait()
     may_end.set()
     with closing(create_json_store(settings.data_dir)) as store:
         assert [item.name for item in store.get_all()] == ["Alpha"]

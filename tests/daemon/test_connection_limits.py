@@ -316,6 +316,7 @@ async def test_a_client_that_sends_without_end_does_not_starve_others(
     await until(lambda: received == count)
 
 
+@pytest.mark.usefixtures("mock_clock")  # by which the write's deadline never comes
 async def test_the_refusal_of_a_long_line_waits_for_no_write(serve: Serve, gated: GatedStore) -> None:
     client = (await serve(gated, max_line_bytes=1000)).connect()
     await client.send(request("workspace.create", 1, {"name": "A", "rootPath": "/src"}))
