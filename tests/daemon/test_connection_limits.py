@@ -316,14 +316,16 @@ async def test_a_client_that_sends_without_end_does_not_starve_others(
     await until(lambda: received == count)
 
 
-@pytest.mark.usefixtures("mock_clock")  # by which the write's deadline never comes
-async def test_the_refusal_of_a_long_line_waits_for_no_write(serve: Serve, gated: GatedStore) -> None:
+async def test_the_refusal_of_a_long_line_waits_for_no_write(
+    serve: Serve, gated: GatedStore, mock_clock: MockClock
+) -> None:
     client = (await serve(gated, max_line_bytes=1000)).connect()
     await client.send(request("workspace.create", 1, {"name": "A", "rootPath": "/src"}))
     attempt = await gated.next_commit()
     await client.send(request("daemon.ping", 2, {}) + b"x" * 5000)
     assert (await client.receive())["id"] == 2
     assert error_of(await client.receive())[0] == -32600
+    assert mock_clock.current_time() == 0
     attempt.succeed()
     assert (await client.receive())["id"] == 1
     assert await client.line() is None
