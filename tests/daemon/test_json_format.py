@@ -15,6 +15,7 @@ from workspaced.domain import bulk, commands
 from workspaced.domain.commands import once
 from workspaced.domain.state import Draft, State
 from workspaced.store import create_json_store
+from workspaced.store.document import Corrupted, parse_document
 from workspaced_protocol.models import Change
 
 
@@ -179,3 +180,18 @@ def test_fifty_workspaces_of_ten_projects_take_less_than_150_kb(data_dir: Path) 
         store.commit(draft.freeze(), draft.changes)
     for name in (PRIMARY, SNAPSHOT):
         assert (data_dir / name).stat().st_size < 150_000
+
+
+@pytest.mark.requirement("FR-006", "T012")
+def test_what_does_not_fit_the_schema_is_named() -> None:
+    for text, message in (
+        (b'{"version":1}', "object missing required field `workspaces`"),
+        (
+            b'{"version":1,"workspaces":[{"id":"x"}]}',
+            "`workspaces[0]` is wrong: object missing required field `name`",
+        ),
+        (b'{"version":1,"workspaces":[1]}', "`workspaces[0]` is wrong: expected `object`, got `int`"),
+    ):
+        with pytest.raises(Corrupted) as caught:
+            parse_document(text)
+        assert (caught.value.kind, caught.value.message) == ("schema", message)

@@ -111,19 +111,20 @@ def test_a_request_key_is_known_after_a_restart(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "path"),
     [
-        structs.replace(workspace(2), created_at=-1),
-        structs.replace(workspace(2), updated_at=2**53),
-        workspace(2, name="lone surrogate \ud800"),
+        (structs.replace(workspace(2), created_at=-1), "workspace.createdAt"),
+        (structs.replace(workspace(2), updated_at=2**53), "workspace.updatedAt"),
+        (workspace(2, name="lone surrogate \ud800"), "workspace"),
     ],
     ids=["a time before 1970", "a time past 2**53", "name"],
 )
-def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspace) -> None:
+def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspace, path: str) -> None:
     with closing(create_json_store(data_dir)) as store:
         saved = store.save(workspace(1))
-        with pytest.raises(InvalidField, match=r"^The workspace can't be stored: "):
+        with pytest.raises(InvalidField, match=r"^The workspace can't be stored: ") as caught:
             store.save(wrong)
+        assert caught.value.data == {"path": path}
         assert store.get_all() == [saved]
     with closing(create_json_store(data_dir)) as store:
         assert store.recovery.outcome == "clean"

@@ -209,3 +209,18 @@ def test_changes_are_taken_in_their_order() -> None:
         Change(save=msgspec.convert(WORKSPACE, Workspace)),
         Change(remove="ws_3"),
     )
+
+
+@pytest.mark.requirement("FR-010")
+def test_a_wrong_id_is_told_by_its_path_and_what_it_should_be() -> None:
+    wrong_project = {"workspace": workspace(projects=[binding(id="ws_1")])}
+    for method, params, path, kind in (
+        ("store.save", {"workspace": workspace(id="x")}, "workspace.id", "ws_"),
+        ("store.save", wrong_project, "workspace.projects[0].id", "proj_"),
+        ("store.apply", {"changes": [{"save": workspace(id="x")}]}, "changes[0].save.id", "ws_"),
+        ("store.apply", {"changes": [{"remove": "ws_1"}, {"remove": "x"}]}, "changes[1].remove", "ws_"),
+    ):
+        refused = refusal(method, params)
+        assert refused.path == path
+        expected = f"{method}: `{path}` is wrong: expected {kind}, then 1 to 128 of - _ A-Z a-z 0-9."
+        assert refused.message == expected
