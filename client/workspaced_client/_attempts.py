@@ -6,7 +6,6 @@ session, which ends with its connection, is sent once.
 """
 
 import os
-import random
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
@@ -71,6 +70,8 @@ def note_sessions(ids: set[str], method: str, params: object, answer: object) ->
 def pauses_seconds() -> Iterator[float]:
     """How long to wait between one connect and the next: ever longer, and by chance, so that many clients of
     a daemon that comes back do not all knock at once."""
+    import random  # a millisecond, for who has lost the daemon only
+
     pause_seconds, longest_seconds = _PAUSE_SECONDS
     while True:
         yield pause_seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

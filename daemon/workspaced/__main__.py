@@ -1,5 +1,6 @@
 """Starts the daemon's command line: `workspaced` or `python -m workspaced`."""
 
+import gc
 import sys
 from typing import Final
 
@@ -17,6 +18,7 @@ def main() -> None:
     open_missing()
     raise_limit()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # what was imported stays: the collector, which takes 40 ms for it, passes over it from now on
     sys.exit(_main())
 
 

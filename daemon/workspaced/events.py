@@ -49,6 +49,14 @@ class PublishedEvent(NamedTuple):
     text: bytes
 
 
+class _Kept(msgspec.Struct, frozen=True, gc=False):
+    """What subscribers may still read of an event. There may be thousands: the collector passes over them."""
+
+    topic: str
+    revision: int
+    text: bytes
+
+
 Listener = Callable[[PublishedEvent], None]
 
 
@@ -58,7 +66,7 @@ class EventHub:
     def __init__(self, revision: int = 0) -> None:
         """`revision` is the store's at the start: of what came before, no event is known."""
         self._sequences: Counter[str] = Counter()
-        self._kept: deque[PublishedEvent] = deque()
+        self._kept: deque[_Kept] = deque()
         self._kept_bytes = 0
         self._first = 0  # the number of the oldest event that is kept
         self._lost_to = revision  # every event above this revision is kept
@@ -90,12 +98,12 @@ class EventHub:
         text = encode_notification("event", encode(notification))
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
         self._revision = max(self._revision, event.revision)
-        self._kept.append(published)
+        self._kept.append(_Kept(event.topic, event.revision, text))
         self._kept_bytes += len(text)
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
             oldest = self._kept.popleft()
             self._kept_bytes -= len(oldest.text)
-            self._lost_to = oldest.event.revision
+            self._lost_to = oldest.revision
             self._first += 1
         for listener in tuple(self._listeners):
             try:
@@ -137,7 +145,7 @@ class EventHub:
         """The number that the next event will have."""
         return self._first + len(self._kept)
 
-    def kept(self, number: int) -> PublishedEvent:
+    def kept(self, number: int) -> _Kept:
         """The event of this number, which is kept."""
         return self._kept[number - self._first]
 
@@ -149,7 +157,7 @@ class EventHub:
         """
         number = self.end
         while number > self._first:
-            event = self.kept(number - 1).event
+            event = self.kept(number - 1)
             if event.revision < revision or (event.revision == revision and not _is_transient(event.topic)):
                 break
             number -= 1
@@ -197,12 +205,12 @@ class Subscription:
             texts.append(self._gap(self._missed))
             self._missed = None
         while self._next < self._hub.end and size < limit_bytes:
-            published = self._hub.kept(self._next)
+            event = self._hub.kept(self._next)
             self._next += 1
-            self._seen_to = published.event.revision
-            if published.event.topic in self._topics:
-                texts.append(published.text)
-                size += len(published.text)
+            self._seen_to = event.revision
+            if event.topic in self._topics:
+                texts.append(event.text)
+                size += len(event.text)
         return texts
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -46,12 +46,21 @@ class _Thread:
 
 
 @dataclass(slots=True, eq=False)
+class _Looks:
+    """What a thread looks at, path after path, and what it finds."""
+
+    paths: deque[str]
+    resolved: frozenset[str]
+    """The paths whose real path is wanted, too."""
+    found: _Found
+
+
+@dataclass(slots=True, eq=False)
 class _Round:
     """The checks that the worker looks at paths for, together."""
 
     checks: list["_Check"]
-    paths: deque[str]
-    found: _Found = field(default_factory=_Found)
+    looks: _Looks
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +70,7 @@ class _Check:
     facts: _Found
     """What they are told, should no more be found."""
     wanted: set[str]
+    resolved: frozenset[str]
     tell: Tell
     deadline: float
 
@@ -79,15 +89,19 @@ class PathChecker:
         self._has_begun = trio.Event()
         self._is_stopped = False
 
-    def ask(self, paths: Iterable[str], tell: Tell) -> None:
-        """Has each of the paths looked at; `tell` is called once, within the limit."""
+    def ask(self, paths: Iterable[str], tell: Tell, resolved: Iterable[str] = ()) -> None:
+        """Has each of the paths looked at; `tell` is called once, within the limit.
+
+        Of those that are in `resolved`, too, the real path is told. That takes longer than all the rest.
+        """
         if self._is_stopped:
             tell(_shutting_down())
             return
         unknown = Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
         facts: _Found = dict.fromkeys(paths, unknown)
-        wanted = {path for path in facts if not self._hangs(path)}
-        check = _Check(facts, wanted, tell, trio.current_time() + self.limit_seconds)
+        now = trio.current_time()
+        wanted = facts.keys() - self._hanging(now)
+        check = _Check(facts, wanted, frozenset(resolved), tell, now + self.limit_seconds)
         if not wanted:
             tell(facts)
             return
@@ -96,8 +110,8 @@ class PathChecker:
         if self._round is None:
             self._begin_round()
 
-    async def check(self, paths: Iterable[str]) -> PathFacts:
-        """What is at each of the paths now. Raises NoThread or ShuttingDown."""
+    async def check(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
+        """What `ask` tells. Raises NoThread or ShuttingDown."""
         answers: list[PathFacts | Exception] = []
         told = trio.Event()
 
@@ -105,7 +119,7 @@ class PathChecker:
             answers.append(answer)
             told.set()
 
-        self.ask(paths, tell)
+        self.ask(paths, tell, resolved)
         await told.wait()  # the limit of the check ends it
         (answer,) = answers
         if isinstance(answer, Exception):
@@ -125,28 +139,29 @@ class PathChecker:
                         await self._worker.wait()
                 except Exception as defect:  # noqa: BLE001 - of one look; it must not end those of all others
                     self._answer_all(round_.checks, defect)
-                round_.paths.clear()  # a thread that was left behind comes back to none
+                looks = round_.looks
+                looks.paths.clear()  # a thread that was left behind comes back to none
                 self._round = None
                 if self._asked:
                     self._begin_round()
                 for check in round_.checks:
-                    if check.wanted <= round_.found.keys():
-                        self._tell_found(check, round_.found)
+                    if check.wanted <= looks.found.keys():
+                        self._tell_found(check, looks.found)
                     elif check in self._unanswered:
-                        nursery.start_soon(self._look_at_rest, check, round_.found)
+                        nursery.start_soon(self._look_at_rest, check, looks)
 
     def _begin_round(self) -> None:
         """Has the worker look at what was asked; `run` waits for it."""
         asked, self._asked = self._asked, []
         # With as many threads at work as there may be, all of these wait until one comes back.
         paths = deque({path for check in asked for path in check.wanted} if self._may_look() else ())
-        round_ = _Round(asked, paths)
+        looks = _Looks(paths, frozenset[str]().union(*(check.resolved for check in asked)), {})
         try:
-            self._begin_thread(self._worker, paths, round_.found)
+            self._begin_thread(self._worker, looks)
         except NoThread as none:
             self._answer_all(asked, none)
             return
-        self._round = round_
+        self._round = _Round(asked, looks)
         self._has_begun.set()
 
     def stop(self) -> None:
@@ -154,9 +169,10 @@ class PathChecker:
         self._is_stopped = True
         self._answer_all(list(self._unanswered), _shutting_down())
 
-    def _hangs(self, path: str) -> bool:
-        look = self._looks.get(path)
-        return look is not None and trio.current_time() - look.began_at >= self.limit_seconds
+    def _hanging(self, now: float) -> set[str]:
+        # A copy, since the threads take from it what they are done with.
+        looks = self._looks.copy().items()
+        return {path for path, thread in looks if now - thread.began_at >= self.limit_seconds}
 
     def _may_look(self) -> bool:
         return len(self._at_work) < _THREADS
@@ -177,51 +193,51 @@ class PathChecker:
         check.facts.update((path, found[path]) for path in check.wanted if path in found)
         self._answer(check, check.facts)
 
-    async def _look_at_rest(self, check: _Check, found: _Found) -> None:
+    async def _look_at_rest(self, check: _Check, looks: _Looks) -> None:
         """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
         patience_seconds, pause_seconds = PATIENCE_SECONDS, _PAUSE_SECONDS
         try:
             with trio.move_on_at(check.deadline):
-                while missing := check.wanted - found.keys():
+                while missing := check.wanted - looks.found.keys():
                     free = [path for path in missing if path not in self._looks]
                     if free and self._may_look():
                         patience_seconds *= 2
-                        await self._in_thread(deque(free), found, patience_seconds)
+                        await self._in_thread(replace(looks, paths=deque(free)), patience_seconds)
                     else:
                         await trio.sleep(pause_seconds)
                         pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
         except Exception as error:  # noqa: BLE001 - no thread, or a defect of one look: as above
             self._answer(check, error)
         else:
-            self._tell_found(check, found)
+            self._tell_found(check, looks.found)
 
-    async def _in_thread(self, paths: deque[str], found: _Found, patience_seconds: float) -> None:
+    async def _in_thread(self, looks: _Looks, patience_seconds: float) -> None:
         async with aclosing(Worker("paths")) as worker:
-            self._begin_thread(worker, paths, found)
+            self._begin_thread(worker, looks)
             with trio.move_on_after(patience_seconds):
                 await worker.wait()
-        paths.clear()  # as above
+        looks.paths.clear()  # as above
 
-    def _begin_thread(self, worker: Worker, paths: deque[str], found: _Found) -> None:
+    def _begin_thread(self, worker: Worker, looks: _Looks) -> None:
         thread = _Thread(trio.current_time())
         self._at_work.add(thread)
         try:
-            worker.begin(partial(self._look_at_each, paths, found, thread))
+            worker.begin(partial(self._look_at_each, looks, thread))
         except NoThread:
             self._at_work.discard(thread)
             raise
 
-    def _look_at_each(self, paths: deque[str], found: _Found, mine: _Thread) -> None:
+    def _look_at_each(self, looks: _Looks, mine: _Thread) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""
         try:
             while True:
                 try:
-                    path = paths.popleft()
+                    path = looks.paths.popleft()
                 except IndexError:
                     return
                 if self._looks.setdefault(path, mine) is mine:
                     try:
-                        found[path] = look(path)
+                        looks.found[path] = look(path, path in looks.resolved)
                     finally:
                         del self._looks[path]
         finally:
@@ -232,17 +248,20 @@ def _shutting_down() -> ShuttingDown:
     return ShuttingDown("The daemon is stopping: try again once it runs.")
 
 
-def look(path: str) -> Reachable | Unreached:
-    """What is at this path. It blocks for as long as the file system does."""
+def look(path: str, resolve: bool) -> Reachable | Unreached:
+    """What is at this path, with its real path where that is wanted. It blocks for as long as the file system does."""
     if not os.path.isabs(path):
         return Unreached("unusable", "is not an absolute path")
+    real_path: str | None = None
     try:
-        # Opened, and not only asked about: a network file system answers for certain only then.
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Opened, and not only asked about: a network file system answers for certain only then. “.” takes
+        # the right to enter the directory, too.
+        descriptor = os.open(os.path.join(path, "."), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            status = os.stat(".", dir_fd=descriptor)  # “.” takes the right to enter it, too
-            real_path = _real_path(path, descriptor)
-            real_path.encode()  # JSON can't hold a name that is not UTF-8
+            status = os.fstat(descriptor)
+            if resolve:
+                real_path = _real_path(path, descriptor)
+                real_path.encode()  # JSON can't hold a name that is not UTF-8
         finally:
             os.close(descriptor)
     except FileNotFoundError:

@@ -48,15 +48,16 @@ class ProjectOperations:
 
     def bind(self, params: p.BindParams, ready: Ready) -> None:
         """Looks at the directory, and at those that it could be the same as."""
-        check_root_path(params.root_path)
+        root_path = params.root_path
+        check_root_path(root_path)
 
         def command(facts: PathFacts) -> Command:
-            bind = projects.bind(
-                params.workspace_id, self._ids.project(), params.root_path, None, facts, _now_ms()
-            )
+            bind = projects.bind(params.workspace_id, self._ids.project(), root_path, None, facts, _now_ms())
             return commands.once(params.request_key, bind)
 
-        self._gather([params.root_path, *self._bound_paths(params.workspace_id)], command, ready)
+        self._gather(
+            [root_path, *self._bound_paths(params.workspace_id)], command, ready, resolved=[root_path]
+        )
 
     def check(self, params: p.CheckProjectsParams, ready: Ready) -> None:
         """Looks at the projects of the workspace."""
@@ -67,7 +68,13 @@ class ProjectOperations:
 
         self._gather(self._bound_paths(params.workspace_id), command, ready)
 
-    def _gather(self, paths: Iterable[str], command: Callable[[PathFacts], Command], ready: Ready) -> None:
+    def _gather(
+        self,
+        paths: Iterable[str],
+        command: Callable[[PathFacts], Command],
+        ready: Ready,
+        resolved: Iterable[str] = (),
+    ) -> None:
         def tell(facts: PathFacts | Exception) -> None:
             if isinstance(facts, Exception):
                 ready(facts)
@@ -79,7 +86,7 @@ class ProjectOperations:
             else:
                 ready(made)
 
-        self._paths.ask(paths, tell)
+        self._paths.ask(paths, tell, resolved)
 
     def unbind(self, params: p.UnbindParams, _: object) -> Command:
         """Needs nothing but the state."""
@@ -102,7 +109,9 @@ class ProjectOperations:
         workspace = projects.require_changeable(state, params.workspace_id)
         path = params.target_dir or os.path.join(workspace.root_path, repository_name(params.git_url))
         async with self._git.target(path, report) as target:
-            facts = await self._paths.check([target.path, *self._bound_paths(workspace.id)])
+            facts = await self._paths.check(
+                [target.path, *self._bound_paths(workspace.id)], resolved=[target.path]
+            )
             command = projects.bind(
                 workspace.id, self._ids.project(), target.path, params.git_url, facts, _now_ms()
             )

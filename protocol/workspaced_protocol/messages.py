@@ -5,7 +5,6 @@ text they came in (`Raw`), for the one reader that knows their type. An id is ke
 that it goes back exactly as it came, however large the integer or however escaped the string.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -107,6 +106,8 @@ def _syntax_problem(text: bytes | Raw) -> str | None:
 
     The standard library tells: it goes on after a number out of range, where msgspec stops.
     """
+    import json  # as in `encode_error`
+
     try:
         value = json.loads(bytes(text).decode(), parse_constant=_refuse_constant, parse_int=str)
         json.dumps(value, ensure_ascii=False).encode()
@@ -191,6 +192,8 @@ def encode_error(id_: bytes, error: RpcError) -> bytes:
     try:
         body = _encode(_WireError(error.code, error.message, error.data))
     except UnicodeEncodeError:
+        import json  # clients, which load this module too, have no use for it
+
         # A path that is not UTF-8 (os.fsdecode) stands in it: what can't be told is told as “?”.
         content = {"code": error.code, "message": error.message, "data": error.data}
         body = json.dumps(content, ensure_ascii=False).encode(errors="replace")

@@ -13,7 +13,9 @@ from bench.results import Row
 # Any: matplotlib's axes have no precise types.
 _INK = "#333333"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")  # told apart by all
-_DASHES = ((0, (1, 1)), (0, (1, 3)), (0, (4, 1)), (0, (4, 3)), (0, (7, 1, 1, 1)))  # of the peers, all in ink
+_DASHES = tuple(
+    (0, lengths) for lengths in ((1, 1), (1, 3), (4, 1), (4, 3), (7, 1, 1, 1), (7, 2))
+)  # of the peers, all in ink
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:

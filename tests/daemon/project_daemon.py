@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,13 @@ class HeldPaths(PathChecker):
         self.is_holding = False
         self._waiting: dict[str, Callable[[], None]] = {}
 
-    def ask(self, paths: Iterable[str], tell: Tell) -> None:
+    def ask(self, paths: Iterable[str], tell: Tell, resolved: Iterable[str] = ()) -> None:
         wanted = list(paths)
+        ask = partial(super().ask, wanted, tell, resolved)
         if self.is_holding:
-            self._waiting[wanted[0] if wanted else ""] = lambda: super(HeldPaths, self).ask(wanted, tell)
+            self._waiting[wanted[0] if wanted else ""] = ask
         else:
-            super().ask(wanted, tell)
+            ask()
 
     async def wait_for(self, *paths: str) -> None:
         """Waits until looks at these wait."""

@@ -333,7 +333,7 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
 ) -> None:
     looked, may_end = threading.Event(), threading.Event()
 
-    def hang(path: str) -> Unreached:
+    def hang(path: str, resolve: bool) -> Unreached:
         looked.set()
         may_end.wait()
         return Unreached("missing", path)

@@ -138,7 +138,7 @@ async def test_a_connection_that_a_defect_ends_leaves_no_session(
 ) -> None:
     looked, may_end = threading.Event(), threading.Event()
 
-    def hang(path: str) -> Reachable:
+    def hang(path: str, resolve: bool) -> Reachable:
         looked.set()
         may_end.wait()
         return Reachable(path, (1, 1))

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.cloning import until
 from workspaced import path_checks
-from workspaced.domain.projects import Reachable, Unreached
+from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.path_checks import CHECK_SECONDS, PATIENCE_SECONDS, PathChecker, look
 from workspaced.writes import ShuttingDown
 
@@ -41,7 +42,8 @@ def test_a_directory_is_found_by_its_resolved_path(directory: Path) -> None:
     status = real.stat()
     expected = Reachable(str(real), (status.st_dev, status.st_ino))
     for path in (str(real), f"{real}/", str(directory / "link"), f"{directory}/link/../link"):
-        assert look(path) == expected
+        assert look(path, resolve=True) == expected
+        assert look(path, resolve=False) == expected._replace(real_path=None)
 
 
 def _file(path: Path) -> None:
@@ -81,14 +83,14 @@ def _to_a_name_that_is_not_utf8(path: Path) -> None:
 )
 def test_anything_else_has_a_reason(make: Callable[[Path], None], reason: str, directory: Path) -> None:
     make(directory / "there")
-    seen = look(str(directory / "there"))
+    seen = look(str(directory / "there"), resolve=True)
     assert isinstance(seen, Unreached)
     assert seen.reason == reason
 
 
 @pytest.mark.parametrize("path", ["", "relative", "./here", "/a\0b"])
 def test_what_is_no_absolute_path_is_unusable(path: str) -> None:
-    seen = look(path)
+    seen = look(path, resolve=False)
     assert isinstance(seen, Unreached)
     assert seen.reason == "unusable"
 
@@ -103,7 +105,7 @@ def test_a_directory_that_may_not_be_read_is_not_reachable(directory: Path, mode
     if is_root:
         os.seteuid(_NOBODY)  # root may read everything
     try:
-        seen = look(str(closed))
+        seen = look(str(closed), resolve=False)
     finally:
         if is_root:
             os.seteuid(0)
@@ -123,11 +125,11 @@ class HangingPaths:
         self.let_go = threading.Event()
         monkeypatch.setattr(path_checks, "look", self._look)
 
-    def _look(self, path: str) -> Reachable | Unreached:
+    def _look(self, path: str, resolve: bool) -> Reachable | Unreached:
         self.looks.append(path)
         if path.startswith("/hang"):
             self.let_go.wait()
-        return Reachable(path, (1, 1))
+        return Reachable(path if resolve else None, (1, 1))
 
     def hold(self, count: int) -> Callable[[], bool]:
         """Whether so many looks hang."""
@@ -167,7 +169,7 @@ async def test_a_path_that_hangs_costs_its_own_time_and_no_other(
         mock_clock.jump(patience_seconds)  # then another thread goes on with the rest
     await until(lambda: sorted(hanging.looks) == ["/a", "/b", "/hang/1", "/hang/2"])
     # What does not hang comes back while the clock stands still, whatever hangs beside it.
-    assert await checker.check(["/a", "/b"]) == {path: Reachable(path, (1, 1)) for path in ("/a", "/b")}
+    assert await checker.check(["/a", "/b"]) == {path: Reachable(None, (1, 1)) for path in ("/a", "/b")}
     await wait_all_tasks_blocked()
     mock_clock.jump(started_at + CHECK_SECONDS - 0.01 - trio.current_time())
     await wait_all_tasks_blocked()
@@ -175,7 +177,7 @@ async def test_a_path_that_hangs_costs_its_own_time_and_no_other(
     mock_clock.jump(0.02)
     await until(lambda: answers != [])
     seen = answers[0]
-    assert seen["/a"] == Reachable("/a", (1, 1))
+    assert seen["/a"] == Reachable(None, (1, 1))
     for path in ("/hang/1", "/hang/2"):
         hung = seen[path]
         assert isinstance(hung, Unreached)
@@ -201,7 +203,7 @@ async def test_a_path_that_hangs_takes_up_one_thread_however_often_it_is_asked_a
     # Known to hang, it is not waited for any more.
     assert isinstance((await checker.check(["/hang"]))["/hang"], Unreached)
     assert hanging.looks == ["/hang"]
-    assert (await checker.check(["/a"]))["/a"] == Reachable("/a", (1, 1))
+    assert (await checker.check(["/a"]))["/a"] == Reachable(None, (1, 1))
 
 
 @pytest.mark.requirement("FR-004")
@@ -223,7 +225,7 @@ async def test_a_path_that_answers_again_is_found_again(
     seen: object = None
     while not isinstance(seen, Reachable):  # until the thread is back
         seen = (await checker.check(["/hang"]))["/hang"]
-    assert seen == Reachable("/hang", (1, 1))
+    assert seen == Reachable(None, (1, 1))
 
 
 async def test_two_at_once_both_see_what_is_there(nursery: trio.Nursery, tmp_path: Path) -> None:
@@ -236,7 +238,23 @@ async def test_two_at_once_both_see_what_is_there(nursery: trio.Nursery, tmp_pat
     async with trio.open_nursery() as asking:
         for _ in range(20):
             asking.start_soon(check)
-    assert answers == [look(str(tmp_path))] * 20
+    assert answers == [look(str(tmp_path), resolve=False)] * 20
+
+
+async def test_a_real_path_is_told_to_all_who_ask_together_and_want_it(
+    nursery: trio.Nursery, hanging: HangingPaths
+) -> None:
+    checker = running(nursery, 60)
+    told: dict[str, PathFacts | Exception] = {}
+    checker.ask(["/hang"], partial(told.__setitem__, "first"))
+    await until(lambda: hanging.looks == ["/hang"])
+    # In one round, which the first one holds up: each of these gets its rest looked at by itself.
+    checker.ask(["/hang/too", "/a"], partial(told.__setitem__, "plain"))
+    checker.ask(["/hang/too", "/a"], partial(told.__setitem__, "resolved"), resolved=["/hang/too", "/a"])
+    hanging.let_go.set()
+    await until(lambda: len(told) == 3)
+    assert told["first"] == {"/hang": Reachable(None, (1, 1))}
+    assert told["resolved"] == {path: Reachable(path, (1, 1)) for path in ("/hang/too", "/a")}
 
 
 async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
@@ -257,7 +275,7 @@ async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
             given_up.cancel()
     hanging.let_go.set()
     await until(lambda: answers != [])
-    assert answers == [Reachable("/hang", (1, 1))]
+    assert answers == [Reachable(None, (1, 1))]
 
 
 async def test_a_workspace_without_projects_needs_no_look(hanging: HangingPaths) -> None:
@@ -309,10 +327,10 @@ async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descrip
 async def test_a_defect_in_one_look_ends_no_other(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
 ) -> None:
-    def look_or_fail(path: str) -> Reachable | Unreached:
+    def look_or_fail(path: str, resolve: bool) -> Reachable | Unreached:
         if path == "/defect":
             raise MemoryError
-        return Reachable(path, (1, 1))
+        return Reachable(None, (1, 1))
 
     def fail(_: object) -> None:
         raise ZeroDivisionError
@@ -322,5 +340,5 @@ async def test_a_defect_in_one_look_ends_no_other(
     with pytest.raises(MemoryError):
         await checker.check(["/a", "/defect"])
     checker.ask(["/a"], fail)
-    assert await checker.check(["/a"]) == {"/a": Reachable("/a", (1, 1))}
+    assert await checker.check(["/a"]) == {"/a": Reachable(None, (1, 1))}
     assert [entry["event"] for entry in logged] == ["What was found at a path could not be told."]

@@ -1,6 +1,7 @@
 """Answers and notifications: as the daemon writes them, and as a client reads them."""
 
 import json
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -62,6 +63,16 @@ def test_an_error_goes_out_with_the_id_as_it_came(id_: bytes) -> None:
         "code": 1001,
         "message": "There is no workspace ws_1.",
         "data": {"kind": "notFound", "id": "ws_1"},
+    }
+
+
+def test_a_path_that_is_not_utf8_can_stand_in_an_error() -> None:
+    path = os.fsdecode(b"/caf\xe9")
+    line = encode_error(b"1", RpcError(ErrorCode.PATH_UNREACHABLE, f"{path} is gone.", {"path": path}))
+    assert json.loads(line)["error"] == {
+        "code": 1007,
+        "message": "/caf? is gone.",
+        "data": {"path": "/caf?"},
     }
 
 

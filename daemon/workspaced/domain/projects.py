@@ -22,8 +22,8 @@ from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Un
 class Reachable(NamedTuple):
     """A directory that can be read."""
 
-    real_path: str
-    """Its path with all symbolic links resolved."""
+    real_path: str | None
+    """Its path with all symbolic links resolved, if that was wanted."""
     identity: tuple[int, int]
     """Its device and inode: the same by whatever path it is reached."""
 
@@ -50,6 +50,8 @@ def bind(
         found = facts[root_path]
         if isinstance(found, Unreached):
             raise PathUnreachable(root_path, found.reason, found.problem)
+        if found.real_path is None:
+            raise ValueError("a bind takes the real path of its directory")
         for project in workspace.projects:
             known = facts.get(project.root_path)
             is_same = isinstance(known, Reachable) and known.identity == found.identity
