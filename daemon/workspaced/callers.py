@@ -23,6 +23,10 @@ class Pending(NamedTuple):
     started_at: float
 
 
+def _tell_nobody(*_: object) -> None:
+    """In place of what a connection offers, before it is there and once it is gone."""
+
+
 @dataclass(slots=True, eq=False)
 class Caller:
     """Who a request comes from: the connection's number, and the peer's process and user."""
@@ -39,7 +43,7 @@ class Caller:
     """What waits for something else than its turn, in the order it came."""
     has_begun_sessions: bool = False
     subscription: Subscription | None = None
-    wake: Callable[[], None] = lambda: None
+    wake: Callable[[], None] = _tell_nobody
     """Called when the subscription has something to send."""
     cancels: dict[int | str | None, Callable[[], None]] = field(
         default_factory=dict[int | str | None, Callable[[], None]]
@@ -47,7 +51,7 @@ class Caller:
     """How to cancel each request in flight that can be, by id."""
     line: WriteLine = field(default_factory=WriteLine)
     """Keeps its writes in the order sent."""
-    notify: Callable[[bytes], None] = lambda _: None
+    notify: Callable[[bytes], None] = _tell_nobody
     """Sends a notification, unless the client is behind with reading."""
 
     @property
@@ -61,6 +65,8 @@ class Caller:
         if self.subscription is not None:
             self.subscription.close()
             self.subscription = None
+        # These know the connection, which knows its caller: both would be left to the garbage collector.
+        self.wake = self.notify = _tell_nobody
 
 
 class Callers:

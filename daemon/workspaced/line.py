@@ -45,7 +45,8 @@ class WriteLine:
     def advance(self) -> None:
         """Lets those at the head go that are ready."""
         while self._turns and (go := self._turns[0].go) is not None:
-            self._turns.popleft()
+            # What goes knows its turn, in most cases: both would be left to the garbage collector.
+            self._turns.popleft().go = None
             go()
         self._emptied.set()
 

@@ -96,7 +96,6 @@ class Dispatcher:
     def _read(self, method: Method, request: Call, caller: Caller, answer: Answer) -> None:
         """Answers at once, and with as little ado as can be: clients may ask a hundred thousand a second."""
         started_at = perf_counter()
-        error: Exception | None = None
         text: bytes | list[bytes] | None
         try:
             result = self._service.reads[method.name](method.decode_params(request.params), caller)
@@ -107,12 +106,13 @@ class Dispatcher:
             else:
                 text = encode_result_array(request.id, result)
         except Exception as refusal:  # noqa: BLE001 - as above
-            error = refusal
-            text = None if request.id is None else encode_error(request.id, to_rpc_error(refusal))
+            answer(None if request.id is None else encode_error(request.id, to_rpc_error(refusal)))
+            self._log.answered(caller, request.method, perf_counter() - started_at, refusal)
+            return
         answer(text)
         seconds = perf_counter() - started_at
-        if error is not None or seconds >= self._log.slow_seconds or self._log.tells_all:
-            self._log.answered(caller, request.method, seconds, error)
+        if seconds >= self._log.slow_seconds or self._log.tells_all:
+            self._log.answered(caller, request.method, seconds, None)
 
     def refuse_long_line(self, max_line_bytes: int, caller: Caller) -> bytes:
         """The answer to a line over the cap, after which the connection is closed."""
