@@ -13,8 +13,9 @@ MOST: Final = 65_536
 """More clients than one user has; a limit without end would let a client that leaks connections fill the memory."""
 
 _MOST_OF_MACOS: Final = 10_240  # OPEN_MAX of <sys/syslimits.h>; setrlimit(2) there may refuse more
-KEPT_BACK: Final = 128
-"""For the daemon itself: it holds 17 when idle, a commit takes 5, 4 clones some 5 each, and 64 path checks may hang."""
+KEPT_BACK: Final = 256
+"""For the daemon itself: it holds 17 when idle, a commit takes 5, 4 clones some 5 each, and each of 64 threads that
+look at paths 3."""
 
 
 def raise_limit() -> None:

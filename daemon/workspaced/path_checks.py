@@ -39,15 +39,16 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class _Thread:
-    """A thread that looks at paths, one after the other."""
+class _Look:
+    """A look at a path that is under way."""
 
     began_at: float
+    """On trio's clock, in seconds."""
 
 
 @dataclass(slots=True, eq=False)
-class _Looks:
-    """What a thread looks at, path after path, and what it finds."""
+class _Errand:
+    """What a thread is sent to look at, path after path, and what it finds."""
 
     paths: deque[str]
     resolved: frozenset[str]
@@ -60,7 +61,7 @@ class _Round:
     """The checks that the worker looks at paths for, together."""
 
     checks: list["_Check"]
-    looks: _Looks
+    errand: _Errand
 
 
 @dataclass(slots=True, eq=False)
@@ -81,8 +82,8 @@ class PathChecker:
     def __init__(self, seconds: float = CHECK_SECONDS) -> None:
         self.limit_seconds = seconds
         self._worker = Worker("paths")
-        self._at_work: set[_Thread] = set()  # one for each thread that was begun and is not back
-        self._looks: dict[str, _Thread] = {}  # who looks at each path now
+        self._at_work: set[_Errand] = set()  # one for each thread that was sent and is not back
+        self._looks: dict[str, _Look] = {}  # those under way, by path
         self._asked: list[_Check] = []
         self._round: _Round | None = None
         self._unanswered: set[_Check] = set()
@@ -137,31 +138,31 @@ class PathChecker:
                 try:
                     with trio.move_on_after(PATIENCE_SECONDS):
                         await self._worker.wait()
-                except Exception as defect:  # noqa: BLE001 - of one look; it must not end those of all others
+                except Exception as defect:  # noqa: BLE001 - of a look; it must not end the checks of all who ask later
                     self._answer_all(round_.checks, defect)
-                looks = round_.looks
-                looks.paths.clear()  # a thread that was left behind comes back to none
+                errand = round_.errand
+                errand.paths.clear()  # a thread that was left behind comes back to none
                 self._round = None
                 if self._asked:
                     self._begin_round()
                 for check in round_.checks:
-                    if check.wanted <= looks.found.keys():
-                        self._tell_found(check, looks.found)
+                    if check.wanted <= errand.found.keys():
+                        self._tell_found(check, errand.found)
                     elif check in self._unanswered:
-                        nursery.start_soon(self._look_at_rest, check, looks)
+                        nursery.start_soon(self._look_at_rest, check, errand)
 
     def _begin_round(self) -> None:
         """Has the worker look at what was asked; `run` waits for it."""
         asked, self._asked = self._asked, []
         # With as many threads at work as there may be, all of these wait until one comes back.
         paths = deque({path for check in asked for path in check.wanted} if self._may_look() else ())
-        looks = _Looks(paths, frozenset[str]().union(*(check.resolved for check in asked)), {})
+        errand = _Errand(paths, frozenset[str]().union(*(check.resolved for check in asked)), {})
         try:
-            self._begin_thread(self._worker, looks)
+            self._send(self._worker, errand)
         except NoThread as none:
             self._answer_all(asked, none)
             return
-        self._round = _Round(asked, looks)
+        self._round = _Round(asked, errand)
         self._has_begun.set()
 
     def stop(self) -> None:
@@ -172,7 +173,7 @@ class PathChecker:
     def _hanging(self, now: float) -> set[str]:
         # A copy, since the threads take from it what they are done with.
         looks = self._looks.copy().items()
-        return {path for path, thread in looks if now - thread.began_at >= self.limit_seconds}
+        return {path for path, look in looks if now - look.began_at >= self.limit_seconds}
 
     def _may_look(self) -> bool:
         return len(self._at_work) < _THREADS
@@ -193,55 +194,57 @@ class PathChecker:
         check.facts.update((path, found[path]) for path in check.wanted if path in found)
         self._answer(check, check.facts)
 
-    async def _look_at_rest(self, check: _Check, looks: _Looks) -> None:
+    async def _look_at_rest(self, check: _Check, errand: _Errand) -> None:
         """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
         patience_seconds, pause_seconds = PATIENCE_SECONDS, _PAUSE_SECONDS
         try:
             with trio.move_on_at(check.deadline):
-                while missing := check.wanted - looks.found.keys():
+                while missing := check.wanted - errand.found.keys():
                     free = [path for path in missing if path not in self._looks]
                     if free and self._may_look():
                         patience_seconds *= 2
-                        await self._in_thread(replace(looks, paths=deque(free)), patience_seconds)
+                        await self._in_thread(replace(errand, paths=deque(free)), patience_seconds)
                     else:
                         await trio.sleep(pause_seconds)
                         pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
         except Exception as error:  # noqa: BLE001 - no thread, or a defect of one look: as above
             self._answer(check, error)
         else:
-            self._tell_found(check, looks.found)
+            self._tell_found(check, errand.found)
 
-    async def _in_thread(self, looks: _Looks, patience_seconds: float) -> None:
-        async with aclosing(Worker("paths")) as worker:
-            self._begin_thread(worker, looks)
-            with trio.move_on_after(patience_seconds):
-                await worker.wait()
-        looks.paths.clear()  # as above
-
-    def _begin_thread(self, worker: Worker, looks: _Looks) -> None:
-        thread = _Thread(trio.current_time())
-        self._at_work.add(thread)
+    async def _in_thread(self, errand: _Errand, patience_seconds: float) -> None:
         try:
-            worker.begin(partial(self._look_at_each, looks, thread))
+            async with aclosing(Worker("paths")) as worker:
+                self._send(worker, errand)
+                with trio.move_on_after(patience_seconds):
+                    await worker.wait()
+        finally:
+            errand.paths.clear()  # as above; also where the check is over
+
+    def _send(self, worker: Worker, errand: _Errand) -> None:
+        self._at_work.add(errand)
+        try:
+            worker.begin(partial(self._look_at_each, errand, trio.lowlevel.current_clock()))
         except NoThread:
-            self._at_work.discard(thread)
+            self._at_work.discard(errand)
             raise
 
-    def _look_at_each(self, looks: _Looks, mine: _Thread) -> None:
+    def _look_at_each(self, errand: _Errand, clock: trio.abc.Clock) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""
         try:
             while True:
                 try:
-                    path = looks.paths.popleft()
+                    path = errand.paths.popleft()
                 except IndexError:
                     return
+                mine = _Look(clock.current_time())
                 if self._looks.setdefault(path, mine) is mine:
                     try:
-                        looks.found[path] = look(path, path in looks.resolved)
+                        errand.found[path] = look(path, path in errand.resolved)
                     finally:
                         del self._looks[path]
         finally:
-            self._at_work.discard(mine)
+            self._at_work.discard(errand)
 
 
 def _shutting_down() -> ShuttingDown:
@@ -280,7 +283,9 @@ def look(path: str, resolve: bool) -> Reachable | Unreached:
 def _real_path(path: str, descriptor: int) -> str:
     """The path with all symbolic links resolved, of a directory that is open."""
     try:
-        found = os.readlink(f"/proc/self/fd/{descriptor}")  # proc_pid_fd(5); a sixth of what realpath() takes
+        found = os.readlink(
+            f"/proc/self/fd/{descriptor}"
+        )  # proc_pid_fd(5); a quarter of what realpath() takes
     except OSError:
         return os.path.realpath(path, strict=True)  # no such file system: macOS
     # One that was removed meanwhile has “ (deleted)” behind its name there.

@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Outcome
 from workspaced.events import Cause
+
+_log = structlog.get_logger(__name__)
 
 Reply = Callable[[object], None]
 """Takes the result of a write, or the exception that says why there is none. It must not block."""
@@ -75,7 +78,10 @@ class Write:
         """Answers with a result or an exception, unless the write has its answer already."""
         if not self.answered:
             self.answered = True
-            self.reply(result)
+            try:
+                self.reply(result)
+            except Exception:  # noqa: BLE001 - a defect in one request must not end the actor, which all others need
+                _log.exception("An answer could not be given.")
 
     def withdraw(self) -> None:
         """Cancels the write, if its turn has not come."""

@@ -209,6 +209,21 @@ async def test_each_write_has_a_correlation_id_of_its_own(serve: Serve) -> None:
     assert correlations == sorted(correlations)
 
 
+@pytest.mark.parametrize("digits", [30, 5000])
+@pytest.mark.parametrize(
+    "method", ["daemon.ping", "workspace.create", "project.bind", "store.check", "project.clone"]
+)
+async def test_an_id_may_be_an_integer_of_any_size(method: str, digits: int, client: Client) -> None:
+    id_ = "7" * digits
+    params = msgspec.json.encode(PARAMS[method]).decode()
+    await client.send(f'{{"jsonrpc":"2.0","id":{id_},"method":"{method}","params":{params}}}\n'.encode())
+    while b'"method"' in (line := await client.line() or b""):  # how far a clone has come
+        assert f'"params":{{"id":{id_},'.encode() in line
+    assert line.startswith(f'{{"jsonrpc":"2.0","id":{id_},'.encode())
+    assert b"-32603" not in line
+    await client.result("workspace.update", id="ws_01", name="Still here")
+
+
 async def test_what_the_writer_refuses_is_told_with_its_code_and_data(
     serve: Serve, gated: GatedStore, mock_clock: MockClock
 ) -> None:

@@ -278,6 +278,29 @@ async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
     assert answers == [Reachable(None, (1, 1))]
 
 
+async def test_a_check_that_is_over_leaves_no_thread_that_goes_on(
+    nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
+) -> None:
+    checker = running(nursery)
+    told: list[PathFacts | Exception] = []
+    checker.ask([f"/hang/{number}" for number in range(60)], told.append)
+    count = 0
+    while not told:
+        count += 1
+        await until(hanging.hold(count))  # each is left to its path after its patience
+        await wait_all_tasks_blocked()
+        mock_clock.jump(PATIENCE_SECONDS * 2 ** (count - 1))
+        await wait_all_tasks_blocked()
+    (facts,) = told
+    assert isinstance(facts, dict)
+    began = set(hanging.looks)
+    hanging.let_go.set()
+    await until(lambda: not any(thread.name == "paths" for thread in threading.enumerate()))
+    assert set(hanging.looks) == began
+    # None of them hangs any more: none is told to.
+    assert set((await checker.check(list(began))).values()) == {Reachable(None, (1, 1))}
+
+
 async def test_a_workspace_without_projects_needs_no_look(hanging: HangingPaths) -> None:
     assert await PathChecker().check([]) == {}
     assert hanging.looks == []

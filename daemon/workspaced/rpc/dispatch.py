@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import trio
@@ -138,12 +138,12 @@ class Dispatcher:
             reply.cancelled_by(self._writer.submit(command, reply, cause))
             return
         turn = caller.line.join()
-        reply.cancelled_by(turn.withdraw)
 
         def ready(made: Command | Exception) -> None:
             turn.ready(lambda: self._submit(turn, made, reply, cause))
 
         try:
+            reply.cancelled_by(turn.withdraw)
             if prepare is not None:
                 prepare(params, ready)
             else:
@@ -202,7 +202,8 @@ class _ProgressReport:
         if self._id is None or now < self._next_at:
             return
         self._next_at = now + _PROGRESS_SECONDS
-        progress = Progress(_decode_id(self._id), step.phase, step.percent, step.message)
+        id_: Any = msgspec.Raw(self._id)  # it goes back as it came
+        progress = Progress(id_, step.phase, step.percent, step.message)
         self._notify(encode_notification(PROGRESS, encode(progress)))
 
 
@@ -243,7 +244,10 @@ class _Reply:
     def cancelled_by(self, cancel: Callable[[], None]) -> None:
         """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
         if self._id is not None and not self._answered:
-            self._key = _decode_id(self._id)
+            try:
+                self._key = _decode_id(self._id)
+            except msgspec.DecodeError:
+                return  # an integer of thousands of digits: `_cancel` could not read it either
             self._caller.cancels[self._key] = cancel
 
     def __call__(self, result: object) -> None:
@@ -263,6 +267,8 @@ class _Reply:
             self._log.answered(self._caller, self._method, seconds, None, self._correlation_id)
 
     def _finish(self, text: bytes | None) -> None:
+        if self._answered:
+            return  # a defect came after the answer; the log tells of it
         self._answered = True
         if self._is_pending:
             del self._caller.pending[self]
