@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from workspaced import descriptors, writer
+from workspaced import descriptors, path_checks, writer
 from workspaced.events import KEPT_BYTES, KEPT_EVENTS
 from workspaced.rpc import connection
 from workspaced_protocol import events
@@ -51,6 +51,7 @@ _LIMITS: Final = {
     "stall_seconds": f"{connection.STALL_SECONDS:g}",
     "flush_seconds": f"{connection.FLUSH_SECONDS:g}",
     "deadline_seconds": f"{writer.DEADLINE_SECONDS:g}",
+    "check_seconds": f"{path_checks.CHECK_SECONDS:g}",
     "queue_limit": f"{writer.QUEUE_LIMIT:,}",
     "kept_events": f"{KEPT_EVENTS:,}",
     "kept_bytes": _bytes(KEPT_BYTES),

@@ -1,7 +1,11 @@
-"""The order of one connection's writes, where some must wait for a disk before they can be submitted."""
+"""The order of one connection's writes, where some must wait for a disk before they can be submitted.
+
+What they look at may be bound by writes before them, so they may have to wait for these, too.
+"""
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
@@ -55,3 +59,39 @@ class WriteLine:
         while self._turns:
             self._emptied = trio.Event()
             await self._emptied.wait()  # who joins has to be ready in time
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    """A write that others depend on, or a call that depends on those before it."""
+
+    call: Callable[[], None] | None = None
+    is_settled: bool = False
+
+
+class Dependences:
+    """Holds back a call until certain writes that came before it have their answers."""
+
+    def __init__(self) -> None:
+        self._steps = deque[_Step]()  # the first, if there is one, is a write that has no answer yet
+
+    def begin(self) -> Callable[[], None]:
+        """A write that later calls depend on. The function that is given back tells that it has its answer."""
+        write = _Step()
+        self._steps.append(write)
+
+        def settle() -> None:
+            write.is_settled = True
+            while self._steps and (self._steps[0].is_settled or self._steps[0].call is not None):
+                call = self._steps.popleft().call
+                if call is not None:
+                    call()
+
+        return settle
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Calls it once all writes that have begun have their answers, which may be now."""
+        if self._steps:
+            self._steps.append(_Step(call))
+        else:
+            call()

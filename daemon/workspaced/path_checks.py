@@ -19,7 +19,7 @@ import trio
 
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.threads import NoThread, Worker
-from workspaced.writes import ShuttingDown
+from workspaced.writes import shutting_down
 
 CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
@@ -69,7 +69,7 @@ class _Check:
     """The paths that somebody has asked about, until they are told."""
 
     facts: _Found
-    """What they are told, should no more be found."""
+    """What is known already."""
     wanted: set[str]
     resolved: frozenset[str]
     tell: Tell
@@ -94,18 +94,19 @@ class PathChecker:
         """Has each of the paths looked at; `tell` is called once, within the limit.
 
         Of those that are in `resolved`, too, the real path is told. That takes longer than all the rest.
+        Nothing is told of a path that nobody has come to look at, since so many others hang.
         """
         if self._is_stopped:
-            tell(_shutting_down())
+            tell(shutting_down())
             return
-        unknown = Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
-        facts: _Found = dict.fromkeys(paths, unknown)
         now = trio.current_time()
-        wanted = facts.keys() - self._hanging(now)
-        check = _Check(facts, wanted, frozenset(resolved), tell, now + self.limit_seconds)
-        if not wanted:
+        asked = set(paths)
+        hanging = asked & self._hanging(now)
+        facts: _Found = {path: self._timed_out() for path in hanging}
+        if asked == hanging:
             tell(facts)
             return
+        check = _Check(facts, asked - hanging, frozenset(resolved), tell, now + self.limit_seconds)
         self._unanswered.add(check)
         self._asked.append(check)
         if self._round is None:
@@ -168,7 +169,7 @@ class PathChecker:
     def stop(self) -> None:
         """Tells all who wait, and who ask from now on, that the daemon is stopping."""
         self._is_stopped = True
-        self._answer_all(list(self._unanswered), _shutting_down())
+        self._answer_all(list(self._unanswered), shutting_down())
 
     def _hanging(self, now: float) -> set[str]:
         # A copy, since the threads take from it what they are done with.
@@ -191,8 +192,15 @@ class PathChecker:
             self._answer(check, answer)
 
     def _tell_found(self, check: _Check, found: _Found) -> None:
-        check.facts.update((path, found[path]) for path in check.wanted if path in found)
+        for path in check.wanted:
+            if path in found:
+                check.facts[path] = found[path]
+            elif path in self._looks:
+                check.facts[path] = self._timed_out()
         self._answer(check, check.facts)
+
+    def _timed_out(self) -> Unreached:
+        return Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
 
     async def _look_at_rest(self, check: _Check, errand: _Errand) -> None:
         """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
@@ -247,21 +255,16 @@ class PathChecker:
             self._at_work.discard(errand)
 
 
-def _shutting_down() -> ShuttingDown:
-    return ShuttingDown("The daemon is stopping: try again once it runs.")
-
-
 def look(path: str, resolve: bool) -> Reachable | Unreached:
     """What is at this path, with its real path where that is wanted. It blocks for as long as the file system does."""
     if not os.path.isabs(path):
         return Unreached("unusable", "is not an absolute path")
     real_path: str | None = None
     try:
-        # Opened, and not only asked about: a network file system answers for certain only then. “.” takes
-        # the right to enter the directory, too.
-        descriptor = os.open(os.path.join(path, "."), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Opened, and not only asked about: a network file system answers for certain only then.
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            status = os.fstat(descriptor)
+            status = os.stat(".", dir_fd=descriptor)  # “.” takes the right to enter it, too
             if resolve:
                 real_path = _real_path(path, descriptor)
                 real_path.encode()  # JSON can't hold a name that is not UTF-8
@@ -286,7 +289,9 @@ def _real_path(path: str, descriptor: int) -> str:
         found = os.readlink(
             f"/proc/self/fd/{descriptor}"
         )  # proc_pid_fd(5); a quarter of what realpath() takes
+        # One that was removed meanwhile has “ (deleted)” behind its name there, which may be another's name.
+        if os.path.samestat(os.stat(found), os.fstat(descriptor)):
+            return found
     except OSError:
-        return os.path.realpath(path, strict=True)  # no such file system: macOS
-    # One that was removed meanwhile has “ (deleted)” behind its name there.
-    return found if os.path.lexists(found) else os.path.realpath(path, strict=True)
+        pass  # no such file system: macOS; or no such directory any more
+    return os.path.realpath(path, strict=True)

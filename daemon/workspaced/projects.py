@@ -8,8 +8,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-import trio
-
 from workspaced.domain import commands, projects
 from workspaced.domain.commands import Command
 from workspaced.domain.git_urls import check_git_url, repository_name
@@ -21,7 +19,7 @@ from workspaced.events import Cause
 from workspaced.git import Git, Report
 from workspaced.path_checks import PathChecker
 from workspaced.writer import Writer
-from workspaced.writes import CommitUnknown
+from workspaced.writes import CommitUnknown, Overloaded
 from workspaced_protocol import params as p
 
 Ready = Callable[[Command | Exception], None]
@@ -52,6 +50,7 @@ class ProjectOperations:
         check_root_path(root_path)
 
         def command(facts: PathFacts) -> Command:
+            _require_look(facts, root_path)
             bind = projects.bind(params.workspace_id, self._ids.project(), root_path, None, facts, _now_ms())
             return commands.once(params.request_key, bind)
 
@@ -112,6 +111,7 @@ class ProjectOperations:
             facts = await self._paths.check(
                 [target.path, *self._bound_paths(workspace.id)], resolved=[target.path]
             )
+            _require_look(facts, target.path)
             command = projects.bind(
                 workspace.id, self._ids.project(), target.path, params.git_url, facts, _now_ms()
             )
@@ -119,8 +119,7 @@ class ProjectOperations:
             await self._git.clone(params.git_url, target, report)
             bound: object = None
             try:
-                with trio.CancelScope(shield=True):  # the write has a deadline of its own
-                    bound = await self._writer.write(commands.once(params.request_key, command), cause)
+                bound = await self._writer.write(commands.once(params.request_key, command), cause)
             except CommitUnknown:
                 target.release()  # it may be bound: its directory must stay
                 raise
@@ -129,6 +128,13 @@ class ProjectOperations:
     def _bound_paths(self, workspace_id: str) -> Iterable[str]:
         workspace = self._writer.state.get(workspace_id)
         return [project.root_path for project in workspace.projects] if workspace else []
+
+
+def _require_look(facts: PathFacts, path: str) -> None:
+    if path not in facts:
+        raise Overloaded(
+            f"{path} could not be looked at, since too many other paths do not answer: try again later."
+        )
 
 
 def _now_ms() -> int:

@@ -104,6 +104,8 @@ class Service:
             "project.bind": projects.bind,
             "project.check": projects.check,
         }
+        self.binding = frozenset({"store.apply", "store.save"})
+        """The writes that may bind paths that nobody has looked at, so that those in `prepared` behind them must."""
         self.tasks: dict[str, Callable[[Any, Cause, Report], Awaitable[Json]]] = {
             "project.clone": projects.clone,
             **maintenance.tasks,

@@ -48,6 +48,11 @@ class ShuttingDown(RequestError):
     """The daemon is stopping."""
 
 
+def shutting_down() -> ShuttingDown:
+    """The refusal of what comes too late."""
+    return ShuttingDown("The daemon is stopping: try again once it runs.")
+
+
 class Withdrawn(RequestError):
     """The client cancelled the write while it waited: it was not applied, and never will be."""
 

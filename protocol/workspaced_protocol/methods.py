@@ -122,7 +122,8 @@ _WRITE_ERRORS: Final = (
 )
 
 
-_FILE_ERRORS: Final = (ErrorCode.STORAGE_FAILURE, ErrorCode.OVERLOADED)  # of tasks that read or write files
+# Of tasks that read or write files.
+_FILE_ERRORS: Final = (ErrorCode.STORAGE_FAILURE, ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN)
 
 
 def _read(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:

@@ -178,4 +178,4 @@ class SubscribeParams(Params, frozen=True):
 class CancelParams(Params, frozen=True):
     """The id of the request to cancel."""
 
-    id: int | str
+    id: int | str | None

@@ -42,7 +42,9 @@ async def test_a_write_that_waits_can_be_cancelled_and_is_never_applied(
     assert len(gated.attempts) == 1
 
 
-async def test_a_task_can_be_cancelled(serve: Serve) -> None:
+@pytest.mark.parametrize("id_", ["long", 7, 10**30, None])
+@pytest.mark.parametrize("by_position", [False, True])
+async def test_a_task_can_be_cancelled(serve: Serve, id_: object, by_position: bool) -> None:
     daemon = await serve()
     ended = trio.Event()
 
@@ -54,11 +56,11 @@ async def test_a_task_can_be_cancelled(serve: Serve) -> None:
 
     daemon.service.tasks["store.check"] = lambda *_: wait()
     client = daemon.connect()
-    await client.send(request("store.check", "long", {}))
+    await client.send(request("store.check", id_, {}))
     await wait_all_tasks_blocked()
-    await cancel(client, {"id": "long"})
+    await cancel(client, [id_] if by_position else {"id": id_})
     answer = await client.receive()
-    assert answer["id"] == "long"
+    assert answer["id"] == id_
     assert error_of(answer)[0] == -32800
     await ended.wait()
     assert await client.result("daemon.ping") == "pong"
@@ -69,6 +71,22 @@ async def test_a_cancel_of_nothing_is_nothing(serve: Serve, params: object) -> N
     client = (await serve()).connect()
     await cancel(client, params)
     assert await client.result("daemon.ping") == "pong"
+
+
+async def test_a_task_is_told_of_a_stop(serve: Serve) -> None:
+    daemon = await serve()
+
+    async def wait() -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    daemon.service.tasks["store.check"] = lambda *_: wait()
+    client = daemon.connect()
+    await client.request("store.check")
+    await wait_all_tasks_blocked()
+    daemon.cancel_connections()
+    assert error_of(await client.receive())[0] == 2005
+    assert await client.line() is None
 
 
 async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve: Serve) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workspaced.line import WriteLine
+from workspaced.line import Dependences, WriteLine
 
 
 @settings(deadline=None, max_examples=150)
@@ -31,3 +31,22 @@ def test_a_write_that_is_ready_waits_for_the_one_before_it() -> None:
     assert not line.is_empty()
     slow.ready(lambda: gone.append("slow"))
     assert gone == ["slow", "quick"]
+
+
+def test_a_call_waits_for_the_writes_before_it_and_for_none_behind_it() -> None:
+    dependences = Dependences()
+    called: list[str] = []
+    dependences.then(partial(called.append, "before all"))
+    assert called == ["before all"]
+    first, second = dependences.begin(), dependences.begin()
+    dependences.then(partial(called.append, "behind two"))
+    third = dependences.begin()
+    dependences.then(partial(called.append, "behind three"))
+    second()
+    assert called == ["before all"]
+    first()
+    assert called == ["before all", "behind two"]
+    third()
+    assert called == ["before all", "behind two", "behind three"]
+    dependences.then(partial(called.append, "last"))
+    assert called[-1] == "last"

@@ -46,6 +46,26 @@ def test_a_directory_is_found_by_its_resolved_path(directory: Path) -> None:
         assert look(path, resolve=False) == expected._replace(real_path=None)
 
 
+@pytest.mark.requirement("FR-003")
+def test_a_directory_that_is_made_anew_meanwhile_is_not_mistaken(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = directory / "x"
+    path.mkdir()
+    (directory / "x (deleted)").mkdir()  # so the system calls what was removed
+    readlink = os.readlink
+
+    def made_anew(link: str) -> str:
+        path.rmdir()
+        path.mkdir()
+        return readlink(link)
+
+    monkeypatch.setattr(os, "readlink", made_anew)
+    seen = look(str(path), resolve=True)
+    assert isinstance(seen, Reachable)
+    assert seen.real_path == str(path)
+
+
 def _file(path: Path) -> None:
     path.write_text("")
 
@@ -345,6 +365,14 @@ async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descrip
     assert 50 < hung <= 70  # 64, and those that began at the same moment
     assert len(os.listdir("/dev/fd")) - descriptors <= 4  # a pipe for the worker, at most
     assert told == []
+    # Nobody comes to look at this one: nothing is told of it, least of all that it is gone.
+    checker.ask(["/a"], told.append)
+    await wait_all_tasks_blocked()
+    while len(told) < 201:
+        mock_clock.jump(10)
+        await wait_all_tasks_blocked()
+    assert told[-1] == {}
+    assert sum(1 for facts in told if facts) == hung
 
 
 async def test_a_defect_in_one_look_ends_no_other(

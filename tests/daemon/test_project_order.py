@@ -4,12 +4,16 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
+from msgspec import structs
 from trio.testing import wait_all_tasks_blocked
 
 from daemon.cloning import until
 from daemon.project_daemon import ProjectClient, ProjectDaemon, error_of
+from daemon.samples import project, workspace
+from workspaced_protocol.models import Workspace
 
 CANCELLED = -32800
 
@@ -75,6 +79,40 @@ async def test_of_two_looks_the_first_sent_goes_first(
     for request in requests:
         await client.answer(request)
     assert daemon.projects(id_) == directories
+
+
+def a_save(*paths: str) -> Workspace:
+    """A closed workspace with projects at these paths; by turns stale, as if it were not there, and active."""
+    bound = [structs.replace(project(n, "ws_07"), root_path=path) for n, path in enumerate(paths, start=1)]
+    return workspace(7, state="closed", projects=tuple(bound))
+
+
+@pytest.mark.requirement("FR-004")
+@pytest.mark.parametrize(("method", "name"), [("workspace.open", "id"), ("project.check", "workspaceId")])
+@pytest.mark.parametrize("saves", ["store.save", "store.apply"])
+async def test_a_look_sees_what_a_write_before_it_binds(
+    saves: str, method: str, name: str, client: ProjectClient, directories: list[str]
+) -> None:
+    saved = msgspec.to_builtins(a_save(directories[0], "/nowhere"))
+    params = {"workspace": saved} if saves == "store.save" else {"changes": [{"save": saved}]}
+    saving = await client.send(saves, **params)
+    looking = await client.send(method, **{name: "ws_07"})
+    renaming = await client.send("workspace.update", id="ws_07", name="Last")
+    assert "result" in await client.answer(saving)
+    looked = (await client.answer(looking))["result"]
+    assert [project["status"] for project in looked["projects"]] == ["active", "stale"]
+    assert (await client.answer(renaming))["result"]["name"] == "Last"
+
+
+@pytest.mark.requirement("FR-003")
+async def test_what_a_write_before_it_binds_is_not_bound_again(
+    client: ProjectClient, directories: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(directories[0])
+    saving = await client.send("store.save", workspace=msgspec.to_builtins(a_save(str(tmp_path / "link"))))
+    binding = await client.send("project.bind", workspaceId="ws_07", rootPath=directories[0])
+    assert "result" in await client.answer(saving)
+    assert error_of(await client.answer(binding))["code"] == 1006
 
 
 async def test_another_connection_does_not_wait(

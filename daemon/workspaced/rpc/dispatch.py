@@ -12,13 +12,13 @@ from workspaced.domain.commands import Command
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.git_output import Step
-from workspaced.line import Turn
+from workspaced.line import Dependences, Turn
 from workspaced.maintenance import Json
 from workspaced.rpc.refusals import RequestCancelled, rpc_error, to_rpc_error
 from workspaced.rpc.request_log import RequestLog
 from workspaced.service import Service
 from workspaced.writer import Writer
-from workspaced.writes import Withdrawn
+from workspaced.writes import Withdrawn, shutting_down
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
@@ -88,7 +88,7 @@ class Dispatcher:
             reply.cancelled_by(scope.cancel)
             report = _ProgressReport(request.id, caller)
             task = self._service.tasks[method.name](params, self._cause(caller, reply), report)
-            return lambda: _run_task(task, reply, scope)
+            return lambda: _run_task(task, reply, scope, caller)
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
             reply(error)
         return None
@@ -133,6 +133,8 @@ class Dispatcher:
         """Submits a write once all that this connection sent before it are."""
         cause = self._cause(caller, reply)
         prepare = self._service.prepared.get(name)
+        if name in self._service.binding:
+            reply.settles(caller.bindings)
         if prepare is None and caller.line.is_empty():
             command = self._service.writes[name](params, caller)
             reply.cancelled_by(self._writer.submit(command, reply, cause))
@@ -142,14 +144,20 @@ class Dispatcher:
         def ready(made: Command | Exception) -> None:
             turn.ready(lambda: self._submit(turn, made, reply, cause))
 
-        try:
-            reply.cancelled_by(turn.withdraw)
-            if prepare is not None:
-                prepare(params, ready)
-            else:
-                ready(self._service.writes[name](params, caller))
-        except Exception as refusal:  # noqa: BLE001 - as above
-            ready(refusal)
+        def make() -> None:
+            try:
+                if prepare is not None:
+                    prepare(params, ready)
+                else:
+                    ready(self._service.writes[name](params, caller))
+            except Exception as refusal:  # noqa: BLE001 - as above
+                ready(refusal)
+
+        reply.cancelled_by(turn.withdraw)
+        if prepare is None:
+            make()
+        else:
+            caller.bindings.then(make)
 
     def _submit(self, turn: Turn, made: Command | Exception, reply: "_Reply", cause: Cause) -> None:
         if isinstance(made, Exception):
@@ -167,7 +175,7 @@ class Dispatcher:
 
     def _cancel(self, request: Call, caller: Caller) -> None:
         try:
-            params = msgspec.json.decode(request.params or b"{}", type=CancelParams | tuple[int | str])
+            params = msgspec.json.decode(request.params or b"{}", type=CancelParams | tuple[int | str | None])
         except msgspec.DecodeError:
             return  # a notification gets no answer, and this one names nothing to cancel
         cancel = caller.cancels.get(params.id if isinstance(params, CancelParams) else params[0])
@@ -175,7 +183,7 @@ class Dispatcher:
             cancel()
 
 
-async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelScope) -> None:
+async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelScope, caller: Caller) -> None:
     result = b"null"
     try:
         with scope:
@@ -183,7 +191,11 @@ async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelSc
         if scope.cancelled_caught:
             reply(RequestCancelled("The request was cancelled."))
             return
-    except Exception as error:  # noqa: BLE001 - as above; Cancelled is no Exception, and goes on
+    except trio.Cancelled:
+        if not caller.is_gone:
+            reply(shutting_down())
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
         reply(error)
     else:
         reply.json(result)
@@ -220,6 +232,7 @@ class _Reply:
         "_key",
         "_log",
         "_method",
+        "_settle",
         "_started_at",
     )
 
@@ -234,12 +247,17 @@ class _Reply:
         self._correlation_id: str | None = None
         self._is_pending = False
         self._key: int | str | None = None
+        self._settle: Callable[[], None] | None = None
 
     def pends(self, correlation_id: str) -> None:
         """The request is in flight from now on, for all to see."""
         self._correlation_id = correlation_id
         self._is_pending = True
         self._caller.pending[self] = Pending(self._method, self._started_at)
+
+    def settles(self, dependences: Dependences) -> None:
+        """Holds back what depends on this write until it has its answer."""
+        self._settle = dependences.begin()
 
     def cancelled_by(self, cancel: Callable[[], None]) -> None:
         """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
@@ -275,6 +293,8 @@ class _Reply:
         if self._key is not None:
             self._caller.cancels.pop(self._key, None)
         self._answer(text)
+        if self._settle is not None:
+            self._settle()
 
 
 _decode_id: Final = msgspec.json.Decoder(int | str | None).decode
