@@ -8,7 +8,7 @@ SOURCES := daemon client protocol tests
 .PHONY: help run test lint bench bench-quick bench-compare soak fuzz format clean
 
 help: ## Show these targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
@@ -51,10 +51,11 @@ lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of impor
 bench: $(VENV)/dev.stamp ## Measure everything, against the SLOs and the limits of this machine
 	PYTHONPATH=tests $(BIN)/python -m bench
 
-bench-quick: $(VENV)/dev.stamp ## Measure the SLOs in a minute
+bench-quick: $(VENV)/dev.stamp ## Measure the SLOs in 20 seconds
 	PYTHONPATH=tests $(BIN)/python -m bench --quick
 
 bench-compare: $(VENV)/dev.stamp ## Put two results side by side: make bench-compare A=one.json B=other.json
+	@test -n "$(A)" -a -n "$(B)" || { echo "Name two results: make bench-compare A=one.json B=other.json (make bench writes them to bench-results/)"; exit 2; }
 	@PYTHONPATH=tests $(BIN)/python -m bench --compare "$(A)" "$(B)"
 
 SOAK_SECONDS ?= 1800

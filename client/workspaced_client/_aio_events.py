@@ -1,7 +1,6 @@
 """The async client's events: an async iterator that finds the daemon again by itself; see `event_stream`."""
 
 import socket as sockets
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -50,7 +49,6 @@ class AsyncEventStream:
         self._timeout_seconds = timeout_seconds
         self._on_lost = on_lost
         self._on_found = on_found
-        self._waiting: deque[Event | EventGap] = deque()
         self._pauses = pauses_seconds()
         self._closed = anyio.Event()
         self._socket: sockets.socket | None = None
@@ -58,7 +56,8 @@ class AsyncEventStream:
 
     @property
     def revision(self) -> int | None:
-        """The last revision whose events have all been received: `since` for a stream that goes on from here."""
+        """`since` for a stream that goes on from here: the revision of the last event that this one gave, or
+        before the first that of the subscription. Events that have no revision of their own may come again."""
         return self._feed.revision
 
     def __aiter__(self) -> Self:
@@ -66,7 +65,7 @@ class AsyncEventStream:
 
     async def __anext__(self) -> Event | EventGap:
         await anyio.lowlevel.checkpoint()
-        while not self._waiting:
+        while not self._feed.has_events:
             if self._closed.is_set():
                 raise StopAsyncIteration
             try:
@@ -78,7 +77,12 @@ class AsyncEventStream:
                     await self._receive()
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
                 await self._lose(error)
-        return self._waiting.popleft()
+            except anyio.get_cancelled_exc_class():
+                raise  # it waited: nothing is lost
+            except BaseException:
+                self._drop()  # as in the blocking stream
+                raise
+        return self._feed.take()
 
     async def _connect(self) -> None:
         """Returns once the subscription holds."""
@@ -111,7 +115,7 @@ class AsyncEventStream:
         self._reads = True
         try:
             await anyio.wait_readable(connected)
-            self._waiting += self._feed.receive(connected.recv(RECEIVE_BYTES))
+            self._feed.receive(connected.recv(RECEIVE_BYTES))
         except BlockingIOError:
             return
         except OSError as error:

@@ -24,31 +24,48 @@ class Attempts:
     def __init__(self, method: str, params: object, timeout_seconds: float, now: float) -> None:
         self.method = method
         self.params = with_key(method, params)
-        self.loss: WorkspacedError | None = None
-        """Why the last connection gave no answer."""
+        self.deadline = now + timeout_seconds
         self._timeout_seconds = timeout_seconds
-        self._deadline = now + timeout_seconds
+        self._pauses = pauses_seconds()
+        self._loss: WorkspacedError | None = None
         self._may_be_applied = False
 
     def left_seconds(self, now: float) -> float:
         """How long the call may still take."""
-        return max(self._deadline - now, 0.0)
+        return max(self.deadline - now, 0.0)
 
     def lost(self, error: WorkspacedError, now: float) -> None:
         """A connection gave no answer: raises that where this is the end of it."""
-        self.loss = error
-        if isinstance(error, ConnectionLost):
-            self._may_be_applied = self._may_be_applied or error.outcome_unknown
-        if now >= self._deadline or not _may_repeat(self.method, self.params):
-            raise error
+        if not self._may_be_applied:  # else what came first says so
+            self._loss = error
+            self._may_be_applied = isinstance(error, ConnectionLost) and error.outcome_unknown
+        if now >= self.deadline or not _may_repeat(self.method, self.params):
+            raise self._loss or error
 
-    def sessions_lost(self, reason: str, session_ids: tuple[str, ...]) -> SessionsLost:
-        """What to raise where the lost connection held sessions."""
-        return SessionsLost(self.method, reason, session_ids, self._may_be_applied)
+    def sessions_lost(self, reason: str, session_ids: set[str]) -> None:
+        """Raises SessionsLost where the lost connection held sessions, and forgets them."""
+        lost = tuple(sorted(session_ids))
+        session_ids.clear()
+        if lost:
+            raise SessionsLost(self.method, reason, lost, self._may_be_applied)
 
-    def not_reached(self, error: WorkspacedError) -> WorkspacedError:
-        """What to raise where there is no daemon to be asked again: what came first tells more."""
-        return self.loss or error
+    def pause_seconds(self, error: WorkspacedError, now: float) -> float:
+        """How long to wait, after this error, until the daemon is looked for again.
+
+        Raises where the call's time ends before: what came first, since it tells more.
+        """
+        pause_seconds = next(self._pauses)
+        if self.left_seconds(now) <= pause_seconds:
+            raise self._loss or error
+        return pause_seconds
+
+    def not_reached(self) -> WorkspacedError:
+        """The error where the call's time is over before a daemon was found."""
+        return self._loss or NotResponding("connect", self._timeout_seconds)
+
+    def closed(self) -> ConnectionLost:
+        """The error where the client was closed before a daemon was found."""
+        return ConnectionLost(self.method, "this client was closed", self._may_be_applied)
 
     def timed_out(self, error: NotResponding) -> NotResponding:
         """The error of the whole call, where the last of several attempts had no answer in time."""

@@ -88,7 +88,7 @@ class BlockingConnection:
         return result_of(call, result)
 
     def _send(self, call: PendingCall, deadline: float) -> None:
-        if not self._sending.acquire(timeout=remaining(deadline, monotonic())):
+        if not acquired(self._sending, deadline):
             return
         try:
             if self._flush(call, deadline):
@@ -101,7 +101,7 @@ class BlockingConnection:
     def _cancel(self, call: PendingCall) -> None:
         """Lets the daemon end a call; it may not hear of it where it does not read."""
         deadline = monotonic() + CANCEL_SECONDS
-        if not self._sending.acquire(timeout=CANCEL_SECONDS):
+        if not acquired(self._sending, deadline):
             return
         try:
             if self._flush(call, deadline):
@@ -239,3 +239,11 @@ class BlockingConnection:
                 shut_down(self._socket)  # the last of them closes it: closing alone would wake none
             else:
                 self._socket.close()
+
+
+def acquired(lock: threading.Lock, deadline: float) -> bool:
+    """Whether the lock, which is then held, was free by the deadline."""
+    while not lock.acquire(timeout=(left := remaining(deadline, monotonic()))):
+        if not left:
+            return False
+    return True

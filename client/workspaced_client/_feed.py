@@ -1,12 +1,16 @@
 """The events of a daemon as an app gets them, without I/O: each once, in order, over many connections.
 
 The strategy: a feed has a connection of its own, so that an app that takes its time with an event holds up
-no call. It knows the last revision whose events it has all seen, and begins there on the next connection.
+no call. It knows the revision of the last event that the app took, and begins there on the next connection.
 The daemon gives the events of sessions and of the store's health at that very revision again, since they
 have none of their own; their sequence numbers, which rise per topic while one daemon lives, tell the
 repeat. What can't be given any more comes as an `EventGap`.
+
+The next connection is for when the app has taken all that came. So nothing has to be counted while it
+comes, and what an exception cuts off is simply given again.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -62,9 +66,10 @@ class EventFeed:
     def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
         self._topics = None if topics is None else tuple(topics)
         self.revision = since
-        """The last revision whose events have all been seen; None before the first connection."""
+        """That of the last event taken; before the first, that of the subscription, or None where there is none yet."""
+        self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
-        self._seen: dict[str, int] = {}
+        self._taken: dict[str, int] = {}  # the last sequence number of each topic
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open: set[int] = set()
 
@@ -73,8 +78,25 @@ class EventFeed:
         """Whether this connection gives events by now."""
         return not self._open
 
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to take."""
+        return bool(self._waiting)
+
+    def take(self) -> Event | EventGap:
+        """The next event. Raises IndexError where there is none."""
+        event = self._waiting.popleft()
+        if isinstance(event, EventGap):
+            self.revision = event.last_revision
+        else:
+            # A change of the store is one event, and the first with its revision; those that share it come
+            # after, and are among what the daemon gives since then.
+            self.revision = event.revision
+            self._taken[event.topic] = event.sequence
+        return event
+
     def begin(self) -> bytes:
-        """A new connection: what to send over it."""
+        """A new connection, once all events are taken: what to send over it."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
         calls: tuple[tuple[int, str, p.Params], ...] = (
@@ -86,25 +108,27 @@ class EventFeed:
             encode_request(id_, name, msgspec.json.encode(params)) + b"\n" for id_, name, params in calls
         )
 
-    def receive(self, data: bytes) -> list[Event | EventGap]:
-        """The events in what came; empty bytes stand for the end of the stream.
+    def receive(self, data: bytes) -> None:
+        """Lets the events in what came be taken; empty bytes stand for the end of the stream.
 
         Raises ConnectionLost at the end, BadAnswer for nonsense, and what the daemon refuses.
         """
         if not data:
             raise ConnectionLost("events.subscribe", "the daemon closed it")
         try:
-            found = [self._take(line) for line in self._lines.feed(data)]
+            for line in self._lines.feed(data):
+                self._read(line)
             if self._lines.overflowed:
                 raise NotAnAnswer(f"One line has more than {ANSWER_LIMIT_BYTES} bytes.")
         except (NotAnAnswer, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadAnswer("events.subscribe", str(error).removesuffix(".")) from error
-        return [event for event in found if event is not None]
 
-    def _take(self, line: bytes) -> Event | EventGap | None:
+    def _read(self, line: bytes) -> None:
         message = parse_answer(line)
         if isinstance(message, Notification):
-            return self._event(message.params) if message.method == "event" else None
+            if message.method == "event":
+                self._read_event(message.params)
+            return
         if isinstance(message.result, RpcError):
             raise from_answer(message.result)
         if not isinstance(message.id, int) or message.id not in self._open:
@@ -115,29 +139,27 @@ class EventFeed:
             self._is_of((result.pid, result.started_at))
         elif isinstance(result, StoreRevision) and self.revision is None:
             self.revision = result.revision
-        return None
 
     def _is_of(self, daemon: tuple[int, int]) -> None:
         """The connection leads to this daemon: another one than before counts its events anew."""
         if daemon != self._daemon:
             self._daemon = daemon
-            self._seen.clear()
+            self._taken.clear()
 
-    def _event(self, params: msgspec.Raw) -> Event | EventGap | None:
+    def _read_event(self, params: msgspec.Raw) -> None:
         told, _left_out = unknown.decode(params, EventNotification)
         if told.topic == GAP:
             missed, _left_out = unknown.decode(told.payload, EventsMissed)
-            self.revision = missed.to
-            return EventGap(missed.from_, missed.to)
-        if told.sequence <= self._seen.get(told.topic, 0):
-            return None  # given again by a new connection
-        self._seen[told.topic] = told.sequence
-        self.revision = max(self.revision or 0, told.revision)
+            self._waiting.append(EventGap(missed.from_, missed.to))
+            return
+        if told.sequence <= self._taken.get(told.topic, 0):
+            return  # given again by a new connection
         payload: Model | dict[str, Any]
         if told.topic in PAYLOADS:
             payload, _left_out = unknown.decode(told.payload, PAYLOADS[told.topic])
         else:
             payload = msgspec.json.decode(told.payload, type=dict[str, Any])
-        return Event(
+        event = Event(
             told.topic, payload, told.revision, told.sequence, told.timestamp, told.correlation_id, told.peer
         )
+        self._waiting.append(event)

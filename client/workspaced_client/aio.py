@@ -2,11 +2,12 @@
 
 import os
 import socket as sockets
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from workspaced_client._aio_events import AsyncEventStream
@@ -18,7 +19,7 @@ from workspaced_client._async_api import (
     AsyncWorkspaces,
 )
 from workspaced_client._async_connection import AsyncConnection
-from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
+from workspaced_client._attempts import Attempts, note_sessions
 from workspaced_client._feed import EventFeed
 from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
@@ -77,6 +78,7 @@ class AsyncClient:
         self._reconnects = reconnect
         self._renewing = anyio.Lock()
         self._closed = False
+        self._waits: set[anyio.CancelScope] = set()
         self._session_ids: set[str] = set()
         self.workspaces = AsyncWorkspaces(self._request)
         self.projects = AsyncProjects(self._request)
@@ -122,8 +124,7 @@ class AsyncClient:
                     failure = error
                     raise
                 finally:
-                    client._closed = True
-                    client._connection.end("this client was closed")
+                    client._end()
                     group.cancel_scope.cancel()
         except BaseException:
             # A cancellation is the group's to tell of, and without a failure this is the group's own.
@@ -181,7 +182,6 @@ class AsyncClient:
         on_progress: OnProgress | None = None,
     ) -> T:
         attempts = Attempts(method, params, timeout_seconds, anyio.current_time())
-        pauses = pauses_seconds()
         while True:
             connection = await self._current(attempts)
             try:
@@ -189,11 +189,12 @@ class AsyncClient:
                     method, attempts.params, result, attempts.left_seconds(anyio.current_time()), on_progress
                 )
             except (ConnectionLost, ShuttingDown) as error:
-                if not self._reconnects or self._closed:
+                if not self._reconnects:
                     raise
                 attempts.lost(error, anyio.current_time())
                 if isinstance(error, ShuttingDown):
-                    await anyio.sleep(min(next(pauses), attempts.left_seconds(anyio.current_time())))
+                    with self._until_closed(attempts.pause_seconds(error, anyio.current_time())):
+                        await anyio.sleep_forever()
             except NotResponding as error:
                 raise attempts.timed_out(error) from None
             else:
@@ -203,37 +204,56 @@ class AsyncClient:
     async def _current(self, attempts: Attempts) -> AsyncConnection:
         """The connection to ask over: a new one where the last has ended, and this client is to reconnect."""
         connection = self._connection
-        if not connection.is_over or not self._reconnects or self._closed:
+        if not connection.is_over or not self._reconnects:
             return connection
-        async with self._renewing:  # who holds it has a time limit of its own
-            if self._connection is connection:
-                self._connection = await self._reconnected(attempts)
-                await connection.close()
-                lost = tuple(sorted(self._session_ids))
-                self._session_ids.clear()
-                if lost:
-                    raise attempts.sessions_lost(connection.end_reason, lost)
-            return self._connection
+        with self._until_closed(attempts.left_seconds(anyio.current_time())):
+            async with self._renewing:
+                if self._connection is connection:
+                    self._connection = await self._reconnected(attempts)
+                    await connection.close()
+                    attempts.sessions_lost(connection.end_reason, self._session_ids)
+                return self._connection
+        raise attempts.closed() if self._closed else attempts.not_reached()
 
     async def _reconnected(self, attempts: Attempts) -> AsyncConnection:
-        for pause_seconds in pauses_seconds():
-            left_seconds = attempts.left_seconds(anyio.current_time())
+        while True:
             try:
-                connection = AsyncConnection(await _connected(self._path, left_seconds))
-                self._group.start_soon(connection.read_answers)
-                try:
-                    await _greet(connection, self._path, left_seconds)
-                except BaseException:
-                    connection.end("the daemon gave no greeting")
-                    await connection.close()
-                    raise
+                return await self._begun(attempts.left_seconds(anyio.current_time()))
             except (NotRunning, NotResponding, ConnectionLost) as error:
-                if attempts.left_seconds(anyio.current_time()) <= pause_seconds:
-                    raise attempts.not_reached(error) from error
-                await anyio.sleep(pause_seconds)
-            else:
-                return connection
-        raise AssertionError("the pauses never end")
+                pause_seconds = attempts.pause_seconds(error, anyio.current_time())
+            await anyio.sleep(pause_seconds)
+
+    async def _begun(self, timeout_seconds: float) -> AsyncConnection:
+        """A new connection, once the daemon has answered its hello."""
+        connection = AsyncConnection(await _connected(self._path, timeout_seconds))
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()  # the group ends with the client
+            self._group.start_soon(connection.read_answers)
+            await _greet(connection, self._path, timeout_seconds)
+            await anyio.lowlevel.checkpoint_if_cancelled()  # nobody would close it any more
+        except BaseException:
+            connection.end("the daemon gave no greeting")
+            await connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _until_closed(self, timeout_seconds: float) -> Generator[None]:
+        """Leaves the block when the client is closed, or after its time."""
+        with anyio.move_on_after(timeout_seconds) as scope:
+            if self._closed:
+                scope.cancel()
+            self._waits.add(scope)
+            try:
+                yield
+            finally:
+                self._waits.remove(scope)
+
+    def _end(self) -> None:
+        self._closed = True
+        for scope in self._waits:
+            scope.cancel()
+        self._connection.end("this client was closed")
 
 
 async def _greet(connection: AsyncConnection, path: str, timeout_seconds: float) -> None:

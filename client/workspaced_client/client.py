@@ -7,8 +7,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from workspaced_client._attempts import Attempts, note_sessions, pauses_seconds
-from workspaced_client._blocking import BlockingConnection
+from workspaced_client._attempts import Attempts, note_sessions
+from workspaced_client._blocking import BlockingConnection, acquired
 from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
 from workspaced_client._socket import (
@@ -162,7 +162,6 @@ class Client:
         on_progress: OnProgress | None = None,
     ) -> T:
         attempts = Attempts(method, params, timeout_seconds, monotonic())
-        pauses = pauses_seconds()
         while True:
             connection = self._current(attempts)
             try:
@@ -170,11 +169,11 @@ class Client:
                     method, attempts.params, result, attempts.left_seconds(monotonic()), on_progress
                 )
             except (ConnectionLost, ShuttingDown) as error:
-                if not self._reconnects or self._closed.is_set():
+                if not self._reconnects:
                     raise
                 attempts.lost(error, monotonic())
                 if isinstance(error, ShuttingDown):
-                    self._closed.wait(min(next(pauses), attempts.left_seconds(monotonic())))
+                    self._closed.wait(attempts.pause_seconds(error, monotonic()))
             except NotResponding as error:
                 raise attempts.timed_out(error) from None
             else:
@@ -184,32 +183,31 @@ class Client:
     def _current(self, attempts: Attempts) -> BlockingConnection:
         """The connection to ask over: a new one where the last has ended, and this client is to reconnect."""
         connection = self._connection
-        if not connection.is_over or not self._reconnects or self._closed.is_set():
+        if not connection.is_over or not self._reconnects:
             return connection
-        if not self._renewing.acquire(timeout=attempts.left_seconds(monotonic())):
-            raise attempts.not_reached(NotResponding("connect", 0))
+        if self._closed.is_set():
+            raise attempts.closed()
+        if not acquired(self._renewing, attempts.deadline):
+            raise attempts.not_reached()
         try:
             if self._connection is connection:
                 self._connection = self._reconnected(attempts)
                 if self._closed.is_set():
                     self._connection.close()
                 connection.close()
-                lost = tuple(sorted(self._session_ids))
-                self._session_ids.clear()
-                if lost:
-                    raise attempts.sessions_lost(connection.end_reason, lost)
+                attempts.sessions_lost(connection.end_reason, self._session_ids)
             return self._connection
         finally:
             self._renewing.release()
 
     def _reconnected(self, attempts: Attempts) -> BlockingConnection:
-        for pause_seconds in pauses_seconds():
+        pause_seconds = 0.0
+        while not self._closed.wait(pause_seconds):
             try:
                 return _connected(self._path, attempts.left_seconds(monotonic()))
             except (NotRunning, NotResponding, ConnectionLost) as error:
-                if attempts.left_seconds(monotonic()) <= pause_seconds or self._closed.wait(pause_seconds):
-                    raise attempts.not_reached(error) from error
-        raise AssertionError("the pauses never end")
+                pause_seconds = attempts.pause_seconds(error, monotonic())
+        raise attempts.closed()
 
     def close(self) -> None:
         """Ends the connection, and with it the sessions begun on it. A second time has no effect.

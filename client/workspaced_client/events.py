@@ -1,9 +1,9 @@
 """The blocking client's events: an iterator that finds the daemon again by itself, and misses nothing unsaid."""
 
+import math
 import select
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
@@ -53,7 +53,6 @@ class EventStream:
         self._timeout_seconds = timeout_seconds
         self._on_lost = on_lost
         self._on_found = on_found
-        self._waiting: deque[Event | EventGap] = deque()
         self._pauses = pauses_seconds()
         self._closed = threading.Event()
         self._lock = threading.Lock()  # guards the next two
@@ -67,14 +66,15 @@ class EventStream:
 
     @property
     def revision(self) -> int | None:
-        """The last revision whose events have all been received: `since` for a stream that goes on from here."""
+        """`since` for a stream that goes on from here: the revision of the last event that this one gave, or
+        before the first that of the subscription. Events that have no revision of their own may come again."""
         return self._feed.revision
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event | EventGap:
-        while not self._waiting:
+        while not self._feed.has_events:
             if self._closed.is_set():
                 raise StopIteration
             try:
@@ -83,13 +83,13 @@ class EventStream:
                     if self._on_found is not None and not self._closed.is_set():
                         self._on_found()
                 else:
-                    self._receive(None)
+                    self._receive(math.inf)
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
                 self._lose(error)
             except BaseException:
-                self._drop()  # an interrupt may have cost bytes; the next connection gives them again
+                self._drop()  # bytes may be lost; the next connection gives again what is not among the events
                 raise
-        return self._waiting.popleft()
+        return self._feed.take()
 
     def _connect(self) -> None:
         """Returns once the subscription holds."""
@@ -110,8 +110,8 @@ class EventStream:
             raise turned_away(self._path, error) from error.__cause__
         self._pauses = pauses_seconds()
 
-    def _receive(self, deadline: float | None) -> None:
-        """Waits for bytes; without a deadline for as long as nothing happens."""
+    def _receive(self, deadline: float) -> None:
+        """Takes what has come, or comes by the deadline; may come back before either."""
         with self._lock:
             connected = self._socket
             if connected is None or self._closed.is_set():
@@ -120,10 +120,11 @@ class EventStream:
         try:
             readable = select.poll()
             readable.register(connected, select.POLLIN)
-            left = None if deadline is None else remaining(deadline, monotonic()) * 1000
-            if not readable.poll(left):
+            left = remaining(deadline, monotonic())
+            if readable.poll(left * 1000):
+                self._feed.receive(connected.recv(RECEIVE_BYTES))
+            elif not left:
                 raise NotResponding("events.subscribe", self._timeout_seconds)
-            self._waiting += self._feed.receive(connected.recv(RECEIVE_BYTES))
         except BlockingIOError:
             return
         except OSError as error:

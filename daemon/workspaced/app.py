@@ -37,7 +37,11 @@ _log = structlog.get_logger(__name__)
 
 
 class DiskHangs(Exception):
-    """The daemon stopped without knowing how its last commit ended. The message says what to do."""
+    """The daemon ended without waiting any longer for its disk. The message says what to do."""
+
+
+class DiskFails(Exception):
+    """The daemon ended before it could repair its store after a failed commit. The message says what to do."""
 
 
 async def run(
@@ -48,7 +52,8 @@ async def run(
     """Runs the daemon until SIGTERM or SIGINT; calls `ready` with the socket's path once it answers there.
 
     A service manager is told in place of `ready`. `load` reads the settings again on SIGHUP. Raises LockHeld,
-    StoreUnusable or SocketUnusable where it can't start, DiskHangs where it can't finish its last commit.
+    StoreUnusable or SocketUnusable where it can't start, DiskHangs or DiskFails where the disk keeps it
+    from an orderly end.
     """
     # Signals that come while the store is restored wait for the end of that.
     wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -114,10 +119,15 @@ async def run(
             writing.cancel_scope.cancel()
         if not writer.finished.is_set():
             raise DiskHangs(
-                f"The disk under {settings.data_dir} did not finish the last commit within "
-                f"{_DRAIN_SECONDS:g} s: check the disk; the next start looks what it holds."
+                f"The disk under {settings.data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop: check the "
+                "disk; the next start looks what it holds."
             )
         store.close()
+        if writer.status.state == "readOnly":
+            raise DiskFails(
+                f"{writer.status.last_error} So the store in {settings.data_dir} could not be repaired before "
+                "the stop: check the disk; the next start looks what it holds."
+            )
         _log.info("Stopped.", revision=writer.state.revision)
 
 

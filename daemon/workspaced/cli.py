@@ -1,18 +1,20 @@
 """The command line of the daemon: its arguments, its exit codes, and the one line that each error gets."""
 
 import argparse
+import errno
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
 
 import workspaced_protocol
 from workspaced import config_text, log
-from workspaced.app import DiskHangs, run
+from workspaced.app import DiskFails, DiskHangs, run
 from workspaced.config import BadConfiguration, Settings, load_settings
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
@@ -20,12 +22,17 @@ from workspaced.store.lock import LockHeld
 from workspaced.streams import say
 from workspaced_protocol.paths import default_config_file
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 # protocol.md, Starting it; the numbers are those of <sysexits.h>.
+EXIT_OUTPUT_FAILED: Final = 1
 EX_USAGE: Final = 64
 EX_SOFTWARE: Final = 70
 EX_IOERR: Final = 74
 EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
+EXIT_OUTPUT_CLOSED: Final = 141  # as a shell tells of a program that SIGPIPE ended
 
 
 _SOURCES: Final = (
@@ -39,13 +46,21 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse's own passes over what can't be written, such as a help to a full disk.
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+        elif code := _print(message.removesuffix("\n")):
+            self.exit(code)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `workspaced`; gives its exit code."""
-    options = _parser().parse_args(arguments)
+    options, surplus = _parser().parse_known_args(arguments)
+    if surplus:
+        options.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
     if options.command == "sample":
-        say(sys.stdout, config_text.sample().removesuffix("\n"))
-        return 0
+        return _print(config_text.sample().removesuffix("\n"))
     given: dict[str, object] = {
         name: value
         for name, value in vars(options).items()
@@ -58,8 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(EX_CONFIG, str(error))
     if options.command == "show":
         describe = config_text.as_json if options.json else config_text.as_table
-        say(sys.stdout, describe(configuration))
-        return 0
+        return _print(describe(configuration))
     settings = configuration.settings
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
@@ -76,7 +90,7 @@ def _failure_of(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
         return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:
         return EX_CONFIG, error.message
-    except (StoreUnusable, SocketUnusable, DiskHangs) as error:
+    except (StoreUnusable, SocketUnusable, DiskHangs, DiskFails) as error:
         return EX_IOERR, str(error)
     except Exception as error:  # noqa: BLE001 - the traceback goes to the log, a sentence to the user
         log.crashed(error)
@@ -101,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Runs the daemon in the foreground until SIGTERM or SIGINT (Ctrl-C).",
         epilog=_SOURCES,
     )
-    run_parser.set_defaults(command="run")
+    run_parser.set_defaults(command="run", parser=run_parser)
     config_parser = commands.add_parser("config", help="look at the configuration")
     config_commands = config_parser.add_subparsers(required=True, metavar="COMMAND")
     show_parser = config_commands.add_parser(
@@ -113,14 +127,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_SOURCES,
     )
     show_parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
-    show_parser.set_defaults(command="show")
+    show_parser.set_defaults(command="show", parser=show_parser)
     sample_parser = config_commands.add_parser(
         "sample",
         help="a configuration file to start from",
         description="Prints a configuration file with every setting, what it takes, and its default.",
         epilog=f"The user's file is {default_config_file()}.",
     )
-    sample_parser.set_defaults(command="sample")
+    sample_parser.set_defaults(command="sample", parser=sample_parser)
     return parser
 
 
@@ -158,6 +172,23 @@ def _announce(settings: Settings, socket_path: Path) -> None:
         f"  {ctl} status                how the daemon fares\n"
         "Stop it with Ctrl-C.",
     )
+
+
+def _print(text: str) -> int:
+    """Writes what was asked for to stdout, however long its reader takes; gives the exit code."""
+    stream = sys.stdout
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
+        return 0
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except OSError as error:
+        # What is left in the buffer would fail again, loudly, at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if error.errno == errno.EPIPE:
+            return EXIT_OUTPUT_CLOSED
+        return _fail(EXIT_OUTPUT_FAILED, f"The output could not be written: {error.strerror}.")
+    return 0
 
 
 def _fail(code: int, message: str) -> int:

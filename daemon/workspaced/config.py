@@ -50,11 +50,13 @@ class Settings(BaseModel):
 
     data_dir: Path = Field(
         default_factory=default_data_dir,
+        validate_default=True,  # it is made of what the environment says
         description="Where the data is kept.",
         examples=["~/.local/share/workspaced"],
     )
     socket: Path = Field(
         default_factory=default_socket_path,
+        validate_default=True,
         description="Where the daemon listens.",
         examples=["~/.local/state/workspaced/workspaced.sock"],
     )
@@ -101,11 +103,19 @@ class Settings(BaseModel):
         if not path.name or "\0" in str(path):  # "" is what `--data-dir "$DIR"` gives where DIR is unset
             raise ValueError("no path that can be used")
         try:
-            return Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+            path = Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
         except RuntimeError as error:
             raise ValueError("there is no such home directory") from error
         except FileNotFoundError as error:
             raise ValueError("the directory that it is relative to, the current one, is gone") from error
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(path)
+            raise ValueError(
+                f"{shown!r} is not UTF-8, so clients can't be told of it: choose another"
+            ) from error
+        return path
 
     @field_validator("socket")
     @classmethod
@@ -161,7 +171,7 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
     try:
         settings = Settings.model_validate({name: each.value for name, each in given.items()})
     except ValidationError as error:
-        problems += (_problem(item, given[str(item["loc"][0])]) for item in error.errors())
+        problems += (_problem(item, given) for item in error.errors())
     else:
         if not problems:
             return Configuration(settings, given, file, unknown)
@@ -230,8 +240,9 @@ def _place(file: Path, text: str, name: str) -> str:
     return f"`{name}` in {file}"
 
 
-def _problem(item: ErrorDetails, given: Given) -> str:
+def _problem(item: ErrorDetails, all_given: Mapping[str, Given]) -> str:
     name = str(item["loc"][0])
+    given = all_given.get(name) or Given(str(item["input"]), "default", f"the default of {option(name)}")
     if item["type"] == "extra_forbidden":
         near = get_close_matches(name, Settings.model_fields, n=1)
         meant = f"the nearest is `{near[0]}`" if near else "`workspaced config sample` shows all"

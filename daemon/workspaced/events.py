@@ -49,7 +49,7 @@ class PublishedEvent(NamedTuple):
     text: bytes
 
 
-class _Kept(msgspec.Struct, frozen=True, gc=False):
+class KeptEvent(msgspec.Struct, frozen=True, gc=False):
     """What subscribers may still read of an event. There may be thousands: the collector passes over them."""
 
     topic: str
@@ -66,7 +66,7 @@ class EventHub:
     def __init__(self, revision: int = 0) -> None:
         """`revision` is the store's at the start: of what came before, no event is known."""
         self._sequences: Counter[str] = Counter()
-        self._kept: deque[_Kept] = deque()
+        self._kept: deque[KeptEvent] = deque()
         self._kept_bytes = 0
         self._first = 0  # the number of the oldest event that is kept
         self._lost_to = revision  # every event above this revision is kept
@@ -98,7 +98,7 @@ class EventHub:
         text = encode_notification("event", encode(notification))
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
         self._revision = max(self._revision, event.revision)
-        self._kept.append(_Kept(event.topic, event.revision, text))
+        self._kept.append(KeptEvent(event.topic, event.revision, text))
         self._kept_bytes += len(text)
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
             oldest = self._kept.popleft()
@@ -145,7 +145,7 @@ class EventHub:
         """The number that the next event will have."""
         return self._first + len(self._kept)
 
-    def kept(self, number: int) -> _Kept:
+    def kept(self, number: int) -> KeptEvent:
         """The event of this number, which is kept."""
         return self._kept[number - self._first]
 

@@ -13,7 +13,7 @@ import trio
 from workspaced.clone_target import Claims, CloneTarget
 from workspaced.domain.errors import PathUnreachable, RequestError
 from workspaced.git_output import GitOutput, Step
-from workspaced.threads import run_in_thread
+from workspaced.threads import NoThread, run_in_thread
 
 TIMEOUT_SECONDS: Final = 120.0
 """How long one clone may take (FR-003)."""
@@ -131,14 +131,14 @@ class Git:
         with trio.move_on_after(_RESTORE_SECONDS):
             try:
                 await run_in_thread(target.restore, limiter=self._threads)
-            except OSError as error:
+            except (OSError, NoThread) as error:
                 reason = str(error)
             else:
                 return
         _log.warning("What a failed clone wrote could not be removed.", path=target.path, reason=reason)
 
     async def clone(self, url: str, target: CloneTarget, report: Report) -> None:
-        """Clones `url` into `target`. Raises GitUnavailable, GitFailed or GitTimeout."""
+        """Clones `url` into `target`. Raises GitUnavailable, GitFailed, GitTimeout or NoThread."""
         output = GitOutput()
         with trio.move_on_after(self.timeout_seconds) as limit:
             code = await self._run(["git", "clone", "--progress", "--", url, target.path], output, report)
@@ -149,6 +149,7 @@ class Git:
 
     async def _run(self, command: Sequence[str], output: GitOutput, report: Report) -> int:
         try:
+            # It takes a thread of trio's default limiter, which once the daemon runs is left to it alone.
             process = await trio.lowlevel.open_process(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -160,6 +161,8 @@ class Git:
             )
         except OSError as error:
             raise GitUnavailable(error.strerror or str(error)) from error
+        except RuntimeError as error:  # as in run_in_thread
+            raise NoThread from error
         stderr = cast("trio.abc.ReceiveStream", process.stderr)
         try:
             async with trio.open_nursery() as nursery:

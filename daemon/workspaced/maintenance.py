@@ -10,6 +10,7 @@ import trio
 
 from workspaced.domain import bulk, commands
 from workspaced.domain.errors import InvalidField, RequestError
+from workspaced.domain.names import check_root_path
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.store import backups
@@ -18,13 +19,14 @@ from workspaced.store.base import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.store.salvage import salvage_files
 from workspaced.threads import run_in_thread
 from workspaced.writer import Writer
-from workspaced.writes import StorageRefused
+from workspaced.writes import Overloaded, StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
 _CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
 _COPY_SECONDS: Final = 30.0  # to read or write a whole copy of a large store
 _HOUR_SECONDS: Final = 3600.0
+_THREADS: Final = 8  # of each kind: as many may hang before others of that kind are kept from the disk
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +44,9 @@ class Maintenance:
         self._writer = writer
         self._backups = copies
         self._data_dir = data_dir
+        self._own_files = trio.CapacityLimiter(_THREADS)
+        self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
+        self._named_files = trio.CapacityLimiter(_THREADS)
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.tasks: dict[str, Callable[[Any, Cause, object], Awaitable[Json]]] = {
             "store.check": self._check,
@@ -58,30 +63,29 @@ class Maintenance:
         while True:
             try:
                 state = self._writer.state
-                newest = newest or next(iter(await _in_thread(self._backups.list)), None)
+                newest = newest or next(iter(await _in_thread(self._own_files, self._backups.list)), None)
                 if state.records and (newest is None or newest.revision != state.revision):
-                    newest = await _in_thread(self._backups.write, state)
-                    await _in_thread(self._backups.thin_out, retention())
+                    newest = await _in_thread(self._copying, self._backups.write, state)
+                    await _in_thread(self._copying, self._backups.thin_out, retention())
             except RequestError as error:
                 _log.error("No backup could be made.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
 
     async def _check(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
-        return encode(await _in_thread(self._store.check, seconds=_CHECK_SECONDS))
+        return encode(await _in_thread(self._own_files, self._store.check, seconds=_CHECK_SECONDS))
 
     async def _backup(self, params: p.BackupParams, _cause: Cause, _report: object) -> Json:
         state = self._writer.state
         if params.path is None:
-            made = await _in_thread(self._backups.write, state)
+            made = await _in_thread(self._copying, self._backups.write, state)
             return encode(self._described(made))
+        check_root_path(params.path, "path")
         path = Path(params.path)
-        if not path.is_absolute():
-            raise InvalidField("path", f"`path` must be an absolute path, and “{params.path}” is not one.")
-        await _in_thread(self._backups.write_to, path, state, field="path")
+        await self._at_named_path("path", self._backups.write_to, path, state)
         return encode(Backup(path.name, str(path), time.time_ns() // 1_000_000, state.revision))
 
     async def _list_backups(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
-        found = await _in_thread(self._backups.list)
+        found = await _in_thread(self._own_files, self._backups.list)
         return encode([self._described(made) for made in found])
 
     async def _preview_restore(self, params: p.BackupSourceParams, _cause: Cause, _report: object) -> Json:
@@ -98,10 +102,22 @@ class Maintenance:
 
     async def _salvage(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
         files = self._store.recovery.quarantined
-        return encode(Salvage(tuple(await _in_thread(salvage_files, files)), files))
+        found = await _in_thread(self._own_files, salvage_files, files)
+        return encode(Salvage(tuple(found), files))
 
     async def _read(self, source: str) -> list[Workspace]:
-        return list(await _in_thread(self._backups.read, source, field="source"))
+        if backups.is_path(source):
+            return list(await self._at_named_path("source", self._backups.read, source))
+        return list(await _in_thread(self._own_files, self._backups.read, source, field="source"))
+
+    async def _at_named_path(self, field: str, blocking: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call at a path that the client names in the param `field`; it may hang there for good."""
+        if not self._named_files.available_tokens:
+            raise Overloaded(
+                f"{_THREADS} backups or restores are under way at paths that clients named, and may hang: try again "
+                "in a moment; if that does not help, see to the disks that these are on."
+            )
+        return await _in_thread(self._named_files, blocking, *arguments, field=field)
 
     def _described(self, made: backups.Backup) -> Backup:
         path = self._data_dir / backups.BACKUPS / made.name
@@ -109,18 +125,20 @@ class Maintenance:
 
 
 async def _in_thread(
-    blocking: Callable[..., T], *arguments: object, field: str = "", seconds: float = _COPY_SECONDS
+    limiter: trio.CapacityLimiter,
+    blocking: Callable[..., T],
+    *arguments: object,
+    field: str = "",
+    seconds: float = _COPY_SECONDS,
 ) -> T:
     """Runs a blocking call; `field` is the param that a BadBackup is about."""
     try:
         with trio.fail_after(seconds):
-            return await run_in_thread(blocking, *arguments)
+            return await run_in_thread(blocking, *arguments, limiter=limiter)
     except BadBackup as error:
         raise InvalidField(field, error.message) from error
-    except StorageFailure as error:
+    except (StorageFailure, StoreUnusable) as error:
         raise StorageRefused(error.message, error.errno) from error
-    except StoreUnusable as error:
-        raise StorageRefused(error.message, 0) from error
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import structlog
+import trio
 
 from workspaced.config import NEED_RESTART, BadConfiguration, Settings
 from workspaced.threads import NoThread, run_in_thread
@@ -19,13 +20,14 @@ class LiveSettings:
         self.now = settings
         self._load = load
         self._apply = apply
+        self._thread = trio.CapacityLimiter(1)  # while one hangs at the file, a second would only hang too
         apply(settings)
 
     async def reload(self) -> None:
         """Follows what has changed, and tells the log; wrong settings change nothing."""
         try:
             # The thread is left alone when it hangs: the file may lie on a mount that does.
-            wanted = await run_in_thread(self._load)
+            wanted = await run_in_thread(self._load, limiter=self._thread)
         except (BadConfiguration, NoThread) as error:
             _log.error("The configuration can't be used: the settings stay as they are.", reason=str(error))
             return

@@ -33,10 +33,12 @@ class NoThread(RequestError):
         )
 
 
-async def run_in_thread(
-    blocking: Callable[..., T], *arguments: object, limiter: trio.CapacityLimiter | None = None
-) -> T:
-    """Runs a blocking call; where it is cancelled, the thread is left to it. Raises NoThread."""
+async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter: trio.CapacityLimiter) -> T:
+    """Runs a blocking call; where it is cancelled, the thread is left to it. Raises NoThread.
+
+    `limiter` tells how many such calls there may be at once, those that were left included: each kind that
+    can hang apart from others has its own, lest it stop them.
+    """
     has_begun = False
 
     def run() -> T:

@@ -33,9 +33,9 @@ from workspaced.writes import (
     Deadlines,
     Overloaded,
     Reply,
-    ShuttingDown,
     StorageRefused,
     Write,
+    shutting_down,
 )
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
@@ -71,7 +71,8 @@ class Writer:
         self.state = store.state
         self.status = StoreStatus(state="ok")
         self.finished = trio.Event()
-        """Set when, after a stop, all that was queued has been committed and answered."""
+        """Set when, after a stop, all that was queued has been answered. A `status` that is readOnly stays so
+        where the store could not be repaired."""
         self._store = store
         self._hub = hub
         self._deadlines = Deadlines(deadline_seconds)
@@ -98,7 +99,7 @@ class Writer:
                 Overloaded(f"{self._queue_limit:,} writes are waiting already: try again in a moment.")
             )
         except trio.ClosedResourceError:
-            write.answer(ShuttingDown("The daemon is stopping: try again once it runs."))
+            write.answer(shutting_down())
         else:
             self._deadlines.add(write)
         return write.withdraw

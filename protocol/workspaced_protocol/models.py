@@ -189,7 +189,11 @@ class ConnectedClient(Model, frozen=True, kw_only=True):
 
 
 class FileCheck(Model, frozen=True):
-    """One of the store's files as it is on the disk now."""
+    """One of the store's files as it is on the disk now.
+
+    `reason` says why it is corrupted; of one that is not, that it is missing, unreadable, or written by a
+    newer release.
+    """
 
     corrupted: bool
     reason: str | None = None

@@ -1,4 +1,4 @@
-"""Runs the benchmark: `make bench`, or `make bench-quick` for the SLOs in a minute."""
+"""Runs the benchmark: `make bench`, or `make bench-quick` for the SLOs alone."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from bench.results import Row
 def main() -> int:
     """Measures, or compares; 1 where an SLO is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in 20 seconds")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="where the results go")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="two results files")
     options = parser.parse_args()

@@ -156,10 +156,11 @@ def test_on_a_terminal_a_restore_asks(
 
 
 NO_STORES = {
-    "damaged": (store_text([workspace(1)]).replace("repo-1", "repo-2"), "is damaged, or not a store at all"),
-    "cut": (store_text([workspace(1)])[:-50], "is damaged, or not a store at all"),
-    "something else": ("hello", "is damaged, or not a store at all"),
-    "newer": (store_text([workspace(1)], version=3), "was written by a newer release"),
+    "damaged": (store_text([workspace(1)]).replace("repo-1", "repo-2"), " is damaged, or not a store at all"),
+    "cut": (store_text([workspace(1)])[:-50], ", line 3, column 15: the string that begins here has no end."),
+    "something else": ("hello", ", line 1, column 1: a value is expected here."),
+    "no store": ("{}", " is damaged, or not a store at all"),
+    "newer": (store_text([workspace(1)], version=3), " was written by a newer release"),
 }
 
 
@@ -174,7 +175,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(
     before = verified(daemon.data_dir / "workspaces.json")
     result = ctl("restore", str(path), "--yes")
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith(f"error: {path} {reason}")
+    assert result.err.startswith(f"error: {path}{reason}")
     assert verified(daemon.data_dir / "workspaces.json") == before
 
 

@@ -85,6 +85,49 @@ def test_the_data_directory_is_found_as_the_daemon_finds_it(tmp_path: Path) -> N
     assert str(tmp_path) in data_directory()
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [('log_level = "loud"\n', "`log_level` in {}, line 1: it is “loud”"), ("log_level = \n", "{}")],
+)
+def test_a_configuration_that_is_wrong(tmp_path: Path, socket_dir: Path, config: str, message: str) -> None:
+    file = tmp_path / "config" / "workspaced" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(config)
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_RUNTIME_DIR": str(socket_dir)}
+    if sys.platform == "darwin":
+        pytest.skip("it has its configuration elsewhere")
+    checks = found(run_process("doctor", "--json", home=tmp_path, env=env))
+    expect(checks["configuration"], "problem", message.format(file), "workspaced config sample")
+    expect(checks["daemon"], "warning", "No daemon runs at")
+    assert [name for name, check in checks.items() if check["status"] == "problem"] == ["configuration"]
+
+
+def test_a_variable_that_is_no_setting(tmp_path: Path, socket_dir: Path) -> None:
+    env = {"WORKSPACED_LOG_LEVLE": "info", "WORKSPACED_SOCKET": str(socket_dir / "none.sock")}
+    checks = found(run_process("doctor", "--json", home=tmp_path, env=env))
+    expect(checks["configuration"], "warning", "WORKSPACED_LOG_LEVLE", "workspaced config show")
+
+
+def test_a_degraded_store_ends_in_one_full_stop(
+    serve: Serve, capsys: pytest.CaptureFixture[str], daemon: RunningDaemon
+) -> None:
+    degraded = {
+        **ctl_for(daemon.socket, capsys)("status", "--json").json,
+        "store": {"state": "degraded", "lastError": "Mend its mode."},
+    }
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("daemon.status"), degraded)
+        peer.answer(
+            peer.expect("store.check"), {"primary": {"corrupted": False}, "snapshot": {"corrupted": False}}
+        )
+
+    check = found(ctl_for(Path(serve(script)), capsys)("doctor", "--json"))["daemon"]
+    expect(check, "problem", "but its store is degraded: Mend its mode.")
+    assert not check["message"].endswith("..")
+
+
 def test_a_data_directory_that_others_may_look_into(daemon: RunningDaemon, doctor: Doctor) -> None:
     daemon.data_dir.chmod(0o755)
     expect(doctor()["data directory"], "problem", "has mode 0755", f"chmod 700 '{daemon.data_dir}'")

@@ -56,7 +56,7 @@ def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) ->
     checks = without_daemon(stored, capsys)
     for name in (PRIMARY, SNAPSHOT):
         expect(checks[name], "ok", "Version 2, 1 workspace, ")
-        assert "daemon verifies its checksum" in checks[name]["message"]
+        assert checks[name]["message"].endswith(" bytes, as it was written.")
     expect(checks["lock"], "ok", "No daemon holds")
 
 
@@ -81,7 +81,7 @@ def test_a_file_that_the_daemon_can_not_read(daemon: RunningDaemon, doctor: Doct
     path.unlink()
     path.mkdir()
     try:
-        expect(doctor()["store files"], "problem", str(path))
+        expect(doctor()[PRIMARY], "problem", str(path), "nothing can be written")
     finally:
         path.rmdir()
 
@@ -112,7 +112,53 @@ def test_both_files_damaged_without_a_daemon(stored: Path, capsys: pytest.Captur
         (stored / name).write_bytes(b"")
     checks = without_daemon(stored, capsys)
     for name in (PRIMARY, SNAPSHOT):
-        expect(checks[name], "problem", "it is empty", "backups/")
+        expect(checks[name], "problem", "it is empty", "start with an empty store")
+        expect(checks[name], "problem", "it is empty", "workspacectl recovery salvage")
+
+
+def test_a_wrong_checksum_is_found_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = (stored / PRIMARY).read_bytes().replace(b"alpha", b"alphb")
+    (stored / PRIMARY).write_bytes(damaged)
+    checks = without_daemon(stored, capsys)
+    expect(checks[PRIMARY], "problem", "checksum does not match", "recovers it from the other file")
+    (stored / SNAPSHOT).write_bytes(damaged[:-20])
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "problem", "It is damaged", "The other file is damaged too")
+    with running_daemon(stored.parent) as daemon:  # as doctor said
+        ctl = ctl_for(daemon.socket, capsys)
+        assert ctl("list", "--json").json == []
+        assert ctl("recovery", "show", "--json").json["outcome"] == "dataLoss"
+        assert [each["name"] for each in ctl("recovery", "salvage", "--json", "--yes").json["saved"]] == [
+            "alphb"
+        ]
+
+
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_a_damaged_file_beside_one_that_is_missing(
+    stored: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    other = SNAPSHOT if name == PRIMARY else PRIMARY
+    (stored / name).write_bytes(b"")
+    (stored / other).unlink()
+    checks = without_daemon(stored, capsys)
+    expect(checks[name], "problem", "it is empty", "The other file is missing too")
+    expect(checks[other], "warning", "It is missing.", "can't be written anew")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"version":2,"revision":1,"workspaces":[]}', "checksum is missing"),
+        (b'{"version":1,"workspaces":[{"id":"ws_1"}]}', "`workspaces[0]` is wrong"),
+        (b'{"version":1,"workspaces":[{"id":7}]}', "`workspaces[0].id` is wrong"),
+    ],
+)
+def test_what_a_daemon_refuses_is_damaged(
+    stored: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    (stored / PRIMARY).write_bytes(content)
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", message, "recovers it from the other file")
 
 
 def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,12 +192,19 @@ def test_help_that_nobody_reads_is_quiet(tmp_path: Path) -> None:
     assert result.err == ""
 
 
-def test_a_full_disk_behind_the_output(at: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("list",), ("--help",), ("list", "--help"), ("recovery", "--help"), ("--show-completion",)],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_the_output(
+    at: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("only Linux and some BSDs have /dev/full")
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        result = run_process("list", home=tmp_path, stdout=full, env=at)
+        result = run_process(*arguments, home=tmp_path, stdout=full, env=at)
     finally:
         os.close(full)
     assert result.code == 1

@@ -20,6 +20,11 @@ from client.cli_daemon import (
 from e2e.project_process import PATIENCE_SECONDS
 from git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 
+FAILS = (
+    "printf \"%s\\n\" \"Cloning into '/x'...\" 'ssh: Could not resolve hostname nope' 'fatal: Could not read.' '' "
+    "'Check it.' >&2; exit 128"
+)
+
 
 @pytest.fixture(scope="module")
 def lifeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lifeline]:
@@ -30,12 +35,12 @@ def lifeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lifeline]:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory, lifeline: Lifeline) -> Iterator[RunningDaemon]:
-    """A daemon whose git hangs at URLs with “hangs” in them, and is the system's else."""
+    """A daemon whose git hangs at URLs with “hangs” in them, fails at “fails”, and is the system's else."""
     hang = f"{lifeline.script()}\n{HANGS}\nsleep 600 & wait"
     path = os.environ["PATH"]
     git = fake_git(
         tmp_path_factory.mktemp("g") / "bin",
-        f'case "$*" in *hangs*) {hang};; esac\nPATH="{path}" exec git "$@"',
+        f'case "$*" in *hangs*) {hang};; *fails*) {FAILS};; esac\nPATH="{path}" exec git "$@"',
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**ISOLATED, "PATH": git.replace_path()}.items():
@@ -201,6 +206,23 @@ def test_clone_tells_its_phases_where_there_is_no_terminal(
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=PATIENCE_SECONDS) == (b"", b"")
     assert process.returncode == 130
+
+
+def test_a_clone_that_takes_too_long_is_told_as_one(ctl: Ctl, here: Path) -> None:
+    result = ctl("clone", "shop", "https://example.com/hangs.git", "--timeout", "2", "--quiet")
+    assert (result.code, result.out) == (1, "")
+    told, hint = result.err.splitlines()
+    assert told.startswith("error: The clone took longer than 2 seconds, and was ended: ")
+    assert told.endswith("binds nothing.")
+    assert "--timeout" in hint
+
+
+def test_a_clone_that_fails_is_told_in_gits_own_lines(ctl: Ctl, here: Path) -> None:
+    result = ctl("clone", "shop", "https://example.com/fails.git", "--quiet")
+    assert result.code == 1
+    told, *lines = result.err.splitlines()
+    assert told.endswith("(exit code 128): fatal: Could not read.")
+    assert lines == ["ssh: Could not resolve hostname nope", "Check it."]
 
 
 def test_path_prints_the_directory_and_nothing_else(ctl: Ctl, here: Path) -> None:

@@ -133,7 +133,7 @@ EVERY_COMMAND = [
     ("status",),
     ("list",),
     ("show", "alpha"),
-    ("create", "beta", "/b"),
+    ("create", "beta", "/"),
     ("rename", "beta", "gamma"),
     ("close", "gamma"),
     ("open", "gamma"),

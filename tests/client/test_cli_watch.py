@@ -83,6 +83,14 @@ def test_what_happens_is_shown_with_names(daemon: RunningDaemon, tmp_path: Path)
     ] * 4
 
 
+def test_a_revision_that_is_still_to_come_is_told(daemon: RunningDaemon, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        revision = client.daemon.status().revision
+    with watching(daemon.socket, tmp_path, "--since", "99999") as watcher:
+        told = watcher.err.readline()
+    assert told.startswith(f"warning: The store is only at revision {revision}: 99999 is ")
+
+
 def test_as_json_each_event_is_a_line_as_on_the_wire(daemon: RunningDaemon, tmp_path: Path) -> None:
     with daemon.client() as client:
         since = client.daemon.status().revision

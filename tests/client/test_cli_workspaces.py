@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from client.cli_daemon import Ctl, RunningDaemon, ctl_for, run_on_terminal, running_daemon
 
@@ -25,9 +26,32 @@ def ctl(daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]) -> Iterator[C
             client.store.remove(workspace.id)
 
 
-def test_create_takes_the_directory_given(ctl: Ctl) -> None:
-    result = ctl("create", "alpha", "/srv/alpha")
-    assert (result.code, result.out, result.err) == (0, "Created workspace “alpha” at /srv/alpha.\n", "")
+def test_create_takes_the_directory_given(ctl: Ctl, tmp_path: Path) -> None:
+    result = ctl("create", "alpha", str(tmp_path))
+    assert (result.code, result.out, result.err) == (0, f"Created workspace “alpha” at {tmp_path}.\n", "")
+
+
+def test_create_warns_where_there_is_no_directory(ctl: Ctl, tmp_path: Path) -> None:
+    missing, file = tmp_path / "nodir", tmp_path / "file"
+    file.touch()
+    result = ctl("create", "alpha", str(missing))
+    assert (result.code, result.err) == (0, f"warning: {missing} does not exist yet.\n")
+    result = ctl("create", "beta", str(file), "--quiet")
+    assert (result.code, result.err) == (0, f"warning: {file} is not a directory.\n")
+
+
+def test_what_looks_like_an_id_is_never_taken_for_a_name(ctl: Ctl, daemon: RunningDaemon) -> None:
+    gone = ctl("create", "alpha", "/", "--json").json["id"]
+    with daemon.client() as client:
+        other = client.workspaces.get(name="alpha")
+        client.store.remove(gone)
+        client.store.save(
+            structs.replace(other, id=f"{gone[:-1]}{'1' if gone[-1] == '0' else '0'}", name=gone)
+        )
+    for command in ("show", "close", "delete"):
+        result = ctl(command, gone)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith(f"error: There is no workspace with the id “{gone}”.")
 
 
 def test_create_without_a_path_takes_the_current_directory(
@@ -227,7 +251,7 @@ def test_delete_asks_nothing_with_yes(ctl: Ctl, daemon: RunningDaemon, tmp_path:
 
 def test_quiet_commands_say_nothing_when_all_is_well(ctl: Ctl) -> None:
     for arguments in (
-        ("create", "alpha", "/a"),
+        ("create", "alpha", "/"),
         ("close", "alpha"),
         ("open", "alpha"),
         ("rename", "alpha", "beta"),

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from client.cli_daemon import RunningDaemon, running_daemon
 from client.conftest import Serve
-from client.fake_server import HELLO, STATUS, Peer, line
+from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
 from workspaced_client.events import Event, EventGap, EventStream
@@ -173,57 +172,6 @@ def test_a_close_ends_the_iteration_of_another_thread(daemon: RunningDaemon, fla
 
 
 # Against a script, where the moments of a loss are known
-
-
-def notification(topic: str, revision: int, sequence: int, **more: object) -> bytes:
-    params = {
-        "topic": topic,
-        "revision": revision,
-        "sequence": sequence,
-        "timestamp": 1,
-        "correlationId": "cor_1",
-        "payload": {"workspaceId": f"ws_{revision}", "name": "n", "rootPath": "/", "sessionId": "ss_1"},
-    }
-    return line({"jsonrpc": "2.0", "method": "event", "params": params | more})
-
-
-class Life:
-    """What one connection to a scripted daemon gives; notes from where it was asked to go on."""
-
-    def __init__(self, started_at: int, revision: int, *events: bytes) -> None:
-        self.since: list[Any] = []
-        self._status = {**STATUS, "startedAt": started_at, "revision": revision}
-        self._status["recovery"] = {"outcome": "clean", "quarantined": [], "acknowledged": True}
-        self._revision = revision
-        self._events = events
-
-    def serve(self, peer: Peer, *, stays: bool) -> None:
-        peer.answer(peer.expect("daemon.hello"), HELLO)
-        peer.answer(peer.expect("daemon.status"), self._status)
-        request = peer.request()
-        assert request.method == "events.subscribe"
-        self.since.append(request.params.get("since"))
-        peer.answer(request, {"revision": self._revision})
-        for event in self._events:
-            peer.send(event)
-        if stays:
-            peer.request()
-        peer.socket.close()
-
-
-def scripted(serve: Serve, *lives: Life) -> Path:
-    """A server whose first connection is the client's own, and each further one a life."""
-    connections = itertools.count()
-
-    def script(peer: Peer) -> None:
-        number = next(connections)
-        if number == 0:
-            peer.greet()
-            peer.request()
-        elif number <= len(lives):
-            lives[number - 1].serve(peer, stays=number == len(lives))
-
-    return serve(script)
 
 
 def seen_of(events: EventStream, count: int) -> list[tuple[str, int]]:

@@ -231,6 +231,19 @@ def test_a_daemon_that_stays_away_is_told_as_what_came_first(
             client.daemon.ping()
 
 
+def test_a_write_that_may_be_applied_is_told_so_whatever_comes_after(flavour: str, serve: Serve) -> None:
+    def leaving(peer: Peer) -> None:
+        peer.refuse(peer.request().id, 2005, "The daemon is stopping.", {"kind": "shuttingDown"})
+        path.unlink()
+        peer.socket.close()
+
+    path = serve(Scripts().then(cut_after_a_request, leaving))
+    with connected(flavour, path, 0.4, reconnect=True) as client:
+        with pytest.raises(ConnectionLost, match="Whether it was applied is not known") as caught:
+            client.workspaces.create("Alpha", "/a")
+        assert caught.value.outcome_unknown
+
+
 @pytest.mark.requirement("FR-005")
 def test_the_client_lives_through_a_kill_and_a_restart(flavour: str, tmp_path: Path) -> None:
     """Writers go on while the daemon is killed and started again: each write is applied, and once."""

@@ -13,9 +13,11 @@ import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from daemon.running import Running
 from daemon.samples import STATE
 from daemon.scripted_store import GatedStore
 from daemon.serving import Client, Daemon, Serve
+from workspaced.config import Settings
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
 from workspaced_protocol.framing import MAX_LINE_BYTES
@@ -101,3 +103,17 @@ def traced() -> Iterator[None]:
     tracemalloc.start()
     yield
     tracemalloc.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, socket_dir: Path) -> Settings:
+    """A data directory and a socket of the test's own."""
+    return Settings.model_validate({"data_dir": tmp_path / "data", "socket": socket_dir / "x.sock"})
+
+
+@pytest.fixture
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A whole daemon with these settings, not started yet."""
+    running = Running(settings)
+    yield running
+    running.close()

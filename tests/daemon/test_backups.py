@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from daemon.cloning import until
 from daemon.samples import fifty_by_ten, workspace
@@ -171,11 +171,10 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
 
     async def _idle() -> None:
         # The round has a thread at work while it is not asleep; then it waits for nothing but the hour.
-        await until(lambda: limiter.borrowed_tokens == 0)
+        await until(lambda: active_thread_count() == 0)
         await wait_all_tasks_blocked(0.01)
-        await until(lambda: limiter.borrowed_tokens == 0)
+        await until(lambda: active_thread_count() == 0)
 
-    limiter = trio.to_thread.current_default_thread_limiter()
     nursery.start_soon(
         Maintenance(store, writer, copies, tmp_path).keep_backups, lambda: Retention(hourly=3, daily=1)
     )
@@ -202,9 +201,8 @@ async def test_a_disk_that_refuses_a_copy_stops_nothing(
     copies = Hours(tmp_path)
     maintenance = Maintenance(store, writer, copies, tmp_path)
     nursery.start_soon(maintenance.keep_backups, Retention)
-    limiter = trio.to_thread.current_default_thread_limiter()
     await wait_all_tasks_blocked(0.01)
-    await until(lambda: limiter.borrowed_tokens == 0)
+    await until(lambda: active_thread_count() == 0)
     (tmp_path / "backups").unlink()
     await wait_all_tasks_blocked(0.01)
     mock_clock.jump(3600)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +17,7 @@ import structlog
 
 import workspaced_protocol
 from daemon.samples import workspace
-from workspaced.app import DiskHangs
+from workspaced.app import DiskFails, DiskHangs
 from workspaced.cli import main
 from workspaced.store import create_json_store
 
@@ -228,14 +229,18 @@ def test_a_socket_that_can_not_be_bound_is_74_and_gives_the_lock_back(
     create_json_store(place.data_dir).close()
 
 
-def test_a_disk_that_hangs_is_74(
-    capsys: pytest.CaptureFixture[str], place: Place, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [DiskHangs, DiskFails])
+def test_a_disk_that_hangs_or_fails_at_the_end_is_74(
+    capsys: pytest.CaptureFixture[str],
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[DiskHangs | DiskFails],
 ) -> None:
     async def run(*_: object) -> None:
-        raise DiskHangs("The disk did not finish the last commit.")
+        raise kind("The disk is bad.")
 
     monkeypatch.setattr("workspaced.cli.run", run)
-    assert failure(capsys, place.arguments) == (74, "workspaced: The disk did not finish the last commit.")
+    assert failure(capsys, place.arguments) == (74, "workspaced: The disk is bad.")
 
 
 @pytest.mark.parametrize("format_", ["console", "json"])
@@ -268,6 +273,54 @@ def test_help_is_on_stdout_with_exit_code_0(
     captured = capsys.readouterr()
     assert said in captured.out
     assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program"),
+    [(["run", "--dta", "x"], "workspaced run"), (["config", "show", "--dta"], "workspaced config show")],
+)
+def test_an_unknown_option_refers_to_the_help_of_its_command(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], program: str
+) -> None:
+    code, line = failure(capsys, arguments)
+    assert code == 64
+    assert line.startswith(f"{program}: unrecognized arguments: --dta")
+    assert line.endswith(f"see {program} --help.")
+
+
+PRINTING = [["--version"], ["--help"], ["run", "--help"], ["config", "sample"], ["config", "show"]]
+
+
+def printed_to(stdout: int, arguments: list[str]) -> tuple[int, str]:
+    """The exit code and the standard error of a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "workspaced", *arguments], stdout=stdout, stderr=subprocess.PIPE, check=False
+    )
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
+def test_output_that_can_not_be_written_is_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("WORKSPACED_SOCKET", str(place.socket))
+    if not os.path.exists("/dev/full"):
+        pytest.skip("only Linux and some BSDs have /dev/full")
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        told = printed_to(full, arguments)
+    finally:
+        os.close(full)
+    assert told == (1, "workspaced: The output could not be written: No space left on device.\n")
+
+
+def test_output_that_nobody_reads_is_quiet() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        assert printed_to(write, ["config", "sample"]) == (141, "")
+    finally:
+        os.close(write)
 
 
 def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,6 +187,25 @@ def test_a_path_with_a_nul_is_a_wrong_setting(user_file: Path, name: str) -> Non
     assert problem().startswith(f"`{name}` in {user_file}, line 1 is ")
 
 
+@pytest.mark.parametrize("name", ["data_dir", "socket"])
+def test_a_path_that_is_not_utf8_is_a_wrong_setting(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Clients are told of it in JSON, which can't hold it: no status would be answered."""
+    odd = os.fsdecode(b"caf\xe9")
+    option = f"--{name.replace('_', '-')}"
+    assert problem({name: f"/{odd}"}).startswith(f"{option}: it is '/caf\\udce9': b'/caf\\xe9' is not UTF-8")
+    (home / odd).mkdir()
+    with monkeypatch.context() as there:
+        there.chdir(home / odd)
+        assert problem({name: "x"}).startswith(f"{option}: it is “x”: b'{home}/caf\\xe9/x' is not UTF-8")
+    monkeypatch.setenv("HOME", f"/{odd}")
+    assert f"{option}: it is “~/x”: b'/caf\\xe9/x' is not UTF-8" in problem({name: "~/x"})
+    monkeypatch.setenv("XDG_DATA_HOME", f"/{odd}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", f"/{odd}")
+    assert f"the default of {option}: it is '/caf\\udce9/workspaced" in problem()
+
+
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As in the client's own reading of WORKSPACED_SOCKET; and "" as a path would be the working directory."""

@@ -54,7 +54,7 @@ def test_the_limit_is_raised_as_far_as_the_system_lets_it(
 
 @pytest.mark.parametrize(
     ("soft", "clients"),
-    [(1024, 896), (64, 32), (MOST, MOST - 128), (1024 * 1024, MOST - 128), (INFINITE, MOST - 128)],
+    [(1024, 768), (64, 32), (MOST, MOST - 256), (1024 * 1024, MOST - 256), (INFINITE, MOST - 256)],
 )
 def test_some_are_kept_back_from_clients(limit: Callable[..., list[int]], soft: int, clients: int) -> None:
     limit(soft, INFINITE)

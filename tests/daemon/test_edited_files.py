@@ -150,8 +150,9 @@ def test_an_edited_file_that_can_not_be_kept_is_not_written_over(data_dir: Path)
         saved = store.save(workspace(1))
         (data_dir / PRIMARY).write_text("edited")
         disk.error = errno.EACCES
-        with pytest.raises(StorageFailure):
+        with pytest.raises(StorageFailure) as refused:
             store.save(workspace(2))
+        assert refused.value.errno == errno.EACCES
         assert (data_dir / PRIMARY).read_text() == "edited"
         assert store.get_all() == [saved]
         disk.error = None
@@ -159,17 +160,20 @@ def test_an_edited_file_that_can_not_be_kept_is_not_written_over(data_dir: Path)
         assert list(quarantined(data_dir).values()) == [b"edited"]
 
 
-@pytest.mark.parametrize("put", [directory, link, os.mkfifo])
+@pytest.mark.parametrize(
+    ("put", "number"), [(directory, errno.EISDIR), (link, errno.ELOOP), (os.mkfifo, errno.EINVAL)]
+)
 def test_what_is_put_in_a_files_place_is_not_written_over(
-    data_dir: Path, put: Callable[[Path], None]
+    data_dir: Path, put: Callable[[Path], None], number: int
 ) -> None:
     store = create_json_store(data_dir)
     saved = store.save(workspace(1))
     (data_dir / PRIMARY).unlink()
     put(data_dir / PRIMARY)
     before = files_below(data_dir)
-    with pytest.raises(StorageFailure, match=PRIMARY):
+    with pytest.raises(StorageFailure, match=rf"{PRIMARY} is .* then try again\.$") as refused:
         store.save(workspace(2))
+    assert refused.value.errno == number
     assert files_below(data_dir) == before
     assert store.get_all() == [saved]
     if put is directory:

@@ -1,5 +1,6 @@
 """The lock on a data directory: one owner at a time, whose name it tells, until it ends in whatever way."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 
 from daemon.documents import PRIMARY, files_below, quarantined
 from daemon.samples import workspace
-from workspaced.store import StorageFailure, create_json_store
+from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.base import StoreUnusable
+from workspaced.store.disk import Disk
 from workspaced.store.lock import LOCK_FILE, LockHeld
 
 pytestmark = pytest.mark.requirement("T014")
@@ -74,6 +76,32 @@ def test_another_process_owns_the_directory_and_is_named(data_dir: Path) -> None
         assert files_below(data_dir) == before
         with pytest.raises(LockHeld, match=f"pid {owner.pid} "):  # the refused one has not put its name there
             create_json_store(data_dir)
+
+
+class LookedAt(Disk):
+    """A disk on which a client looks at the lock in the moment in which it is tried for the first time."""
+
+    def __init__(self, lock_file: Path) -> None:
+        self._lock_file = lock_file
+        self.tries = 0
+
+    def try_lock(self, fd: int) -> bool:
+        self.tries += 1
+        if self.tries > 1:
+            return super().try_lock(fd)
+        with self._lock_file.open() as looking:
+            fcntl.flock(looking, fcntl.LOCK_SH)
+            return super().try_lock(fd)
+
+
+def test_a_client_that_looks_at_the_lock_stops_no_start(data_dir: Path) -> None:
+    disk = LookedAt(data_dir / LOCK_FILE)
+    with (
+        closing(JsonWorkspaceStore(data_dir, disk=disk)),
+        pytest.raises(LockHeld, match=f"pid {os.getpid()} "),
+    ):
+        create_json_store(data_dir)
+    assert disk.tries == 2
 
 
 @pytest.mark.parametrize("stop", [end, subprocess.Popen[str].kill, subprocess.Popen[str].terminate])

@@ -148,7 +148,11 @@ class Unreadable(InMemoryWorkspaceStore):
     ("error", "number", "said"),
     [
         (OSError(errno.EIO, "Input/output error", "/data/x.json"), errno.EIO, "Input/output error"),
-        (StoreUnusable("The data directory /data can't be used: check its owner."), 0, "check its owner"),
+        (
+            StoreUnusable("/data can't be used", "check its owner", errno.EACCES),
+            errno.EACCES,
+            "check its owner",
+        ),
     ],
 )
 async def test_a_check_that_fails_says_so(serve: Serve, error: Exception, number: int, said: str) -> None:

@@ -215,6 +215,26 @@ def test_a_store_checks_its_files_though_their_directory_is_gone(data_dir: Path)
         assert not check.snapshot.corrupted
 
 
+@pytest.mark.requirement("FR-006")
+def test_a_store_tells_of_a_file_that_can_not_be_read_and_of_the_other(data_dir: Path) -> None:
+    with closing(create_json_store(data_dir)) as store:
+        for name in (PRIMARY, SNAPSHOT):
+            (data_dir / name).rename(data_dir / "away")
+            (data_dir / name).mkdir()
+            checks = {PRIMARY: store.check().primary, SNAPSHOT: store.check().snapshot}
+            odd = checks.pop(name)
+            assert not odd.corrupted
+            assert odd.reason == f"unreadable: {data_dir / name} is not a regular file"
+            (sound,) = checks.values()
+            assert (sound.corrupted, sound.reason) == (False, None)
+            (data_dir / name).rmdir()
+            (data_dir / "away").rename(data_dir / name)
+        data_dir.rename(data_dir.parent / "away")
+        data_dir.write_text("a file")
+        assert store.check().primary == store.check().snapshot
+        assert store.check().primary.reason == f"unreadable: {data_dir} can't be opened (Not a directory)"
+
+
 # Recovery, as an app sees it
 
 

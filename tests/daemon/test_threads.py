@@ -15,6 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from daemon.cloning import until
 from daemon.serving import Client, Daemon
+from workspaced.git import Git
 from workspaced.maintenance import Maintenance
 from workspaced.store.backups import Backups, Retention
 from workspaced.threads import NoThread, Worker, run_in_thread
@@ -72,6 +73,27 @@ async def test_what_looks_at_the_disk_is_refused_and_done_the_next_time(
     assert "no more threads" not in str(answer)
 
 
+async def test_no_thread_to_start_git_in_is_told_as_for_all_else(tmp_path: Path, threads: list[bool]) -> None:
+    git = Git()
+    async with git.target(str(tmp_path / "app"), lambda _: None) as target:
+        threads.append(True)
+        with pytest.raises(NoThread):
+            await git.clone("file:///nowhere", target, lambda _: None)
+
+
+async def test_what_a_clone_came_to_is_told_though_no_thread_can_tidy_up_after_it(
+    tmp_path: Path, threads: list[bool], logged: list[EventDict]
+) -> None:
+    async def fail() -> None:
+        async with Git().target(str(tmp_path / "app"), lambda _: None):
+            threads.append(True)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert [entry["event"] for entry in logged] == ["What a failed clone wrote could not be removed."]
+
+
 async def test_the_hourly_backup_waits_for_its_next_time(
     daemon: Daemon, tmp_path: Path, threads: list[bool], nursery: trio.Nursery, logged: list[EventDict]
 ) -> None:
@@ -87,7 +109,7 @@ async def test_an_error_of_the_call_itself_is_not_taken_for_a_lack_of_threads() 
         raise RuntimeError("its own")
 
     with pytest.raises(RuntimeError, match="its own"):
-        await run_in_thread(fail)
+        await run_in_thread(fail, limiter=trio.CapacityLimiter(1))
 
 
 # A worker

@@ -161,6 +161,26 @@ def test_after_a_rename_the_outcome_is_unknown_and_the_store_is_repaired(
         assert list(home.data.glob(".workspaces*.tmp")) == []
 
 
+@needs_strace
+@pytest.mark.requirement("T014")
+def test_a_stop_before_the_store_could_be_repaired_is_no_success(home: Home, start: StartDaemon) -> None:
+    daemon = start()
+    with RawConnection(home.socket) as connection:
+        connection.create("Alpha")
+        with injected(daemon.pid, "fsync", "error=EIO", path=home.data):
+            connection.refused(2002, "workspace.create", name="Beta", rootPath="/b")
+            assert daemon.stop() == 74
+    last = daemon.stderr.splitlines()[-1]
+    assert last.startswith("workspaced: ")
+    assert str(home.data) in last
+    assert os.strerror(errno.EIO) in last
+    assert "Stopped." not in daemon.stderr
+    start()
+    with RawConnection(home.socket) as connection:
+        assert served(connection) == stored(home)
+        assert connection.call("store.getAll")[0]["name"] == "Alpha"
+
+
 # A disk that hangs
 
 

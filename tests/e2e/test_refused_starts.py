@@ -65,6 +65,7 @@ def config(text: str) -> Callable[[Home], None]:
     return prepare
 
 
+ODD = os.fsdecode(b"caf\xe9")
 SNAPSHOT, PRIMARY = "workspaces.snapshot.json", "workspaces.json"
 TOO_LONG = "/tmp/" + "s" * 120  # noqa: S108 - never made
 ROUND = store_text([workspace(1)], revision=9, version=3)
@@ -95,6 +96,14 @@ CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], 
         78,
         ("log_level", "log_format", "no_such_setting", "c.toml"),
     ),
+    "data directory that is not UTF-8": (
+        nothing_prepared,
+        ("--data-dir", ODD),
+        {},
+        78,
+        ("--data-dir", "UTF-8"),
+    ),
+    "socket that is not UTF-8": (nothing_prepared, ("--socket", ODD), {}, 78, ("--socket", "UTF-8")),
     "file that is no configuration": (config("log_level ="), ("--config", "c.toml"), {}, 78, ("c.toml",)),
     "file that is not there": (nothing_prepared, ("--config", "c.toml"), {}, 78, ("c.toml",)),
 }

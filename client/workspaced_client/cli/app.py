@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from workspaced_client._sync_api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli import (
     backups,
     exports,
@@ -26,8 +27,9 @@ from workspaced_client.cli.options import (
     GlobalOptionsAnywhere,
     Options,
     PlainCommand,
-    check_timeout,
+    PlainGroup,
     options_of,
+    parse_seconds,
 )
 from workspaced_client.cli.output import emit
 from workspaced_protocol import __version__
@@ -44,8 +46,12 @@ app = typer.Typer(
     epilog="These options may also follow the command. Exit codes: 0 fine, 1 refused, 2 wrong usage, "
     "3 no daemon reached. With --json, an error is a JSON object on the last line of stderr.",
 )
-_recovery = typer.Typer(context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None)
-_service = typer.Typer(context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None)
+_recovery = typer.Typer(
+    cls=PlainGroup, context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None
+)
+_service = typer.Typer(
+    cls=PlainGroup, context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None
+)
 
 
 @app.callback()
@@ -64,8 +70,8 @@ def workspacectl(
         typer.Option(
             metavar="SECONDS",
             help=f"How long to wait for each answer.  [default: {DEFAULT_TIMEOUT_SECONDS:g}; "
-            f"for backups {COPY_TIMEOUT_SECONDS:g}]",
-            callback=check_timeout,
+            f"for backups {COPY_TIMEOUT_SECONDS:g}, for clone {CLONE_TIMEOUT_SECONDS:g}]",
+            parser=parse_seconds,
             show_default=False,
         ),
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from workspaced_client import RevisionConflict, Workspace
+from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._recovery import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
@@ -75,7 +75,7 @@ def restore(
     options = options_of(context)
     source = _source(backup)
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
-        difference = client.store.preview_restore(source)
+        difference = _difference(client, source)
         now = {workspace.id: workspace for workspace in client.store.get_all()}
         is_terse = options.as_json or options.quiet
         if not is_terse or not (yes or dry_run):
@@ -99,6 +99,29 @@ def restore(
             ) from error
         data_dir = client.daemon.status().data_dir
     _tell_restored(options, difference, revision, os.path.join(data_dir, "quarantine"))
+
+
+def _difference(client: Client, source: str) -> StoreDifference:
+    """What a restore would change. Raises Failure, with the line and the column where a file is no JSON."""
+    try:
+        return client.store.preview_restore(source)
+    except DaemonError as error:
+        message = _json_fault(source) or error.message
+        raise Failure(message, kind=error.kind, code=error.code, data=error.data) from error
+
+
+def _json_fault(path: str) -> str | None:
+    from workspaced_client.exchange import files, json_text  # only here, because they take long to load
+
+    try:
+        data = files.read(path)
+    except json_text.Unusable:
+        return None
+    try:
+        json_text.parse(path, data)
+    except json_text.Unusable as error:
+        return str(error)
+    return None
 
 
 def _source(given: str) -> str:

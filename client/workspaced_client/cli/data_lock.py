@@ -1,7 +1,7 @@
 """The lock on a data directory, as a client may look at it: who holds it.
 
 It is opened for reading, never made, and tried as one of many readers. Where a daemon holds it, that
-fails at once and changes nothing.
+fails at once and changes nothing; one that starts in the moment in which it is held here tries again.
 """
 
 import errno

@@ -1,6 +1,7 @@
 """How a command fails: the exit code, and what is told on stderr, in words or as JSON."""
 
 import json
+import os
 from typing import Final
 
 import typer
@@ -73,7 +74,8 @@ def report(error: Exception, *, as_json: bool) -> int:
         return failure.exit_code
     tell(f"error: {shown(failure.message)}")
     if failure.hint:
-        tell(shown(failure.hint))
+        for line in failure.hint.splitlines():
+            tell(shown(line))
     return failure.exit_code
 
 
@@ -88,6 +90,9 @@ def _failure(error: Exception) -> Failure:
         words = " ".join(error.format_message().split())
         message = words.replace(": Value error, ", ": ")  # as pydantic begins what it tells
         return WrongUsage(message, hint=f"Try: {command} --help")
+    if isinstance(error, Unsendable) and isinstance(error.__cause__, UnicodeEncodeError):
+        given = repr(os.fsencode(error.__cause__.object))[2:-1]
+        return WrongUsage(f"“{given}” is not valid UTF-8: give another name or path.")
     if isinstance(error, (UnusableSocketPath, Unsendable)):
         return WrongUsage(str(error))
     return Failure(str(error))

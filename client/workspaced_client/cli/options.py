@@ -1,12 +1,14 @@
 """The options that every command takes, before its name or after it."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from workspaced_client.cli.output import writing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
@@ -44,14 +46,38 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in _before_double_dash(arguments)
 
 
-def check_timeout(seconds: float | None) -> float | None:
-    """For typer: `seconds`, where it is a time to wait."""
-    if seconds is not None and (math.isnan(seconds) or seconds <= 0):
-        raise typer.BadParameter("it must be more than 0 seconds.")
+def parse_seconds(text: str) -> float:
+    """For typer: a time to wait."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:  # nor NaN
+        raise typer.BadParameter(f"it is “{text}”, and has to be a number of seconds above 0.")
     return seconds
 
 
-class GlobalOptionsAnywhere(TyperGroup):
+def parse_whole_number(text: str) -> int:
+    """For typer: a revision, or how many."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise typer.BadParameter(f"it is “{text}”, and has to be a whole number from 0 on.")
+    return number
+
+
+class PlainGroup(TyperGroup):
+    """A group whose help ends as every other output does where it can't be written."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's context class is private
+        """Typer prints the help in the middle of this."""
+        with writing():
+            return super().parse_args(ctx, args)
+
+
+class GlobalOptionsAnywhere(PlainGroup):
     """A group whose own options are also taken from behind the command's name."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # typer's own types are private
@@ -61,7 +87,7 @@ class GlobalOptionsAnywhere(TyperGroup):
             if parameter.name in ("install_completion", "show_completion"):
                 parameter.hidden = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] - they are options
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's context class is private
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
         """Moves them in front of the command, where typer looks for them."""
         return super().parse_args(ctx, global_options_first(args))
 
@@ -69,16 +95,31 @@ class GlobalOptionsAnywhere(TyperGroup):
 class PlainCommand(TyperCommand):
     """A command whose help shows arguments as manual pages do: `NAME [PATH]`."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # as above
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            # Before typer lays the columns out, which it does by the width of what this takes away.
+            parameter.get_help_record = partial(_plain_record, parameter.get_help_record)  # type: ignore[method-assign]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
+        """Typer prints the help in the middle of this."""
+        with writing():
+            return super().parse_args(ctx, args)
+
     def get_help(self, ctx: Any) -> str:  # as above
-        """Typer's help, less the braces and types that it puts around and behind arguments."""
-        return (
-            super()
-            .get_help(ctx)
-            .replace(" <str>", "")
-            .replace(" <list[str]>", "")
-            .replace("{", "")
-            .replace("}", "")
-        )
+        """Typer's help, less the braces that it puts around arguments."""
+        return super().get_help(ctx).replace("{", "").replace("}", "")
+
+
+def _plain_record(record: Callable[[Any], tuple[str, str] | None], ctx: Any) -> tuple[str, str] | None:
+    """A parameter's name and help, without the braces and the type that typer adds to the name."""
+    made = record(ctx)
+    if made is None:
+        return None
+    name, text = made
+    for surplus in (" <str>", " <list[str]>", "{", "}"):
+        name = name.replace(surplus, "")
+    return name, text
 
 
 def global_options_first(arguments: list[str]) -> list[str]:

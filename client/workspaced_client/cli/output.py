@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import unicodedata
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -62,9 +63,16 @@ def emit_json(value: object) -> None:
 def _write(text: str) -> None:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
         return
-    try:
+    with writing():
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """For a block in which nothing but stdout can fail. Raises OutputClosed or OutputFailed."""
+    try:
+        yield
     except OSError as error:
         # What is left in the buffer would fail again, loudly, at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

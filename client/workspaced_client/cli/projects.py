@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from workspaced_client import Client, Progress, ProjectBinding, Workspace
+from workspaced_client import Client, GitError, NotResponding, Progress, ProjectBinding, Workspace
 from workspaced_client._sync_api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import EXIT_REFUSED, Failure
@@ -61,7 +61,7 @@ def clone(
     source = absolute_path(url) if os.path.isdir(os.path.expanduser(url)) else url
     with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
         found = find_workspace(client, workspace)
-        with _progress_shown(options) as show:
+        with _failing_in_words(), _progress_shown(options) as show:
             bound = client.projects.clone(
                 found.id,
                 source,
@@ -71,6 +71,33 @@ def clone(
             )
     where = shown(bound.projects[-1].root_path)
     tell_change(options, bound, f"Cloned {shown(url)} to {where}, for workspace “{shown(bound.name)}”.")
+
+
+@contextmanager
+def _failing_in_words() -> Generator[None]:
+    """Tells why git failed in its own lines, and what became of a clone that took too long."""
+    try:
+        yield
+    except NotResponding as error:
+        if error.method != "project.clone":
+            raise
+        # The client has cancelled it; protocol.md, $/cancelRequest, tells what the daemon does then.
+        raise Failure(
+            f"The clone took longer than {error.seconds:g} seconds, and was ended: the daemon removes what git had "
+            "written, and binds nothing.",
+            kind="notResponding",
+            data={"method": error.method, "outcomeUnknown": error.outcome_unknown},
+            hint="To wait longer, say --timeout SECONDS.",
+        ) from error
+    except GitError as error:
+        lines = [
+            line
+            for line in (error.stderr or "").splitlines()
+            if line.strip() and not line.startswith("Cloning into ") and line not in error.message
+        ]
+        raise Failure(
+            error.message, kind=error.kind, code=error.code, data=error.data, hint="\n".join(lines)
+        ) from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a user wrote for a workspace or a path, made into what the daemon takes."""
 
 import os
+import re
 import warnings
 from contextlib import suppress
 from difflib import get_close_matches
@@ -12,11 +13,25 @@ from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, Work
 from workspaced_client.cli.failures import Failure, WrongUsage
 from workspaced_client.cli.output import shown
 
+_ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 _COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits
 
 
 def find_workspace(client: Client, given: str) -> Workspace:
-    """The workspace of this id, else of this name (compared without case). Raises Failure."""
+    """The workspace of this id, else of this name (compared without case). Raises Failure.
+
+    What has the form of an id is no name here: it would be of another workspace than the one that had the id.
+    """
+    if is_id(given):
+        try:
+            return client.workspaces.get(given)
+        except NotFound as error:
+            raise Failure(
+                f"There is no workspace with the id “{given}”. `workspacectl list` shows all.",
+                kind=error.kind,
+                code=error.code,
+                data=error.data,
+            ) from error
     if given.startswith("ws_"):  # no other text is an id, and the daemon logs what it refuses
         with suppress(NotFound):
             return client.workspaces.get(given)
@@ -29,6 +44,11 @@ def find_workspace(client: Client, given: str) -> Workspace:
             code=error.code,
             data=error.data,
         ) from error
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an id that a daemon makes: `ws_` and a ULID."""
+    return _ID.fullmatch(text) is not None
 
 
 def _suggestion(client: Client, given: str) -> str:

@@ -13,6 +13,7 @@ from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown
 from workspaced_client.cli.questions import require_yes
+from workspaced_client.cli.resolve import is_id
 
 _NAMED: Final = 5  # of those that can be saved, in `recovery show`; `recovery salvage` shows them all
 
@@ -47,11 +48,13 @@ def salvage(
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        quarantined = client.daemon.status().recovery.quarantined
         found = _chosen(look(client), workspaces or ())
         wanted = [each.workspace for each in found if each.is_wanted]
         is_terse = options.as_json or options.quiet
         if not is_terse or not (yes or dry_run):
-            preview(_preview(found), apart=is_terse)
+            told = _preview(found) if quarantined else "Nothing was set aside."
+            preview(told, apart=is_terse)
         if wanted and not dry_run:
             if not yes:
                 question = f"Bring back {count(len(wanted), 'workspace')}?"
@@ -130,6 +133,8 @@ def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
 
 
 def _is_meant(found: Found, given: str) -> bool:
+    if is_id(given):
+        return given == found.workspace.id
     return given == found.workspace.id or given.casefold() == found.workspace.name.casefold()
 
 

@@ -9,7 +9,7 @@ import typer
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._recovery import when
 from workspaced_client.cli.connection import connected
-from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.output import coloured, emit, shown, tell
 from workspaced_client.events import Event, EventGap, EventStream
 
@@ -37,7 +37,10 @@ def watch(
     since: Annotated[
         int | None,
         typer.Option(
-            metavar="REVISION", min=0, help="Begin after this revision of the store.", show_default=False
+            metavar="REVISION",
+            parser=parse_whole_number,
+            help="Begin after this revision of the store.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -47,6 +50,11 @@ def watch(
     """
     options = options_of(context)
     with connected(options) as client:
+        revision = client.daemon.status().revision
+        if since is not None and since > revision:
+            tell(
+                f"warning: The store is only at revision {revision}: {since} is still to come, or of another store."
+            )
         told = _Teller(options, client)
         stream = client.events(topics or None, since=since, on_lost=told.lost, on_found=told.found)
         with stream:

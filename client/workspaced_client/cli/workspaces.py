@@ -1,5 +1,7 @@
 """The commands on workspaces: list, show, create, rename, open, close, delete."""
 
+import os
+import stat
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePath
@@ -135,7 +137,19 @@ def create(
     root_path = absolute_path(path)
     with connected(options) as client:
         created = client.workspaces.create(name, root_path)
+    _warn_of_no_directory(created.root_path)
     tell_change(options, created, f"Created workspace “{shown(created.name)}” at {shown(created.root_path)}.")
+
+
+def _warn_of_no_directory(path: str) -> None:
+    """It may be meant so, or be a slip of the pen."""
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            tell(f"warning: {shown(path)} is not a directory.")
+    except FileNotFoundError:
+        tell(f"warning: {shown(path)} does not exist yet.")
+    except OSError:
+        return  # it may be one
 
 
 def rename(

@@ -46,7 +46,10 @@ class Retention:
 
 
 class Backups:
-    """The copies in `backups/` of a data directory. Its calls block; any thread may make them."""
+    """The copies in `backups/` of a data directory. Its calls block.
+
+    `write` and `thin_out` are called from one thread at a time; the others from any.
+    """
 
     def __init__(
         self, data_dir: Path, *, disk: Disk | None = None, time_s: Callable[[], float] = time.time
@@ -54,6 +57,7 @@ class Backups:
         self._data_dir = data_dir
         self._disk = disk or Disk()
         self._time_s = time_s
+        self._is_swept = False
 
     def write(self, state: State) -> Backup:
         """Makes a copy of `state`, and reads it back. Raises StorageFailure or OSError."""
@@ -62,12 +66,16 @@ class Backups:
             f"workspaces-{made_at.strftime(_TIME)}-r{state.revision}.json", made_at, state.revision
         )
         with opened(self._folder()) as folder:
-            folder.remove_temps()
+            if not self._is_swept:  # later ones may be of a copy that `write_to` makes here
+                folder.remove_temps()
+                self._is_swept = True
             _write_verified(folder, backup.name, state)
         return backup
 
     def write_to(self, path: Path, state: State) -> None:
         """Makes a copy at a path of the user's choice. Raises BadBackup, StorageFailure or OSError."""
+        if not path.name:
+            raise BadBackup(f"{path} has no file name at its end: add one, such as copy.json.")
         if not path.parent.is_dir():
             raise BadBackup(f"There is no directory {path.parent}: make it first, or choose another place.")
         with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
@@ -85,9 +93,9 @@ class Backups:
 
         Raises BadBackup for what can't be restored.
         """
-        path = Path(source) if source.startswith("/") else self._data_dir / BACKUPS / source
-        if "/" in source and not source.startswith("/"):
-            raise BadBackup(f"“{source}” is neither a backup's name nor an absolute path.")
+        path = Path(source) if is_path(source) else self._data_dir / BACKUPS / source
+        if "\0" in source or ("/" in source and not is_path(source)):
+            raise BadBackup(f"{source!r} is neither a backup's name nor an absolute path.")
         try:
             with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
                 content = folder.read(path.name)
@@ -113,6 +121,11 @@ class Backups:
     def _folder(self) -> Directory:
         with opened(Directory.open(self._disk, self._data_dir, create=True)) as data_dir:
             return data_dir.open_below(BACKUPS)
+
+
+def is_path(source: str) -> bool:
+    """Whether it is an absolute path, and so none of the daemon's own copies, which are named."""
+    return source.startswith("/")
 
 
 def expired(backups: Iterable[Backup], retention: Retention, now_s: float) -> list[Backup]:

@@ -41,11 +41,13 @@ class StoreUnusable(Exception):
     """The store can't be opened; its files were not touched. The message says why and what to do.
 
     `advice` is what to do where that depends on what the file is for, which who reads it knows better.
+    `errno` is the system's error number, or the nearest one; 0 where none says it.
     """
 
-    def __init__(self, reason: str, advice: str = "") -> None:
+    def __init__(self, reason: str, advice: str = "", number: int = 0) -> None:
         self.reason = reason
         self.message = f"{reason}: {advice}." if advice else reason
+        self.errno = number
         super().__init__(self.message)
 
 
@@ -64,7 +66,8 @@ _ADVICE = {
 class WorkspaceStore(Protocol):
     """A store of workspaces. It says nothing of files, so a database or a server can be one.
 
-    Calls block, and are made from one thread at a time; only the daemon's writer commits.
+    Calls block. What commits or tidies, and `close`, is called from one thread at a time: in the daemon, the
+    writer's. The rest may be called from any thread, also while a commit is under way.
     """
 
     @property
@@ -98,7 +101,7 @@ class WorkspaceStore(Protocol):
         ...
 
     def check(self) -> StoreCheck:
-        """What is stored, read back and verified as it is now."""
+        """What is stored, read back and verified as it is now; of what can't be read, why."""
         ...
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 
 _READ_BYTES: Final = 1024 * 1024
 _REFUSE_OPEN_FILES: Final = (errno.EACCES, errno.EBUSY, errno.ETXTBSY)  # so other systems' shares may tell
+_MOVE_IT_AWAY: Final = "move it away, then start again"
 _TEMP_PREFIX: Final = ".workspaces"
 _TEMP_SUFFIX: Final = ".tmp"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -135,19 +136,17 @@ class Directory:
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
-                raise StoreUnusable(
-                    f"{path} is a symbolic link", "put the file itself there, or move the link away"
-                ) from error
+                advice = "put the file itself there, or move the link away"
+                raise StoreUnusable(f"{path} is a symbolic link", advice, errno.ELOOP) from error
             raise _unreadable(path, error) from error
         try:
             status = self.disk.stat_open(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise StoreUnusable(f"{path} is not a regular file", "move it away, then start again")
+                number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+                raise StoreUnusable(f"{path} is not a regular file", _MOVE_IT_AWAY, number)
             if status.st_size > MAX_FILE_BYTES:
-                raise StoreUnusable(
-                    f"{path} has {status.st_size:,} bytes, more than the {MAX_FILE_BYTES:,} of any store",
-                    "move it away, then start again",
-                )
+                reason = f"{path} has {status.st_size:,} bytes, more than the {MAX_FILE_BYTES:,} of any store"
+                raise StoreUnusable(reason, _MOVE_IT_AWAY, errno.EFBIG)
             data = b"".join(self._chunks(fd, MAX_FILE_BYTES))
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -290,9 +289,8 @@ class Directory:
 
 def _unreadable(path: Path, error: OSError) -> StoreUnusable:
     reason = error.strerror or str(error)
-    return StoreUnusable(
-        f"{path} can't be read ({reason})", "nothing was touched; mend that, then start again"
-    )
+    advice = "nothing was touched; mend that, then start again"
+    return StoreUnusable(f"{path} can't be read ({reason})", advice, error.errno or 0)
 
 
 @contextmanager

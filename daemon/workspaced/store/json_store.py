@@ -101,7 +101,7 @@ class JsonWorkspaceStore(StoreOperations):
         self._directory.release_replaced()
 
     def check(self) -> StoreCheck:
-        """See WorkspaceStore. Raises StoreUnusable where a file can't be read."""
+        """See WorkspaceStore."""
         return check_files(self._path)
 
     def close(self) -> None:
@@ -131,13 +131,13 @@ class JsonWorkspaceStore(StoreOperations):
         except OSError as error:
             raise _unusable(self._path, error) from error
         except StorageFailure as error:
-            raise StoreUnusable(error.message) from error
+            raise StoreUnusable(error.message, number=error.errno) from error
         self.state = self._with_notice(decision, quarantined)
         if decision.must_write:
             try:
                 self.commit(self.state, None)
             except StorageFailure as error:
-                raise StoreUnusable(error.message) from error
+                raise StoreUnusable(error.message, number=error.errno) from error
         return _status(self.state, decision)
 
     def _remove_temps(self) -> None:
@@ -239,7 +239,8 @@ class JsonWorkspaceStore(StoreOperations):
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
         except StoreUnusable as error:
-            raise StorageFailure(error.message, errno.EIO) from error
+            advice = "mend that or move it away, then try again"
+            raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
 
 
 def _status(state: State, decision: Decision) -> RecoveryStatus:
@@ -257,9 +258,8 @@ def _status(state: State, decision: Decision) -> RecoveryStatus:
 
 def _unusable(path: Path, error: OSError) -> StoreUnusable:
     if isinstance(error, NotADirectoryError):
-        return StoreUnusable(f"The data directory {path} is not a directory: choose another with --data-dir.")
-    reason = error.strerror or str(error)
-    return StoreUnusable(
-        f"The data directory {path} can't be used ({reason}): check its owner and mode, and the free space, "
-        "or choose another with --data-dir."
-    )
+        reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
+    else:
+        reason = f"The data directory {path} can't be used ({error.strerror or error})"
+        advice = "check its owner and mode, and the free space, or choose another with --data-dir"
+    return StoreUnusable(reason, advice, error.errno or 0)

@@ -5,6 +5,7 @@ living owner. The file tells who: a JSON object with `pid` and `socket`.
 """
 
 import os
+import time
 from typing import Final
 
 import msgspec
@@ -17,6 +18,8 @@ LOCK_FILE: Final = "workspaced.lock"
 
 _OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_OWNER_BYTES: Final = 8192  # a pid and a path, with room to spare
+_TRIES: Final = 11  # 50 ms: a client that looks whether there is an owner holds the lock for a moment
+_PAUSE_SECONDS: Final = 0.005
 
 
 class Owner(Struct, frozen=True):
@@ -40,11 +43,11 @@ class DirectoryLock:
     """A held lock. `release` it after use."""
 
     def __init__(self, directory: Directory, socket: str) -> None:
-        """Takes the lock in the name of this process. Raises LockHeld, or OSError."""
+        """Takes the lock in the name of this process. It may block for 50 ms. Raises LockHeld, or OSError."""
         self._disk = directory.disk
         self._fd = self._disk.open(LOCK_FILE, _OPEN_LOCK, 0o600, directory.fd)
         try:
-            if not self._disk.try_lock(self._fd):
+            if not self._try_lock():
                 raise LockHeld(str(directory.path), self._read_owner())
             text = msgspec.json.encode(Owner(os.getpid(), socket)) + b"\n"
             self._disk.write(self._fd, memoryview(text))
@@ -64,6 +67,14 @@ class DirectoryLock:
     def release(self) -> None:
         """Lets another process take the lock. The file stays: removing it could remove another's."""
         close_quietly(self._disk, self._fd)
+
+    def _try_lock(self) -> bool:
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(_PAUSE_SECONDS)
+            if self._disk.try_lock(self._fd):
+                return True
+        return False
 
     def _read_owner(self) -> Owner | None:
         try:

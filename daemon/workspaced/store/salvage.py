@@ -26,7 +26,7 @@ def salvage(data: bytes) -> list[Workspace]:
             value, _ = json.JSONDecoder().raw_decode(text, start.start())
             # The strict encoder refuses a text that held damaged characters.
             workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
-        except (ValueError, RecursionError, UnicodeEncodeError):
+        except (ValueError, RecursionError):
             continue
         found.append(workspace)
     return found

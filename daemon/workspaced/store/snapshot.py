@@ -117,18 +117,25 @@ def create_snapshot(data_dir: Path, workspaces: Iterable[Workspace], revision: i
 
 def detect_corruption(data_dir: Path) -> FileCheck:
     """Whether the primary file is corrupted, and why. Raises StoreUnusable where it can't be read."""
-    return check_files(data_dir).primary
+    return _check(data_dir, PRIMARY)
 
 
 def check_files(data_dir: Path) -> StoreCheck:
-    """Both files as they are now. Raises StoreUnusable where one can't be read."""
+    """Both files as they are now; one that can't be read is not corrupted, and its reason says why."""
     checks: list[FileCheck] = []
     for name in (PRIMARY, SNAPSHOT):
         try:
-            checks.append(_examine_in(data_dir, name).check())
-        except NewerVersion as error:
-            checks.append(FileCheck(corrupted=False, reason=f"written by a newer release: {error}"))
+            checks.append(_check(data_dir, name))
+        except StoreUnusable as error:
+            checks.append(FileCheck(corrupted=False, reason=f"unreadable: {error.reason}"))
     return StoreCheck(primary=checks[0], snapshot=checks[1])
+
+
+def _check(data_dir: Path, name: str) -> FileCheck:
+    try:
+        return _examine_in(data_dir, name).check()
+    except NewerVersion as error:
+        return FileCheck(corrupted=False, reason=f"written by a newer release: {error}")
 
 
 def recover_from_snapshot(data_dir: Path) -> list[Workspace] | None:
@@ -146,8 +153,7 @@ def _examine_in(data_dir: Path, name: str) -> Examined:
     except FileNotFoundError:
         return Examined(name)
     except OSError as error:
-        raise StoreUnusable(
-            f"{data_dir} can't be opened ({error.strerror}): check its owner and mode."
-        ) from error
+        reason = f"{data_dir} can't be opened ({error.strerror})"
+        raise StoreUnusable(reason, "check its owner and mode", error.errno or 0) from error
     with opened(directory):
         return examine(directory, name)

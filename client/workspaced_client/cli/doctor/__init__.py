@@ -19,10 +19,9 @@ from workspaced_client.cli.doctor.endpoint import (
     check_socket_directory,
     reach,
 )
-from workspaced_client.cli.doctor.environment import check_git, check_python
+from workspaced_client.cli.doctor.environment import check_configuration, check_git, check_python
 from workspaced_client.cli.doctor.files import check_recovery, checks_by_daemon, checks_without_daemon
 from workspaced_client.cli.doctor.lock import check_lock
-from workspaced_client.cli.failures import WrongUsage
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, shown
 from workspaced_client.cli.resolve import absolute_path
@@ -79,6 +78,7 @@ def _checks(options: Options, given_data_dir: str | None) -> Iterator[Check]:
     data_dir = _data_dir(given_data_dir, daemon.status)
     status = daemon.status if daemon.status and _is_same(data_dir, Path(daemon.status.data_dir)) else None
     yield check_python()
+    yield check_configuration()
     yield check_daemon(daemon)
     in_socket_directory = check_socket_directory(daemon)
     if in_socket_directory is not None:
@@ -104,8 +104,8 @@ def _data_dir(given: str | None, status: DaemonStatus | None) -> Path:
 
     try:
         return paths.data_dir()
-    except paths.UnusablePath as error:
-        raise WrongUsage(str(error)) from error
+    except paths.UnusablePath:  # the check of the configuration tells why
+        return paths.default_data_dir()
 
 
 def _is_same(one: Path, other: Path) -> bool:

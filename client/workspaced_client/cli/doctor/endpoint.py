@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workspaced_client import (
     CannotConnect,
@@ -11,6 +11,7 @@ from workspaced_client import (
     NotRunning,
     StoreCheck,
     Unanswered,
+    UnusableSocketPath,
     WorkspacedError,
 )
 from workspaced_client._recovery import when
@@ -42,9 +43,10 @@ class Daemon:
 def reach(options: Options) -> Daemon:
     """Asks the daemon all that doctor needs of it."""
     try:
-        socket = socket_of(options)
+        socket = _socket(options)
     except WorkspacedError as error:
         return Daemon("", error=error)
+    options = replace(options, socket=socket)
     status: DaemonStatus | None = None
     try:
         with connect(options) as client:
@@ -55,6 +57,18 @@ def reach(options: Options) -> Daemon:
                 return Daemon(socket, status, error)
     except WorkspacedError as error:
         return Daemon(socket, status, error=error)
+
+
+def _socket(options: Options) -> str:
+    """The socket; the platform's where the configuration, which has a check of its own, can't tell it."""
+    try:
+        return socket_of(options)
+    except UnusableSocketPath:
+        if options.socket or os.environ.get("WORKSPACED_SOCKET"):
+            raise
+        from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+
+        return socket_of(replace(options, socket=str(paths.default_socket_path())))
 
 
 def check_daemon(daemon: Daemon) -> Check:
@@ -72,7 +86,7 @@ def check_daemon(daemon: Daemon) -> Check:
         advice = "Restart the daemon, so that both are of one release."
         return warning("daemon", f"{running}, and workspacectl is {__version__}.", advice)
     if status.store.state != "ok":
-        told = f": {status.store.last_error}" if status.store.last_error else ""
+        told = f": {status.store.last_error.removesuffix('.')}" if status.store.last_error else ""
         advice = "Mend what the disk complains of; the daemon tries again by itself."
         return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
     return ok("daemon", f"{running}.")

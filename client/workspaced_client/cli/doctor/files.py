@@ -1,7 +1,6 @@
 """Doctor's checks of the store's two files: by the daemon where it runs, else as far as a client can.
 
-Without a daemon the files are read, parsed and their version is looked at; the daemon alone verifies
-their checksums.
+Without a daemon the files are read and their checksums verified, to say what its start will make of them.
 """
 
 import errno
@@ -18,6 +17,10 @@ from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
 from workspaced_client.cli import recovery
 from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
 from workspaced_client.cli.output import count
+from workspaced_protocol import unknown
+from workspaced_protocol.checksum import checksum
+from workspaced_protocol.models import Workspace
+from workspaced_protocol.problems import problem_at
 
 _PRIMARY: Final = "workspaces.json"
 _SNAPSHOT: Final = "workspaces.snapshot.json"
@@ -48,6 +51,8 @@ def _check_by_daemon(name: str, file: FileCheck, *, both_missing: bool) -> Check
         return ok(name, "It is not there yet: nothing has been stored.")
     if _is_missing(file):
         return warning(name, "It is missing.", "workspacectl flush writes it anew from memory.")
+    if file.reason and file.reason.startswith("unreadable"):
+        return problem(name, f"It is {file.reason}.", "Mend that; until then nothing can be written.")
     if file.reason:
         return problem(name, f"It is {file.reason}.", "Another program wrote it: find out which.")
     return ok(name, "Valid: the daemon has just verified it.")
@@ -102,7 +107,11 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Check:
     if this.state == "missing":
         if other.state == "missing":
             return ok(name, "It is not there yet: nothing has been stored.")
-        advice = "Start the daemon, which writes it anew: workspaced run"
+        advice = (
+            "Start the daemon, which writes it anew: workspaced run"
+            if other.state == "valid"
+            else "It can't be written anew from the other file: see there."
+        )
         return warning(name, "It is missing.", advice)
     if this.state == "newer":
         return problem(name, this.message, "Install that release; this one leaves the file alone.")
@@ -112,10 +121,13 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Check:
         )
     if other.state == "valid":
         advice = "Start the daemon, which recovers it from the other file and keeps a copy: workspaced run"
+    elif other.state in ("newer", "unusable"):
+        advice = "No daemon starts until the other file is seen to: see there."
     else:
         advice = (
-            "The other file can't replace it. Put a copy from backups/ in its place before you start the "
-            "daemon, or it starts empty."
+            f"The other file is {other.state} too: the daemon would start with an empty store, and keep what is "
+            "here in quarantine/, of which `workspacectl recovery salvage` brings back what can still be read. "
+            "To have an older state instead, restore one of `workspacectl backups` then."
         )
     return problem(name, this.message, advice)
 
@@ -137,12 +149,33 @@ def _read(path: Path) -> _Read:
         return _Read("newer", told)
     if document.version < 1:
         return _Read("damaged", f"It is damaged: there is no version {document.version}.")
+    fault = _fault(data, document)
+    if fault is not None:
+        return _Read("damaged", f"It is damaged: {fault}.")
     older = " (an older app's; the daemon keeps a copy and converts it)" if document.version == 1 else ""
     told = (
         f"Version {document.version}{older}, {count(len(document.workspaces), 'workspace')}, "
-        f"{len(data):,} bytes. The daemon verifies its checksum when it starts."
+        f"{len(data):,} bytes, as it was written."
     )
     return _Read("valid", told, document)
+
+
+def _fault(data: bytes, document: _Document) -> str | None:
+    """What makes a daemon take a file for damaged that is JSON, and of a known version; else None."""
+    stated, actual = checksum(data)
+    if stated is None and document.version == _NEWEST_VERSION:
+        return "its checksum is missing"
+    if stated not in (None, actual):
+        return "its checksum does not match its content"
+    for index, workspace in enumerate(document.workspaces):
+        try:
+            unknown.decode(workspace, Workspace)
+        except msgspec.ValidationError as error:
+            problem, path = problem_at(error)
+            return f"`workspaces[{index}]{f'.{path}' if path else ''}` is wrong: {problem}"
+        except msgspec.DecodeError as error:
+            return str(error)
+    return None
 
 
 def _content(path: Path) -> bytes:

@@ -8,7 +8,7 @@ import typer
 
 from workspaced_client import DaemonStatus
 from workspaced_client.cli.failures import EXIT_UNREACHABLE
-from workspaced_client.cli.options import Options, options_of
+from workspaced_client.cli.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.output import coloured, emit, emit_json, shown
 from workspaced_client.cli.service_manager import plans
 from workspaced_client.cli.service_manager.daemon import (
@@ -144,7 +144,9 @@ def status(context: typer.Context) -> None:
 
 def logs(
     context: typer.Context,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, metavar="N", help="How many lines.")] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", parser=parse_whole_number, metavar="N", help="How many lines.")
+    ] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged next.")] = False,
 ) -> None:
     """Print the last lines of the daemon's log.
