@@ -99,7 +99,7 @@ class PlainCommand(TyperCommand):
         super().__init__(*arguments, **options)
         for parameter in self.params:
             # Before typer lays the columns out, which it does by the width of what this takes away.
-            parameter.get_help_record = partial(_plain_record, parameter.get_help_record)  # type: ignore[method-assign]
+            parameter.get_help_record = partial(_plain_record, parameter.get_help_record)  # type: ignore[method-assign]  # typer has no other way
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
         """Typer prints the help in the middle of this."""
