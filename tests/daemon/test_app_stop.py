@@ -115,19 +115,21 @@ async def test_a_stop_commits_and_answers_what_is_queued_and_takes_no_more(
         assert sorted(item.name for item in store.get_all()) == ["W0", "W1", "W2"]
 
 
+async def run_until_it_hangs(running: Running, caught: list[DiskHangs]) -> None:
+    """Runs the daemon, and keeps what ends it."""
+    try:
+        await running.run()
+    except DiskHangs as error:
+        caught.append(error)
+
+
 async def test_a_stop_waits_ten_seconds_for_a_disk_that_hangs(
     hanging: list[HangingStore], running: Running, settings: Settings, mock_clock: MockClock
 ) -> None:
     caught: list[DiskHangs] = []
 
-    async def run() -> None:
-        try:
-            await running.run()
-        except DiskHangs as error:
-            caught.append(error)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(run)
+        nursery.start_soon(run_until_it_hangs, running, caught)
         client = await running.connect()
         await client.request("workspace.create", name="A", rootPath="/src")
         await wait_all_tasks_blocked()
@@ -155,14 +157,8 @@ async def test_a_disk_that_hangs_while_it_tidies_is_told_as_it_is(
     monkeypatch.setattr(JsonWorkspaceStore, "tidy", lambda _: may_end.wait(30))
     caught: list[DiskHangs] = []
 
-    async def run() -> None:
-        try:
-            await running.run()
-        except DiskHangs as error:
-            caught.append(error)
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(run)
+        nursery.start_soon(run_until_it_hangs, running, caught)
         client = await running.connect()
         await client.result("workspace.create", name="A", rootPath="/src")
         signal.raise_signal(signal.SIGTERM)
