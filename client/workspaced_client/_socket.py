@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 import sys
 from typing import Final
 
@@ -30,12 +31,7 @@ BACKLOG_RETRY_SECONDS: Final = 0.01
 LONGEST_WAIT_SECONDS: Final = 3600.0
 """Waits are made in parts of at most an hour, since the system's calls take no endless time."""
 
-_NOBODY_THERE: Final = {
-    errno.ENOENT: "there is no socket",
-    errno.ENOTDIR: "there is no socket",
-    errno.ECONNREFUSED: "nobody listens on the socket",
-    errno.ENOTSOCK: "what is there is no socket",
-}
+_NO_SOCKET: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENOTSOCK)
 
 
 def find_socket(explicit: str | os.PathLike[str] | None) -> str:
@@ -87,8 +83,18 @@ def try_to_connect(path: str) -> socket.socket | None:
 def _failure(path: str, error: OSError) -> CannotConnect:
     if isinstance(error, PermissionError):
         return NotAllowed(path, f"{_told(error)} (the socket belongs to {_owner(path)})")
-    reason = _NOBODY_THERE.get(error.errno or 0)
-    return CannotConnect(path, _told(error)) if reason is None else NotRunning(path, reason)
+    if error.errno in _NO_SOCKET or (error.errno == errno.ECONNREFUSED and not _is_socket(path)):
+        return NotRunning(path, "there is no socket")
+    if error.errno == errno.ECONNREFUSED:
+        return NotRunning(path, "nobody listens on the socket")
+    return CannotConnect(path, _told(error))
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def turned_away(path: str, lost: ConnectionLost) -> WorkspacedError:

@@ -6,7 +6,6 @@ checks what comes of it. So a wrong value is told with the place where it stands
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,12 +22,14 @@ from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import (
+    UnusableFile,
     UnusablePath,
     check_socket_path,
     check_written_path,
     default_config_file,
     default_data_dir,
     default_socket_path,
+    read_config_file,
 )
 
 LogFormat = Literal["console", "json"]
@@ -217,17 +218,11 @@ def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
 def _from_file(file: Path) -> dict[str, Given] | None:
     """The settings of the file; None where there is none. Raises BadConfiguration."""
     try:
-        text = file.read_bytes().decode()
-        values = tomllib.loads(text)
+        text, values = read_config_file(file)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise BadConfiguration(f"{file} can't be read: {error.strerror}.") from error
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # not UTF-8, no TOML, too long an integer, nested too deeply
-        raise BadConfiguration(f"{file} can't be read: {error}.") from error
+    except UnusableFile as error:
+        raise BadConfiguration(str(error)) from error
     return {name: Given(value, "file", _place(file, text, name)) for name, value in values.items()}
 
 

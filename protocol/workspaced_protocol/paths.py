@@ -6,7 +6,7 @@ What the environment says is stronger than the configuration file, and that than
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import platformdirs
 
@@ -15,11 +15,13 @@ _APP: Final = "workspaced"
 SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 """The longest socket path in bytes: sun_path less its final NUL (unix(7); 104 on macOS, sys/un.h)."""
 
-_UNREADABLE: Final = "The configuration file {} can't be read ({}): mend it, or name the path yourself."
-
 
 class UnusablePath(ValueError):
     """A path that can't be used, with a sentence that names it and says what to do."""
+
+
+class UnusableFile(UnusablePath):
+    """A configuration file that can't be read, and so none of the paths that it may set."""
 
 
 def default_data_dir() -> Path:
@@ -77,19 +79,34 @@ def _as_set(setting: str) -> Path | None:
         return Path(os.path.abspath(_expanded(given, variable)))
     file = default_config_file()
     try:
-        text = file.read_bytes().decode()
-        import tomllib  # it takes longer to load than all else here, and few have such a file
-
-        value = tomllib.loads(text).get(setting)
+        value = read_config_file(file)[1].get(setting)
     except FileNotFoundError:
         return None
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: not UTF-8, no TOML, too long an integer
-        raise UnusablePath(_UNREADABLE.format(file, error)) from error
     return None if value is None else check_written_path(value, f"`{setting}` in {file}")
+
+
+def read_config_file(file: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a configuration file, and what it sets. Raises FileNotFoundError, or UnusableFile."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnusableFile(f"{file} can't be read ({error.strerror}): mend that, or move it away.") from error
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UnusableFile(f"{file} is not UTF-8 (line {line}): save it anew as UTF-8.") from error
+    import tomllib  # it takes longer to load than all else here, and few have such a file
+
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = f"{error}"
+    except (ValueError, RecursionError):
+        reason = "a number in it is too long, or its brackets are too deep"
+    raise UnusableFile(f"{file} is not TOML ({reason}): `workspaced config sample` shows how to write it.")
 
 
 def check_written_path(value: object, where: str) -> Path:

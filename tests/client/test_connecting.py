@@ -57,7 +57,7 @@ def test_a_socket_left_over_means_not_running(flavour: str, socket_dir: Path) ->
 def test_a_file_in_its_place_means_not_running(flavour: str, socket_dir: Path) -> None:
     path = socket_dir / "file"
     path.touch()
-    with pytest.raises(NotRunning):
+    with pytest.raises(NotRunning, match=f"there is no socket at {path}"):
         connect_only(flavour, path)
     with pytest.raises(NotRunning):
         connect_only(flavour, path / "below")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,11 @@ def test_without_any_setting_the_platforms_places_are_used() -> None:
 
 
 UNREADABLE = [
-    b"log_level = ",
-    b"log_level = 1\nlog_level = 2",
-    b'x = "\xff"',
-    b"x = " + b"9" * 5000,  # Python refuses to convert it
-    b"x = " + b"[" * 3000,
+    (b"log_level = ", "is not TOML (Invalid value (at "),
+    (b"log_level = 1\nlog_level = 2", "is not TOML (Cannot overwrite a value (at "),
+    (b'y = 1\nx = "\xff"', "is not UTF-8 (line 2): save it anew"),
+    (b"x = " + b"9" * 5000, "is not TOML (a number in it is too long"),  # Python refuses to convert it
+    (b"x = " + b"[" * 3000, "brackets are too deep): `workspaced config sample` shows"),
 ]
 
 VALUES: list[tuple[str, object, str, object]] = [
@@ -108,7 +109,7 @@ def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
     assert f"{tmp_path}/missing.toml" in told
     assert "--config" in told
     for path in (tmp_path, tmp_path / ("x" * 300)):
-        assert problem(file=path).startswith(f"{path} can't be read: ")
+        assert problem(file=path).startswith(f"{path} can't be read (")
 
 
 def test_each_wrong_setting_is_named_with_where_it_stands(
@@ -150,11 +151,14 @@ def test_a_wrong_line_of_the_file_is_named(user_file: Path, line: str, name: str
     assert problem().startswith(f"`{name}` in {user_file}, line 1")
 
 
-@pytest.mark.parametrize("content", UNREADABLE)
-def test_a_file_that_is_no_toml_is_named_with_the_reason(user_file: Path, content: bytes) -> None:
+@pytest.mark.parametrize(("content", "reason"), UNREADABLE)
+def test_a_file_that_is_no_toml_is_named_with_the_reason(
+    user_file: Path, content: bytes, reason: str
+) -> None:
     user_file.write_bytes(content)
     told = problem()
-    assert told.startswith(f"{user_file} can't be read: ")
+    assert told.startswith(f"{user_file} is not ")
+    assert reason in told
 
 
 def test_a_socket_path_that_no_address_holds_is_refused() -> None:
@@ -232,7 +236,7 @@ def test_a_file_that_can_not_be_read_is_named_with_the_reason(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refuse)
         told = problem()
-    assert told == f"{user_file} can't be read: Permission denied."
+    assert told == f"{user_file} can't be read (Permission denied): mend that, or move it away."
 
 
 @pytest.mark.parametrize("name", ["data_dir", "socket"])
@@ -264,10 +268,10 @@ def test_apps_find_the_paths_that_the_daemon_was_given(
     assert settings.data_dir == data_dir() == Path(f"~/{level}/data").expanduser()
 
 
-@pytest.mark.parametrize("content", UNREADABLE)
-def test_apps_are_told_of_a_file_that_can_not_be_read(user_file: Path, content: bytes) -> None:
+@pytest.mark.parametrize(("content", "reason"), UNREADABLE)
+def test_apps_are_told_of_a_file_that_can_not_be_read(user_file: Path, content: bytes, reason: str) -> None:
     user_file.write_bytes(content)
-    with pytest.raises(UnusablePath, match=r"config\.toml can't be read"):
+    with pytest.raises(UnusablePath, match=re.escape(reason)):
         socket_path()
     assert socket_path("/named.sock") == Path("/named.sock")
 
