@@ -1,5 +1,6 @@
 """The operations on the store as a whole: checks, backups, restores, and what damage left behind."""
 
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -144,4 +145,4 @@ async def _in_thread(
         reason = error.strerror or str(error)
         raise StorageRefused(f"The disk refused{where}: {reason}.", error.errno or 0) from error
     except trio.TooSlowError as error:
-        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", 0) from error
+        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", errno.ETIMEDOUT) from error

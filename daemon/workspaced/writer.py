@@ -264,7 +264,7 @@ class Writer:
             if unknown and isinstance(write.outcome, Outcome):
                 write.answer(CommitUnknown(failure.message, write.revision))
             else:
-                write.answer(StorageRefused(failure.message, failure.errno))
+                write.answer(_not_applied(failure))
         self._set_status("readOnly" if unknown else "degraded", failure.message)
         if unknown:
             await self._repair(failure, revision)
@@ -295,7 +295,7 @@ class Writer:
         """Answers all writes of the next while with the failure; False when there will be no more."""
         with trio.move_on_after(pause_seconds):
             async for write in self._queue:
-                write.answer(StorageRefused(failure.message, failure.errno))
+                write.answer(_not_applied(failure))
             _log.error("The daemon stops before the store could be repaired.", reason=failure.message)
             return False
         return True
@@ -310,6 +310,10 @@ class Writer:
         else:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
         self._hub.publish(event, _OWN)
+
+
+def _not_applied(failure: StorageFailure) -> StorageRefused:
+    return StorageRefused(f"{failure.message} Nothing was applied.", failure.errno)
 
 
 def _rewrites(write: Write) -> bool:

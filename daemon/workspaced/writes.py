@@ -34,10 +34,10 @@ class CommitUnknown(RequestError):
 
 
 class StorageRefused(RequestError):
-    """The disk failed before anything was applied."""
+    """The disk failed before anything was applied; `number` is the errno."""
 
     def __init__(self, message: str, number: int) -> None:
-        super().__init__(f"{message} Nothing was applied.", errno=number)
+        super().__init__(message, errno=number)
 
 
 class Overloaded(RequestError):

@@ -1,5 +1,6 @@
 """Backups and restores that clients ask for at the same time, at odd paths, and on disks that hang."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.cloning import until
 from daemon.serving import Client, Daemon, error_of, notification
@@ -176,3 +177,12 @@ async def test_paths_that_hang_keep_nobody_from_what_is_at_others(
     while "error" in (answer := await client.call("store.backup", path=copy)):
         assert error_of(answer)[0] == 2004  # they are not back yet
     assert isinstance(await client.result("store.previewRestore", source=copy), dict)
+
+
+async def test_a_disk_that_does_not_answer_is_told_in_time(
+    client: Client, hung: Callable[[], None], autojump_clock: MockClock
+) -> None:
+    code, message, data = await client.refusal("store.previewRestore", source="/hung/copy")
+    assert (code, data["errno"]) == (2003, errno.ETIMEDOUT)
+    assert message == "The disk did not answer within 30 s."
+    hung()
