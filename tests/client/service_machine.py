@@ -16,7 +16,7 @@ import pytest
 
 from client.cli_daemon import Result
 from workspaced_client.cli import main
-from workspaced_client.cli.service_manager import manager
+from workspaced_client.cli.service_manager import this_machine
 from workspaced_protocol.paths import default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")
@@ -114,7 +114,7 @@ def new_machine(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
     monkeypatch.setenv("FAKE_STATE", str(machine.state))
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
-    monkeypatch.setattr(manager, "platform", lambda: platform)
+    monkeypatch.setattr(this_machine, "platform", lambda: platform)
     try:
         yield machine
     finally:

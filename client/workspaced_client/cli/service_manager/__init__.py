@@ -17,9 +17,10 @@ from workspaced_client.cli.service_manager.daemon import (
     ask,
     wait_until_it_answers,
 )
-from workspaced_client.cli.service_manager.manager import Condition, State, find_manager
+from workspaced_client.cli.service_manager.manager import Condition, State
 from workspaced_client.cli.service_manager.plans import Plan, Service
 from workspaced_client.cli.service_manager.steps import Kind, Step
+from workspaced_client.cli.service_manager.this_machine import find_manager
 
 _DONE: Final[dict[Kind, str]] = {
     "make": "Made",

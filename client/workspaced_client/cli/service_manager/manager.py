@@ -1,6 +1,5 @@
-"""What every service manager can do with the daemon, and how the one of this machine is found."""
+"""What every service manager can do with the daemon."""
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from workspaced_client.cli.failures import EXIT_UNREACHABLE, Failure
+from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.service_manager.steps import Step
 from workspaced_client.cli.service_manager.texts import is_ours
 
@@ -130,32 +129,3 @@ class Manager(ABC):
     @abstractmethod
     def notes(self) -> list[str]:
         """What the user should know of how the service will run."""
-
-
-def platform() -> str:
-    """The one thing by which the manager is chosen, as in `sys.platform`."""
-    return sys.platform
-
-
-def find_manager() -> Manager:
-    """The manager of this machine. Raises Failure where there is none."""
-    # Only one of them is needed, and neither by most commands.
-    if platform() == "darwin":
-        from workspaced_client.cli.service_manager.launchd import Launchd
-
-        if Launchd.is_there():
-            return Launchd()
-        raise _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
-    from workspaced_client.cli.service_manager.systemd import Systemd
-
-    if Systemd.is_there():
-        return Systemd()
-    raise _no_manager("systemd does not run for your user here (is this a container?):")
-
-
-def _no_manager(why: str) -> Failure:
-    return Failure(
-        f"{why} run `workspaced run` in the foreground, or under a supervisor of your own.",
-        kind="noServiceManager",
-        exit_code=EXIT_UNREACHABLE,
-    )

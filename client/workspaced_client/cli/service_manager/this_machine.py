@@ -1,0 +1,35 @@
+"""Which service manager this machine has."""
+
+import sys
+
+from workspaced_client.cli.failures import EXIT_UNREACHABLE, Failure
+from workspaced_client.cli.service_manager.manager import Manager
+
+
+def platform() -> str:
+    """The one thing by which the manager is chosen, as in `sys.platform`."""
+    return sys.platform
+
+
+def find_manager() -> Manager:
+    """The manager of this machine. Raises Failure where there is none."""
+    # Only one of them is needed, and neither by most commands.
+    if platform() == "darwin":
+        from workspaced_client.cli.service_manager.launchd import Launchd
+
+        if Launchd.is_there():
+            return Launchd()
+        raise _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
+    from workspaced_client.cli.service_manager.systemd import Systemd
+
+    if Systemd.is_there():
+        return Systemd()
+    raise _no_manager("systemd does not run for your user here (is this a container?):")
+
+
+def _no_manager(why: str) -> Failure:
+    return Failure(
+        f"{why} run `workspaced run` in the foreground, or under a supervisor of your own.",
+        kind="noServiceManager",
+        exit_code=EXIT_UNREACHABLE,
+    )
