@@ -35,6 +35,24 @@ async def with_sessions(desk: Desk) -> None:
     assert sessions(desk) == ["ss_1", "ss_2"]
 
 
+async def with_a_session(nursery: trio.Nursery, gated: GatedStore) -> Desk:
+    """Workspace A, with session `ss_1` of connection 1, over a store whose commits a test ends."""
+    desk = await start(nursery, gated)
+    desk.create("A")
+    began = desk.submit(begin("ss_1", "ws_A", 1))
+    await gated.succeed()
+    await began.result()
+    return desk
+
+
+async def repair_once_in_vain(desk: Desk, gated: GatedStore) -> None:
+    """Until the pause between two repairs has begun."""
+    desk.create("B")
+    for _ in range(2):
+        (await gated.next_commit()).fail(outcome_unknown())
+    await desk.create("C")[0].refusal(StorageRefused)
+
+
 async def test_the_sessions_of_a_connection_end_with_it_and_no_others(nursery: trio.Nursery) -> None:
     store = ScriptedStore()
     desk = await start(nursery, store)
@@ -124,11 +142,7 @@ async def test_a_failed_batch_ends_them_though_nobody_writes_again(
     nursery: trio.Nursery, gated: GatedStore, failure: Exception
 ) -> None:
     """A session ends with its connection; a full disk has no part in it, and the next write may never come."""
-    desk = await start(nursery, gated)
-    desk.create("A")
-    began = desk.submit(begin("ss_1", "ws_A", 1))
-    await gated.succeed()
-    await began.result()
+    desk = await with_a_session(nursery, gated)
     desk.writer.end_sessions_of(1)
     (failed,) = desk.create("B")
     (await gated.next_commit()).fail(failure)
@@ -144,15 +158,8 @@ async def test_a_failed_batch_ends_them_though_nobody_writes_again(
 async def test_a_repair_ends_the_sessions_of_connections_that_went_meanwhile(
     nursery: trio.Nursery, gated: GatedStore, mock_clock: MockClock
 ) -> None:
-    desk = await start(nursery, gated)
-    desk.create("A")
-    began = desk.submit(begin("ss_1", "ws_A", 1))
-    await gated.succeed()
-    await began.result()
-    desk.create("B")
-    for _ in range(2):
-        (await gated.next_commit()).fail(outcome_unknown())
-    await desk.create("C")[0].refusal(StorageRefused)  # so the pause between repairs has begun
+    desk = await with_a_session(nursery, gated)
+    await repair_once_in_vain(desk, gated)
     desk.writer.end_sessions_of(1)
     await desk.create("C")[0].refusal(StorageRefused)
     mock_clock.jump(1)
@@ -166,15 +173,8 @@ async def test_a_repair_ends_the_sessions_of_connections_that_went_meanwhile(
 async def test_repairs_that_fail_do_not_keep_sessions_alive(
     nursery: trio.Nursery, gated: GatedStore, mock_clock: MockClock
 ) -> None:
-    desk = await start(nursery, gated)
-    desk.create("A")
-    began = desk.submit(begin("ss_1", "ws_A", 1))
-    await gated.succeed()
-    await began.result()
-    desk.create("B")
-    for _ in range(2):
-        (await gated.next_commit()).fail(outcome_unknown())
-    await desk.create("C")[0].refusal(StorageRefused)  # so the pause between repairs has begun
+    desk = await with_a_session(nursery, gated)
+    await repair_once_in_vain(desk, gated)
     desk.writer.end_sessions_of(1)
     mock_clock.jump(1)
     (await gated.next_commit()).fail(outcome_unknown())
