@@ -39,7 +39,9 @@ def what_happened(notice: RecoveryStatus) -> str:
     reason = f" ({notice.reason})" if notice.reason else ""
     if notice.outcome == "dataLoss":
         return f"All workspaces were lost{time}, and the store began empty{reason}"
-    return f"The store had to be recovered{time}{reason}"
+    if notice.outcome == "recovered":
+        return f"The store had to be recovered{time}{reason}"
+    return "Nothing had to be recovered: the store was in order"
 
 
 def when(time_ms: int) -> str:

@@ -105,3 +105,24 @@ def test_without_a_recovery_there_is_nothing_to_save(
         assert ctl("recovery", "show").out == "Nothing had to be recovered: the store was in order.\n"
         result = ctl("recovery", "salvage", "--yes")
         assert (result.code, result.out) == (0, "Nothing was set aside.\n")
+
+
+def test_a_snapshot_that_was_set_aside_is_told_though_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    whole = store_text([ALPHA, BETA])
+    (data_dir / "workspaces.json").write_text(whole)
+    (data_dir / "workspaces.snapshot.json").write_text(whole[:-9])
+    with running_daemon(tmp_path) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        told = ctl("recovery", "show").out.splitlines()
+        (copy,) = ctl("recovery", "show", "--json").json["quarantined"]
+    assert Path(copy).read_text() == whole[:-9]
+    assert told == [
+        "Nothing had to be recovered: the store was in order.",
+        "The files as they were:",
+        f"  {copy}",
+        "The store holds all that can still be read in them.",
+    ]

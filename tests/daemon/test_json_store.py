@@ -19,12 +19,13 @@ from daemon.samples import TEXT, commit, fifty_by_ten, less_revision, stored_wor
 from workspaced.domain import bulk, commands
 from workspaced.domain.commands import once
 from workspaced.domain.errors import InvalidField
-from workspaced.domain.state import Draft
+from workspaced.domain.state import Draft, State
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.disk import Disk
+from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.models import Change, Workspace
+from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, Workspace
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -129,6 +130,21 @@ def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspac
     with closing(create_json_store(data_dir)) as store:
         assert store.recovery.outcome == "clean"
         assert store.get_by_id("ws_01") == saved
+
+
+def test_a_revision_that_could_not_be_read_again_is_not_reached(data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / PRIMARY).write_bytes(encode_document(State.of([workspace(1)], MAX_SAFE_INTEGER)))
+    with closing(create_json_store(data_dir)) as store:
+        files = files_below(data_dir)
+        with pytest.raises(
+            StorageFailure, match="revision can't rise above 9,007,199,254,740,991"
+        ) as refused:
+            store.save(workspace(2))
+        assert refused.value.errno == errno.EOVERFLOW
+        assert files_below(data_dir) == files
+    with closing(create_json_store(data_dir)) as store:
+        assert less_revision(store.get_all()) == [workspace(1)]
 
 
 def test_a_clean_start_writes_nothing(data_dir: Path) -> None:

@@ -19,14 +19,12 @@ def warning(notice: RecoveryStatus) -> str | None:
 
 def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:
     """Several lines: what happened, when, why, the quarantined files, and `contents`, lines on those."""
-    if notice.outcome not in ("recovered", "dataLoss"):
-        return "Nothing had to be recovered: the store was in order."
     lines = [f"{shown(what_happened(notice))}."]
     if notice.quarantined:
         lines += ["The files as they were:", *(f"  {shown(path)}" for path in notice.quarantined)]
         lines += contents
-    if notice.acknowledged:
-        lines.append("This has been acknowledged.")
-    else:
+    if is_pending(notice):
         lines.append(f"{_ACKNOWLEDGE} ends the warnings about it.")
+    elif notice.outcome in ("recovered", "dataLoss"):
+        lines.append("This has been acknowledged.")
     return "\n".join(lines)

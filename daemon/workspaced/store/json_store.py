@@ -19,7 +19,7 @@ from workspaced.store.files import Directory, HalfReplaced, Identity, opened
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.quarantine import QUARANTINE, quarantine
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT, Decision, Examined, check_files, decide, examine
-from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck
+from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
 
 
 def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":
@@ -79,6 +79,10 @@ class JsonWorkspaceStore(StoreOperations):
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
+        if state.revision > MAX_SAFE_INTEGER:
+            # Only a file that another program made brings it near that; it could not be read again.
+            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
+            raise StorageFailure(limit, errno.EOVERFLOW)
         data = encode_document(state)
         self._hold()
         if keeps_previous is not None:
@@ -138,7 +142,7 @@ class JsonWorkspaceStore(StoreOperations):
                 self.commit(self.state, None)
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
-        return _status(self.state, decision)
+        return _status(self.state, decision, quarantined)
 
     def _remove_temps(self) -> None:
         self._directory.remove_temps()
@@ -186,8 +190,13 @@ class JsonWorkspaceStore(StoreOperations):
             reason = f"{earlier.reason}; after that, {reason}"
             # A start that was cut short may have kept the same copies already.
             quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
-        notice = RecoveryNotice(outcome, reason, tuple(quarantined), self._time_ns() // 1_000_000)
-        return replace(decision.state, revision=decision.state.revision + 1, recovery=notice)
+        now_ms = self._time_ns() // 1_000_000
+        revision = decision.state.revision + 1
+        if decision.outcome == "dataLoss":
+            # Above all that clients may know of what is lost: no store makes a thousand changes a second for long.
+            revision = max(revision, now_ms)
+        notice = RecoveryNotice(outcome, reason, tuple(quarantined), now_ms)
+        return replace(decision.state, revision=revision, recovery=notice)
 
     def _hold(self) -> None:
         """Makes sure that the path still leads to this directory and its lock is ours, or takes it anew."""
@@ -243,13 +252,14 @@ class JsonWorkspaceStore(StoreOperations):
             raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
 
 
-def _status(state: State, decision: Decision) -> RecoveryStatus:
+def _status(state: State, decision: Decision, quarantined: Sequence[str]) -> RecoveryStatus:
+    """What a start found; the copies of an earlier one are told for as long as its notice stands."""
     notice = state.recovery
     if notice is None:
-        return RecoveryStatus(outcome=decision.outcome, quarantined=(), acknowledged=True)
+        return RecoveryStatus(outcome=decision.outcome, quarantined=tuple(quarantined), acknowledged=True)
     return RecoveryStatus(
         outcome=notice.outcome,
-        quarantined=notice.quarantined,
+        quarantined=tuple(dict.fromkeys([*notice.quarantined, *quarantined])),
         acknowledged=False,
         reason=notice.reason,
         occurred_at=notice.occurred_at,
