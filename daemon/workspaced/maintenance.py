@@ -20,7 +20,7 @@ from workspaced.store.base import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.store.salvage import salvage_files
 from workspaced.threads import run_in_thread
 from workspaced.writer import Writer
-from workspaced.writes import Overloaded, StorageRefused
+from workspaced.writes import Overloaded, Reply, StorageRefused
 from workspaced_protocol import params as p
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
@@ -49,7 +49,7 @@ class Maintenance:
         self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
         self._named_files = trio.CapacityLimiter(_THREADS)
         # Any: each handler takes the params of its own method, as the method table declares them.
-        self.tasks: dict[str, Callable[[Any, Cause, object], Awaitable[Json]]] = {
+        self.tasks: dict[str, Callable[[Any, Cause, object, Reply], Awaitable[Json]]] = {
             "store.check": self._check,
             "store.backup": self._backup,
             "store.listBackups": self._list_backups,
@@ -72,10 +72,10 @@ class Maintenance:
                 _log.error("No backup could be made.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
 
-    async def _check(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+    async def _check(self, _params: p.NoParams, *_: object) -> Json:
         return encode(await _in_thread(self._own_files, self._store.check, seconds=_CHECK_SECONDS))
 
-    async def _backup(self, params: p.BackupParams, _cause: Cause, _report: object) -> Json:
+    async def _backup(self, params: p.BackupParams, *_: object) -> Json:
         state = self._writer.state
         if params.path is None:
             made = await _in_thread(self._copying, self._backups.write, state)
@@ -85,23 +85,21 @@ class Maintenance:
         await self._at_named_path("path", self._backups.write_to, path, state)
         return encode(Backup(path.name, str(path), time.time_ns() // 1_000_000, state.revision))
 
-    async def _list_backups(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+    async def _list_backups(self, _params: p.NoParams, *_: object) -> Json:
         found = await _in_thread(self._own_files, self._backups.list)
         return encode([self._described(made) for made in found])
 
-    async def _preview_restore(self, params: p.BackupSourceParams, _cause: Cause, _report: object) -> Json:
+    async def _preview_restore(self, params: p.BackupSourceParams, *_: object) -> Json:
         workspaces = await self._read(params.source)
         return encode(bulk.compare(self._writer.state, workspaces))
 
-    async def _restore(self, params: p.RestoreParams, cause: Cause, _report: object) -> Json:
+    async def _restore(self, params: p.RestoreParams, cause: Cause, _: object, answer: Reply) -> Json:
         workspaces = await self._read(params.source)
         command = bulk.restore(workspaces, params.if_revision)
-        done = await self._writer.write(
-            commands.once(params.request_key, command, bulk.current_revision), cause
-        )
-        return encode(done)
+        once = commands.once(params.request_key, command, bulk.current_revision)
+        return encode(await self._writer.write(once, cause, answer))
 
-    async def _salvage(self, _: p.NoParams, _cause: Cause, _report: object) -> Json:
+    async def _salvage(self, _params: p.NoParams, *_: object) -> Json:
         files = self._store.recovery.quarantined
         found = await _in_thread(self._own_files, salvage_files, files)
         return encode(Salvage(tuple(found), files))

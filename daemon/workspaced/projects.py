@@ -19,7 +19,7 @@ from workspaced.events import Cause
 from workspaced.git import Git, Report
 from workspaced.path_checks import PathChecker
 from workspaced.writer import Writer
-from workspaced.writes import CommitUnknown, Overloaded
+from workspaced.writes import CommitUnknown, Overloaded, Reply
 from workspaced_protocol import params as p
 
 Ready = Callable[[Command | Exception], None]
@@ -92,8 +92,8 @@ class ProjectOperations:
         command = projects.unbind(params.workspace_id, params.project_id, _now_ms())
         return commands.once(params.request_key, command)
 
-    async def clone(self, params: p.CloneParams, cause: Cause, report: Report) -> bytes:
-        """Clones, then binds; gives the workspace as JSON.
+    async def clone(self, params: p.CloneParams, cause: Cause, report: Report, answer: Reply) -> bytes:
+        """Clones, then binds; gives the workspace as JSON, after `answer` has had it.
 
         What would refuse the binding is looked for before the clone, and once more in the write after it.
         """
@@ -119,7 +119,7 @@ class ProjectOperations:
             await self._git.clone(params.git_url, target, report)
             bound: object = None
             try:
-                bound = await self._writer.write(commands.once(params.request_key, command), cause)
+                bound = await self._writer.write(commands.once(params.request_key, command), cause, answer)
             except CommitUnknown:
                 target.release()  # it may be bound: its directory must stay
                 raise

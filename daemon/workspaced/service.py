@@ -19,6 +19,7 @@ from workspaced.path_checks import PathChecker
 from workspaced.projects import ProjectOperations, Ready
 from workspaced.store.base import WorkspaceStore
 from workspaced.writer import Writer
+from workspaced.writes import Reply
 from workspaced_protocol import params as p
 from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
 from workspaced_protocol.openrpc import openrpc_document
@@ -42,7 +43,8 @@ class Service:
     """What each method does, by mode: `reads` give JSON, `writes` a command, `tasks` JSON in their own time.
 
     A read may give the items of an array in place of the array, which need not be put together then. Writes
-    that have to look at a disk first are in `prepared`, and hand over their command when they have.
+    that have to look at a disk first are in `prepared`, and hand over their command when they have. A task
+    that writes gives its answer as soon as that is durable, before it ends.
     Reads see the last durable state, and never wait.
     """
 
@@ -106,7 +108,7 @@ class Service:
         }
         self.binding = frozenset({"store.apply", "store.save"})
         """The writes that may bind paths that nobody has looked at, so that those in `prepared` behind them must."""
-        self.tasks: dict[str, Callable[[Any, Cause, Report], Awaitable[Json]]] = {
+        self.tasks: dict[str, Callable[[Any, Cause, Report, Reply], Awaitable[Json]]] = {
             "project.clone": projects.clone,
             **maintenance.tasks,
         }

@@ -104,14 +104,19 @@ class Writer:
             self._deadlines.add(write)
         return write.withdraw
 
-    async def write(self, command: Command, cause: Cause = _OWN) -> object:
-        """Submits a write and waits for its result, or raises why there is none."""
+    async def write(self, command: Command, cause: Cause = _OWN, tell: Reply | None = None) -> object:
+        """Submits a write and waits for its result, or raises why there is none.
+
+        `tell` takes the result, if there is one, before the events of the write go out.
+        """
         results: list[object] = []
         done = trio.Event()
 
         def reply(result: object) -> None:
             results.append(result)
             done.set()
+            if tell is not None and not isinstance(result, Exception):
+                tell(result)
 
         self.submit(command, reply, cause)
         # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.

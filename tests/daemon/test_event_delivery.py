@@ -13,6 +13,7 @@ from daemon.writing import until
 from workspaced.domain.state import Event
 from workspaced.events import Cause
 from workspaced_protocol.events import StoreChanged
+from workspaced_protocol.models import Backup
 
 KIB = 1024
 
@@ -55,6 +56,39 @@ async def test_the_answer_comes_before_the_replay(serve: Serve) -> None:
         await client.result("workspace.create", name=f"W{number}", rootPath="/src")
     assert await client.result("events.subscribe", since=1) == {"revision": 3}
     assert [(await event(client))["revision"] for _ in range(2)] == [2, 3]
+
+
+async def test_in_a_batch_the_answers_come_before_the_replay_too(serve: Serve, gated: GatedStore) -> None:
+    daemon = await serve(gated)
+    client = daemon.connect()
+    first = await client.request("workspace.create", name="A", rootPath="/src")
+    await gated.succeed()
+    assert (await client.receive())["id"] == first
+    batch = [
+        {"jsonrpc": "2.0", "id": 7, "method": "events.subscribe", "params": {"since": 0}},
+        {
+            "jsonrpc": "2.0",
+            "id": 8,
+            "method": "workspace.create",
+            "params": {"name": "B", "rootPath": "/src"},
+        },
+    ]
+    await client.send(msgspec.json.encode(batch) + b"\n")
+    attempt = await gated.next_commit()
+    await wait_all_tasks_blocked()
+    attempt.succeed()
+    assert {answer["id"] for answer in await client.receive_batch()} == {7, 8}
+    assert [(await event(client))["revision"] for _ in range(2)] == [1, 2]
+
+
+async def test_a_restore_is_answered_before_its_events(serve: Serve) -> None:
+    daemon = await serve()
+    client = daemon.connect()
+    copy = msgspec.convert(await client.result("store.backup"), Backup)
+    await client.result("workspace.create", name="A", rootPath="/src")
+    assert await client.result("events.subscribe") == {"revision": 1}
+    assert await client.result("store.restore", source=copy.name) == {"revision": 2}
+    assert (await event(client))["topic"] == "workspace.deleted"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ import structlog
 import trio
 
 from workspaced.callers import Caller
-from workspaced.rpc.dispatch import Answer, Dispatcher
+from workspaced.events import Subscription
+from workspaced.rpc.batch import Batch
+from workspaced.rpc.dispatch import SUBSCRIBE, Answer, Dispatcher
 from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 
@@ -56,6 +58,7 @@ class Connection:
         self._leaving = memoryview(b"")  # the start of the outbox, of which the socket has taken a part
         self._outbox_bytes = 0
         self._in_flight = 0
+        self._subscribing = 0  # batches that subscribe to events, whose answers these must not precede
         self._changed = trio.lowlevel.ParkingLot()
         self._has_output = trio.Event()
         self._is_dispatching = False
@@ -145,7 +148,9 @@ class Connection:
         if not isinstance(requests, list):
             await self._start(requests, self._put_answer, nursery)
             return
-        batch = _Batch(len(requests), self._put)
+        subscribes = any(isinstance(each, Call) and each.id and each.method == SUBSCRIBE for each in requests)
+        self._subscribing += subscribes
+        batch = Batch(len(requests), self._put_subscribed if subscribes else self._put)
 
         def answer(text: bytes | list[bytes] | None) -> None:
             batch.add(text)
@@ -194,6 +199,12 @@ class Connection:
         self._outbox.append(b"\n")
         self._outbox_bytes += sum(map(len, pieces)) + 1
 
+    def _put_subscribed(self, pieces: list[bytes]) -> None:
+        """Takes the answers of a batch that subscribes: events may follow."""
+        self._put(pieces)
+        self._subscribing -= 1
+        self._has_output.set()
+
     def _is_full(self) -> bool:
         return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= OUTBOX_BYTES
 
@@ -213,7 +224,7 @@ class Connection:
                 self._flush()
             if self._broken:
                 return
-            subscription = self._caller.subscription
+            subscription = self._subscription()
             if not self._outbox_bytes and not (subscription and subscription.has_more()):
                 self._has_output = trio.Event()
 
@@ -229,9 +240,14 @@ class Connection:
     def _take_events(self) -> None:
         """Moves events to the outbox, as far as it has room: the rest waits in the hub."""
         room = OUTBOX_BYTES - self._outbox_bytes
-        if self._caller.subscription is not None and room > 0:
-            for text in self._caller.subscription.take(room):
+        subscription = self._subscription()
+        if subscription is not None and room > 0:
+            for text in subscription.take(room):
                 self._put(text)
+
+    def _subscription(self) -> Subscription | None:
+        """What there may be events of now."""
+        return None if self._subscribing else self._caller.subscription
 
     def _flush(self) -> None:
         """Hands the socket as much of the outbox as it takes now, or as one client gets at a time.
@@ -274,23 +290,3 @@ class Connection:
             pieces.append(self._outbox.popleft())
             size_bytes += len(pieces[-1])
         return b"".join(pieces)
-
-
-class _Batch:
-    """Gathers the answers of a batch into the one array that it gets."""
-
-    def __init__(self, expected: int, put: Callable[[list[bytes]], None]) -> None:
-        self.size_bytes = 0
-        self._expected = expected
-        self._put = put
-        self._pieces: list[bytes] = []
-
-    def add(self, text: bytes | list[bytes] | None) -> None:
-        """Takes one request's answer; the last one sends the array, unless all were notifications."""
-        self._expected -= 1
-        if text is not None:
-            pieces = [text] if isinstance(text, bytes) else text
-            self._pieces += (b"," if self._pieces else b"[", *pieces)
-            self.size_bytes += sum(map(len, pieces))
-        if self._expected == 0 and self._pieces:
-            self._put([*self._pieces, b"]"])

@@ -35,6 +35,7 @@ from workspaced_protocol.models import Progress
 from workspaced_protocol.params import CancelParams, Params
 
 CANCEL_REQUEST: Final = "$/cancelRequest"
+SUBSCRIBE: Final = "events.subscribe"
 PROGRESS: Final = "$/progress"
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Notifications)
 
@@ -87,7 +88,7 @@ class Dispatcher:
             scope = trio.CancelScope()
             reply.cancelled_by(scope.cancel)
             report = _ProgressReport(request.id, caller)
-            task = self._service.tasks[method.name](params, self._cause(caller, reply), report)
+            task = self._service.tasks[method.name](params, self._cause(caller, reply), report, reply)
             return lambda: _run_task(task, reply, scope, caller)
         except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
             reply(error)
@@ -278,7 +279,9 @@ class _Reply:
         self._log.answered(self._caller, self._method, seconds, result, self._correlation_id)
 
     def json(self, result: Json) -> None:
-        """Answers with a result that is JSON already."""
+        """Answers with a result that is JSON already, unless there is an answer."""
+        if self._answered:
+            return
         self._finish(None if self._id is None else encode_result(self._id, result))
         seconds = perf_counter() - self._started_at
         if self._log.tells_all or seconds >= self._log.slow_seconds:
@@ -286,7 +289,7 @@ class _Reply:
 
     def _finish(self, text: bytes | None) -> None:
         if self._answered:
-            return  # a defect came after the answer; the log tells of it
+            return  # what came after the answer is a defect; the log tells of it
         self._answered = True
         if self._is_pending:
             del self._caller.pending[self]
