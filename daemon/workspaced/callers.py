@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from workspaced.domain.state import OwnedSession
 from workspaced.events import Subscription
-from workspaced.line import Dependences, WriteLine
+from workspaced.line import WriteLine
 from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Subscribed
 
 PROGRAM_CHARACTERS: Final = 100
@@ -51,8 +51,6 @@ class Caller:
     """How to cancel each request in flight that can be, by id."""
     line: WriteLine = field(default_factory=WriteLine)
     """Keeps its writes in the order sent."""
-    bindings: Dependences = field(default_factory=Dependences)
-    """Of its looks at what is bound, on its writes that may bind."""
     is_gone: bool = False
     """Whether its connection has ended, for whatever reason."""
     notify: Callable[[bytes], None] = _tell_nobody

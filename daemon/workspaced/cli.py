@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import shutil
 import sys
@@ -179,6 +180,8 @@ def _print(text: str) -> int:
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
         return 0
+    if isinstance(stream, io.TextIOWrapper):  # which may be unable to encode a path
+        stream.reconfigure(errors="backslashreplace")
     try:
         stream.write(f"{text}\n")
         stream.flush()

@@ -1,8 +1,8 @@
 """Looks at directories without ever waiting long: what is at a path, or why that can't be told.
 
 The strategy: a look takes microseconds, unless its file system hangs; then it can't be ended, only
-left to its thread. So one thread looks at all that was asked for meanwhile, path after path, and one
-that is silent for a moment is left to its path, while others go on with the rest. A path is looked
+left to its thread. So one thread looks at all that was asked for meanwhile, path after path, and each
+time that a moment was not enough for that, one more takes from the same paths. A path is looked
 at by one thread at a time: one that hangs takes up one thread, however often it is asked about.
 """
 
@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -25,9 +25,9 @@ CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
 
 PATIENCE_SECONDS: Final = 0.02
-"""How long a thread may take before it is left to the path that it looks at; each time twice as long."""
+"""How long the threads of a round may take before one more is sent: all 64 are there well within the limit."""
 
-_PAUSE_SECONDS: Final = 0.001  # the first pause before a path is asked about again that another thread has
+_PAUSE_SECONDS: Final = 0.001  # the first pause while all paths are taken; each time twice as long
 _THREADS: Final = 64  # as many may hang, each at a path, before others are kept from being looked at
 
 _Found = dict[str, Reachable | Unreached]
@@ -47,21 +47,16 @@ class _Look:
 
 
 @dataclass(slots=True, eq=False)
-class _Errand:
-    """What a thread is sent to look at, path after path, and what it finds."""
+class _Round:
+    """The checks that threads look at paths for, together."""
 
+    checks: list["_Check"]
+    """Those that are not answered yet."""
     paths: deque[str]
+    """Those that no thread has taken."""
     resolved: frozenset[str]
     """The paths whose real path is wanted, too."""
     found: _Found
-
-
-@dataclass(slots=True, eq=False)
-class _Round:
-    """The checks that the worker looks at paths for, together."""
-
-    checks: list["_Check"]
-    errand: _Errand
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +77,7 @@ class PathChecker:
     def __init__(self, seconds: float = CHECK_SECONDS) -> None:
         self.limit_seconds = seconds
         self._worker = Worker("paths")
-        self._at_work: set[_Errand] = set()  # one for each thread that was sent and is not back
+        self._at_work: set[object] = set()  # one for each thread that was sent and is not back
         self._looks: dict[str, _Look] = {}  # those under way, by path
         self._asked: list[_Check] = []
         self._round: _Round | None = None
@@ -141,29 +136,25 @@ class PathChecker:
                         await self._worker.wait()
                 except Exception as defect:  # noqa: BLE001 - of a look; it must not end the checks of all who ask later
                     self._answer_all(round_.checks, defect)
-                errand = round_.errand
-                errand.paths.clear()  # a thread that was left behind comes back to none
                 self._round = None
                 if self._asked:
                     self._begin_round()
-                for check in round_.checks:
-                    if check.wanted <= errand.found.keys():
-                        self._tell_found(check, errand.found)
-                    elif check in self._unanswered:
-                        nursery.start_soon(self._look_at_rest, check, errand)
+                self._tell_found(round_)
+                if round_.checks:
+                    nursery.start_soon(self._look_at_rest, round_)
 
     def _begin_round(self) -> None:
         """Has the worker look at what was asked; `run` waits for it."""
         asked, self._asked = self._asked, []
         # With as many threads at work as there may be, all of these wait until one comes back.
         paths = deque({path for check in asked for path in check.wanted} if self._may_look() else ())
-        errand = _Errand(paths, frozenset[str]().union(*(check.resolved for check in asked)), {})
+        round_ = _Round(asked, paths, frozenset[str]().union(*(check.resolved for check in asked)), {})
         try:
-            self._send(self._worker, errand)
+            self._send(self._worker, round_)
         except NoThread as none:
             self._answer_all(asked, none)
             return
-        self._round = _Round(asked, errand)
+        self._round = round_
         self._has_begun.set()
 
     def stop(self) -> None:
@@ -191,68 +182,70 @@ class PathChecker:
         for check in checks:
             self._answer(check, answer)
 
-    def _tell_found(self, check: _Check, found: _Found) -> None:
-        for path in check.wanted:
-            if path in found:
-                check.facts[path] = found[path]
-            elif path in self._looks:
-                check.facts[path] = self._timed_out()
-        self._answer(check, check.facts)
+    def _tell_found(self, round_: _Round, *, is_over: bool = False) -> None:
+        """Tells the checks of which all is found, or, once the round is over, what is."""
+        for check in round_.checks:
+            if is_over or check.wanted <= round_.found.keys():
+                for path in check.wanted:
+                    if path in round_.found:
+                        check.facts[path] = round_.found[path]
+                    elif path in self._looks:
+                        check.facts[path] = self._timed_out()
+                self._answer(check, check.facts)
+        round_.checks = [check for check in round_.checks if check in self._unanswered]
 
     def _timed_out(self) -> Unreached:
         return Unreached("timedOut", f"could not be looked at within {self.limit_seconds:g} s")
 
-    async def _look_at_rest(self, check: _Check, errand: _Errand) -> None:
-        """Goes on where a thread was left to its path; that thread, too, may yet add to what is found."""
-        patience_seconds, pause_seconds = PATIENCE_SECONDS, _PAUSE_SECONDS
+    async def _look_at_rest(self, round_: _Round) -> None:
+        """Goes on where the first thread has not done all; that one, too, may yet add to what is found."""
+        pause_seconds = _PAUSE_SECONDS
         try:
-            with trio.move_on_at(check.deadline):
-                while missing := check.wanted - errand.found.keys():
+            with trio.move_on_at(round_.checks[0].deadline):
+                while round_.checks:
+                    missing = {path for check in round_.checks for path in check.wanted} - round_.found.keys()
                     free = [path for path in missing if path not in self._looks]
                     if free and self._may_look():
-                        patience_seconds *= 2
-                        await self._in_thread(replace(errand, paths=deque(free)), patience_seconds)
+                        round_.paths = deque(free)
+                        async with aclosing(Worker("paths")) as worker:
+                            self._send(worker, round_)
+                            with trio.move_on_after(PATIENCE_SECONDS):
+                                await worker.wait()
                     else:
                         await trio.sleep(pause_seconds)
                         pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
+                    self._tell_found(round_)
         except Exception as error:  # noqa: BLE001 - no thread, or a defect of one look: as above
-            self._answer(check, error)
-        else:
-            self._tell_found(check, errand.found)
-
-    async def _in_thread(self, errand: _Errand, patience_seconds: float) -> None:
-        try:
-            async with aclosing(Worker("paths")) as worker:
-                self._send(worker, errand)
-                with trio.move_on_after(patience_seconds):
-                    await worker.wait()
+            self._answer_all(round_.checks, error)
         finally:
-            errand.paths.clear()  # as above; also where the check is over
+            round_.paths = deque()  # a thread that comes back now comes back to none
+        self._tell_found(round_, is_over=True)
 
-    def _send(self, worker: Worker, errand: _Errand) -> None:
-        self._at_work.add(errand)
+    def _send(self, worker: Worker, round_: _Round) -> None:
+        thread = object()
+        self._at_work.add(thread)
         try:
-            worker.begin(partial(self._look_at_each, errand, trio.lowlevel.current_clock()))
+            worker.begin(partial(self._look_at_each, round_, thread, trio.lowlevel.current_clock()))
         except NoThread:
-            self._at_work.discard(errand)
+            self._at_work.discard(thread)
             raise
 
-    def _look_at_each(self, errand: _Errand, clock: trio.abc.Clock) -> None:
+    def _look_at_each(self, round_: _Round, thread: object, clock: trio.abc.Clock) -> None:
         """What a thread does; its steps on what threads share are each one of the interpreter's own."""
         try:
             while True:
                 try:
-                    path = errand.paths.popleft()
+                    path = round_.paths.popleft()
                 except IndexError:
                     return
                 mine = _Look(clock.current_time())
                 if self._looks.setdefault(path, mine) is mine:
                     try:
-                        errand.found[path] = look(path, path in errand.resolved)
+                        round_.found[path] = look(path, path in round_.resolved)
                     finally:
                         del self._looks[path]
         finally:
-            self._at_work.discard(errand)
+            self._at_work.discard(thread)
 
 
 def look(path: str, resolve: bool) -> Reachable | Unreached:
@@ -267,7 +260,6 @@ def look(path: str, resolve: bool) -> Reachable | Unreached:
             status = os.stat(".", dir_fd=descriptor)  # “.” takes the right to enter it, too
             if resolve:
                 real_path = _real_path(path, descriptor)
-                real_path.encode()  # JSON can't hold a name that is not UTF-8
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -279,7 +271,7 @@ def look(path: str, resolve: bool) -> Reachable | Unreached:
     except OSError as error:
         return Unreached("unusable", f"can't be read ({error.strerror})")
     except ValueError:
-        return Unreached("unusable", "leads to a name that is not UTF-8, or holds a NUL")
+        return Unreached("unusable", "holds a NUL")
     return Reachable(real_path, (status.st_dev, status.st_ino))
 
 

@@ -1,12 +1,13 @@
 """The operations on projects: each gathers what the file system holds, then makes the command that uses it.
 
 Gathering waits for a disk, or for git, so it is never done in the writer. What only has to look at paths
-is a function that is called back; a clone is a task of its own.
+is called back; a clone is a task of its own.
 """
 
 import os
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from workspaced.domain import commands, projects
 from workspaced.domain.commands import Command
@@ -16,14 +17,13 @@ from workspaced.domain.names import check_root_path
 from workspaced.domain.projects import PathFacts
 from workspaced.domain.state import encode
 from workspaced.events import Cause
+from workspaced.gathering import Gathering, Ready
 from workspaced.git import Git, Report
 from workspaced.path_checks import PathChecker
 from workspaced.writer import Writer
 from workspaced.writes import CommitUnknown, Overloaded, Reply
 from workspaced_protocol import params as p
-
-Ready = Callable[[Command | Exception], None]
-"""Takes the command of a write that had to look at paths first, or why there is none."""
+from workspaced_protocol.models import ProjectBinding, Workspace
 
 
 class ProjectOperations:
@@ -34,6 +34,24 @@ class ProjectOperations:
         self._ids = ids
         self._paths = paths
         self._git = git
+        self._expected: dict[str, list[tuple[ProjectBinding, ...]]] = {}  # by workspace
+
+    def expect(self, saved: Iterable[Workspace | None]) -> Callable[[], None]:
+        """Has the projects of these workspaces looked at beside those bound, until what is given back is called.
+
+        Their save is on its way: it may be applied before what only now begins to look at paths.
+        """
+        coming = [(each.id, each.projects) for each in saved if each is not None and each.projects]
+        for id_, bindings in coming:
+            self._expected.setdefault(id_, []).append(bindings)
+
+        def settle() -> None:
+            for id_, bindings in coming:
+                self._expected[id_].remove(bindings)
+                if not self._expected[id_]:
+                    del self._expected[id_]
+
+        return settle
 
     def open(self, params: p.TransitionParams, ready: Ready) -> None:
         """Looks at the projects of the workspace that is to be opened."""
@@ -42,7 +60,7 @@ class ProjectOperations:
             open_ = projects.open_(params.id, params.if_revision, facts, _now_ms())
             return commands.once(params.request_key, open_)
 
-        self._gather(self._bound_paths(params.id), command, ready)
+        self._gather(params.id, command, ready)
 
     def bind(self, params: p.BindParams, ready: Ready) -> None:
         """Looks at the directory, and at those that it could be the same as."""
@@ -54,9 +72,7 @@ class ProjectOperations:
             bind = projects.bind(params.workspace_id, self._ids.project(), root_path, None, facts, _now_ms())
             return commands.once(params.request_key, bind)
 
-        self._gather(
-            [root_path, *self._bound_paths(params.workspace_id)], command, ready, resolved=[root_path]
-        )
+        self._gather(params.workspace_id, command, ready, root_path)
 
     def check(self, params: p.CheckProjectsParams, ready: Ready) -> None:
         """Looks at the projects of the workspace."""
@@ -65,27 +81,17 @@ class ProjectOperations:
             check = projects.check(params.workspace_id, facts, _now_ms())
             return commands.once(params.request_key, check, projects.as_it_is(params.workspace_id))
 
-        self._gather(self._bound_paths(params.workspace_id), command, ready)
+        self._gather(params.workspace_id, command, ready)
 
     def _gather(
         self,
-        paths: Iterable[str],
+        workspace_id: str,
         command: Callable[[PathFacts], Command],
         ready: Ready,
-        resolved: Iterable[str] = (),
+        root_path: str | None = None,
     ) -> None:
-        def tell(facts: PathFacts | Exception) -> None:
-            if isinstance(facts, Exception):
-                ready(facts)
-                return
-            try:
-                made = command(facts)
-            except Exception as error:  # noqa: BLE001 - a defect in one request must not end the checks of all
-                ready(error)
-            else:
-                ready(made)
-
-        self._paths.ask(paths, tell, resolved)
+        """Looks at the workspace's projects, and at the real path of `root_path`, if there is one."""
+        Gathering(self._paths, partial(self._bound_paths, workspace_id), command, ready).begin(root_path)
 
     def unbind(self, params: p.UnbindParams, _: object) -> Command:
         """Needs nothing but the state."""
@@ -125,9 +131,13 @@ class ProjectOperations:
                 raise
         return encode(bound)
 
-    def _bound_paths(self, workspace_id: str) -> Iterable[str]:
+    def _bound_paths(self, workspace_id: str) -> set[str]:
+        """Of the projects that the workspace has, and of those that it may have in a moment."""
         workspace = self._writer.state.get(workspace_id)
-        return [project.root_path for project in workspace.projects] if workspace else []
+        bound = list(self._expected.get(workspace_id, ()))
+        if workspace is not None:
+            bound.append(workspace.projects)
+        return {project.root_path for projects in bound for project in projects}
 
 
 def _require_look(facts: PathFacts, path: str) -> None:

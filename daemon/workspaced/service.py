@@ -13,10 +13,11 @@ from workspaced.domain.errors import NotFound, Refused
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import encode
 from workspaced.events import Cause, EventHub
+from workspaced.gathering import Ready
 from workspaced.git import Git, Report
 from workspaced.maintenance import Json, Maintenance
 from workspaced.path_checks import PathChecker
-from workspaced.projects import ProjectOperations, Ready
+from workspaced.projects import ProjectOperations
 from workspaced.store.base import WorkspaceStore
 from workspaced.writer import Writer
 from workspaced.writes import Reply
@@ -106,8 +107,12 @@ class Service:
             "project.bind": projects.bind,
             "project.check": projects.check,
         }
-        self.binding = frozenset({"store.apply", "store.save"})
-        """The writes that may bind paths that nobody has looked at, so that those in `prepared` behind them must."""
+        self.expected: dict[str, Callable[[Any], Callable[[], None]]] = {
+            "store.save": lambda params: projects.expect([params.workspace]),
+            "store.apply": lambda params: projects.expect(change.save for change in params.changes),
+        }
+        """The writes that may bind paths which nobody has looked at: those in `prepared` do so, from when one of
+        these comes until it calls what is given back."""
         self.tasks: dict[str, Callable[[Any, Cause, Report, Reply], Awaitable[Json]]] = {
             "project.clone": projects.clone,
             **maintenance.tasks,
@@ -172,11 +177,13 @@ class Service:
 
     def _get(self, params: p.GetParams, _: Caller) -> Json:
         if params.id is not None:
-            found, what = self._json_of(params.id), params.id
+            found = self._json_of(params.id)
+            if found is None:
+                raise NotFound(f"There is no workspace {params.id}.", id=params.id)
         else:
-            found, what = self._json_named(params.name or ""), f"named “{params.name}”"
-        if found is None:
-            raise NotFound(f"There is no workspace {what}.")
+            found = self._json_named(params.name or "")
+            if found is None:
+                raise NotFound(f"There is no workspace named “{params.name}”.")
         return found
 
     def _list(self, params: p.ListParams, _: Caller) -> list[Json]:

@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from workspaced.callers import Caller
+from workspaced.domain.projects import PathFacts
 from workspaced.events import EventHub
 from workspaced.git import Git
 from workspaced.maintenance import Maintenance
@@ -31,11 +32,19 @@ class HeldPaths(PathChecker):
     def __init__(self) -> None:
         super().__init__(60)
         self.is_holding = False
+        self.under_way = 0
+        """How many looks have begun, and are not told yet."""
         self._waiting: dict[str, Callable[[], None]] = {}
 
     def ask(self, paths: Iterable[str], tell: Tell, resolved: Iterable[str] = ()) -> None:
         wanted = list(paths)
-        ask = partial(super().ask, wanted, tell, resolved)
+
+        def counted(found: PathFacts | Exception) -> None:
+            self.under_way -= 1
+            tell(found)
+
+        self.under_way += 1
+        ask = partial(super().ask, wanted, counted, resolved)
         if self.is_holding:
             self._waiting[wanted[0] if wanted else ""] = ask
         else:

@@ -73,11 +73,15 @@ async def test_a_cancel_of_nothing_is_nothing(serve: Serve, params: object) -> N
     assert await client.result("daemon.ping") == "pong"
 
 
-async def test_a_task_is_told_of_a_stop(serve: Serve) -> None:
+@pytest.mark.parametrize("with_nursery", [False, True])
+async def test_a_task_is_told_of_a_stop(serve: Serve, *, with_nursery: bool) -> None:
     daemon = await serve()
 
     async def wait() -> bytes:
-        await trio.sleep_forever()
+        async with trio.open_nursery() as nursery:
+            if with_nursery:  # then what leaves it is a group
+                nursery.start_soon(trio.sleep_forever)
+            await trio.sleep_forever()
         raise AssertionError
 
     daemon.service.tasks["store.check"] = lambda *_: wait()
@@ -89,7 +93,8 @@ async def test_a_task_is_told_of_a_stop(serve: Serve) -> None:
     assert await client.line() is None
 
 
-async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve: Serve) -> None:
+@pytest.mark.parametrize("id_", [2, "two", None])
+async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve: Serve, id_: object) -> None:
     class Flush:
         def __call__(self, _: State) -> Outcome:
             return Outcome("done")
@@ -105,11 +110,12 @@ async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve
     daemon.service.writes["store.flush"] = handler
     client = daemon.connect()
     for _ in range(3):
-        assert await client.result("store.flush") == "done"
-    await cancel(client, {"id": 2})
-    assert await client.result("daemon.ping") == "pong"
+        await client.send(request("store.flush", id_, {}))
+        assert (await client.receive())["result"] == "done"
+    await cancel(client, {"id": id_})
+    assert await client.result("store.flush") == "done"  # the actor holds its last batch
     gc.collect()
-    assert [ref() for ref in kept[:2]] == [None, None]  # the actor still holds its last batch
+    assert [ref() for ref in kept[:3]] == [None] * 3
 
 
 async def test_one_connection_can_not_cancel_anothers_request(serve: Serve, gated: GatedStore) -> None:

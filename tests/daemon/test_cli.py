@@ -314,6 +314,17 @@ def test_output_that_can_not_be_written_is_told(
     assert told == (1, "workspaced: The output could not be written: No space left on device.\n")
 
 
+def test_a_path_that_the_output_can_not_encode_is_told_all_the_same(place: Place) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "workspaced", "config", "show", "--data-dir", "/ü", "--socket", place.socket],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"/\\xfc" in shown.stdout
+
+
 def test_output_that_nobody_reads_is_quiet() -> None:
     read, write = os.pipe()
     os.close(read)

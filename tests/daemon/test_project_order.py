@@ -8,11 +8,13 @@ import msgspec
 import pytest
 import trio
 from msgspec import structs
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.cloning import until
 from daemon.project_daemon import ProjectClient, ProjectDaemon, error_of
 from daemon.samples import project, workspace
+from daemon.scripted_store import GatedStore
+from workspaced.writer import DEADLINE_SECONDS
 from workspaced_protocol.models import Workspace
 
 CANCELLED = -32800
@@ -115,6 +117,68 @@ async def test_what_a_write_before_it_binds_is_not_bound_again(
     assert error_of(await client.answer(binding))["code"] == 1006
 
 
+@pytest.mark.requirement("FR-004")
+@pytest.mark.parametrize(("method", "name"), [("workspace.open", "id"), ("project.check", "workspaceId")])
+async def test_a_look_sees_what_another_connection_binds_meanwhile(
+    method: str,
+    name: str,
+    daemon: ProjectDaemon,
+    client: ProjectClient,
+    nursery: trio.Nursery,
+    directories: list[str],
+) -> None:
+    other = daemon.connect(nursery)
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save(directories[0])))
+    daemon.paths.is_holding = True
+    looking = await client.send(method, **{name: "ws_07"})
+    renaming = await client.send("workspace.update", id="ws_07", name="Last")
+    await daemon.paths.wait_for(directories[0])
+    saved = msgspec.to_builtins(a_save(directories[0], "/nowhere"))
+    assert "revision" in await other.result("store.save", workspace=saved)
+    await daemon.paths.let_go(directories[0])
+    await daemon.paths.let_go("/nowhere")
+    looked = (await client.answer(looking))["result"]
+    assert [project["status"] for project in looked["projects"]] == ["active", "stale"]
+    assert (await client.answer(renaming))["result"]["name"] == "Last"
+
+
+@pytest.mark.requirement("FR-003")
+async def test_what_another_connection_binds_meanwhile_is_not_bound_again(
+    daemon: ProjectDaemon,
+    client: ProjectClient,
+    nursery: trio.Nursery,
+    directories: list[str],
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(directories[0])
+    other = daemon.connect(nursery)
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save()))
+    daemon.paths.is_holding = True
+    binding = await client.send("project.bind", workspaceId="ws_07", rootPath=directories[0])
+    await daemon.paths.wait_for(directories[0])
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save(str(link))))
+    await daemon.paths.let_go(directories[0])
+    await daemon.paths.let_go(str(link))
+    assert error_of(await client.answer(binding))["code"] == 1006
+
+
+async def test_saves_of_others_do_not_keep_a_look_from_being_done(
+    daemon: ProjectDaemon, client: ProjectClient, nursery: trio.Nursery, directories: list[str]
+) -> None:
+    daemon.paths.limit_seconds = -1.0  # so the time for a second look is over
+    other = daemon.connect(nursery)
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save(directories[0])))
+    daemon.paths.is_holding = True
+    checking = await client.send("project.check", workspaceId="ws_07")
+    await daemon.paths.wait_for(directories[0])
+    daemon.paths.limit_seconds = 60.0
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save(directories[0], "/nowhere")))
+    await daemon.paths.let_go(directories[0])
+    checked = (await client.answer(checking))["result"]
+    assert [project["status"] for project in checked["projects"]] == ["active", "active"]
+
+
 async def test_another_connection_does_not_wait(
     daemon: ProjectDaemon, client: ProjectClient, nursery: trio.Nursery, directories: list[str]
 ) -> None:
@@ -212,3 +276,46 @@ async def test_a_subscriber_that_comes_back_misses_no_change_of_an_open(
                 "status": "stale",
                 "reason": "missing",
             }
+
+
+async def send_opens_and_saves(client: ProjectClient, count: int) -> list[int]:
+    """Requests on one workspace: by turns an open, and a save with a path that no other has."""
+    ids: list[int] = []
+    for number in range(count):
+        saved = msgspec.to_builtins(a_save(f"/nowhere/{number}"))
+        ids.append(await client.send("workspace.open", id="ws_07"))
+        ids.append(await client.send("store.save", workspace=saved))
+    return ids
+
+
+async def test_a_long_row_is_answered_to_its_end_at_a_stop(
+    daemon: ProjectDaemon, client: ProjectClient, nursery: trio.Nursery, directories: list[str]
+) -> None:
+    daemon.paths.is_holding = True
+    held = await client.send("project.bind", workspaceId="ws_07", rootPath=directories[0])
+    await daemon.paths.wait_for(directories[0])
+    daemon.paths.is_holding = False
+    behind = await send_opens_and_saves(client, 400)
+    await wait_all_tasks_blocked()
+    await until(lambda: daemon.paths.under_way == 1)
+    daemon.writer.stop()
+    daemon.paths.stop()
+    await daemon.paths.let_go(directories[0])
+    for id_ in (held, *behind):
+        assert error_of(await client.answer(id_))["code"] == 2005
+
+
+async def test_opens_and_saves_in_a_row_wait_for_a_hung_disk_no_longer_than_one_of_them(
+    nursery: trio.Nursery, gated: GatedStore, mock_clock: MockClock
+) -> None:
+    daemon = ProjectDaemon(gated)
+    await nursery.start(daemon.run)
+    client = daemon.connect(nursery)
+    ids = await send_opens_and_saves(client, 8)
+    await wait_all_tasks_blocked()
+    await until(lambda: daemon.paths.under_way == 0)
+    await wait_all_tasks_blocked()
+    mock_clock.jump(DEADLINE_SECONDS)
+    codes = [error_of(await client.answer(id_))["code"] for id_ in ids]
+    assert set(codes) <= {1001, 2001, 2002}
+    daemon.close()

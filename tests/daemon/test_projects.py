@@ -77,6 +77,15 @@ def test_the_same_directory_is_not_bound_twice(path: str, facts: PathFacts) -> N
     assert "proj_0" in refused.value.message
 
 
+@pytest.mark.requirement("FR-003")
+def test_a_name_that_is_not_utf8_is_not_bound() -> None:
+    """JSON can't hold it."""
+    with pytest.raises(PathUnreachable) as refused:
+        bind("/link", {"/link": found("/\udcff")})(state_of(bound()))
+    assert refused.value.data == {"path": "/link", "reason": "unusable"}
+    assert "not UTF-8" in refused.value.message
+
+
 def test_another_workspace_may_bind_the_same_directory() -> None:
     other = structs.replace(bound(), id="ws_2", name="Two")
     state = State.of([bound("active"), other], revision=7)

@@ -52,6 +52,11 @@ def bind(
             raise PathUnreachable(root_path, found.reason, found.problem)
         if found.real_path is None:
             raise ValueError("a bind takes the real path of its directory")
+        try:
+            found.real_path.encode()
+        except UnicodeEncodeError as error:  # JSON can't hold it
+            problem = "leads to a name that is not UTF-8"
+            raise PathUnreachable(root_path, "unusable", problem) from error
         for project in workspace.projects:
             known = facts.get(project.root_path)
             is_same = isinstance(known, Reachable) and known.identity == found.identity
@@ -119,7 +124,7 @@ def as_it_is(workspace_id: str) -> Command:
 def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathFacts, now_ms: int) -> Outcome:
     """`outcome`, after which the store is at `revision`, and then a change for each status that differs.
 
-    A project without facts was bound since they were gathered, and stays as it is.
+    A project without facts stays as it is: it was bound since they were gathered, or nobody came to look at it.
     """
     changes, events = list(outcome.changes), list(outcome.events)
     for index, project in enumerate(workspace.projects):

@@ -8,11 +8,11 @@ import msgspec
 import trio
 
 from workspaced.callers import Caller, Pending
-from workspaced.domain.commands import Command
 from workspaced.domain.state import encode
 from workspaced.events import Cause
+from workspaced.gathering import Make
 from workspaced.git_output import Step
-from workspaced.line import Dependences, Turn
+from workspaced.line import Turn
 from workspaced.maintenance import Json
 from workspaced.rpc.refusals import RequestCancelled, rpc_error, to_rpc_error
 from workspaced.rpc.request_log import RequestLog
@@ -133,40 +133,45 @@ class Dispatcher:
     def _write(self, name: str, params: Params, caller: Caller, reply: "_Reply") -> None:
         """Submits a write once all that this connection sent before it are."""
         cause = self._cause(caller, reply)
+        expect = self._service.expected.get(name)
+        if expect is not None:
+            reply.when_answered(expect(params))
         prepare = self._service.prepared.get(name)
-        if name in self._service.binding:
-            reply.settles(caller.bindings)
         if prepare is None and caller.line.is_empty():
             command = self._service.writes[name](params, caller)
             reply.cancelled_by(self._writer.submit(command, reply, cause))
             return
         turn = caller.line.join()
-
-        def ready(made: Command | Exception) -> None:
-            turn.ready(lambda: self._submit(turn, made, reply, cause))
-
-        def make() -> None:
-            try:
-                if prepare is not None:
-                    prepare(params, ready)
-                else:
-                    ready(self._service.writes[name](params, caller))
-            except Exception as refusal:  # noqa: BLE001 - as above
-                ready(refusal)
-
         reply.cancelled_by(turn.withdraw)
-        if prepare is None:
-            make()
-        else:
-            caller.bindings.then(make)
 
-    def _submit(self, turn: Turn, made: Command | Exception, reply: "_Reply", cause: Cause) -> None:
-        if isinstance(made, Exception):
-            reply(made)
-        elif turn.is_withdrawn:
+        def ready(make: Make | Exception) -> None:
+            turn.ready(lambda: self._submit(turn, make, reply, cause))
+
+        if prepare is None:
+            ready(lambda: self._service.writes[name](params, caller))
+            return
+        try:
+            prepare(params, ready)
+        except Exception as refusal:  # noqa: BLE001 - as above
+            ready(refusal)
+
+    def _submit(self, turn: Turn, make: Make | Exception, reply: "_Reply", cause: Cause) -> bool:
+        """Submits the write at the head of its line; False where it has to look at a disk once more."""
+        if isinstance(make, Exception):
+            reply(make)
+            return True
+        if turn.is_withdrawn:
             reply(Withdrawn())
-        else:
-            reply.cancelled_by(self._writer.submit(made, reply, cause))
+            return True
+        try:
+            command = make()
+        except Exception as refusal:  # noqa: BLE001 - as above
+            reply(refusal)
+            return True
+        if command is None:
+            return False
+        reply.cancelled_by(self._writer.submit(command, reply, cause))
+        return True
 
     def _cause(self, caller: Caller, reply: "_Reply") -> Cause:
         """Who asks for this, under an id that the request has from now on; it has to wait for its answer."""
@@ -192,12 +197,12 @@ async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelSc
         if scope.cancelled_caught:
             reply(RequestCancelled("The request was cancelled."))
             return
-    except trio.Cancelled:
+    except Exception as error:  # noqa: BLE001 - as above
+        reply(error)
+    except BaseException:  # Cancelled, or a group of it, out of a nursery of the task's
         if not caller.is_gone:
             reply(shutting_down())
         raise
-    except Exception as error:  # noqa: BLE001 - as above
-        reply(error)
     else:
         reply.json(result)
 
@@ -233,8 +238,8 @@ class _Reply:
         "_key",
         "_log",
         "_method",
-        "_settle",
         "_started_at",
+        "_when_answered",
     )
 
     def __init__(self, request: Call, answer: Answer, caller: Caller, log: RequestLog) -> None:
@@ -247,8 +252,8 @@ class _Reply:
         self._log = log
         self._correlation_id: str | None = None
         self._is_pending = False
-        self._key: int | str | None = None
-        self._settle: Callable[[], None] | None = None
+        self._key: int | str | msgspec.UnsetType | None = msgspec.UNSET
+        self._when_answered: Callable[[], None] | None = None
 
     def pends(self, correlation_id: str) -> None:
         """The request is in flight from now on, for all to see."""
@@ -256,18 +261,19 @@ class _Reply:
         self._is_pending = True
         self._caller.pending[self] = Pending(self._method, self._started_at)
 
-    def settles(self, dependences: Dependences) -> None:
-        """Holds back what depends on this write until it has its answer."""
-        self._settle = dependences.begin()
+    def when_answered(self, call: Callable[[], None]) -> None:
+        """Calls it once the request has its answer."""
+        self._when_answered = call
 
     def cancelled_by(self, cancel: Callable[[], None]) -> None:
         """Lets `$/cancelRequest` reach the request for as long as it has no answer."""
         if self._id is not None and not self._answered:
             try:
-                self._key = _decode_id(self._id)
+                key = _decode_id(self._id)
             except msgspec.DecodeError:
                 return  # an integer of thousands of digits: `_cancel` could not read it either
-            self._caller.cancels[self._key] = cancel
+            self._key = key
+            self._caller.cancels[key] = cancel
 
     def __call__(self, result: object) -> None:
         """Answers with a result, or with the error that the exception stands for."""
@@ -293,11 +299,11 @@ class _Reply:
         self._answered = True
         if self._is_pending:
             del self._caller.pending[self]
-        if self._key is not None:
+        if self._key is not msgspec.UNSET:
             self._caller.cancels.pop(self._key, None)
         self._answer(text)
-        if self._settle is not None:
-            self._settle()
+        if self._when_answered is not None:
+            self._when_answered()
 
 
 _decode_id: Final = msgspec.json.Decoder(int | str | None).decode
