@@ -14,7 +14,8 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -175,6 +176,24 @@ def run_on_terminal(
                 at_question(process, screen)
                 at_question = None
         return Result(process.wait(PATIENCE_SECONDS), seen.decode().replace("\r\n", "\n"), "")
+
+
+@contextlib.contextmanager
+def hanging(patch: pytest.MonkeyPatch, path: Path) -> Generator[None]:
+    """A look of this process at `path` gets no answer in the `with` block, as on a dead network mount."""
+    look, released = os.scandir, threading.Event()
+
+    def hang(given: str) -> object:
+        if given == str(path):
+            released.wait(PATIENCE_SECONDS)
+        return look(given)
+
+    with patch.context() as scandir:
+        scandir.setattr(os, "scandir", hang)
+        try:
+            yield
+        finally:
+            released.set()
 
 
 def _read(screen: int) -> bytes:

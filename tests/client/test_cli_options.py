@@ -235,6 +235,44 @@ def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
     assert "_WORKSPACECTL_COMPLETE=complete_" in completion(tmp_path, f"source_{shell}")
 
 
+def test_completion_that_cannot_be_installed_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    result = run(capsys, "--install-completion", "bash")
+    told, hint = result.err.splitlines()
+    assert (result.code, result.out) == (1, "")
+    assert told.startswith("error: The completion could not be installed: /dev/null")
+    assert "shell-init" in hint
+
+
+# The names that `recovery salvage` takes are not in the store.
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each[-1] != "salvage"], ids=" ".join)
+def test_completion_knows_the_workspaces_wherever_one_is_taken(
+    daemon: RunningDaemon,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    usage = run(capsys, *command, "--help").out
+    option = re.search(r"(--\S+) WORKSPACE ", usage)
+    with daemon.client() as client:
+        made = client.workspaces.create("shop", "/srv")
+        words = " ".join(("workspacectl", *command, *(option.groups() if option else ()), "sh"))
+        variables = {
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+            "WORKSPACED_SOCKET": str(daemon.socket),
+        }
+        for name, value in {**variables, "_WORKSPACECTL_COMPLETE": "complete_bash"}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            main()
+        client.workspaces.delete(made.id)
+    takes_one = option is not None or re.search("^  WORKSPACE ", usage, re.MULTILINE) is not None
+    assert capsys.readouterr().out.split() == (["shop"] if takes_one else [])
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -73,6 +73,14 @@ def test_names_and_paths_are_escaped_in_tables(ctl: Ctl) -> None:
     assert len(out.splitlines()) == 1 + len(WORKSPACES)
 
 
+def test_a_path_for_scripts_is_escaped_on_a_terminal_alone(at: dict[str, str], tmp_path: Path) -> None:
+    assert run_process("path", "ws_1", home=tmp_path, env=at).out == f"{WORKSPACES[0].root_path}\n"
+    assert run_on_terminal("path", "ws_1", home=tmp_path, env=at).out == "/srv/\\x1b]0;title\\x07x\n"
+    for run, copy, told in ((run_process, "a\tb", "a\tb"), (run_on_terminal, "c\td", r"c\td")):
+        result = run("backup", "--quiet", str(tmp_path / copy), home=tmp_path, env={**at, "COLUMNS": "500"})
+        assert result.out == f"{tmp_path}/{told}\n"
+
+
 def test_joiners_within_words_and_emoji_stay(ctl: Ctl) -> None:
     assert PERSIAN_AND_EMOJI in ctl("list").out
 

@@ -14,11 +14,13 @@ from client.cli_daemon import (
     RunningDaemon,
     ctl_for,
     environment,
+    hanging,
     run_on_terminal,
     running_daemon,
 )
 from e2e.project_process import PATIENCE_SECONDS
 from git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
+from workspaced_client.exchange import files
 
 FAILS = (
     "printf \"%s\\n\" \"Cloning into '/x'...\" 'ssh: Could not resolve hostname nope' 'fatal: Could not read.' '' "
@@ -131,20 +133,27 @@ def test_check_tells_what_is_out_of_reach_and_why(ctl: Ctl, here: Path) -> None:
     (here / "web").rmdir()
     result = ctl("check", "shop")
     assert result.code == 1
-    assert result.out.splitlines()[1].split() == [
+    assert result.out.splitlines()[1].split(maxsplit=3) == [
         "shop",
         "stale",
         f"{here}/web",
-        "no",
-        "such",
-        "file",
-        "or",
-        "directory",
+        "it does not exist",
     ]
     assert result.err == "1 project can't be reached.\n"
     assert [one["status"] for one in ctl("check", "--json").json[0]["projects"]] == ["stale", "active"]
     (here / "web").mkdir()
     assert ctl("check", "SHOP").code == 0
+
+
+def test_check_waits_for_no_path_that_hangs(ctl: Ctl, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("web", "api"):
+        ctl("bind", "shop", name)
+        (here / name).rmdir()
+    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    with hanging(monkeypatch, here / "web"):
+        header, *rows = ctl("check").out.splitlines()
+    why = header.index("WHY")
+    assert [row[why:] for row in rows] == ["no answer in time", "it does not exist"]
 
 
 def test_check_without_projects(ctl: Ctl, here: Path) -> None:
@@ -212,8 +221,11 @@ def test_a_clone_that_takes_too_long_is_told_as_one(ctl: Ctl, here: Path) -> Non
     result = ctl("clone", "shop", "https://example.com/hangs.git", "--timeout", "2", "--quiet")
     assert (result.code, result.out) == (1, "")
     told, hint = result.err.splitlines()
-    assert told.startswith("error: The clone took longer than 2 seconds, and was ended: ")
-    assert told.endswith("binds nothing.")
+    assert told.startswith(
+        "error: The clone took longer than 2 seconds, and the daemon was told to end it: unless "
+    )
+    found = ctl("show", "shop", "--json").json["id"]
+    assert told.endswith(f"nothing is bound. `workspacectl show {found}` tells.")
     assert "--timeout" in hint
 
 

@@ -82,6 +82,22 @@ def test_one_can_be_chosen_by_name_or_id(ctl: Ctl) -> None:
     assert "No workspace “Gamma” stands whole" in unknown.err
 
 
+def test_what_looks_like_an_id_is_never_taken_for_a_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    whole = store_text([workspace(9, 1, name=ALPHA["id"]), BETA])
+    (data_dir / "workspaces.json").write_text(whole[: whole.index(BETA["id"]) + 9])
+    with running_daemon(tmp_path) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        result = ctl("recovery", "salvage", ALPHA["id"], "--yes")
+        assert (result.code, names(ctl)) == (1, [])
+        assert f"No workspace “{ALPHA['id']}” stands whole" in result.err
+        assert ctl("recovery", "salvage", workspace(9, 1)["id"], "--yes").code == 0
+        assert names(ctl) == [ALPHA["id"]]
+
+
 def test_what_is_in_the_store_is_never_overwritten(ctl: Ctl) -> None:
     taken = ctl("create", "ALPHA", "/srv/new", "--json").json
     ctl("recovery", "salvage", "beta", "--yes")

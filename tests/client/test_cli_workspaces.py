@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from client.cli_daemon import Ctl, RunningDaemon, ctl_for, run_on_terminal, running_daemon
+from client.cli_daemon import Ctl, RunningDaemon, ctl_for, hanging, run_on_terminal, running_daemon
+from workspaced_client.exchange import files
 
 WIRE_MEMBERS = {"id", "name", "rootPath", "state", "createdAt", "updatedAt", "revision", "projects"}
 
@@ -35,9 +36,19 @@ def test_create_warns_where_there_is_no_directory(ctl: Ctl, tmp_path: Path) -> N
     missing, file = tmp_path / "nodir", tmp_path / "file"
     file.touch()
     result = ctl("create", "alpha", str(missing))
-    assert (result.code, result.err) == (0, f"warning: {missing} does not exist yet.\n")
+    assert (result.code, result.err) == (0, f"warning: {missing} can't be used yet: it does not exist.\n")
     result = ctl("create", "beta", str(file), "--quiet")
-    assert (result.code, result.err) == (0, f"warning: {file} is not a directory.\n")
+    assert (result.code, result.err) == (0, f"warning: {file} can't be used yet: it is not a directory.\n")
+
+
+def test_create_tells_of_what_it_made_where_the_directory_hangs(
+    ctl: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "nodir"
+    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.1)
+    with hanging(monkeypatch, missing):
+        result = ctl("create", "alpha", str(missing))
+    assert (result.code, result.out, result.err) == (0, f"Created workspace “alpha” at {missing}.\n", "")
 
 
 def test_what_looks_like_an_id_is_never_taken_for_a_name(ctl: Ctl, daemon: RunningDaemon) -> None:

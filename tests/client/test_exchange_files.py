@@ -4,9 +4,11 @@ import errno
 import os
 import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
+from client.cli_daemon import hanging
 from workspaced_client.exchange import files
 from workspaced_client.exchange.files import read, real_directories, real_directories_in_time, write
 from workspaced_client.exchange.json_text import Unusable
@@ -29,24 +31,24 @@ def test_directories_are_told_by_their_real_paths_and_others_by_what_is_wrong(tm
         "none": "it does not exist",
         "x" * 300: f"it can't be read ({os.strerror(errno.ENAMETOOLONG)})",
     }
-    assert real_directories_in_time(list(found) + list(faults)) == found
+    assert real_directories_in_time(list(found) + list(faults)) == (found, faults)
 
 
-def test_a_path_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look, released = os.scandir, threading.Event()
+def test_paths_that_hang_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, missing = str(tmp_path.resolve()), str(tmp_path / "missing")
+    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    with hanging(monkeypatch, Path("/dead/mount")):
+        looked = real_directories_in_time(["/dead/mount", first, missing])
+        assert looked == ({first: first}, {missing: "it does not exist"})
 
-    def hang(path: str) -> object:
-        if path.endswith("mount"):
-            released.wait()
-        return look(path)
 
-    monkeypatch.setattr(os, "scandir", hang)
-    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.1)
-    first = str(tmp_path.resolve())
-    try:
-        assert real_directories_in_time([first, "/dead/mount"]) == {first: first}
-    finally:
-        released.set()
+def test_many_paths_that_hang_cost_one_wait_and_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    threads, began = threading.active_count(), monotonic()
+    with hanging(monkeypatch, Path("/dead/mount")):
+        assert real_directories_in_time(["/dead/mount"] * 100) == ({}, {})
+        assert monotonic() - began < 4  # a wait for each thread would come to 8 s
+        assert threading.active_count() - threads <= 16
 
 
 def test_only_regular_files_of_a_bearable_size_are_read(

@@ -10,7 +10,7 @@ from workspaced_client._recovery import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, Options, options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell
+from workspaced_client.cli.output import coloured, count, emit, emit_json, emit_path, preview, shown, tell
 from workspaced_client.cli.questions import require_yes
 from workspaced_client.cli.resolve import absolute_path
 from workspaced_client.cli.table import Column, emit_table
@@ -34,7 +34,7 @@ def backup(
     if options.as_json:
         emit_json(made)
     elif options.quiet:
-        emit(shown(made.path))
+        emit_path(made.path)
     else:
         emit(f"Copied the store at revision {made.revision} to {shown(made.path)}.")
 

@@ -14,7 +14,7 @@ from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure, WrongUsage
 from workspaced_client.cli.options import options_of
 from workspaced_client.cli.output import count, emit, emit_json, on_terminal, shown
-from workspaced_client.cli.resolve import absolute_path, find_workspace
+from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
 
 
 class Format(StrEnum):
@@ -36,7 +36,7 @@ def export(
             show_default=False,
         ),
     ],
-    workspaces: Annotated[list[str] | None, typer.Argument(metavar="WORKSPACE", help="Names or ids.")] = None,
+    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All workspaces.")] = False,
     output: Annotated[
         str | None,

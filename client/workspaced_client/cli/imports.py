@@ -14,7 +14,7 @@ from workspaced_client.cli.import_sources import load, look_for_repositories
 from workspaced_client.cli.options import options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell
 from workspaced_client.cli.questions import require_yes
-from workspaced_client.cli.resolve import absolute_path
+from workspaced_client.cli.resolve import absolute_path, complete_workspace
 
 if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for it
     from workspaced_client.exchange.code_workspace import CodeWorkspace
@@ -45,6 +45,7 @@ def import_(
         typer.Option(
             metavar="WORKSPACE",
             help="Bind all that is found to this one workspace. It is made where there is none of the name.",
+            autocompletion=complete_workspace,
             show_default=False,
         ),
     ] = None,
@@ -103,7 +104,8 @@ def _plan(
     current = client.store.get_all()
     gathers = found is not None or any(not isinstance(content, Workspaces) for _, content in read)
     stored = {each.root_path for one in current for each in one.projects} if gathers else set[str]()
-    plan = Plan(current, time.time_ns() // 1_000_000, real_directories_in_time(sorted(stored)))
+    real_paths, _ = real_directories_in_time(sorted(stored))
+    plan = Plan(current, time.time_ns() // 1_000_000, real_paths)
     gathered: list[str] = []
     roots: list[str] = []
     if found is not None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.output import writing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
@@ -89,7 +90,13 @@ class GlobalOptionsAnywhere(PlainGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
         """Moves them in front of the command, where typer looks for them."""
-        return super().parse_args(ctx, global_options_first(args))
+        try:
+            return super().parse_args(ctx, global_options_first(args))
+        except OSError as error:  # of a file: typer installs its completion in here
+            raise Failure(
+                f"The completion could not be installed: {error.filename}: {error.strerror}.",
+                hint="`workspacectl shell-init SHELL` gives it without writing a file.",
+            ) from error
 
 
 class PlainCommand(TyperCommand):

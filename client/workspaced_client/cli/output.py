@@ -46,6 +46,11 @@ def emit(text: str) -> None:
     _write(text + "\n")
 
 
+def emit_path(path: str) -> None:
+    """Writes a path, for use in scripts: into a pipe or a file as it is."""
+    emit(shown(path) if on_terminal() else path)
+
+
 def preview(text: str, *, apart: bool) -> None:
     """Shows what is going to be asked about; `apart` from a stdout that shall hold nothing of it."""
     if apart:
@@ -70,10 +75,12 @@ def _write(text: str) -> None:
 
 @contextmanager
 def writing() -> Generator[None]:
-    """For a block in which nothing but stdout can fail. Raises OutputClosed or OutputFailed."""
+    """For a block that writes to stdout. Raises OutputClosed or OutputFailed, or an OSError of a file as it is."""
     try:
         yield
     except OSError as error:
+        if error.filename is not None:
+            raise
         # What is left in the buffer would fail again, loudly, at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:

@@ -1,7 +1,6 @@
 """The commands on projects: bind, clone, unbind, check."""
 
 import os
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Annotated, Final
@@ -13,12 +12,11 @@ from workspaced_client._sync_api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import EXIT_REFUSED, Failure
 from workspaced_client.cli.options import Options, options_of
-from workspaced_client.cli.output import count, emit, emit_json, errors_on_terminal, shown, tell
-from workspaced_client.cli.resolve import absolute_path, complete_workspace, find_workspace
+from workspaced_client.cli.output import count, emit_json, emit_path, errors_on_terminal, shown, tell
+from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
 from workspaced_client.cli.table import Column, emit_table
 from workspaced_client.cli.workspaces import Given, tell_change
 
-_LOOK_SECONDS: Final = 2.0  # as long as the daemon looks at a path (protocol.md, project.check)
 _STATUS_COLOURS: Final = {"active": "green", "stale": "red"}
 
 
@@ -61,7 +59,7 @@ def clone(
     source = absolute_path(url) if os.path.isdir(os.path.expanduser(url)) else url
     with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
         found = find_workspace(client, workspace)
-        with _failing_in_words(), _progress_shown(options) as show:
+        with _failing_in_words(found), _progress_shown(options) as show:
             bound = client.projects.clone(
                 found.id,
                 source,
@@ -74,17 +72,18 @@ def clone(
 
 
 @contextmanager
-def _failing_in_words() -> Generator[None]:
-    """Tells why git failed in its own lines, and what became of a clone that took too long."""
+def _failing_in_words(workspace: Workspace) -> Generator[None]:
+    """Tells why git failed in its own lines, and what may have become of a clone that took too long."""
     try:
         yield
     except NotResponding as error:
         if error.method != "project.clone":
             raise
-        # The client has cancelled it; protocol.md, $/cancelRequest, tells what the daemon does then.
+        # The client has cancelled it (protocol.md, $/cancelRequest), which may have come too late.
         raise Failure(
-            f"The clone took longer than {error.seconds:g} seconds, and was ended: the daemon removes what git had "
-            "written, and binds nothing.",
+            f"The clone took longer than {error.seconds:g} seconds, and the daemon was told to end it: unless it was "
+            "done just then, what git had written is removed, and nothing is bound. "
+            f"`workspacectl show {workspace.id}` tells.",
             kind="notResponding",
             data={"method": error.method, "outcomeUnknown": error.outcome_unknown},
             hint="To wait longer, say --timeout SECONDS.",
@@ -174,15 +173,7 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
 
 def check(
     context: typer.Context,
-    workspaces: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="WORKSPACE",
-            help="Names or ids; without any, all.",
-            autocompletion=complete_workspace,
-            show_default=False,
-        ),
-    ] = None,
+    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids; without any, all.")] = None,
 ) -> None:
     """Look whether the projects' directories can be reached, and have the daemon note it.
 
@@ -225,23 +216,11 @@ def _ids(client: Client, given: list[str] | None) -> list[str]:
 
 def _reasons(paths: list[str]) -> dict[str, str]:
     """Why these can't be reached: looked at here, since the daemon tells it only as it changes."""
-    reasons = dict.fromkeys(paths, "no answer in time")
+    from workspaced_client.exchange.files import real_directories_in_time  # only here, as few need it
 
-    def look(path: str) -> None:
-        try:
-            os.scandir(path).close()
-        except OSError as error:
-            reasons[path] = (error.strerror or str(error)).lower()
-        else:
-            reasons[path] = ""  # it has come back meanwhile
-
-    # A dead network mount hangs whoever looks: those threads are left behind when this process ends.
-    threads = [threading.Thread(target=look, args=(path,), daemon=True) for path in paths]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_LOOK_SECONDS)
-    return dict(reasons)
+    found, faults = real_directories_in_time(paths)
+    # One that is found has come back meanwhile.
+    return {path: "" if path in found else faults.get(path, "no answer in time") for path in paths}
 
 
 def path(context: typer.Context, workspace: Given) -> None:
@@ -252,4 +231,4 @@ def path(context: typer.Context, workspace: Given) -> None:
     if options.as_json:
         emit_json(found.root_path)
     else:
-        emit(found.root_path)
+        emit_path(found.root_path)

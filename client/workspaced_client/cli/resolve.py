@@ -3,9 +3,8 @@
 import os
 import re
 import warnings
-from contextlib import suppress
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 import typer
 
@@ -13,7 +12,7 @@ from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, Work
 from workspaced_client.cli.failures import Failure, WrongUsage
 from workspaced_client.cli.output import shown
 
-_ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+_ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
 _COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits
 
 
@@ -22,19 +21,17 @@ def find_workspace(client: Client, given: str) -> Workspace:
 
     What has the form of an id is no name here: it would be of another workspace than the one that had the id.
     """
-    if is_id(given):
+    if given.startswith("ws_"):  # no other text is an id, and the daemon logs what it refuses
         try:
             return client.workspaces.get(given)
         except NotFound as error:
-            raise Failure(
-                f"There is no workspace with the id “{given}”. `workspacectl list` shows all.",
-                kind=error.kind,
-                code=error.code,
-                data=error.data,
-            ) from error
-    if given.startswith("ws_"):  # no other text is an id, and the daemon logs what it refuses
-        with suppress(NotFound):
-            return client.workspaces.get(given)
+            if is_id(given):
+                raise Failure(
+                    f"There is no workspace with the id “{given}”. `workspacectl list` shows all.",
+                    kind=error.kind,
+                    code=error.code,
+                    data=error.data,
+                ) from error
     try:
         return client.workspaces.get(name=given)
     except NotFound as error:
@@ -78,6 +75,13 @@ def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
         return []
     names = (each.name for each in found if each.state != "deleted")
     return [name for name in names if name.startswith(incomplete) and name == shown(name)]
+
+
+def workspace_argument(help_: str) -> Any:  # as typer has it
+    """For typer: an argument that takes workspaces by name or id, and that the shell completes."""
+    return typer.Argument(
+        metavar="WORKSPACE", help=help_, autocompletion=complete_workspace, show_default=False
+    )
 
 
 def absolute_path(given: str | None) -> str:

@@ -12,7 +12,7 @@ from workspaced_client.cli.clients import show_clients
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, options_of
 from workspaced_client.cli.output import coloured, count, emit, emit_json, shown, tell
-from workspaced_client.cli.resolve import find_workspace
+from workspaced_client.cli.resolve import find_workspace, workspace_argument
 from workspaced_client.cli.table import Column, emit_table
 
 
@@ -69,9 +69,7 @@ def _status_text(found: DaemonStatus) -> str:
 
 def sessions(
     context: typer.Context,
-    workspace: Annotated[
-        str | None, typer.Argument(metavar="WORKSPACE", help="Only those in this one, by name or id.")
-    ] = None,
+    workspace: Annotated[str | None, workspace_argument("Only those in this one, by name or id.")] = None,
 ) -> None:
     """List the sessions: the programs that are at work in a workspace."""
     options = options_of(context)

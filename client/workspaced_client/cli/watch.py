@@ -50,8 +50,7 @@ def watch(
     """
     options = options_of(context)
     with connected(options) as client:
-        revision = client.daemon.status().revision
-        if since is not None and since > revision:
+        if since is not None and since > (revision := client.daemon.status().revision):
             tell(
                 f"warning: The store is only at revision {revision}: {since} is still to come, or of another store."
             )

@@ -1,7 +1,5 @@
 """The commands on workspaces: list, show, create, rename, open, close, delete."""
 
-import os
-import stat
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import PurePath
@@ -16,15 +14,13 @@ from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import Options, options_of
 from workspaced_client.cli.output import count, emit, emit_json, shown, tell
 from workspaced_client.cli.questions import can_ask, says_yes
-from workspaced_client.cli.resolve import absolute_path, complete_workspace, find_workspace
+from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
 from workspaced_client.cli.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
 
-Given = Annotated[
-    str, typer.Argument(metavar="WORKSPACE", help="Its name or its id.", autocompletion=complete_workspace)
-]
+Given = Annotated[str, workspace_argument("Its name or its id.")]
 Sorting = Literal["created", "changed", "name", "path", "projects"]
 
 _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
@@ -143,13 +139,11 @@ def create(
 
 def _warn_of_no_directory(path: str) -> None:
     """It may be meant so, or be a slip of the pen."""
-    try:
-        if not stat.S_ISDIR(os.stat(path).st_mode):
-            tell(f"warning: {shown(path)} is not a directory.")
-    except FileNotFoundError:
-        tell(f"warning: {shown(path)} does not exist yet.")
-    except OSError:
-        return  # it may be one
+    from workspaced_client.exchange.files import real_directories_in_time  # only here, as few need it
+
+    _, faults = real_directories_in_time([path])
+    for fault in faults.values():
+        tell(f"warning: {shown(path)} can't be used yet: {fault}.")
 
 
 def rename(

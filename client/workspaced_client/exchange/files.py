@@ -1,10 +1,11 @@
-"""The files and directories of an import or an export, as the disk has them."""
+"""The files of an import or an export, and the directories of projects, as the disk has them."""
 
 import errno
 import os
 import stat
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Final
 
 from workspaced_client.exchange.json_text import Unusable
@@ -14,6 +15,9 @@ _MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 
 _PATIENCE_SECONDS: Final = 2.0
 """For all paths together: a look takes microseconds, unless its file system hangs."""
+
+_LOOKS_AT_ONCE: Final = 16
+"""So many paths may hang before no other is looked at any more."""
 
 
 def read(path: str) -> bytes:
@@ -71,35 +75,35 @@ def _write_new(path: str, data: bytes) -> None:
 
 def real_directories(paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """For each path the directory that it leads to, with symbolic links resolved; or why none can be bound."""
-    found: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for path in paths:
-        real = _real_directory(path)
-        if isinstance(real, Unusable):
-            faults[path] = str(real)
-        else:
-            found[path] = real
-    return found, faults
+    return _apart({path: _real_directory(path) for path in paths})
 
 
-def real_directories_in_time(paths: Sequence[str]) -> dict[str, str]:
-    """As `real_directories`, of paths that nobody has just named: those of which nothing is known soon are left out.
+def real_directories_in_time(paths: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """As `real_directories`, with a bound on the time: those of which nothing is known soon are in neither.
 
     One of them may be on a dead network mount, which holds up a look for as long as it likes.
     """
-    found: dict[str, str] = {}
+    looks: dict[str, str | Unusable] = {}
+    waiting = iter(paths)  # each goes to the next thread that is free
 
     def look() -> None:
-        for path in paths:
-            real = _real_directory(path)
-            if not isinstance(real, Unusable):
-                found[path] = real
+        for path in waiting:
+            looks[path] = _real_directory(path)
 
-    # A daemon thread, so that one that hangs keeps no process from its end.
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    thread.join(_PATIENCE_SECONDS)
-    return dict(found)
+    # Daemon threads, so that one that hangs keeps no process from its end.
+    threads = [threading.Thread(target=look, daemon=True) for _ in range(min(_LOOKS_AT_ONCE, len(paths)))]
+    deadline = monotonic() + _PATIENCE_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(deadline - monotonic(), 0))
+    return _apart(dict(looks))
+
+
+def _apart(looks: Mapping[str, str | Unusable]) -> tuple[dict[str, str], dict[str, str]]:
+    found = {path: real for path, real in looks.items() if isinstance(real, str)}
+    faults = {path: str(fault) for path, fault in looks.items() if isinstance(fault, Unusable)}
+    return found, faults
 
 
 def _real_directory(path: str) -> str | Unusable:
