@@ -4,6 +4,7 @@ import argparse
 import errno
 import io
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -21,7 +22,8 @@ from workspaced.rpc.listener import SocketUnusable
 from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
 from workspaced.streams import say
-from workspaced_protocol.paths import default_config_file
+from workspaced_protocol.paths import UnusablePath, default_config_file
+from workspaced_protocol.paths import socket_path as find_socket_path
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -160,19 +162,35 @@ def _announce(settings: Settings, socket_path: Path) -> None:
     if settings.log_format == "json":
         log.ready(settings.data_dir, socket_path)
         return
+    stream = sys.stdout
+    say(
+        stream,
+        f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
+        f"and listens on {socket_path}" + (_hints(socket_path) if stream and stream.isatty() else ""),
+    )
+
+
+def _hints(socket_path: Path) -> str:
+    """For a person at a terminal: what to type next."""
     # In a virtual environment that is not activated, the shell would not find it.
     beside = Path(sys.executable).parent / "workspacectl"
     ctl = "workspacectl" if shutil.which("workspacectl") or not beside.exists() else str(beside)
-    say(
-        sys.stdout,
-        f"workspaced {workspaced_protocol.__version__} keeps its data in {settings.data_dir}\n"
-        f"and listens on {socket_path}\n\n"
-        "Try next, in another terminal:\n"
+    if not _is_found_by_clients(socket_path):
+        ctl += f" --socket {shlex.quote(str(socket_path))}"
+    return (
+        "\n\nTry next, in another terminal:\n"
         f"  {ctl} create my-project     a workspace for the directory you are in\n"
         f"  {ctl} list                  what there is\n"
         f"  {ctl} status                how the daemon fares\n"
-        "Stop it with Ctrl-C.",
+        "Stop it with Ctrl-C."
     )
+
+
+def _is_found_by_clients(socket_path: Path) -> bool:
+    try:
+        return find_socket_path() == socket_path
+    except UnusablePath:
+        return False
 
 
 def _print(text: str) -> int:

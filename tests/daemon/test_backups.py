@@ -66,6 +66,8 @@ def test_a_copy_at_a_path_is_never_written_over_another_file(tmp_path: Path) -> 
     with pytest.raises(BadBackup, match="is there already"):
         backups.write_to(tmp_path / "there", State())
     assert (tmp_path / "there").read_text() == "precious"
+    with pytest.raises(BadBackup, match="is a directory: add the name of a file"):
+        backups.write_to(tmp_path, State())
     with pytest.raises(BadBackup, match="There is no directory"):
         backups.write_to(tmp_path / "missing" / "copy", State())
 

@@ -62,6 +62,10 @@ class StopsWhenReady(StringIO):
         self._number = number
         self._place = place
         self.was_reachable = False
+        self.is_terminal = False
+
+    def isatty(self) -> bool:
+        return self.is_terminal
 
     def write(self, text: str) -> int:
         if self._sign in text and not self.was_reachable:
@@ -84,11 +88,27 @@ def test_a_signal_stops_it_with_exit_code_0(
     told = output.getvalue()
     assert str(place.data_dir) in told
     assert str(place.socket) in told
-    assert "workspacectl" in told
+    assert "workspacectl" not in told  # nobody reads a file and types what it says
     assert [line for line in errors.getvalue().splitlines() if "error" in line] == []
     assert not place.socket.exists()
     with closing(create_json_store(place.data_dir)) as store:  # the lock is free again
         assert store.recovery.outcome == "fresh"
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_at_a_terminal_it_says_what_to_type_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, is_set: bool
+) -> None:
+    if is_set:
+        monkeypatch.setenv("WORKSPACED_SOCKET", str(place.socket))
+    output = StopsWhenReady("workspaced", signal.SIGINT, place)
+    output.is_terminal = True
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "stderr", StringIO())
+    assert main(place.arguments) == 0
+    # Clients would look for another daemon where this one's socket is given to it alone.
+    option = "" if is_set else f" --socket {place.socket}"
+    assert f"workspacectl{option} create my-project " in output.getvalue()
 
 
 def test_for_programs_it_logs_one_json_object_a_line(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,9 @@ def test_any_other_move_says_which_state_it_is_in_and_which_it_must_be_in(
     refused = refusal(MOVES[move](id_))
     assert isinstance(refused, InvalidState)
     assert refused.data == {"state": is_, "required": required}
-    assert f"{id_} is {is_}" in refused.message
+    workspace = STATE.get(id_)
+    assert workspace is not None
+    assert f"“{workspace.name}” is {is_}" in refused.message
     assert f"must be {required}" in refused.message
 
 

@@ -106,7 +106,7 @@ def _transition(
         workspace = require_workspace(state, workspace_id)
         _require_revision(workspace, if_revision)
         if workspace.state != required:
-            raise InvalidState(workspace_id, workspace.state, required, deed)
+            raise InvalidState(workspace, required, deed)
         changed = structs.replace(
             workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
@@ -130,7 +130,7 @@ def update(
         workspace = require_workspace(state, workspace_id)
         _require_revision(workspace, if_revision)
         if workspace.state == "deleted":
-            raise InvalidState(workspace_id, workspace.state, "active or closed", "updated")
+            raise InvalidState(workspace, "active or closed", "updated")
         if name is not None:
             _require_free_name(state, name, workspace_id)
         changed = structs.replace(
@@ -152,7 +152,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         workspace = require_workspace(state, workspace_id)
         _require_revision(workspace, if_revision)
         if workspace.state == "deleted":
-            raise InvalidState(workspace_id, workspace.state, "active or closed", "deleted")
+            raise InvalidState(workspace, "active or closed", "deleted")
         require_no_sessions(state, workspace_id)
         return removed(state, workspace_id)
 
@@ -176,7 +176,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
         if if_revision is not None:
             revision = current.revision if current else 0
             if if_revision != revision:
-                raise RevisionConflict(f"Workspace {workspace.id}", if_revision, revision)
+                raise RevisionConflict(f"Workspace “{workspace.name}”", if_revision, revision)
         if workspace.state != "deleted":
             _require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
@@ -211,13 +211,13 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
 
 def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
     if if_revision is not None and if_revision != workspace.revision:
-        raise RevisionConflict(f"Workspace {workspace.id}", if_revision, workspace.revision)
+        raise RevisionConflict(f"Workspace “{workspace.name}”", if_revision, workspace.revision)
 
 
 def require_no_sessions(state: State, workspace_id: str) -> None:
     """Refuses while apps work in the workspace."""
     if count := state.session_count(workspace_id):
-        raise ActiveSessions(workspace_id, count)
+        raise ActiveSessions(require_workspace(state, workspace_id), count)
 
 
 def _require_free_name(state: State, name: str, own_id: str) -> None:

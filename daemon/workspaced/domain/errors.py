@@ -1,6 +1,6 @@
 """What the domain refuses, each with the data that the contract promises for it."""
 
-from workspaced_protocol.models import Unreachable
+from workspaced_protocol.models import Unreachable, Workspace
 
 
 class RequestError(Exception):
@@ -40,18 +40,22 @@ class NameConflict(Refused):
 class InvalidState(Refused):
     """The transition is not allowed from the state that the workspace is in."""
 
-    def __init__(self, id_: str, state: str, required: str, deed: str) -> None:
+    def __init__(self, workspace: Workspace, required: str, deed: str) -> None:
         super().__init__(
-            f"Workspace {id_} is {state}; it must be {required} to be {deed}.", state=state, required=required
+            f"Workspace “{workspace.name}” is {workspace.state}; it must be {required} to be {deed}.",
+            state=workspace.state,
+            required=required,
         )
 
 
 class ActiveSessions(Refused):
     """A workspace with active sessions is not deleted."""
 
-    def __init__(self, id_: str, count: int) -> None:
+    def __init__(self, workspace: Workspace, count: int) -> None:
         sessions = "1 active session" if count == 1 else f"{count} active sessions"
-        super().__init__(f"Workspace {id_} has {sessions}: close the sessions first.", count=count)
+        super().__init__(
+            f"Workspace “{workspace.name}” has {sessions}: close the sessions first.", count=count
+        )
 
 
 class RevisionConflict(Refused):

@@ -149,7 +149,7 @@ def require_changeable(state: State, workspace_id: str) -> Workspace:
     """The workspace of this id, whose projects may be changed, or NotFound or InvalidState."""
     workspace = require_workspace(state, workspace_id)
     if workspace.state == "deleted":
-        raise InvalidState(workspace_id, workspace.state, "active or closed", "changed")
+        raise InvalidState(workspace, "active or closed", "changed")
     return workspace
 
 

@@ -18,7 +18,7 @@ def begin_session(session: Session, connection: int) -> Command:
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, session.workspace_id)
         if workspace.state != "active":
-            raise InvalidState(workspace.id, workspace.state, "active", "worked in")
+            raise InvalidState(workspace, "active", "worked in")
         event = _session_event("session.began", session, state.revision)
         return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
 

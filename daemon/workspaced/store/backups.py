@@ -79,6 +79,8 @@ class Backups:
         if not path.parent.is_dir():
             raise BadBackup(f"There is no directory {path.parent}: make it first, or choose another place.")
         with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
+            if path.is_dir():
+                raise BadBackup(f"{path} is a directory: add the name of a file to be made in it.")
             if folder.identify(path.name) is not None:
                 raise BadBackup(f"{path} is there already: choose another name, or remove it first.")
             _write_verified(folder, path.name, state)
@@ -104,7 +106,7 @@ class Backups:
         except OSError as error:
             raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
         if content is None:
-            raise BadBackup(f"There is no backup {path}.")
+            raise BadBackup(f"There is no backup {path}: see which there are.")
         try:
             return parse_document(content.data).state.workspaces()
         except Corrupted as error:
