@@ -150,7 +150,7 @@ def _events() -> str:
             ["topic", "payload"],
             [
                 *([f"`{topic}`", f"`{model.__name__}`"] for topic, model in events.PAYLOADS.items()),
-                [f"`{events.GAP}`", f"`{events.EventsMissed.__name__}`"],
+                [f"`{events.GAP}`, which comes unasked", f"`{events.EventsMissed.__name__}`"],
             ],
         ),
     ]

@@ -195,7 +195,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.delete",
             p.TransitionParams,
             None,
-            "Deletes a workspace that has no active sessions; its name is free again.",
+            "Removes a workspace that has no active sessions from the store; its name is free again.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.ACTIVE_SESSIONS,
