@@ -189,7 +189,7 @@ class Laboratory:
         TRIED["of them different"] += goes_on
         try:
             owed.check_kept(tree)
-            run = Run(self._disk_type(tree), owed)
+            run = Run(self._disk_type(tree), owed, hour=2)
             run.open()
             owed.check_kept(run.disk.visible())
             if goes_on:
@@ -208,7 +208,7 @@ class Laboratory:
         owed = run.owed()
         try:
             owed.check_kept(run.disk.visible())
-            run = Run(run.disk, owed)
+            run = Run(run.disk, owed, hour=1)
             run.open()
             run.check_told()
             require(not run.temps(), f"temporary files are left: {run.temps()}")

@@ -111,6 +111,8 @@ class Run:
 
     disk: SimulatedDisk
     start: Owed = field(default_factory=Owed)
+    hour: int = 0
+    """When it starts. A later process has a later clock."""
 
     def __post_init__(self) -> None:
         self.possible = set(self.start.contents)
@@ -121,7 +123,7 @@ class Run:
         self.may_tell_of_loss = self.start.may_tell_of_loss
         self._highest_revision = 0
         self._store: JsonWorkspaceStore | None = None
-        self._now_ns = 1_772_449_264_788_000_000
+        self._now_ns = 1_772_449_264_788_000_000 + self.hour * 3_600_000_000_000
 
     @property
     def is_open(self) -> bool:
