@@ -182,7 +182,7 @@ def test_what_is_no_backup_is_refused_and_changes_nothing(
 def test_a_backup_that_is_not_there_is_named(ctl: Ctl, daemon: RunningDaemon, tmp_path: Path) -> None:
     by_name = ctl("restore", "no-such", "--yes")
     assert by_name.code == 1
-    assert f"There is no backup {daemon.data_dir / 'backups' / 'no-such'}." in by_name.err
+    assert f"There is no backup {daemon.data_dir / 'backups' / 'no-such'}" in by_name.err
     by_path = ctl("restore", str(tmp_path / "no-such"), "--yes", "--json")
     assert by_path.code == 1
     assert str(tmp_path / "no-such") in by_path.error["message"]

@@ -309,6 +309,15 @@ def test_a_daemon_of_another_release(serve: Serve, capsys: pytest.CaptureFixture
     assert check["message"].endswith(f"and workspacectl is {__version__}.")
 
 
+def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ctl = ctl_for(serve(daemon_with({})), capsys)
+    check = found(ctl("doctor", "--json", "--data-dir", str(tmp_path)))["daemon"]
+    where = f"; it keeps its data in /nowhere/data, and not in {tmp_path}, and workspacectl is {__version__}."
+    expect(check, "warning", where, "Restart the daemon")
+
+
 def test_a_store_that_can_not_write(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     store = {"state": "readOnly", "lastError": "No space left on device"}
     ctl = ctl_for(serve(daemon_with({"version": __version__, "store": store})), capsys)

@@ -222,7 +222,8 @@ def test_another_data_directory_than_the_daemons(
     (stored / SNAPSHOT).write_bytes(b"")
     ctl = ctl_for(daemon.socket, capsys)
     checks = found(ctl("doctor", "--json", "--data-dir", str(stored)))
-    expect(checks["daemon"], "ok", f"pid {daemon.process.pid}")
+    where = f"; it keeps its data in {daemon.data_dir}, and not in {stored}."
+    expect(checks["daemon"], "warning", where, "leave out --data-dir")
     expect(checks["data directory"], "ok", str(stored))
     expect(checks["lock"], "ok", "No daemon holds")
     expect(checks[SNAPSHOT], "problem", "it is empty")

@@ -71,6 +71,18 @@ def test_the_snapshot_of_a_damaged_store_is_named(ctl: Ctl, tmp_path: Path) -> N
     assert SNAPSHOT_HINT not in ctl("import", str(directory), "--yes").err
 
 
+@pytest.mark.parametrize("version", ["3", '"1.0"'])
+def test_the_version_of_a_store_that_can_not_be_imported_is_told(
+    ctl: Ctl, tmp_path: Path, version: str
+) -> None:
+    file = tmp_path / "workspaces.json"
+    file.write_text(f'{{"version": {version}, "workspaces": []}}')
+    assert ctl("import", str(file), "--yes").err == (
+        f"error: {file}, line 1, column 13: `version` is not 1 but {version}: only stores of version 1, which older "
+        "apps wrote, can be imported.\n"
+    )
+
+
 def test_what_is_no_file_is_named(ctl: Ctl, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, problem in (

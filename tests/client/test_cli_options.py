@@ -23,6 +23,7 @@ COMMANDS = [
     ("show",),
     ("create",),
     ("rename",),
+    ("move",),
     ("open",),
     ("close",),
     ("delete",),
@@ -170,6 +171,11 @@ def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None
     assert (result.code, "Did you mean 'list'?" in result.err) == (2, True)
 
 
+def test_the_protocols_update_is_two_commands_here(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run(capsys, "update", "alpha").err.splitlines()[0]
+    assert told == "error: No such command 'update'. Did you mean 'rename' or 'move'?"
+
+
 def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     result = run(capsys, "show")
     assert result.code == 2
@@ -206,6 +212,23 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
             line.split()[0] for line in result.out.partition("Commands:\n")[2].split("\n\n")[0].splitlines()
         ]
         assert listed == list(dict.fromkeys(command[0] for command in COMMANDS))
+
+
+def test_the_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    told = " ".join(run(capsys, "--help").out.split()).partition("Exit codes: ")[2]
+    assert [each.split()[0] for each in told.split("; ")] == ["0", "1", "2", "3", "130", "141"]
+
+
+@pytest.mark.parametrize("group", [(), ("recovery",), ("service",)], ids=" ".join)
+def test_no_command_is_cut_short_in_the_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in run(capsys, *group, "--help").out.partition("Commands:\n")[2]
+
+
+def test_typers_own_completion_is_hidden_behind_shell_init(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "-completion" not in run(capsys, "--help").out
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -131,6 +131,7 @@ def test_check_tells_what_is_out_of_reach_and_why(ctl: Ctl, here: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert [line.split()[1] for line in result.out.splitlines()] == ["STATUS", "active", "active"]
     (here / "web").rmdir()
+    assert all(line == line.rstrip() for line in result.out.splitlines())
     result = ctl("check", "shop")
     assert result.code == 1
     assert result.out.splitlines()[1].split(maxsplit=3) == [

@@ -67,7 +67,7 @@ def test_what_can_be_saved_is_shown_first_and_brought_back_whole(ctl: Ctl) -> No
     assert again.out.splitlines() == [
         f"= Alpha  {ALPHA['rootPath']}  is there already",
         f"= Beta  {BETA['rootPath']}  is there already",
-        "0 workspaces can be brought back.",
+        "There is nothing to bring back: all of it is in the store already.",
     ]
     assert "The store holds all that can still be read in them.\n" in ctl("recovery", "show").out
 
@@ -104,6 +104,8 @@ def test_what_is_in_the_store_is_never_overwritten(ctl: Ctl) -> None:
     ctl("rename", "beta", "other")
     before = ctl("list", "--json").json
     document = ctl("recovery", "salvage", "--yes", "--json").json
+    told = ctl("recovery", "salvage").out.splitlines()
+    assert told[-1] == "Nothing can be brought back as things are."
     assert ctl("list", "--json").json == before
     assert (document["saved"], document["present"]) == ([], [])
     assert {each["name"]: each["reason"] for each in document["left"]} == {

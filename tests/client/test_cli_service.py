@@ -135,6 +135,7 @@ EVERY_COMMAND = [
     ("show", "alpha"),
     ("create", "beta", "/"),
     ("rename", "beta", "gamma"),
+    ("move", "gamma", "/"),
     ("close", "gamma"),
     ("open", "gamma"),
     ("sessions",),

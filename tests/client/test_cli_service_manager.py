@@ -151,6 +151,9 @@ def test_a_unit_that_somebody_else_wrote_is_kept(machine: Machine) -> None:
         assert refused.error["kind"] == "notOurs"
         assert str(own) in refused.error["message"]
         assert advice in refused.error["message"]
+        preview = machine.ctl(command, "--dry-run")
+        assert preview.code == 0
+        assert f"\nAs things are, this would be refused: {refused.error['message']}\n" in preview.out
     assert own.read_text() == "[Service]\nExecStart=/opt/mine\n"
     assert not (machine.units / "workspaced.socket").exists()
     assert machine.changes() == []
@@ -174,8 +177,26 @@ def test_a_daemon_that_was_started_otherwise_is_not_pushed_aside(machine: Machin
     with running_daemon(machine.root, machine.socket) as daemon:  # its data is elsewhere
         refused = machine.ctl("install")
         assert f"A daemon runs already (pid {daemon.process.pid})" in refused.err
+        preview = machine.ctl("install", "--dry-run")
+        as_json = machine.ctl("install", "--dry-run", "--json").json
+    assert preview.code == 0
+    assert f"\nWould run {ENABLE}\n" in preview.out
+    note = f"As things are, this would be refused: A daemon runs already (pid {daemon.process.pid})"
+    assert f"\n{note}" in preview.out
+    assert as_json["notes"][0].startswith(note)
     assert machine.changes() == []
     assert not machine.units.exists()
+
+
+def test_a_service_is_not_started_over_another_daemon(machine: Machine) -> None:
+    machine.ctl("install")
+    machine.ctl("stop")
+    machine.changes()
+    with machine.held_lock():
+        for command in ("start", "restart"):
+            refused = machine.ctl(command, "--json")
+            assert (refused.code, refused.error["kind"]) == (1, "anotherDaemon")
+    assert machine.changes() == []
 
 
 def test_a_daemon_that_keeps_the_data_is_told_by_stop(machine: Machine) -> None:

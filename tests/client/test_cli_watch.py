@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -20,6 +21,7 @@ from client.cli_daemon import (
 )
 from e2e.project_process import ProjectProcess
 from workspaced_client import Client
+from workspaced_client.events import Event, EventGap
 
 
 class Watcher:
@@ -81,6 +83,79 @@ def test_what_happens_is_shown_with_names(daemon: RunningDaemon, tmp_path: Path)
     assert ["Old" in lines[0], "New\\n" in lines[1], "/srv/new" in lines[1], "New\\n" in lines[2]] == [
         True
     ] * 4
+
+
+def test_a_renamed_workspace_is_called_by_its_new_name(tmp_path: Path, socket_dir: Path) -> None:
+    daemon = ProjectProcess(socket_dir)
+    try:
+        daemon.wait_ready()
+        with watching(daemon.socket_path, tmp_path, "--since", "0") as watcher:
+            watcher.err.readline()
+            with Client.connect(daemon.socket_path) as client:
+                made = client.workspaces.create("Old", "/srv")
+                assert "  Old  " in watcher.out.readline()
+                client.workspaces.update(made.id, name="New")
+                assert "  New  " in watcher.out.readline()
+            daemon.close()
+            watcher.err.readline()
+            daemon = ProjectProcess(socket_dir)
+            daemon.wait_ready()
+            watcher.err.readline()
+            with Client.connect(daemon.socket_path) as client:
+                client.workspaces.update(made.id, name="Newer")
+                assert "  Newer  " in watcher.out.readline()
+                client.workspaces.close(made.id)
+                assert "  Newer  " in watcher.out.readline()
+            watcher.interrupt()
+    finally:
+        daemon.close()
+
+
+class Played:
+    """A stream of events that are made one by one, each when the one before was shown."""
+
+    def __init__(self, events: Iterator[Event | EventGap]) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[Event | EventGap]:
+        return self._events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_name_that_no_daemon_tells_just_now_is_asked_for_later(
+    daemon: RunningDaemon, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = daemon.socket.with_name("away")
+    with daemon.client() as client:
+        made = client.workspaces.create("Old", "/srv")
+
+        def events() -> Iterator[Event | EventGap]:
+            daemon.socket.rename(away)
+            try:
+                yield changed("workspace.updated")
+            finally:
+                away.rename(daemon.socket)
+            client.workspaces.update(made.id, name="New")
+            yield changed("workspace.closed")
+            client.workspaces.update(made.id, name="Newer")
+            yield EventGap(1, 2)
+            yield changed("workspace.opened")
+
+        def changed(topic: str) -> Event:
+            return Event(topic, {"workspaceId": made.id}, 1, 1, 0, "", None)
+
+        def played(*_: object, **__: object) -> Played:
+            return Played(events())
+
+        monkeypatch.setattr(Client, "events", played)
+        told = ctl_for(daemon.socket, capsys)("watch").out.splitlines()
+        client.workspaces.delete(made.id)
+    assert [line.split()[-1] for line in told] == [made.id, "New", "Newer"]
 
 
 def test_a_revision_that_is_still_to_come_is_told(daemon: RunningDaemon, tmp_path: Path) -> None:

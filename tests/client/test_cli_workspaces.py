@@ -200,6 +200,34 @@ def test_rename(ctl: Ctl) -> None:
     assert ctl("show", "gamma", "--json").json["id"] == made["id"]
 
 
+def test_rename_to_the_name_it_has_changes_nothing(ctl: Ctl) -> None:
+    made = ctl("create", "shop", "/a", "--json").json
+    assert ctl("rename", "shop", "shop").out == "“shop” has that name already.\n"
+    assert ctl("rename", "shop", "shop", "--json").json == made
+    assert ctl("rename", "shop", "Shop").out == "Renamed “shop” to “Shop”.\n"
+
+
+def test_move(ctl: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ctl("create", "alpha", "/a", "--json").json
+    moved = ctl("move", "ALPHA", str(tmp_path))
+    assert (moved.code, moved.out, moved.err) == (0, f"Workspace “alpha” is at {tmp_path} now.\n", "")
+    again = ctl("move", "alpha", f"{tmp_path}/sub/..")
+    assert (again.code, again.out) == (0, f"Workspace “alpha” is at {tmp_path} already.\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    document = ctl("move", made["id"], "--json").json
+    assert (document["id"], document["rootPath"]) == (made["id"], os.getcwd())
+    assert ctl("path", "alpha").out == f"{os.getcwd()}\n"
+    assert ctl("move", "alpha", "/", "--quiet").out == ""
+
+
+def test_move_warns_where_there_is_no_directory(ctl: Ctl, tmp_path: Path) -> None:
+    ctl("create", "alpha", "/")
+    result = ctl("move", "alpha", str(tmp_path / "none"), "--quiet")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"warning: {tmp_path}/none can't be used yet: it does not exist.\n"
+
+
 def test_close_and_open(ctl: Ctl) -> None:
     ctl("create", "alpha", "/a")
     assert ctl("close", "alpha").out == "Closed workspace “alpha”.\n"

@@ -1,7 +1,7 @@
 """The command line `workspacectl`: what it is started by, and how it ends.
 
-Exit codes: 0 fine, 1 refused by the daemon (for `doctor`: a problem was found), 2 wrong usage,
-3 the daemon could not be reached, 130 interrupted, 141 nobody reads the output any more.
+Exit codes: 0 fine, 1 refused by the daemon (for `doctor` and `check`: a problem was found), 2 wrong usage,
+3 the daemon or a service manager could not be reached, 130 interrupted, 141 nobody reads the output any more.
 """
 
 import io

@@ -43,8 +43,9 @@ app = typer.Typer(
     # Plain text: it is there at once, and can be piped.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    epilog="These options may also follow the command. Exit codes: 0 fine, 1 refused, 2 wrong usage, "
-    "3 no daemon reached. With --json, an error is a JSON object on the last line of stderr.",
+    epilog="These options may also follow the command. With --json, an error is a JSON object on the last "
+    "line of stderr. Exit codes: 0 fine; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or no "
+    "service manager reached; 130 interrupted; 141 nobody reads the output.",
 )
 _recovery = typer.Typer(
     cls=PlainGroup, context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None
@@ -92,7 +93,10 @@ def workspacectl(
 
 @_recovery.callback()
 def recovery(context: typer.Context) -> None:
-    """Show what was recovered after damage, bring back what was not, and end the warnings."""
+    """Show what was recovered after damage, and bring back more.
+
+    Every command warns of it until you acknowledge it.
+    """
     _require_command(context)
 
 
@@ -126,6 +130,7 @@ _add(app, "list", workspaces.list_, "list --state active", "list --stale --sort 
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
 _add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
 _add(app, "rename", workspaces.rename, "rename alpha beta")
+_add(app, "move", workspaces.move, "move alpha", "move alpha ~/src/beta")
 _add(app, "open", workspaces.open_, "open alpha")
 _add(app, "close", workspaces.close, "close alpha")
 _add(app, "delete", workspaces.delete, "delete alpha", "delete alpha --yes")

@@ -46,7 +46,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there already.")] = False,
 ) -> None:
-    """Write workspaces to a file, for VS Code, an older app or a program.
+    """Write workspaces to a file, for VS Code or another program.
 
     `workspacectl import` reads each of the formats back, and finds nothing to do.
     """

@@ -81,15 +81,12 @@ class PlainGroup(TyperGroup):
 class GlobalOptionsAnywhere(PlainGroup):
     """A group whose own options are also taken from behind the command's name."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # typer's own types are private
-        super().__init__(*arguments, **options)
-        for parameter in self.params:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
+        """Moves them in front of the command, where typer looks for them."""
+        for parameter in self.params:  # not when they are made: typer adds these two later
             # `shell-init` has the same with names quoted, and edits none of the user's files.
             if parameter.name in ("install_completion", "show_completion"):
                 parameter.hidden = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] - they are options
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
-        """Moves them in front of the command, where typer looks for them."""
         try:
             return super().parse_args(ctx, global_options_first(args))
         except OSError as error:  # of a file: typer installs its completion in here
@@ -98,11 +95,17 @@ class GlobalOptionsAnywhere(PlainGroup):
                 hint="`workspacectl shell-init SHELL` gives it without writing a file.",
             ) from error
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # as above
+        """Names the two commands for the protocol's `workspace.update`, where typer would suggest `path`."""
+        if args[0] == "update":
+            ctx.fail("No such command 'update'. Did you mean 'rename' or 'move'?")
+        return super().resolve_command(ctx, args)
+
 
 class PlainCommand(TyperCommand):
     """A command whose help shows arguments as manual pages do: `NAME [PATH]`."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # as above
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # typer's own types are private
         super().__init__(*arguments, **options)
         for parameter in self.params:
             # Before typer lays the columns out, which it does by the width of what this takes away.

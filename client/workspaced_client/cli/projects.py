@@ -175,9 +175,9 @@ def check(
     context: typer.Context,
     workspaces: Annotated[list[str] | None, workspace_argument("Names or ids; without any, all.")] = None,
 ) -> None:
-    """Look whether the projects' directories can be reached, and have the daemon note it.
+    """Look whether the projects' directories can be reached.
 
-    Exit code 1 where one can't.
+    The daemon notes it. Exit code 1 where one can't.
     """
     options = options_of(context)
     with connected(options) as client:
@@ -224,7 +224,10 @@ def _reasons(paths: list[str]) -> dict[str, str]:
 
 
 def path(context: typer.Context, workspace: Given) -> None:
-    """Print a workspace's directory, for use in scripts: cd "$(workspacectl path alpha)"."""
+    """Print a workspace's directory, for use in scripts.
+
+    Such as: cd "$(workspacectl path alpha)"
+    """
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)

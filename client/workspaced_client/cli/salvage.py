@@ -41,10 +41,10 @@ def salvage(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what could be saved.")] = False,
 ) -> None:
-    """Bring back the workspaces that stand whole in the files set aside after damage.
+    """Bring back the workspaces that stand whole in damaged files.
 
-    Shows them, then asks. What is in the store already is never overwritten, and what was brought
-    back once is not brought back again.
+    The files are those that were set aside after damage. Shows the workspaces, then asks. What is in
+    the store already is never overwritten, and what was brought back once is not brought back again.
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
@@ -156,7 +156,12 @@ def _preview(found: Sequence[Found]) -> str:
     if not found:
         return "No workspace stands whole in the files that were set aside."
     possible = sum(each.is_wanted for each in found)
-    return "\n".join((*map(_line, found), f"{count(possible, 'workspace')} can be brought back."))
+    outcome = f"{count(possible, 'workspace')} can be brought back."
+    if all(each.is_there for each in found):
+        outcome = "There is nothing to bring back: all of it is in the store already."
+    elif not possible:
+        outcome = "Nothing can be brought back as things are."
+    return "\n".join((*map(_line, found), outcome))
 
 
 def _line(found: Found) -> str:

@@ -71,7 +71,7 @@ def sessions(
     context: typer.Context,
     workspace: Annotated[str | None, workspace_argument("Only those in this one, by name or id.")] = None,
 ) -> None:
-    """List the sessions: the programs that are at work in a workspace."""
+    """List the sessions: the programs at work in a workspace."""
     options = options_of(context)
     with connected(options) as client:
         if workspace is None:
@@ -119,10 +119,10 @@ def flush(context: typer.Context) -> None:
 
 
 def show_recovery(context: typer.Context) -> None:
-    """Show what was recovered: when, why, where the files are as they were, and what they still hold.
+    """Show what was recovered, and what the damaged files still hold.
 
-    After damage the daemon recovers what it can, and keeps copies of the damaged files. Every command
-    warns of it until you acknowledge it.
+    Tells when and why, and where the files are as they were. After damage the daemon recovers what it
+    can, and keeps copies of the damaged files. Every command warns of it until you acknowledge it.
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:

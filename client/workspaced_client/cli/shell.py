@@ -29,7 +29,9 @@ def shell_init(
         Shell, typer.Argument(metavar="SHELL", help="The one that you use.", show_default=False)
     ],
 ) -> None:
-    """Print what gives your shell `wcd WORKSPACE`, which changes to a workspace's directory, and completion.
+    """Print what gives your shell `wcd WORKSPACE` and completion.
+
+    `wcd` changes to a workspace's directory.
 
     Put the line of your shell into its start-up file:
 

@@ -53,7 +53,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
             colour = columns[index].colours.get(row[index])
             if colour or number == 0:
                 cells[position] = typer.style(cells[position], fg=colour, bold=number == 0 or None)
-        lines.append(_GAP.join(cells))
+        lines.append(_GAP.join(cells).rstrip())  # the last cell may be empty
     emit("\n".join(lines))
 
 

@@ -1,6 +1,7 @@
 """`workspacectl watch`: what happens, one line each, for as long as somebody watches."""
 
 import json
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -8,7 +9,7 @@ import typer
 
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._recovery import when
-from workspaced_client.cli.connection import connected
+from workspaced_client.cli.connection import connect, connected
 from workspaced_client.cli.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.output import coloured, emit, shown, tell
 from workspaced_client.events import Event, EventGap, EventStream
@@ -22,6 +23,8 @@ _COLOURS: Final = {
     "statusChanged": "yellow",
 }
 """By the last part of a topic."""
+
+_NAME_SECONDS: Final = 1.0  # an event waits for it to be shown
 
 
 def watch(
@@ -100,6 +103,7 @@ class _Teller:
                 {"topic": "events.gap", "payload": {"from": gap.first_revision, "to": gap.last_revision}}
             )
         else:
+            self._names.clear()  # any of them may have been changed
             first, last = gap.first_revision, gap.last_revision
             revisions = f"revision {first}" if first == last else f"the revisions {first} to {last}"
             tell(f"What happened at {revisions} can't be told any more: list what you follow anew.")
@@ -123,7 +127,9 @@ class _Teller:
         id_ = str(payload.get("workspaceId", ""))
         if "name" in payload:
             self._names[id_] = str(payload["name"])
-        words = [shown(self._names.get(id_, id_))] if id_ else []
+        elif event.topic == "workspace.updated":
+            self._names.pop(id_, None)  # it may have another by now, and the event does not tell
+        words = [shown(self._name(id_))] if id_ else []
         words += [
             shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
             for name, value in payload.items()
@@ -133,6 +139,14 @@ class _Teller:
             words.append(f"(by pid {event.peer.pid})")
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
         emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
+
+    def _name(self, id_: str) -> str:
+        """The workspace's name, asked for where it is not known; the id where no daemon tells it just now."""
+        if id_ not in self._names:
+            # Not over the command's own connection, which ends with the daemon that it was made to.
+            with suppress(WorkspacedError), connect(self._options, _NAME_SECONDS) as client:
+                self._names[id_] = client.workspaces.get(id_).name
+        return self._names.get(id_, id_)
 
     @staticmethod
     def _emit_line(value: object) -> None:

@@ -1,4 +1,4 @@
-"""The commands on workspaces: list, show, create, rename, open, close, delete."""
+"""The commands on workspaces: list, show, create, rename, move, open, close, delete."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -155,8 +155,33 @@ def rename(
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-        renamed = client.workspaces.update(found.id, name=new_name)
-    tell_change(options, renamed, f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”.")
+        is_so = found.name == new_name
+        renamed = found if is_so else client.workspaces.update(found.id, name=new_name)
+    told = f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”."
+    tell_change(options, renamed, f"“{shown(found.name)}” has that name already." if is_so else told)
+
+
+def move(
+    context: typer.Context,
+    workspace: Given,
+    directory: Annotated[
+        str | None,
+        typer.Argument(metavar="DIRECTORY", help="The new one; without it, the current directory."),
+    ] = None,
+) -> None:
+    """Give a workspace another directory. No file is moved.
+
+    Its projects stay bound where they are.
+    """
+    options = options_of(context)
+    root_path = absolute_path(directory)
+    with connected(options) as client:
+        found = find_workspace(client, workspace)
+        is_so = found.root_path == root_path
+        moved = found if is_so else client.workspaces.update(found.id, root_path=root_path)
+    _warn_of_no_directory(moved.root_path)
+    since = "already" if is_so else "now"
+    tell_change(options, moved, f"Workspace “{shown(moved.name)}” is at {shown(moved.root_path)} {since}.")
 
 
 def open_(context: typer.Context, workspace: Given) -> None:

@@ -105,7 +105,9 @@ def _require_version_1(document: Document) -> None:
             f"{document.file} is a store of workspaced itself: `workspacectl restore` makes the store what it holds."
         )
     if version != 1:
-        raise document.wrong(("version",), "is not 1, the only version of an older app's store that there is")
+        given = json.dumps(version)[:40]  # it may be anything
+        problem = f"is not 1 but {given}: only stores of version 1, which older apps wrote, can be imported"
+        raise document.wrong(("version",), problem)
 
 
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")

@@ -40,7 +40,7 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Check the installation, and say what to do about what is wrong.
+    """Check the installation, and say how to mend what is wrong.
 
     Works without a running daemon too. The exit code is 1 if there is a problem, and 0 if there are
     only warnings.
@@ -79,7 +79,7 @@ def _checks(options: Options, given_data_dir: str | None) -> Iterator[Check]:
     status = daemon.status if daemon.status and _is_same(data_dir, Path(daemon.status.data_dir)) else None
     yield check_python()
     yield check_configuration()
-    yield check_daemon(daemon)
+    yield check_daemon(daemon, data_dir, owns_it=status is not None)
     in_socket_directory = check_socket_directory(daemon)
     if in_socket_directory is not None:
         yield in_socket_directory

@@ -3,6 +3,7 @@
 import os
 import stat
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from workspaced_client import (
     CannotConnect,
@@ -71,8 +72,8 @@ def _socket(options: Options) -> str:
         return socket_of(replace(options, socket=str(paths.default_socket_path())))
 
 
-def check_daemon(daemon: Daemon) -> Check:
-    """Whether a daemon answers, and is of this release."""
+def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Check:
+    """Whether a daemon answers, is of this release, and is the one that keeps its data in `data_dir`."""
     error, status = daemon.error, daemon.status
     if isinstance(error, NotRunning):
         return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspaced run")
@@ -82,6 +83,8 @@ def check_daemon(daemon: Daemon) -> Check:
     if error is not None or status is None:
         return problem("daemon", str(error), "Mend that, then run doctor again.")
     running = f"workspaced {status.version} answers (pid {status.pid}, since {when(status.started_at)})"
+    if not owns_it:
+        running += f"; it keeps its data in {status.data_dir}, and not in {data_dir}"
     if status.version != __version__:
         advice = "Restart the daemon, so that both are of one release."
         return warning("daemon", f"{running}, and workspacectl is {__version__}.", advice)
@@ -89,6 +92,9 @@ def check_daemon(daemon: Daemon) -> Check:
         told = f": {status.store.last_error.removesuffix('.')}" if status.store.last_error else ""
         advice = "Mend what the disk complains of; the daemon tries again by itself."
         return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
+    if not owns_it:
+        advice = "To check what it keeps, leave out --data-dir; to ask another daemon, give its --socket."
+        return warning("daemon", f"{running}.", advice)
     return ok("daemon", f"{running}.")
 
 

@@ -168,7 +168,9 @@ def _service(options: Options) -> Service:
 def _carry_out(
     options: Options, service: Service, plan: Plan, *, dry_run: bool = False, tell_notes: bool = False
 ) -> None:
-    """Does it, or shows it, and tells about it."""
+    """Does it, or shows it, and tells about it. Raises the plan's obstacle, where it is to be done."""
+    if plan.obstacle is not None and not dry_run:
+        raise plan.obstacle
     is_told = not options.as_json and not options.quiet
     for step in plan.steps:
         if not dry_run:
@@ -184,6 +186,8 @@ def _carry_out(
         if not dry_run:
             answer = wait_until_it_answers(socket, seconds, service.manager.state)
     notes = [*service.manager.notes(), *_of_this_shell()] if tell_notes else []
+    if plan.obstacle is not None:
+        notes.insert(0, f"As things are, this would be refused: {plan.obstacle.message}")
     if options.as_json:
         emit_json(
             {

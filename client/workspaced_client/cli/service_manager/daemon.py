@@ -81,17 +81,23 @@ def wait_until_it_let_go(data_dir: Path, seconds: float) -> Step:
     return wait(f"until {data_dir} is free", lambda: _held(data_dir) is None, seconds, too_late)
 
 
-def refuse_another(manager: Manager, socket: Path, state: State) -> None:
-    """Raises Failure where a daemon that is not the service's would be in its way, or lose its socket to it."""
+def another_daemon(manager: Manager, socket: Path, state: State) -> Failure | None:
+    """What to raise where a daemon that is not the service's would be in its way, or lose its socket to it."""
     if state.is_running:
-        return
+        return None
     held = _held(data_directory(socket, state))
     if held is not None:
-        raise _another(manager, held.who)
-    # Where the manager listens, to ask would start the service.
-    status = None if state.is_listening else ask(socket)
-    if status is not None:
-        raise _another(manager, f"pid {status.pid}")
+        who = held.who
+    else:
+        # Where the manager listens, to ask would start the service.
+        status = None if state.is_listening else ask(socket)
+        if status is None:
+            return None
+        who = f"pid {status.pid}"
+    return Failure(
+        f"A daemon runs already ({who}), and {manager.name} did not start it: end that one first, then run this again.",
+        kind="anotherDaemon",
+    )
 
 
 def _held(data_dir: Path) -> Held | None:
@@ -99,10 +105,3 @@ def _held(data_dir: Path) -> Held | None:
         return data_lock.look(data_dir)
     except OSError as error:
         raise Failure(f"The lock in {data_dir} can't be looked at: {error.strerror}.") from error
-
-
-def _another(manager: Manager, who: str) -> Failure:
-    return Failure(
-        f"A daemon runs already ({who}), and {manager.name} did not start it: end that one first, then run this again.",
-        kind="anotherDaemon",
-    )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.service_manager.daemon import (
+    another_daemon,
     data_directory,
-    refuse_another,
     wait_until_it_let_go,
 )
 from workspaced_client.cli.service_manager.manager import Condition, Manager, ServiceFile, State
@@ -22,6 +22,8 @@ class Plan:
     outcome: str
     expects_answer: bool = False
     """Whether the daemon answers afterwards."""
+    obstacle: Failure | None = None
+    """Why none of it is to be done as things are."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def install(service: Service, *, force: bool) -> Plan:
     """Writes what is not there as it should be, and has it run; a running daemon of older files is replaced."""
     state = service.manager.state()
     changed = [each for each in service.manager.files if each.condition is not Condition.CURRENT]
-    _require_ours(changed, "say --force to replace it", force=force)
-    refuse_another(service.manager, service.socket, state)
+    obstacle = None if force else _not_ours(changed, "say --force to replace it")
+    obstacle = obstacle or another_daemon(service.manager, service.socket, state)
     steps: list[Step] = []
     # Under a daemon that runs, a manager can't begin to listen.
     if not state.is_stopped and (changed or not state.is_listening):
@@ -58,7 +60,8 @@ def install(service: Service, *, force: bool) -> Plan:
         steps += service.manager.enable(state)
     if not steps:
         return Plan([], "The service is installed already: nothing had to be done.", expects_answer=True)
-    return Plan(steps, "The service is installed, and starts when you log in.", expects_answer=True)
+    outcome = "The service is installed, and starts when you log in."
+    return Plan(steps, outcome, expects_answer=True, obstacle=obstacle)
 
 
 def uninstall(service: Service, *, force: bool) -> Plan:
@@ -66,7 +69,7 @@ def uninstall(service: Service, *, force: bool) -> Plan:
     present = [each for each in service.manager.files if each.condition is not Condition.MISSING]
     if not present:
         return Plan([], "The service is not installed: nothing had to be done.")
-    _require_ours(present, "remove it yourself, or say --force", force=force)
+    obstacle = None if force else _not_ours(present, "remove it yourself, or say --force")
     state = service.manager.state()
     data_dir = data_directory(service.socket, state)
     steps: list[Step] = []
@@ -75,7 +78,7 @@ def uninstall(service: Service, *, force: bool) -> Plan:
     steps += service.manager.disable(present)
     steps += [remove(each.path) for each in present]
     steps += service.manager.reload()
-    return Plan(steps, f"The service is removed. The data stays in {data_dir}.")
+    return Plan(steps, f"The service is removed. The data stays in {data_dir}.", obstacle=obstacle)
 
 
 def start(service: Service) -> Plan:
@@ -84,8 +87,8 @@ def start(service: Service) -> Plan:
     _require_known(state)
     if state.is_running and state.is_listening:
         return Plan([], "The service runs already: nothing had to be done.", expects_answer=True)
-    refuse_another(service.manager, service.socket, state)
-    return Plan(_anew(service, state), "The service is started.", expects_answer=True)
+    obstacle = another_daemon(service.manager, service.socket, state)
+    return Plan(_anew(service, state), "The service is started.", expects_answer=True, obstacle=obstacle)
 
 
 def stop(service: Service) -> Plan:
@@ -101,9 +104,10 @@ def restart(service: Service) -> Plan:
     """Replaces the daemon that runs, if one does."""
     state = service.manager.state()
     _require_known(state)
-    refuse_another(service.manager, service.socket, state)
+    obstacle = another_daemon(service.manager, service.socket, state)
     steps = service.manager.restart() if state.is_running and state.is_listening else []
-    return Plan(steps or _anew(service, state), "The service is restarted.", expects_answer=True)
+    steps = steps or _anew(service, state)
+    return Plan(steps, "The service is restarted.", expects_answer=True, obstacle=obstacle)
 
 
 def _anew(service: Service, state: State) -> list[Step]:
@@ -119,10 +123,11 @@ def _require_known(state: State) -> None:
         )
 
 
-def _require_ours(files: Sequence[ServiceFile], advice: str, *, force: bool) -> None:
+def _not_ours(files: Sequence[ServiceFile], advice: str) -> Failure | None:
     for each in files:
-        if each.condition is Condition.FOREIGN and not force:
-            raise Failure(
+        if each.condition is Condition.FOREIGN:
+            return Failure(
                 f"`workspacectl service install` did not write {each.path}: look at it, then {advice}.",
                 kind="notOurs",
             )
+    return None
