@@ -8,9 +8,10 @@ from typing import Self
 import anyio
 import anyio.lowlevel
 
+from workspaced_client._async_connection import connected_by
 from workspaced_client._attempts import pauses_seconds
 from workspaced_client._feed import Event, EventFeed, EventGap
-from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, shut_down, try_to_connect, turned_away
+from workspaced_client._socket import RECEIVE_BYTES, send_some, shut_down, turned_away
 from workspaced_client.errors import (
     ConnectionLost,
     NotResponding,
@@ -52,7 +53,8 @@ class AsyncEventStream:
         self._pauses = pauses_seconds()
         self._closed = anyio.Event()
         self._socket: sockets.socket | None = None
-        self._reads = False
+        self._in_use = False
+        self._unsent = b""
 
     @property
     def revision(self) -> int | None:
@@ -65,16 +67,16 @@ class AsyncEventStream:
 
     async def __anext__(self) -> Event | EventGap:
         await anyio.lowlevel.checkpoint()
-        while not self._feed.has_events:
-            if self._closed.is_set():
-                raise StopAsyncIteration
+        self._feed.check_process()
+        while not self._closed.is_set():
+            if self._feed.has_events:
+                return self._feed.take()
+            looks = self._socket is None
             try:
-                if self._socket is None:
+                if looks:
                     await self._connect()
-                    if self._on_found is not None and not self._closed.is_set():
-                        self._on_found()
                 else:
-                    await self._receive()
+                    await self._exchange()
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
                 await self._lose(error)
             except anyio.get_cancelled_exc_class():
@@ -82,22 +84,21 @@ class AsyncEventStream:
             except BaseException:
                 self._drop()  # as in the blocking stream
                 raise
-        return self._feed.take()
+            else:
+                if looks and self._on_found is not None and not self._closed.is_set():
+                    self._on_found()
+        self._drop()  # as in the blocking stream
+        raise StopAsyncIteration
 
     async def _connect(self) -> None:
         """Returns once the subscription holds."""
-        connected = try_to_connect(self._path)
-        if connected is None:
-            raise NotResponding("connect", self._timeout_seconds)
-        self._socket = connected
+        deadline = anyio.current_time() + self._timeout_seconds
+        self._socket = await connected_by(self._path, deadline, self._timeout_seconds, self._closed)
+        self._unsent = self._feed.begin()
         try:
-            # A new socket takes as little as this at once.
-            connected.send(self._feed.begin(), SEND_FLAGS)
-            with anyio.move_on_after(self._timeout_seconds):
+            with anyio.move_on_at(deadline):
                 while not self._feed.is_subscribed and not self._closed.is_set():
-                    await self._receive()
-        except OSError as error:
-            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+                    await self._exchange()
         except ConnectionLost as error:
             raise turned_away(self._path, error) from error.__cause__
         except BaseException:
@@ -107,21 +108,25 @@ class AsyncEventStream:
             raise NotResponding("events.subscribe", self._timeout_seconds)
         self._pauses = pauses_seconds()
 
-    async def _receive(self) -> None:
-        """Waits for bytes, for as long as nothing happens."""
+    async def _exchange(self) -> None:
+        """Sends what is to be sent, else takes what comes; waits for as long as nothing happens."""
         connected = self._socket
         if connected is None or self._closed.is_set():
             return
-        self._reads = True
+        self._in_use = True
         try:
-            await anyio.wait_readable(connected)
-            self._feed.receive(connected.recv(RECEIVE_BYTES))
+            if self._unsent:
+                await anyio.wait_writable(connected)
+                self._unsent = send_some(connected, self._unsent)
+            else:
+                await anyio.wait_readable(connected)
+                self._feed.receive(connected.recv(RECEIVE_BYTES))
         except BlockingIOError:
             return
         except OSError as error:
             raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
         finally:
-            self._reads = False
+            self._in_use = False
             if self._closed.is_set():
                 connected.close()
 
@@ -144,10 +149,10 @@ class AsyncEventStream:
         self._closed.set()
         if self._socket is None:
             return
-        if self._reads:
-            shut_down(self._socket)  # whoever reads is woken by that, and closes it
-        else:
+        if not self._in_use:
             self._socket.close()
+        elif not self._feed.forked:  # else it is the parent's
+            shut_down(self._socket)  # whoever uses it is woken by that, and closes it
 
     async def aclose(self) -> None:
         """`close`, for those who expect to await it."""

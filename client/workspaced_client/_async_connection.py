@@ -18,7 +18,14 @@ from workspaced_client._protocol import (
     not_responding,
     result_of,
 )
-from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, shut_down
+from workspaced_client._socket import (
+    BACKLOG_RETRY_SECONDS,
+    RECEIVE_BYTES,
+    SEND_FLAGS,
+    shut_down,
+    try_to_connect,
+)
+from workspaced_client.errors import NotResponding
 
 T = TypeVar("T")
 
@@ -87,7 +94,7 @@ class AsyncConnection:
         finally:
             del self._events[call]
             if not call.settled:
-                self._conversation.abandon(call)
+                call.abandoned = True
                 if self._conversation.can_cancel(call):
                     await self._cancel(call)
         if not call.settled:
@@ -134,9 +141,24 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Closes the socket, once nothing reads from it any more."""
+        if self._conversation.forked:
+            self._socket.close()  # as in the blocking connection
+            return
         shut_down(self._socket)  # it lets those go on who wait to read or to send, and so leave the socket
         with anyio.CancelScope(shield=True):
             if self._reading is not None:
                 await self._reading.wait()
             async with self._sending:
                 self._socket.close()
+
+
+async def connected_by(
+    path: str, deadline: float, timeout_seconds: float, closed: anyio.Event
+) -> sockets.socket:
+    """A connected socket. Raises NotResponding where there was no room for it by the deadline, or `closed`."""
+    while (connected := try_to_connect(path)) is None:
+        if anyio.current_time() >= deadline or closed.is_set():
+            raise NotResponding("connect", timeout_seconds)
+        with anyio.move_on_after(BACKLOG_RETRY_SECONDS):
+            await closed.wait()
+    return connected

@@ -25,7 +25,7 @@ class Attempts:
         self.method = method
         self.params = with_key(method, params)
         self.deadline = now + timeout_seconds
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._pauses = pauses_seconds()
         self._loss: WorkspacedError | None = None
         self._may_be_applied = False
@@ -42,26 +42,25 @@ class Attempts:
         if now >= self.deadline or not _may_repeat(self.method, self.params):
             raise self._loss or error
 
-    def sessions_lost(self, reason: str, session_ids: set[str]) -> None:
-        """Raises SessionsLost where the lost connection held sessions, and forgets them."""
+    def sessions_lost(self, reason: str, session_ids: set[str]) -> SessionsLost | None:
+        """The error where the lost connection held these sessions."""
         lost = tuple(sorted(session_ids))
-        session_ids.clear()
-        if lost:
-            raise SessionsLost(self.method, reason, lost, self._may_be_applied)
+        return SessionsLost(self.method, reason, lost, self._may_be_applied) if lost else None
 
     def pause_seconds(self, error: WorkspacedError, now: float) -> float:
         """How long to wait, after this error, until the daemon is looked for again.
 
-        Raises where the call's time ends before: what came first, since it tells more.
+        The last pauses are ever shorter, so that time is left to ask in. Where there is none, raises what
+        came first, since it tells more.
         """
-        pause_seconds = next(self._pauses)
-        if self.left_seconds(now) <= pause_seconds:
+        left_seconds = self.left_seconds(now)
+        if left_seconds <= _PAUSE_SECONDS[0]:
             raise self._loss or error
-        return pause_seconds
+        return min(next(self._pauses), left_seconds / 2)
 
     def not_reached(self) -> WorkspacedError:
         """The error where the call's time is over before a daemon was found."""
-        return self._loss or NotResponding("connect", self._timeout_seconds)
+        return self._loss or NotResponding("connect", self.timeout_seconds)
 
     def closed(self) -> ConnectionLost:
         """The error where the client was closed before a daemon was found."""
@@ -70,7 +69,7 @@ class Attempts:
     def timed_out(self, error: NotResponding) -> NotResponding:
         """The error of the whole call, where the last of several attempts had no answer in time."""
         unknown = error.outcome_unknown or self._may_be_applied
-        return NotResponding(self.method, self._timeout_seconds, unknown)
+        return NotResponding(self.method, self.timeout_seconds, unknown)
 
 
 def note_sessions(ids: set[str], method: str, params: object, answer: object) -> None:
@@ -99,7 +98,7 @@ def with_key(method: str, params: object) -> object:
     """The params with a request key, where the method takes one and the caller has given none."""
     if isinstance(params, WriteParams):
         return structs.replace(params, request_key=_new_key()) if params.request_key is None else params
-    if _is_object(params) and "requestKey" not in params:
+    if _is_object(params) and params.get("requestKey") is None:
         from workspaced_protocol.methods import METHODS  # as in `_protocol.may_write`
 
         known = METHODS.get(method)

@@ -13,6 +13,7 @@ What a thread that gave up had left to send is sent by the next, so that the str
 import select
 import socket
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -24,7 +25,16 @@ from workspaced_client._protocol import (
     not_responding,
     result_of,
 )
-from workspaced_client._socket import RECEIVE_BYTES, SEND_FLAGS, remaining, shut_down
+from workspaced_client._socket import (
+    BACKLOG_RETRY_SECONDS,
+    RECEIVE_BYTES,
+    SEND_FLAGS,
+    remaining,
+    shut_down,
+    try_to_connect,
+)
+from workspaced_client._waits import Closed, Turns
+from workspaced_client.errors import NotResponding
 
 T = TypeVar("T")
 
@@ -38,11 +48,10 @@ class BlockingConnection:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._conversation = Conversation()
-        self._sending = threading.Lock()  # held by the thread whose request is on its way out
         self._lock = threading.Lock()  # guards what follows, and the conversation; never held in a wait
-        self._reader: PendingCall | None = None
-        self._followers: dict[PendingCall, threading.Lock] = {}
-        self._threads_inside = 0
+        self._sending = Turns(self._lock)
+        self._reading = Turns(self._lock)
+        self._inside: set[PendingCall] = set()  # those whose threads may use the socket
         self._closed = False
         self._readable = select.poll()  # used by the reader alone
         self._readable.register(connected, select.POLLIN)
@@ -72,44 +81,30 @@ class BlockingConnection:
         """
         deadline = monotonic() + timeout_seconds
         call = self._conversation.prepare(method, params, on_progress)
-        with self._lock:
-            self._threads_inside += 1
         try:
-            self._send(call, deadline)
+            with self._lock:
+                self._inside.add(call)
+            self._send(call, deadline, self._conversation.send)
             self._wait(call, deadline)
         finally:
             try:
                 if not call.settled and self._conversation.can_cancel(call):
-                    self._cancel(call)
-            finally:
+                    self._send(call, monotonic() + CANCEL_SECONDS, self._conversation.cancel)
                 self._leave(call)
+            except BaseException:
+                self._leave(call)  # again, where the interrupt came in the leaving itself
+                raise
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
 
-    def _send(self, call: PendingCall, deadline: float) -> None:
-        if not acquired(self._sending, deadline):
-            return
-        try:
-            if self._flush(call, deadline):
-                with self._lock:
-                    self._conversation.send(call)
-                self._flush(call, deadline)
-        finally:
-            self._sending.release()
-
-    def _cancel(self, call: PendingCall) -> None:
-        """Lets the daemon end a call; it may not hear of it where it does not read."""
-        deadline = monotonic() + CANCEL_SECONDS
-        if not acquired(self._sending, deadline):
-            return
-        try:
-            if self._flush(call, deadline):
-                with self._lock:
-                    self._conversation.cancel(call)
-                self._flush(call, deadline)
-        finally:
-            self._sending.release()
+    def _send(self, call: PendingCall, deadline: float, write: Callable[[PendingCall], None]) -> None:
+        """Sends what `write` makes the outgoing bytes, or a part of it, by the deadline."""
+        if self._sending.get(call, deadline) and self._flush(call, deadline):
+            with self._lock:
+                write(call)
+            self._flush(call, deadline)
+        self._sending.give_up(call)
 
     def _flush(self, call: PendingCall, deadline: float) -> bool:
         """Sends the outgoing bytes; False where the deadline came first."""
@@ -131,9 +126,7 @@ class BlockingConnection:
         if not left:
             return False
         with self._lock:
-            if self._reader is None:
-                self._reader = call
-            reads = self._reader is call
+            reads = self._reading.take(call)
         self._writable.register(self._socket, select.POLLOUT | (select.POLLIN if reads else 0))
         events = self._writable.poll((left if reads else min(left, _LOOK_AGAIN_SECONDS)) * 1000)
         if reads and events and events[0][1] & ~select.POLLOUT:
@@ -145,7 +138,7 @@ class BlockingConnection:
         while call.id and not call.settled:
             if call.progress is not None:
                 with self._lock:
-                    self._pass_on(call)  # the app's function holds up no other thread
+                    self._reading.leave(call)  # the app's function holds up no other thread
                 call.tell_progress()
             left = remaining(deadline, monotonic())
             if not left:
@@ -159,16 +152,7 @@ class BlockingConnection:
     def _next_turn(self, call: PendingCall) -> "threading.Lock | None":
         """None where it is this thread that reads; else a lock that it gets when it is to look again."""
         with self._lock:
-            turn = threading.Lock()
-            if call.has_news:
-                return turn
-            if self._reader is None:
-                self._reader = call
-            if self._reader is call:
-                return None
-            turn.acquire()
-            self._followers[call] = turn
-            return turn
+            return threading.Lock() if call.has_news else self._reading.ask(call)
 
     def _read(self) -> None:
         """Takes what has come and hands out the answers in it; only the holder of the role may."""
@@ -184,42 +168,27 @@ class BlockingConnection:
                 return
             with self._lock:
                 for told in self._conversation.receive(data):
-                    self._wake(told)
+                    self._reading.wake(told)
             if self._conversation.ended:
                 shut_down(self._socket)  # after nonsense, the other end is still there
         except BaseException:
             self._end_interrupted()
             raise
 
-    def _wake(self, call: PendingCall) -> None:
-        """Lets a follower look again; the lock is held."""
-        turn = self._followers.pop(call, None)
-        if turn is not None:
-            turn.release()
-
     def _leave(self, call: PendingCall) -> None:
         """What every thread does last, whatever happened to it: nobody may wait for it in vain."""
         with self._lock:
-            self._threads_inside -= 1
-            self._followers.pop(call, None)
-            if not call.settled:
-                self._conversation.abandon(call)
-            self._pass_on(call)
-            if self._closed and not self._threads_inside:
+            self._inside.discard(call)
+            call.abandoned = True
+            self._sending.leave(call)
+            self._reading.leave(call)
+            if self._closed and not self._inside:
                 self._socket.close()
 
-    def _pass_on(self, call: PendingCall) -> None:
-        """Gives the reading role to one that waits, if it is this call's; the lock is held."""
-        if self._reader is call:
-            self._reader = None
-        if self._reader is None and self._followers:
-            self._wake(next(iter(self._followers)))
-
     def _end(self, reason: str) -> None:
-        """Ends the conversation, and wakes those who wait for an answer or for the socket itself."""
+        """Ends the conversation, and wakes who waits for the socket itself; who leaves then wakes the next."""
         with self._lock:
-            for settled in self._conversation.end(reason):
-                self._wake(settled)
+            self._conversation.end(reason)
         shut_down(self._socket)
 
     def _end_interrupted(self) -> None:
@@ -233,17 +202,18 @@ class BlockingConnection:
             return
         with self._lock:
             self._closed = True
-            for settled in self._conversation.end("this client was closed"):
-                self._wake(settled)
-            if self._threads_inside:
+            self._conversation.end("this client was closed")
+            if self._inside:
                 shut_down(self._socket)  # the last of them closes it: closing alone would wake none
             else:
                 self._socket.close()
 
 
-def acquired(lock: threading.Lock, deadline: float) -> bool:
-    """Whether the lock, which is then held, was free by the deadline."""
-    while not lock.acquire(timeout=(left := remaining(deadline, monotonic()))):
-        if not left:
-            return False
-    return True
+def connected_by(path: str, deadline: float, timeout_seconds: float, closed: Closed) -> socket.socket:
+    """A connected socket. Raises NotResponding where there was no room for it by the deadline, or `closed`."""
+    while (connected := try_to_connect(path)) is None:
+        left = remaining(deadline, monotonic())
+        if not left or closed.is_set():
+            raise NotResponding("connect", timeout_seconds)
+        closed.wait(min(left, BACKLOG_RETRY_SECONDS))
+    return connected

@@ -10,6 +10,7 @@ The next connection is for when the app has taken all that came. So nothing has 
 comes, and what an exception cuts off is simply given again.
 """
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from workspaced_client._local_errors import BadAnswer, ConnectionLost
+from workspaced_client._local_errors import BadAnswer, ConnectionLost, UsedAfterFork
 from workspaced_client._protocol import ANSWER_LIMIT_BYTES, greeting
 from workspaced_client.errors import from_answer
 from workspaced_protocol import params as p
@@ -72,6 +73,18 @@ class EventFeed:
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open: set[int] = set()
+        self._early: list[msgspec.Raw] = []  # events that came before it was known of which daemon they are
+        self._pid = os.getpid()
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is a child process, whose parent the events are for."""
+        return os.getpid() != self._pid
+
+    def check_process(self) -> None:
+        """Raises UsedAfterFork in a child process."""
+        if self.forked:
+            raise UsedAfterFork(self._pid)
 
     @property
     def is_subscribed(self) -> bool:
@@ -99,6 +112,7 @@ class EventFeed:
         """A new connection, once all events are taken: what to send over it."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
+        self._early = []
         calls: tuple[tuple[int, str, p.Params], ...] = (
             (_HELLO, "daemon.hello", greeting()),
             (_STATUS, "daemon.status", p.NoParams()),
@@ -126,7 +140,9 @@ class EventFeed:
     def _read(self, line: bytes) -> None:
         message = parse_answer(line)
         if isinstance(message, Notification):
-            if message.method == "event":
+            if message.method == "event" and _STATUS in self._open:
+                self._early.append(message.params)
+            elif message.method == "event":
                 self._read_event(message.params)
             return
         if isinstance(message.result, RpcError):
@@ -137,6 +153,9 @@ class EventFeed:
         result, _left_out = unknown.decode(message.result, _RESULTS[message.id])
         if isinstance(result, DaemonStatus):
             self._is_of((result.pid, result.started_at))
+            for event in self._early:
+                self._read_event(event)
+            self._early.clear()
         elif isinstance(result, StoreRevision) and self.revision is None:
             self.revision = result.revision
 

@@ -49,7 +49,7 @@ class UnusableSocketPath(WorkspacedError, ValueError):
 
 
 class Unsendable(WorkspacedError, ValueError):
-    """The params of `method` can't be written as JSON; nothing was sent."""
+    """The call of `method`, mostly its params, can't be written as JSON; nothing was sent."""
 
     def __init__(self, method: str, problem: str) -> None:
         super().__init__(method, problem)
@@ -57,7 +57,7 @@ class Unsendable(WorkspacedError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.method} was not sent, because its params can't be written as JSON: {self.problem}."
+        return f"{self.method} was not sent, because it can't be written as JSON: {self.problem}."
 
 
 class UsedAfterFork(WorkspacedError):

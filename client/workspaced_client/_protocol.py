@@ -67,7 +67,7 @@ class PendingCall:
         """Its number, once it was sent."""
         self.request_bytes = 0
         self.abandoned = False
-        """Whether its caller no longer waits."""
+        """Whether its caller no longer waits: its answer, when it comes, is dropped."""
         self.outcome: Raw | WorkspacedError | None = None
         """The result's JSON text, or the error to raise, or None while it waits."""
 
@@ -126,6 +126,7 @@ class Conversation:
         if self.forked:
             raise UsedAfterFork(self._pid)
         try:
+            method.encode()
             return PendingCall(method, msgspec.json.encode(params), on_progress)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unsendable(method, str(error)) from error
@@ -239,10 +240,6 @@ class Conversation:
         for call in settled:
             call.outcome = BadAnswer(call.method, problem, may_write(call.method))
         return settled
-
-    def abandon(self, call: PendingCall) -> None:
-        """Nobody waits for the call any more: its answer, when it comes, is dropped."""
-        call.abandoned = True
 
 
 def greeting() -> HelloParams:

@@ -143,6 +143,17 @@ def remaining(deadline: float, now: float) -> float:
     return min(max(deadline - now, 0.0), LONGEST_WAIT_SECONDS)
 
 
+def send_some(connected: socket.socket, data: bytes) -> bytes:
+    """Sends what there is room for, and gives the rest. Where the other end takes no more, that is nothing: it
+    may have said why, so read on."""
+    try:
+        return data[connected.send(data, SEND_FLAGS) :]
+    except BlockingIOError:
+        return data
+    except OSError:
+        return b""
+
+
 def shut_down(connected: socket.socket) -> None:
     """Ends the connection under those who wait on the socket, so that they wake."""
     try:

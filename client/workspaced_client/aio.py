@@ -1,7 +1,6 @@
 """The async client: `AsyncClient.connect()`, under trio and asyncio alike (by anyio)."""
 
 import os
-import socket as sockets
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self, TypeVar
@@ -18,18 +17,12 @@ from workspaced_client._async_api import (
     AsyncStore,
     AsyncWorkspaces,
 )
-from workspaced_client._async_connection import AsyncConnection
+from workspaced_client._async_connection import AsyncConnection, connected_by
 from workspaced_client._attempts import Attempts, note_sessions
 from workspaced_client._feed import EventFeed
 from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
-from workspaced_client._socket import (
-    BACKLOG_RETRY_SECONDS,
-    checked_timeout,
-    find_socket,
-    try_to_connect,
-    turned_away,
-)
+from workspaced_client._socket import checked_timeout, find_socket, turned_away
 from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_client.events import OnLost
 from workspaced_protocol.models import Hello
@@ -107,7 +100,8 @@ class AsyncClient:
             from workspaced_client._autostart import ensure_running  # as in the blocking client
 
             await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
-        connection = AsyncConnection(await _connected(path, seconds))
+        deadline = anyio.current_time() + seconds
+        connection = AsyncConnection(await connected_by(path, deadline, seconds, anyio.Event()))
         client: Self | None = None
         failure: BaseException | None = None
         try:
@@ -115,7 +109,7 @@ class AsyncClient:
                 group.start_soon(connection.read_answers)
                 client = cls(connection, group, path, seconds, reconnect=reconnect)
                 try:
-                    await _greet(connection, path, seconds)
+                    await _greet(connection, path, deadline, seconds)
                     notice = (await client.daemon.status()).recovery
                     # Above are the context manager of this generator, and the app.
                     warn_of(notice, stacklevel=3)
@@ -209,27 +203,31 @@ class AsyncClient:
         with self._until_closed(attempts.left_seconds(anyio.current_time())):
             async with self._renewing:
                 if self._connection is connection:
-                    self._connection = await self._reconnected(attempts)
                     await connection.close()
-                    attempts.sessions_lost(connection.end_reason, self._session_ids)
+                    self._connection = await self._reconnected(attempts)
+                    lost = attempts.sessions_lost(connection.end_reason, self._session_ids)
+                    self._session_ids = set()
+                    if lost is not None:
+                        raise lost
                 return self._connection
         raise attempts.closed() if self._closed else attempts.not_reached()
 
     async def _reconnected(self, attempts: Attempts) -> AsyncConnection:
         while True:
             try:
-                return await self._begun(attempts.left_seconds(anyio.current_time()))
+                return await self._begun(attempts.deadline, attempts.timeout_seconds)
             except (NotRunning, NotResponding, ConnectionLost) as error:
                 pause_seconds = attempts.pause_seconds(error, anyio.current_time())
             await anyio.sleep(pause_seconds)
 
-    async def _begun(self, timeout_seconds: float) -> AsyncConnection:
+    async def _begun(self, deadline: float, timeout_seconds: float) -> AsyncConnection:
         """A new connection, once the daemon has answered its hello."""
-        connection = AsyncConnection(await _connected(self._path, timeout_seconds))
+        connected = await connected_by(self._path, deadline, timeout_seconds, anyio.Event())
+        connection = AsyncConnection(connected)
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()  # the group ends with the client
             self._group.start_soon(connection.read_answers)
-            await _greet(connection, self._path, timeout_seconds)
+            await _greet(connection, self._path, deadline, timeout_seconds)
             await anyio.lowlevel.checkpoint_if_cancelled()  # nobody would close it any more
         except BaseException:
             connection.end("the daemon gave no greeting")
@@ -256,16 +254,10 @@ class AsyncClient:
         self._connection.end("this client was closed")
 
 
-async def _greet(connection: AsyncConnection, path: str, timeout_seconds: float) -> None:
+async def _greet(connection: AsyncConnection, path: str, deadline: float, timeout_seconds: float) -> None:
     try:
-        await connection.request("daemon.hello", greeting(), Hello, timeout_seconds)
+        await connection.request("daemon.hello", greeting(), Hello, max(deadline - anyio.current_time(), 0.0))
     except ConnectionLost as error:
         raise turned_away(path, error) from error.__cause__
-
-
-async def _connected(path: str, timeout_seconds: float) -> sockets.socket:
-    with anyio.move_on_after(timeout_seconds):
-        while (connected := try_to_connect(path)) is None:  # noqa: ASYNC110 - no event tells of room
-            await anyio.sleep(BACKLOG_RETRY_SECONDS)
-        return connected
-    raise NotResponding("connect", timeout_seconds)
+    except NotResponding as error:
+        raise NotResponding(error.method, timeout_seconds) from None

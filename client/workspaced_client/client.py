@@ -3,23 +3,17 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic, sleep
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from workspaced_client._attempts import Attempts, note_sessions
-from workspaced_client._blocking import BlockingConnection, acquired
+from workspaced_client._blocking import BlockingConnection, connected_by
 from workspaced_client._protocol import ANY_JSON, OnProgress, greeting
 from workspaced_client._recovery import warn_of
-from workspaced_client._socket import (
-    BACKLOG_RETRY_SECONDS,
-    checked_timeout,
-    find_socket,
-    remaining,
-    try_to_connect,
-    turned_away,
-)
+from workspaced_client._socket import checked_timeout, find_socket, turned_away
 from workspaced_client._sync_api import Daemon, Projects, Sessions, Store, Workspaces
+from workspaced_client._waits import Closed, Turns
 from workspaced_client.errors import ConnectionLost, NotResponding, NotRunning, ShuttingDown
 from workspaced_protocol.models import Hello
 from workspaced_protocol.params import Params
@@ -54,15 +48,13 @@ class Client:
     daemon: Daemon
     """The daemon itself."""
 
-    def __init__(
-        self, connection: BlockingConnection, path: str, timeout_seconds: float, *, reconnect: bool
-    ) -> None:
-        self._connection = connection
+    def __init__(self, path: str, timeout_seconds: float, *, reconnect: bool) -> None:
         self._path = path
         self._timeout_seconds = timeout_seconds
         self._reconnects = reconnect
-        self._renewing = threading.Lock()
-        self._closed = threading.Event()
+        self._renewing = Turns(threading.Lock())
+        self._closed = Closed()
+        self._connection = self._begun(monotonic() + timeout_seconds, timeout_seconds)
         self._session_ids: set[str] = set()
         self.workspaces = Workspaces(self._request)
         self.projects = Projects(self._request)
@@ -99,7 +91,7 @@ class Client:
             from workspaced_client._autostart import ensure_running  # few need it, and it loads much
 
             ensure_running(path, seconds)
-        client = cls(_connected(path, seconds), path, seconds, reconnect=reconnect)
+        client = cls(path, seconds, reconnect=reconnect)
         try:
             warn_of(client.daemon.status().recovery, stacklevel=2)
         except BaseException:
@@ -185,29 +177,47 @@ class Client:
         connection = self._connection
         if not connection.is_over or not self._reconnects:
             return connection
-        if self._closed.is_set():
-            raise attempts.closed()
-        if not acquired(self._renewing, attempts.deadline):
-            raise attempts.not_reached()
         try:
-            if self._connection is connection:
-                self._connection = self._reconnected(attempts)
-                if self._closed.is_set():
-                    self._connection.close()
-                connection.close()
-                attempts.sessions_lost(connection.end_reason, self._session_ids)
-            return self._connection
-        finally:
-            self._renewing.release()
+            connection = self._renewed(connection, attempts)
+            self._renewing.give_up(attempts)
+        except BaseException:
+            self._renewing.give_up(attempts)  # again, where the interrupt came in the giving up itself
+            raise
+        return connection
+
+    def _renewed(self, connection: BlockingConnection, attempts: Attempts) -> BlockingConnection:
+        if not self._renewing.get(attempts, attempts.deadline):
+            raise attempts.not_reached()
+        if self._connection is connection:
+            connection.close()
+            renewed, no_ids = self._reconnected(attempts), set[str]()
+            lost = attempts.sessions_lost(connection.end_reason, self._session_ids)
+            # From here on there is no call, and so no moment for an interrupt to let the loss be forgotten.
+            self._connection, self._session_ids = renewed, no_ids
+            if lost is not None:
+                raise lost
+        return self._connection
 
     def _reconnected(self, attempts: Attempts) -> BlockingConnection:
-        pause_seconds = 0.0
-        while not self._closed.wait(pause_seconds):
+        while not self._closed.is_set():
             try:
-                return _connected(self._path, attempts.left_seconds(monotonic()))
+                return self._begun(attempts.deadline, attempts.timeout_seconds)
             except (NotRunning, NotResponding, ConnectionLost) as error:
-                pause_seconds = attempts.pause_seconds(error, monotonic())
+                self._closed.wait(attempts.pause_seconds(error, monotonic()))
         raise attempts.closed()
+
+    def _begun(self, deadline: float, timeout_seconds: float) -> BlockingConnection:
+        """A new connection, once the daemon has answered its hello."""
+        connection = BlockingConnection(connected_by(self._path, deadline, timeout_seconds, self._closed))
+        self._newest = connection  # for who closes the client meanwhile
+        try:
+            if self._closed.is_set():
+                connection.close()
+            _greet(connection, self._path, deadline, timeout_seconds)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def close(self) -> None:
         """Ends the connection, and with it the sessions begun on it. A second time has no effect.
@@ -215,6 +225,7 @@ class Client:
         Calls that other threads have under way raise ConnectionLost.
         """
         self._closed.set()
+        self._newest.close()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -226,24 +237,10 @@ class Client:
         self.close()
 
 
-def _connected(path: str, timeout_seconds: float) -> BlockingConnection:
-    """A new connection, once the daemon has answered its hello."""
-    deadline = monotonic() + timeout_seconds
-    connected = try_to_connect(path)
-    while connected is None:
-        left = remaining(deadline, monotonic())
-        if not left:
-            raise NotResponding("connect", timeout_seconds)
-        sleep(min(left, BACKLOG_RETRY_SECONDS))
-        connected = try_to_connect(path)
-    connection = BlockingConnection(connected)
-
+def _greet(connection: BlockingConnection, path: str, deadline: float, timeout_seconds: float) -> None:
     try:
-        connection.request("daemon.hello", greeting(), Hello, timeout_seconds)
+        connection.request("daemon.hello", greeting(), Hello, max(deadline - monotonic(), 0.0))
     except ConnectionLost as error:
-        connection.close()
         raise turned_away(path, error) from error.__cause__
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    except NotResponding as error:
+        raise NotResponding(error.method, timeout_seconds) from None

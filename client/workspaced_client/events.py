@@ -10,15 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from workspaced_client._attempts import pauses_seconds
+from workspaced_client._blocking import connected_by
 from workspaced_client._feed import Event, EventFeed, EventGap
-from workspaced_client._socket import (
-    RECEIVE_BYTES,
-    SEND_FLAGS,
-    remaining,
-    shut_down,
-    try_to_connect,
-    turned_away,
-)
+from workspaced_client._socket import RECEIVE_BYTES, remaining, send_some, shut_down, turned_away
+from workspaced_client._waits import Closed
 from workspaced_client.errors import (
     ConnectionLost,
     NotResponding,
@@ -36,7 +31,8 @@ OnLost = Callable[[WorkspacedError], None]
 class EventStream:
     """Events as they happen; made by `Client.events()`. Iterate it in one thread; any thread may close it.
 
-    It ends only when it is closed. What it can't find again raises: NotAllowed, ProtocolUnsupported,
+    It ends only when it is closed, and then at once. A child process that was forked must make one of its
+    own. What it can't find again raises: NotAllowed, ProtocolUnsupported,
     BadAnswer, InvalidParams for a topic that the daemon does not have.
     """
 
@@ -54,10 +50,11 @@ class EventStream:
         self._on_lost = on_lost
         self._on_found = on_found
         self._pauses = pauses_seconds()
-        self._closed = threading.Event()
+        self._closed = Closed()
+        self._unsent = b""
         self._lock = threading.Lock()  # guards the next two
         self._socket: socket.socket | None = None
-        self._reads = False
+        self._in_use = False
         try:
             self._connect()
         except BaseException:
@@ -74,64 +71,66 @@ class EventStream:
         return self
 
     def __next__(self) -> Event | EventGap:
-        while not self._feed.has_events:
-            if self._closed.is_set():
-                raise StopIteration
+        self._feed.check_process()
+        while not self._closed.is_set():
+            if self._feed.has_events:
+                return self._feed.take()
+            looks = self._socket is None
             try:
-                if self._socket is None:
+                if looks:
                     self._connect()
-                    if self._on_found is not None and not self._closed.is_set():
-                        self._on_found()
                 else:
-                    self._receive(math.inf)
+                    self._exchange(math.inf)
             except (ConnectionLost, NotRunning, NotResponding, ShuttingDown) as error:
                 self._lose(error)
             except BaseException:
                 self._drop()  # bytes may be lost; the next connection gives again what is not among the events
                 raise
-        return self._feed.take()
+            else:
+                if looks and self._on_found is not None and not self._closed.is_set():
+                    self._on_found()
+        self._drop()  # whoever closed the stream may not have known of this connection
+        raise StopIteration
 
     def _connect(self) -> None:
         """Returns once the subscription holds."""
         deadline = monotonic() + self._timeout_seconds
-        connected = try_to_connect(self._path)
-        if connected is None:
-            raise NotResponding("connect", self._timeout_seconds)
+        connected = connected_by(self._path, deadline, self._timeout_seconds, self._closed)
         with self._lock:
             self._socket = connected
+        self._unsent = self._feed.begin()
         try:
-            # A new socket takes as little as this at once.
-            connected.send(self._feed.begin(), SEND_FLAGS)
             while not self._feed.is_subscribed and not self._closed.is_set():
-                self._receive(deadline)
-        except OSError as error:
-            raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
+                self._exchange(deadline)
         except ConnectionLost as error:
             raise turned_away(self._path, error) from error.__cause__
         self._pauses = pauses_seconds()
 
-    def _receive(self, deadline: float) -> None:
-        """Takes what has come, or comes by the deadline; may come back before either."""
+    def _exchange(self, deadline: float) -> None:
+        """Sends what is to be sent, else takes what comes, by the deadline; may come back before."""
         with self._lock:
             connected = self._socket
             if connected is None or self._closed.is_set():
                 return
-            self._reads = True
+            self._in_use = True
         try:
-            readable = select.poll()
-            readable.register(connected, select.POLLIN)
+            ready = select.poll()
+            ready.register(connected, select.POLLOUT if self._unsent else select.POLLIN)
             left = remaining(deadline, monotonic())
-            if readable.poll(left * 1000):
+            if not ready.poll(left * 1000):
+                if not left:
+                    raise NotResponding("events.subscribe", self._timeout_seconds)
+            elif self._unsent:
+                self._unsent = send_some(connected, self._unsent)
+            else:
                 self._feed.receive(connected.recv(RECEIVE_BYTES))
-            elif not left:
-                raise NotResponding("events.subscribe", self._timeout_seconds)
         except BlockingIOError:
             return
         except OSError as error:
             raise ConnectionLost("events.subscribe", error.strerror or str(error)) from error
         finally:
             with self._lock:
-                self._reads = False
+                self._in_use = False
                 if self._closed.is_set():
                     connected.close()
 
@@ -152,11 +151,15 @@ class EventStream:
     def close(self) -> None:
         """Ends the stream, also for a thread that waits for an event. A second time has no effect."""
         self._closed.set()
+        if self._feed.forked:
+            if self._socket is not None:
+                self._socket.close()  # this process's copy; the stream is the parent's
+            return
         with self._lock:
             if self._socket is None:
                 return
-            if self._reads:
-                shut_down(self._socket)  # whoever reads is woken by that, and closes it
+            if self._in_use:
+                shut_down(self._socket)  # whoever uses it is woken by that, and closes it
             else:
                 self._socket.close()
 

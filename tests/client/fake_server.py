@@ -191,8 +191,8 @@ class FakeServer:
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # which the end joins, so not before it runs
 
     def _accept(self) -> None:
         while not self._stopped:

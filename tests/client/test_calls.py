@@ -162,6 +162,13 @@ def test_params_that_are_no_json_are_refused_here(connect: Connect, value: objec
     assert client.call("next") == {}
 
 
+def test_a_method_that_is_no_text_is_refused_here(connect: Connect) -> None:
+    client = connect(answering(lambda request: request.params))
+    with pytest.raises(Unsendable):
+        client.call("\ud800")
+    assert client.call("next") == {}
+
+
 def test_a_circle_is_refused_here(connect: Connect) -> None:
     client = connect(answering(lambda request: request.params))
     circle: dict[str, object] = {}

@@ -1,6 +1,7 @@
 """Clients that are closed, or whose time is over, while they look for a daemon that they have lost."""
 
 import itertools
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,11 @@ import anyio
 import pytest
 
 from client.conftest import Run, Serve
-from client.fake_server import PATIENCE_SECONDS, Peer, Script
+from client.fake_server import HELLO, PATIENCE_SECONDS, Peer, Script
 from client.flavours import connected, happened
-from workspaced_client import ConnectionLost, NotResponding, _attempts
+from workspaced_client import Client, ConnectionLost, NotResponding, _attempts, _blocking, aio
+from workspaced_client._blocking import connected_by
+from workspaced_client._waits import Closed
 from workspaced_client.aio import AsyncClient
 
 LONG_SECONDS = 4 * PATIENCE_SECONDS
@@ -77,6 +80,64 @@ class SilentAgain:
         self.left.set()
 
 
+class LostOnce:
+    """A daemon that is lost once, and then takes connections and answers their hello."""
+
+    def __init__(self) -> None:
+        self._connections = itertools.count()
+
+    def __call__(self, peer: Peer) -> None:
+        if next(self._connections) == 0:
+            peer.greet()
+        else:
+            peer.answer(peer.expect("daemon.hello"), HELLO)
+        peer.request()
+
+
+def test_closing_ends_the_hello(flavour: str, serve: Serve) -> None:
+    daemon = SilentAgain()
+    with ThreadPoolExecutor(2) as pool:
+        with connected(flavour, serve(daemon), LONG_SECONDS, reconnect=True) as client:
+            calls = [pool.submit(client.call, "daemon.ping") for _ in range(2)]
+            assert daemon.asked.wait(PATIENCE_SECONDS)
+        for call in calls:
+            with pytest.raises(ConnectionLost, match="this client was closed"):
+                call.result(PATIENCE_SECONDS)
+    assert daemon.left.wait(PATIENCE_SECONDS)
+
+
+def test_closing_just_before_the_hello_ends_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = SilentAgain()
+    with ThreadPoolExecutor(1) as pool, Client.connect(serve(daemon), timeout_seconds=LONG_SECONDS) as client:
+
+        def closing(path: str, deadline: float, timeout_seconds: float, closed: Closed) -> socket.socket:
+            connection = connected_by(path, deadline, timeout_seconds, closed)
+            client.close()
+            return connection
+
+        monkeypatch.setattr("workspaced_client.client.connected_by", closing)
+        with pytest.raises(ConnectionLost, match="this client was closed"):
+            pool.submit(client.call, "daemon.ping").result(PATIENCE_SECONDS)
+
+
+def test_closing_ends_the_wait_for_room(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Event()
+
+    def full(_path: str) -> None:
+        waiting.set()
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Client.connect(serve(SilentAgain()), timeout_seconds=LONG_SECONDS) as client,
+    ):
+        monkeypatch.setattr(_blocking, "try_to_connect", full)
+        call = pool.submit(client.call, "daemon.ping")
+        assert waiting.wait(PATIENCE_SECONDS)
+        client.close()
+        with pytest.raises(ConnectionLost, match="this client was closed"):
+            call.result(PATIENCE_SECONDS)
+
+
 def test_closing_ends_the_hello_and_those_who_wait_for_it(run: Run, serve: Serve) -> None:
     daemon = SilentAgain()
     path = serve(daemon)
@@ -98,6 +159,38 @@ def test_closing_ends_the_hello_and_those_who_wait_for_it(run: Run, serve: Serve
 
     run(main)
     assert sorted(lost) == ["daemon.ping", "daemon.status"]
+
+
+@pytest.mark.parametrize("step", ["connected_by", "_greet"])
+def test_closed_as_a_step_to_a_new_connection_is_done(
+    run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The block, and with it the group of its tasks, is over before its caller goes on."""
+    path = serve(LostOnce())
+    do_step = getattr(aio, step)
+
+    async def call(client: AsyncClient) -> None:
+        with pytest.raises(ConnectionLost, match="this client was closed"):
+            await client.daemon.ping()
+
+    async def main() -> None:
+        done, left = anyio.Event(), anyio.Event()
+
+        async def do_step_and_wait(*arguments: object) -> object:
+            result = await do_step(*arguments)
+            with anyio.CancelScope(shield=True):
+                done.set()
+                await left.wait()
+            return result
+
+        async with anyio.create_task_group() as group:
+            async with AsyncClient.connect(path, timeout_seconds=LONG_SECONDS) as client:
+                monkeypatch.setattr(aio, step, do_step_and_wait)
+                group.start_soon(call, client)
+                await done.wait()
+            left.set()
+
+    run(main)
 
 
 def test_none_waits_for_anothers_hello_longer_than_it_may(flavour: str, serve: Serve) -> None:

@@ -10,7 +10,7 @@ import pytest
 from client.conftest import Begin, Serve
 from client.fake_server import HELLO, PATIENCE_SECONDS, Peer
 from client.flavours import connected
-from workspaced_client import Client, _blocking, events
+from workspaced_client import Client, _blocking, _waits, events
 
 LONG = "x" * (4 * 1024 * 1024)
 """More than the buffers of a socket take."""
@@ -65,6 +65,7 @@ def test_a_request_waits_for_another_on_its_way_out(begin: Begin, monkeypatch: p
     client = begin(script)
     with ThreadPoolExecutor(1, "first") as one, ThreadPoolExecutor(1, "second") as another:
         monkeypatch.setattr(_blocking, "remaining", parts)
+        monkeypatch.setattr(_waits, "remaining", parts)
         first = one.submit(client.call, "first", {"text": LONG}, timeout_seconds=math.inf)
         assert begun.wait(PATIENCE_SECONDS)
         second = another.submit(client.call, "second", timeout_seconds=math.inf)

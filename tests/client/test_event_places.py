@@ -75,18 +75,22 @@ class Interrupted(Exception):
 
 
 def goes_on_after(error: type[Exception], in_the_middle: bytes, flavour: str, serve: Serve) -> None:
-    """What comes before and after `in_the_middle`, of one piece, is given once, though the piece raises `error`."""
-    begun = Signal()
+    """What comes before and after `in_the_middle`, of one piece, is given once, though the piece raises `error`.
+
+    The connection is dropped for that, so what it gives later does not count.
+    """
+    begun, raised = Signal(), Signal()
     chunk = notification("workspace.created", 6, 1) + notification("session.began", 6, 1)
     rest = notification("session.began", 6, 2) + notification("workspace.created", 7, 2)
     lives = (
-        Life(1, 5, begun, chunk + in_the_middle + rest),
+        Life(1, 5, begun, chunk + in_the_middle + rest, raised, notification("workspace.created", 8, 3)),
         Life(1, 7, notification("session.began", 6, 1) + rest),
     )
     with subscribed(flavour, scripted(serve, *lives)) as events:
         begun.set()
         with pytest.raises(error):
             next(events)
+        raised.set()
         assert events.revision == 5
         assert take(events, 4) == [
             ("workspace.created", 1),

@@ -80,6 +80,13 @@ def test_only_the_topics_that_were_asked_for(daemon: RunningDaemon, flavour: str
         assert [event.topic for event in take(events, 2)] == ["session.began", "workspace.closed"]
 
 
+def test_more_topics_than_a_socket_takes_at_once(daemon: RunningDaemon, flavour: str) -> None:
+    with subscribed(flavour, daemon.socket, ["workspace.created"] * 20_000) as events:
+        with daemon.client() as client:
+            create(client)
+        assert take(events, 1)[0].topic == "workspace.created"
+
+
 def test_a_topic_that_there_is_not_is_refused(daemon: RunningDaemon, flavour: str) -> None:
     with (
         pytest.raises(InvalidParams, match=r"There is no topic “no\.such”"),

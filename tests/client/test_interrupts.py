@@ -1,5 +1,7 @@
 """The blocking client in processes that are interrupted, forked or signalled, or whose daemon is gone."""
 
+import inspect
+import itertools
 import signal
 import socket
 import subprocess
@@ -8,13 +10,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, main_thread
+from types import FrameType
 
 import pytest
 
 from client.conftest import Begin, Serve
-from client.fake_server import PATIENCE_SECONDS, Peer, answering, greeting
-from workspaced_client import ConnectionLost
+from client.fake_server import CLEAN, HELLO, PATIENCE_SECONDS, STATUS, Peer, answering, greeting
+from workspaced_client import Client, ConnectionLost, SessionsLost
 from workspaced_client._protocol import Conversation
+from workspaced_client._waits import Closed
 
 
 class Interrupted(Exception):
@@ -91,6 +95,36 @@ def test_interrupted_in_the_middle_of_a_message(begin: Begin, monkeypatch: pytes
         client.call("b")
 
 
+def test_interrupted_in_the_middle_a_reader_frees_all_who_follow(
+    begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Event()
+
+    def script(peer: Peer) -> None:
+        reader = peer.expect("reader")
+        asked.set()
+        for _ in range(3):
+            peer.expect("follower")
+        peer.answer(reader, "x")
+        peer.request()
+
+    def interrupt(_conversation: Conversation, _data: bytes) -> None:
+        raise Interrupted
+
+    def follow() -> object:
+        assert asked.wait(PATIENCE_SECONDS)
+        return client.call("follower", timeout_seconds=4 * PATIENCE_SECONDS)
+
+    client = begin(script)
+    monkeypatch.setattr(Conversation, "receive", interrupt)
+    with ThreadPoolExecutor(3) as pool:
+        followers = [pool.submit(follow) for _ in range(3)]
+        with pytest.raises(Interrupted):
+            client.call("reader")
+        for follower in followers:
+            assert isinstance(follower.exception(PATIENCE_SECONDS), ConnectionLost)
+
+
 def test_a_sender_interrupted_in_the_middle_frees_the_reader(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +148,84 @@ def test_a_sender_interrupted_in_the_middle_frees_the_reader(
             client.call("sender")
         with pytest.raises(ConnectionLost, match="in the middle of a message"):
             reader.result(PATIENCE_SECONDS)
+
+
+def interrupted(moment: int, act: Callable[[], object]) -> BaseException | None:
+    """The exception of `act`, interrupted at that moment: at one where a signal's handler could run, which
+    is at the start of a function, and after a call of one in C."""
+    moments = itertools.count(1)
+
+    def interrupt(frame: FrameType, event: str, _argument: object) -> None:
+        if frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return  # what is raised in a generator that is thrown away comes to nobody
+        if event in ("call", "c_return") and next(moments) == moment:
+            raise Interrupted
+
+    try:
+        sys.setprofile(interrupt)
+        act()
+    except (Interrupted, ConnectionLost) as error:
+        return error
+    finally:
+        sys.setprofile(None)
+    return None
+
+
+def losing_sessions(peer: Peer) -> None:
+    """Answers one request after another; ends the connection once a session has begun on it."""
+    session = {"id": "ss_1", "workspaceId": "ws_1", "label": None, "pid": 1, "startedAt": 1}
+    status = {**STATUS, "recovery": CLEAN}
+    answers = {
+        "daemon.hello": HELLO,
+        "daemon.status": status,
+        "daemon.ping": "pong",
+        "session.begin": session,
+    }
+    request = peer.request()
+    while request.method != "session.begin":
+        peer.answer(request, answers[request.method])
+        request = peer.request()
+    peer.answer(request, answers[request.method])
+
+
+def test_a_client_is_of_use_after_an_interrupt_at_any_moment(serve: Serve) -> None:
+    path = serve(losing_sessions)
+    for moment in itertools.count(1):
+        with Client.connect(path, timeout_seconds=PATIENCE_SECONDS) as client:
+            error = interrupted(moment, client.daemon.ping)
+            client.daemon.ping()
+        if error is None:
+            break
+    assert moment > 50
+
+
+def test_a_wait_for_the_closing_does_not_hinder_it_after_an_interrupt_at_any_moment() -> None:
+    for moment in itertools.count(1):
+        closed = Closed()
+        error = interrupted(moment, lambda: closed.wait(0.0))  # noqa: B023 - called at once
+        closed.set()
+        assert closed.is_set()
+        closed.wait(PATIENCE_SECONDS * 10)
+        if error is None:
+            break
+    assert moment > 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket")  # of a connection that nobody knew of yet
+def test_a_client_that_reconnects_is_of_use_after_an_interrupt_at_any_moment(serve: Serve) -> None:
+    """And its lost sessions are told, unless the interrupt came in the telling."""
+    path = serve(losing_sessions)
+    for moment in itertools.count(1):
+        with Client.connect(path, timeout_seconds=PATIENCE_SECONDS) as client:
+            client.sessions.begin("ws_1")
+            error = interrupted(moment, client.daemon.ping)
+            if not isinstance(error, SessionsLost) and not isinstance(error.__context__, SessionsLost):
+                with pytest.raises(SessionsLost):
+                    client.daemon.ping()
+            client.daemon.ping()
+        if isinstance(error, SessionsLost):
+            break
+    assert moment > 100
 
 
 def run_python(code: str, path: Path) -> str:

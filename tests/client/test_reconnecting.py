@@ -141,11 +141,13 @@ def test_writes_with_plain_values_carry_a_key_too_and_keep_one_of_the_apps_own(b
     client = begin(scripts)
     client.call("store.remove", {"id": "ws_1"})
     client.call("store.remove", {"id": "ws_1", "requestKey": "mine"})
+    client.call("store.remove", {"id": "ws_1", "requestKey": None})
     client.call("workspace.list")
     client.call("not.known")
-    first, second, *others = (request.key for request in scripts.asked)
+    first, second, third, *others = (request.key for request in scripts.asked)
     assert first
     assert second == "mine"
+    assert third
     assert others == [None, None]
 
 

@@ -109,7 +109,7 @@ def test_an_answer_that_came_just_before_the_turn_to_read(
     def held_up(deadline: float, now: float) -> float:
         if current_thread().name.startswith("late"):
             times.append(now)
-            if len(times) == 2:  # the first is asked for by the sending, the second by the waiting
+            if len(times) == 1:
                 about_to_wait.set()
                 assert answered.wait(PATIENCE_SECONDS)
         return remaining(deadline, now)
