@@ -59,10 +59,11 @@ class WriteLine:
                     self._turns.popleft()
         finally:
             self._is_advancing = False
-        self._emptied.set()
+        if not self._turns:
+            self._emptied.set()
 
     async def wait_until_empty(self) -> None:
         """Waits until every write has gone."""
-        while self._turns:
+        if self._turns:
             self._emptied = trio.Event()
             await self._emptied.wait()  # who joins has to be ready in time

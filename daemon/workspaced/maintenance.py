@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -48,6 +48,8 @@ class Maintenance:
         self._own_files = trio.CapacityLimiter(_THREADS)
         self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
         self._named_files = trio.CapacityLimiter(_THREADS)
+        self.expect: Callable[[Iterable[Workspace]], Callable[[], None]] = lambda _: lambda: None
+        """Has the projects of a restore looked at by those who look meanwhile; the service sets it."""
         # Any: each handler takes the params of its own method, as the method table declares them.
         self.tasks: dict[str, Callable[[Any, Cause, object, Reply], Awaitable[Json]]] = {
             "store.check": self._check,
@@ -97,7 +99,11 @@ class Maintenance:
         workspaces = await self._read(params.source)
         command = bulk.restore(workspaces, params.if_revision)
         once = commands.once(params.request_key, command, bulk.current_revision)
-        return encode(await self._writer.write(once, cause, answer))
+        settle = self.expect(workspaces)
+        try:
+            return encode(await self._writer.write(once, cause, answer))
+        finally:
+            settle()
 
     async def _salvage(self, _params: p.NoParams, *_: object) -> Json:
         files = self._store.recovery.quarantined

@@ -118,30 +118,36 @@ class PathChecker:
 
         self.ask(paths, tell, resolved)
         await told.wait()  # the limit of the check ends it
-        (answer,) = answers
-        if isinstance(answer, Exception):
+        answer = answers.pop()
+        if not isinstance(answer, Exception):
+            return answer
+        try:
             raise answer
-        return answer
+        finally:
+            del answer  # its traceback holds this frame
 
     async def run(self) -> None:
         """Answers what is asked, round after round: a round is what was asked while the last one was on."""
-        async with trio.open_nursery() as nursery, aclosing(self._worker):
-            while True:
-                while self._round is None:
-                    self._has_begun = trio.Event()
-                    await self._has_begun.wait()  # for as long as nobody asks
-                round_ = self._round
-                try:
-                    with trio.move_on_after(PATIENCE_SECONDS):
-                        await self._worker.wait()
-                except Exception as defect:  # noqa: BLE001 - of a look; it must not end the checks of all who ask later
-                    self._answer_all(round_.checks, defect)
-                self._round = None
-                if self._asked:
-                    self._begin_round()
-                self._tell_found(round_)
-                if round_.checks:
-                    nursery.start_soon(self._look_at_rest, round_)
+        try:
+            async with trio.open_nursery() as nursery, aclosing(self._worker):
+                while True:
+                    while self._round is None:
+                        self._has_begun = trio.Event()
+                        await self._has_begun.wait()  # for as long as nobody asks
+                    round_ = self._round
+                    try:
+                        with trio.move_on_after(PATIENCE_SECONDS):
+                            await self._worker.wait()
+                    except Exception as defect:  # noqa: BLE001 - of a look; it must not end the checks of all who ask later
+                        self._answer_all(round_.checks, defect)
+                    self._round = None
+                    if self._asked:
+                        self._begin_round()
+                    self._tell_found(round_)
+                    if round_.checks:
+                        nursery.start_soon(self._look_at_rest, round_)
+        finally:
+            self.stop()  # what a connection waits for may be shielded
 
     def _begin_round(self) -> None:
         """Has the worker look at what was asked; `run` waits for it."""

@@ -118,11 +118,12 @@ class ProjectOperations:
                 [target.path, *self._bound_paths(workspace.id)], resolved=[target.path]
             )
             _require_look(facts, target.path)
-            command = projects.bind(
-                workspace.id, self._ids.project(), target.path, params.git_url, facts, _now_ms()
-            )
-            command(self._writer.state)
+            bind = partial(projects.bind, workspace.id, self._ids.project(), target.path, params.git_url)
+            bind(facts, _now_ms())(self._writer.state)
             await self._git.clone(params.git_url, target, report)
+            # Others may have bound the directory by another path meanwhile.
+            late = await self._paths.check(self._bound_paths(workspace.id) - facts.keys())
+            command = bind({**facts, **late}, _now_ms())
             bound: object = None
             try:
                 bound = await self._writer.write(commands.once(params.request_key, command), cause, answer)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from msgspec import structs
+
 import workspaced_protocol
 from workspaced.callers import PROGRAM_CHARACTERS, Caller, Callers
 from workspaced.domain import bulk, commands, sessions
@@ -67,6 +69,7 @@ class Service:
         self._hub = hub
         self._ids = ids or IdFactory()
         projects = ProjectOperations(writer, self._ids, paths or PathChecker(), git or Git())
+        maintenance.expect = projects.expect
         self._data_dir = data_dir
         self._socket = socket
         self._started_at_ms = _now_ms()
@@ -143,15 +146,8 @@ class Service:
 
     def _recovery(self) -> RecoveryStatus:
         found = self._store.recovery
-        if self._writer.state.recovery is not None:
-            return found
-        return RecoveryStatus(
-            outcome=found.outcome,
-            quarantined=found.quarantined,
-            acknowledged=True,
-            reason=found.reason,
-            occurred_at=found.occurred_at,
-        )
+        is_pending = self._writer.state.recovery is not None
+        return found if is_pending else structs.replace(found, acknowledged=True)
 
     def _hello(self, params: p.HelloParams, caller: Caller) -> Json:
         caller.program = params.client[:PROGRAM_CHARACTERS]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 import trio
@@ -39,20 +39,28 @@ async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter:
     `limiter` tells how many such calls there may be at once, those that were left included: each kind that
     can hang apart from others has its own, lest it stop them.
     """
-    has_begun = False
 
-    def run() -> T:
-        nonlocal has_begun
-        has_begun = True
-        return blocking(*arguments)
+    failed: list[BaseException] = []
+
+    def run() -> T | None:
+        try:
+            return blocking(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raised through trio, it would be left to the collector
+            failed.append(error)
+            return None
 
     try:
-        return await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=limiter)
+        result = await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=limiter)
     except RuntimeError as error:
         # So threading.Thread.start() tells that the system refused; it has no error of its own for it.
-        if has_begun:
-            raise
         raise NoThread from error
+    if not failed:
+        return cast("T", result)
+    failure = failed.pop()
+    try:
+        raise failure
+    finally:
+        del failure  # as in `_Thread.result`
 
 
 class Worker:

@@ -122,9 +122,13 @@ class Writer:
         # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
         with trio.CancelScope(shield=True):
             await done.wait()
-        if isinstance(results[0], Exception):
-            raise results[0]
-        return results[0]
+        result = results.pop()
+        if not isinstance(result, Exception):
+            return result
+        try:
+            raise result
+        finally:
+            del result  # its traceback holds this frame
 
     def end_sessions_of(self, connection: int) -> None:
         """The connection is gone: its sessions end with the next batch, whatever the queue holds."""
@@ -152,10 +156,15 @@ class Writer:
             nursery.start_soon(self._deadlines.watch)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
             task_status.started()
-            async with aclosing(self._worker):
-                # A write waits here for as long as nobody writes: there is nothing to be late for.
-                async for write in self._queue:
-                    await self._commit([write, *self._take_waiting()])
+            try:
+                async with aclosing(self._worker):
+                    # A write waits here for as long as nobody writes: there is nothing to be late for.
+                    async for write in self._queue:
+                        await self._commit([write, *self._take_waiting()])
+            finally:
+                # After a defect, nobody may wait for what will never come: some can't be cancelled.
+                self.stop()
+                self._deadlines.end()
             self.finished.set()
             nursery.cancel_scope.cancel()
 
@@ -215,9 +224,9 @@ class Writer:
         """Ends them without a batch: after a failure, nobody may write for a long time."""
         if not self._gone:
             return
-        gone, self._gone = self._gone, []
+        # They stay noted: a write that still waits may begin a session for one of them.
         draft = Draft(self.state)
-        events = self._apply(draft, sessions.end_sessions_of(gone))
+        events = self._apply(draft, sessions.end_sessions_of(self._gone))
         self.state = draft.freeze()
         for event, cause in events:
             self._hub.publish(event, cause)

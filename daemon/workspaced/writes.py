@@ -124,6 +124,12 @@ class Deadlines:
                 # Whichever write is the oldest then has the same time or a later one.
                 await trio.sleep_until(self._writes[0].deadline)
 
+    def end(self) -> None:
+        """Answers all that have no answer yet: nobody works on them any more."""
+        for write in list(self._writes):
+            begun = isinstance(write.outcome, Outcome)
+            write.answer(CommitUnknown("The daemon failed.", write.revision) if begun else shutting_down())
+
     def _forget_answered(self) -> None:
         while self._writes and self._writes[0].answered:
             self._writes.popleft()

@@ -23,6 +23,7 @@ from workspaced_client import (
     _aio_events,
     _async_connection,
     _blocking,
+    _socket,
 )
 from workspaced_client import events as blocking_events
 from workspaced_client.aio import AsyncClient
@@ -47,7 +48,7 @@ class Room:
         self.stays_full = False
         self.refused = threading.Event()
         self._tries = itertools.count(1)
-        self._connect = _blocking.try_to_connect
+        self._connect = _socket.try_to_connect
         for module in (_blocking, _async_connection):
             monkeypatch.setattr(module, "try_to_connect", self._try_to_connect)
 

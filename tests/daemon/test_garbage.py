@@ -4,10 +4,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
+import trio
 from trio.testing import wait_all_tasks_blocked
 
+from daemon.cloning import until
 from daemon.serving import Client, Daemon, Json
+from workspaced_protocol.models import Backup
 
 _TIMES = 20
 
@@ -55,6 +59,9 @@ def _module_of(garbage: object) -> str:
         [("store.flush", {})],
         [("store.check", {})],
         [("project.clone", {"workspaceId": "ws_01", "gitUrl": "ext::nothing"})],
+        [("project.clone", {"workspaceId": "ws_01", "gitUrl": "/a", "targetDir": "/dev/null/a"})],
+        [("store.backup", {"path": "/nowhere/copy"})],
+        [("store.restore", {"source": "no such copy"})],
     ],
     ids=lambda calls: ", ".join(
         f"{method} {' '.join(map(str, params.values()))}" for method, params in calls
@@ -69,6 +76,33 @@ async def test_a_request_leaves_nothing_to_the_garbage_collector(
         for _ in range(_TIMES):
             for method, params in calls:
                 await client.call(method, **params)
+
+
+async def test_a_refused_restore_leaves_nothing_to_the_garbage_collector(client: Client) -> None:
+    copy = msgspec.convert(await client.result("store.backup"), Backup)
+    await client.refusal("store.restore", source=copy.name, ifRevision=99)
+    with leaving_nothing():
+        for _ in range(_TIMES):
+            await client.refusal("store.restore", source=copy.name, ifRevision=99)
+
+
+async def test_who_leaves_a_task_leaves_nothing_to_the_garbage_collector(daemon: Daemon) -> None:
+    async def without_end(*_: object) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def come_and_go() -> None:
+        client = daemon.connect()
+        await client.request("store.check")
+        await wait_all_tasks_blocked()
+        client.close()
+        await until(lambda: not daemon.service.callers)
+
+    daemon.service.tasks["store.check"] = without_end
+    await come_and_go()
+    with leaving_nothing():
+        for _ in range(_TIMES):
+            await come_and_go()
 
 
 async def test_a_connection_leaves_nothing_to_the_garbage_collector(daemon: Daemon) -> None:

@@ -139,6 +139,7 @@ def test_unknown_members_are_no_corruption_but_a_warning_and_a_copy(
         assert path in warning
         (copy,) = (data_dir / "quarantine").iterdir()
         assert str(copy) in warning
+        assert store.recovery.quarantined == (str(copy),)
         assert copy.read_text() == text
         store.flush()
     assert path not in (data_dir / PRIMARY).read_text()

@@ -384,3 +384,14 @@ async def test_a_defect_in_one_look_ends_no_other(
     checker.ask(["/a"], fail)
     assert await checker.check(["/a"]) == {"/a": Reachable(None, (1, 1))}
     assert [entry["event"] for entry in logged] == ["What was found at a path could not be told."]
+
+
+async def test_a_checker_that_is_ended_leaves_nobody_waiting(hanging: HangingPaths) -> None:
+    told: list[PathFacts | Exception] = []
+    async with trio.open_nursery() as nursery:
+        checker = PathChecker()
+        nursery.start_soon(checker.run)
+        checker.ask(["/hang"], told.append)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert [type(answer) for answer in told] == [ShuttingDown]

@@ -14,8 +14,10 @@ from daemon.cloning import until
 from daemon.project_daemon import ProjectClient, ProjectDaemon, error_of
 from daemon.samples import project, workspace
 from daemon.scripted_store import GatedStore
+from daemon.serving import Serve
+from workspaced.git import Git
 from workspaced.writer import DEADLINE_SECONDS
-from workspaced_protocol.models import Workspace
+from workspaced_protocol.models import Backup, Workspace
 
 CANCELLED = -32800
 
@@ -161,6 +163,55 @@ async def test_what_another_connection_binds_meanwhile_is_not_bound_again(
     await daemon.paths.let_go(directories[0])
     await daemon.paths.let_go(str(link))
     assert error_of(await client.answer(binding))["code"] == 1006
+
+
+@pytest.mark.requirement("FR-003")
+async def test_what_is_bound_while_git_runs_is_not_bound_again(
+    daemon: ProjectDaemon,
+    client: ProjectClient,
+    nursery: trio.Nursery,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, may_end = trio.Event(), trio.Event()
+
+    async def clone(*_: object) -> None:
+        begun.set()
+        await may_end.wait()
+
+    monkeypatch.setattr(Git, "clone", clone)
+    target, link = str(tmp_path / "target"), tmp_path / "link"
+    link.symlink_to(target)
+    other = daemon.connect(nursery)
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save()))
+    cloning = await client.send("project.clone", workspaceId="ws_07", gitUrl="/a", targetDir=target)
+    await begun.wait()
+    await other.result("store.save", workspace=msgspec.to_builtins(a_save(str(link))))
+    may_end.set()
+    assert error_of(await client.answer(cloning))["code"] == 1006
+
+
+@pytest.mark.requirement("FR-003")
+async def test_what_a_restore_binds_meanwhile_is_not_bound_again(
+    serve: Serve, gated: GatedStore, directories: list[str], tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(directories[0])
+    daemon = await serve(gated)
+    client, other = daemon.connect(), daemon.connect()
+    await client.request("store.save", workspace=msgspec.to_builtins(a_save(str(link))))
+    await gated.succeed()
+    await client.receive()
+    copy = msgspec.convert(await client.result("store.backup"), Backup)
+    await client.request("store.save", workspace=msgspec.to_builtins(a_save()))
+    await gated.succeed()
+    await client.receive()
+    await client.request("store.restore", source=copy.name)
+    attempt = await gated.next_commit()
+    await other.request("project.bind", workspaceId="ws_07", rootPath=directories[0])
+    await until(lambda: daemon.writer.submitted == 4)
+    attempt.succeed()
+    assert error_of(await other.receive())["code"] == 1006
 
 
 async def test_saves_of_others_do_not_keep_a_look_from_being_done(

@@ -6,7 +6,7 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from daemon.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
-from daemon.writing import begin, create, start, until
+from daemon.writing import Desk, begin, create, start, until
 from workspaced.domain import bulk, commands
 from workspaced.domain.errors import NotFound
 from workspaced.store import StorageFailure
@@ -223,3 +223,24 @@ async def test_a_stop_during_the_pause_between_repairs_ends_it(
     desk.writer.stop()
     await desk.writer.finished.wait()
     assert len(gated.attempts) == 2
+
+
+async def test_a_defect_of_the_store_leaves_nobody_waiting(gated: GatedStore) -> None:
+    """Who waits for a write can't be cancelled."""
+    refused: set[object] = set()
+
+    async def wait(desk: Desk, name: str) -> None:
+        try:
+            await desk.writer.write(create(name))
+        except (CommitUnknown, ShuttingDown) as error:
+            refused.add(type(error))
+
+    with pytest.RaisesGroup(RuntimeError, flatten_subgroups=True):
+        async with trio.open_nursery() as nursery:
+            desk = await start(nursery, gated)
+            nursery.start_soon(wait, desk, "A")
+            attempt = await gated.next_commit()
+            nursery.start_soon(wait, desk, "B")
+            await wait_all_tasks_blocked()
+            attempt.fail(RuntimeError("a defect"))
+    assert refused == {CommitUnknown, ShuttingDown}

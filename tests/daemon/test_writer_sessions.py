@@ -214,3 +214,17 @@ async def test_a_connection_that_goes_while_the_queue_is_emptied_ends_its_sessio
     await gated.succeed()
     await desk.writer.finished.wait()
     assert sessions(desk) == []
+
+
+async def test_a_session_that_begins_behind_a_failed_batch_ends_with_its_connection(
+    nursery: trio.Nursery, gated: GatedStore
+) -> None:
+    desk = await with_a_session(nursery, gated)
+    (failed,) = desk.create("B")
+    attempt = await gated.next_commit()
+    began = desk.submit(begin("ss_2", "ws_A", 2))
+    desk.writer.end_sessions_of(2)
+    attempt.fail(disk_full())
+    assert isinstance(await failed.result(), Exception)
+    assert isinstance(await began.result(), Session)
+    await until(lambda: sessions(desk) == ["ss_1"])

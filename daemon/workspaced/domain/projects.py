@@ -126,8 +126,9 @@ def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathF
 
     A project without facts stays as it is: it was bound since they were gathered, or nobody came to look at it.
     """
-    changes, events = list(outcome.changes), list(outcome.events)
-    for index, project in enumerate(workspace.projects):
+    events = list(outcome.events)
+    bound = list(workspace.projects)
+    for index, project in enumerate(bound):
         found = facts.get(project.root_path)
         if found is None:
             continue
@@ -136,13 +137,15 @@ def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathF
         if status == project.status:
             continue
         revision += 1
-        projects = list(workspace.projects)
-        projects[index] = structs.replace(project, status=status)
-        workspace = _with_projects(workspace, tuple(projects), revision, now_ms)
-        changes.append(Change(save=workspace))
+        bound[index] = structs.replace(project, status=status)
         payload = ProjectStatusChanged(workspace.id, project.id, status, reason)
         events.append(Event("project.statusChanged", payload, revision))
-    return replace(outcome, result=workspace, changes=tuple(changes), events=tuple(events))
+    flips = len(events) - len(outcome.events)
+    if flips:
+        workspace = _with_projects(workspace, tuple(bound), revision, now_ms)
+    # Each has a revision of its own, and all share the last one's content: a copy for each would be as many squared.
+    changes = (*outcome.changes, *[Change(save=workspace)] * flips)
+    return replace(outcome, result=workspace, changes=changes, events=tuple(events))
 
 
 def require_changeable(state: State, workspace_id: str) -> Workspace:

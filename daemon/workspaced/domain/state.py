@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Final, NamedTuple
 
 import msgspec
@@ -167,9 +167,11 @@ class Draft(State):
 
     def apply(self, outcome: Outcome) -> None:
         """Makes the outcome of a command on this very draft true."""
-        for change in outcome.changes:
+        for change, following in zip_longest(outcome.changes, outcome.changes[1:]):
             self.revision += 1
-            if change.save is not None:
+            if change is following:
+                pass  # one of several that differ by nothing but their revisions: the last one stands for all
+            elif change.save is not None:
                 self.put(change.save)
             elif change.remove is not None:
                 self.drop(change.remove)

@@ -298,7 +298,7 @@ class _Reply:
             return  # what came after the answer is a defect; the log tells of it
         self._answered = True
         if self._is_pending:
-            del self._caller.pending[self]
+            self._caller.pending.pop(self, None)
         if self._key is not msgspec.UNSET:
             self._caller.cancels.pop(self._key, None)
         self._answer(text)

@@ -46,5 +46,8 @@ class Server:
             _log.debug(
                 "A client is gone.", requests=caller.requests, unanswered=len(caller.pending), **caller.peer
             )
+            # Each knows its caller: what has no answer would be left to the garbage collector.
+            caller.pending.clear()
+            caller.cancels.clear()
             if caller.has_begun_sessions:
                 self._writer.end_sessions_of(caller.connection)

@@ -126,7 +126,7 @@ class JsonWorkspaceStore(StoreOperations):
             self._remove_temps()
             quarantined = [self._set_aside(file, kind) for file, kind in decision.superseded]
             for file in (primary, snapshot):
-                self._remember(file)
+                quarantined += self._remember(file)
             if not decision.must_write:
                 # What is served from now on must last: its writer may have been killed before its sync.
                 self._directory.settle([PRIMARY, SNAPSHOT])
@@ -165,19 +165,21 @@ class JsonWorkspaceStore(StoreOperations):
             )
         return copy
 
-    def _remember(self, file: Examined) -> None:
-        """Notes what a valid file needs before it may be written over."""
+    def _remember(self, file: Examined) -> list[str]:
+        """Notes what a valid file needs before it may be written over; gives the copies made of it."""
         if file.document is None or file.content is None or file.content.identity in self._standing:
-            return
+            return []
         is_old = file.document.version == 1
         self._standing[file.content.identity] = "version-1" if is_old else None
-        if file.document.unknown_members:
-            copy = self._set_aside(file, "unknown-members")
-            members = ", ".join(file.document.unknown_members[:10])
-            self.warnings.append(
-                f"{file.name} holds members that this release does not know and will not write again "
-                f"({members}); a copy is kept at {copy}"
-            )
+        if not file.document.unknown_members:
+            return []
+        copy = self._set_aside(file, "unknown-members")
+        members = ", ".join(file.document.unknown_members[:10])
+        self.warnings.append(
+            f"{file.name} holds members that this release does not know and will not write again "
+            f"({members}); a copy is kept at {copy}"
+        )
+        return [copy]
 
     def _with_notice(self, decision: Decision, quarantined: list[str]) -> State:
         """The decided state, with what the user has to be told of it kept inside."""
