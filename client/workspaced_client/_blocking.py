@@ -89,6 +89,7 @@ class BlockingConnection:
         finally:
             try:
                 if not call.settled and self._conversation.can_cancel(call):
+                    self._reading.give_up(call)  # the wait for its turn to send holds up no other thread
                     self._send(call, monotonic() + CANCEL_SECONDS, self._conversation.cancel)
                 self._leave(call)
             except BaseException:

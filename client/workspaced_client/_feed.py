@@ -98,7 +98,7 @@ class EventFeed:
 
     def take(self) -> Event | EventGap:
         """The next event. Raises IndexError where there is none."""
-        event = self._waiting.popleft()
+        event = self._waiting[0]
         if isinstance(event, EventGap):
             self.revision = event.last_revision
         else:
@@ -106,6 +106,7 @@ class EventFeed:
             # after, and are among what the daemon gives since then.
             self.revision = event.revision
             self._taken[event.topic] = event.sequence
+        del self._waiting[0]  # no call, and so no moment for an interrupt to lose it
         return event
 
     def begin(self) -> bytes:

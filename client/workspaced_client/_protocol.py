@@ -197,9 +197,9 @@ class Conversation:
             call = self._waiting[message.id]
         if call is None:
             return None
-        del self._waiting[call.id]
         result = message.result
         call.outcome = from_answer(result) if isinstance(result, RpcError) else result
+        del self._waiting[call.id]  # last: where an interrupt comes before, `end` still settles the call
         return None if call.abandoned else call
 
     def _progress(self, message: Notification) -> PendingCall | None:
@@ -224,15 +224,15 @@ class Conversation:
         return max(self._waiting.values(), key=lambda call: call.request_bytes, default=None)
 
     def end(self, reason: str) -> list[PendingCall]:
-        """The connection has ended: settles every waiting call. A second end changes nothing."""
-        if self._end_reason is not None:
-            return []
-        self._end_reason = reason + self._refusal
+        """The connection has ended: settles every waiting call. A second end does only what an interrupt
+        has kept the first from."""
+        if self._end_reason is None:
+            self._end_reason = reason + self._refusal
         self.stop_sending()
         settled = [call for call in self._waiting.values() if not call.abandoned]
-        self._waiting.clear()
         for call in settled:
             call.outcome = ConnectionLost(call.method, self._end_reason, may_write(call.method))
+        self._waiting.clear()
         return settled
 
     def _end_by_nonsense(self, problem: str) -> list[PendingCall]:

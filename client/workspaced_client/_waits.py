@@ -1,9 +1,10 @@
 """What threads wait for in the blocking client, so made that an exception in a wait leaves nothing locked.
 
-A signal's handler, such as that of Ctrl-C, may raise in the main thread after any call that it makes and
-at the start of any function: also just after a lock was taken, or inside an `Event`, which then stays locked
-for good. So locks are held for moments only, and by `with`, which takes and gives them back without a moment
-between. What lasts longer has a holder known by name, who may give it up at any time, and again.
+A signal's handler, such as that of Ctrl-C, may raise in the main thread after any call that it makes, at the
+start of any function and of any round of a loop: also just after a lock was taken, or inside an `Event`,
+which then stays locked for good. So locks are held for moments only, and by `with`, which takes and gives
+them back without a moment between. What lasts longer has a holder known by name, who may give it up at any
+time, and again.
 """
 
 import threading
@@ -58,6 +59,7 @@ class Turns:
     def ask(self, one: object) -> "threading.Lock | None":
         """None where it is this one's turn; else a lock that can be taken when it is to ask again."""
         if self.take(one):
+            self._waiting.pop(one, None)
             return None
         turn = threading.Lock()
         turn.acquire()
@@ -94,4 +96,3 @@ class Turns:
         turn = self._waiting.get(one)
         if turn is not None and turn.locked():
             turn.release()
-        self._waiting.pop(one, None)

@@ -223,6 +223,7 @@ class Client:
         """Ends the connection, and with it the sessions begun on it. A second time has no effect.
 
         Calls that other threads have under way raise ConnectionLost.
+        Not for a signal's handler, which may have interrupted a call in this very thread: raise there instead.
         """
         self._closed.set()
         self._newest.close()

@@ -1,5 +1,6 @@
 """The blocking client in processes that are interrupted, forked or signalled, or whose daemon is gone."""
 
+import gc
 import inspect
 import itertools
 import signal
@@ -161,6 +162,7 @@ def interrupted(moment: int, act: Callable[[], object]) -> BaseException | None:
         if event in ("call", "c_return") and next(moments) == moment:
             raise Interrupted
 
+    gc.disable()  # a finalizer that it runs would swallow the interrupt
     try:
         sys.setprofile(interrupt)
         act()
@@ -168,7 +170,31 @@ def interrupted(moment: int, act: Callable[[], object]) -> BaseException | None:
         return error
     finally:
         sys.setprofile(None)
+        gc.enable()
     return None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b'{"jsonrpc":"2.0","id":1,"result":"pong"}\n',
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":1001,"message":"None.","data":{"kind":"notFound"}}}\n',
+    ],
+    ids=["the end", "an answer", "an error"],
+)
+def test_no_call_waits_in_vain_after_an_interrupt_at_any_moment(data: bytes) -> None:
+    for moment in itertools.count(1):
+        conversation = Conversation()
+        calls = [conversation.prepare("daemon.ping", {}, None) for _ in range(2)]
+        for call in calls:
+            conversation.send(call)
+        error = interrupted(moment, lambda: conversation.receive(data))  # noqa: B023 - called at once
+        conversation.end("it ended")
+        assert [call.settled for call in calls] == [True, True]
+        if error is None:
+            break
+    assert moment > 5
 
 
 def losing_sessions(peer: Peer) -> None:
