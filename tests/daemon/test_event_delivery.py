@@ -1,6 +1,7 @@
 """Events on their way to clients, over real sockets."""
 
 import tracemalloc
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,8 +13,9 @@ from daemon.serving import Client, Json, Serve, notification
 from daemon.writing import until
 from workspaced.domain.state import Event
 from workspaced.events import Cause
+from workspaced.git import Git
 from workspaced_protocol.events import StoreChanged
-from workspaced_protocol.models import Backup
+from workspaced_protocol.models import Backup, Workspace
 
 KIB = 1024
 
@@ -89,6 +91,24 @@ async def test_a_restore_is_answered_before_its_events(serve: Serve) -> None:
     assert await client.result("events.subscribe") == {"revision": 1}
     assert await client.result("store.restore", source=copy.name) == {"revision": 2}
     assert (await event(client))["topic"] == "workspace.deleted"
+
+
+async def test_a_clone_is_answered_before_its_event(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def clone(*_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(Git, "clone", clone)
+    client = (await serve()).connect()
+    workspace = msgspec.convert(
+        await client.result("workspace.create", name="A", rootPath=str(tmp_path)), Workspace
+    )
+    await client.result("events.subscribe")
+    for number in range(10):  # else it might be so by chance
+        params = {"workspaceId": workspace.id, "gitUrl": "/a", "targetDir": str(tmp_path / f"{number}")}
+        assert isinstance(await client.result("project.clone", **params), dict)
+        assert (await event(client))["topic"] == "project.bound"
 
 
 @pytest.mark.parametrize(
