@@ -3,6 +3,7 @@
 import gc
 import inspect
 import itertools
+import json
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ import pytest
 from client.conftest import Begin, Serve
 from client.fake_server import CLEAN, HELLO, PATIENCE_SECONDS, STATUS, Peer, answering, greeting
 from workspaced_client import Client, ConnectionLost, SessionsLost
+from workspaced_client._feed import Event as StoreEvent
+from workspaced_client._feed import EventFeed
 from workspaced_client._protocol import Conversation
 from workspaced_client._waits import Closed
 
@@ -195,6 +198,31 @@ def test_no_call_waits_in_vain_after_an_interrupt_at_any_moment(data: bytes) -> 
         if error is None:
             break
     assert moment > 5
+
+
+def test_no_event_is_lost_by_an_interrupt_at_any_moment_of_its_taking() -> None:
+    for moment in itertools.count(1):
+        feed = EventFeed(None, None)
+        feed.begin()
+        status = {**STATUS, "recovery": CLEAN}
+        results: dict[int, object] = {1: HELLO, 2: status, 3: {"revision": 5}}
+        told = {
+            "topic": "store.ok",
+            "revision": 6,
+            "sequence": 1,
+            "timestamp": 1,
+            "correlationId": "",
+            "payload": {},
+        }
+        lines: list[object] = [{"jsonrpc": "2.0", "id": id_, "result": each} for id_, each in results.items()]
+        lines.append({"jsonrpc": "2.0", "method": "event", "params": told})
+        feed.receive(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        error = interrupted(moment, feed.take)
+        if error is None:
+            break
+        taken = feed.take()
+        assert (taken.revision if isinstance(taken, StoreEvent) else None) == 6
+    assert moment > 1
 
 
 def losing_sessions(peer: Peer) -> None:
