@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.threads import NoThread, Worker
+from workspaced.threads import NoThread, Worker, granted
 from workspaced.writes import shutting_down
 
 CHECK_SECONDS: Final = 2.0
@@ -118,13 +118,7 @@ class PathChecker:
 
         self.ask(paths, tell, resolved)
         await told.wait()  # the limit of the check ends it
-        answer = answers.pop()
-        if not isinstance(answer, Exception):
-            return answer
-        try:
-            raise answer
-        finally:
-            del answer  # its traceback holds this frame
+        return granted(answers.pop())
 
     async def run(self) -> None:
         """Answers what is asked, round after round: a round is what was asked while the last one was on."""

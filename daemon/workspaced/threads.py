@@ -54,13 +54,20 @@ async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter:
     except RuntimeError as error:
         # So threading.Thread.start() tells that the system refused; it has no error of its own for it.
         raise NoThread from error
-    if not failed:
-        return cast("T", result)
-    failure = failed.pop()
+    return granted(failed.pop() if failed else cast("T", result))
+
+
+def granted(outcome: T | BaseException) -> T:
+    """The outcome of a call made elsewhere; where it is an exception, raises it, and leaves no ring.
+
+    A traceback holds its frames, and these their variables: so no frame may go on holding the exception.
+    """
+    if not isinstance(outcome, BaseException):
+        return outcome
     try:
-        raise failure
+        raise outcome
     finally:
-        del failure  # as in `_Thread.result`
+        del outcome
 
 
 class Worker:

@@ -26,7 +26,7 @@ from workspaced.domain.errors import RequestError
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.store.base import OutcomeUnknown, StorageFailure, WorkspaceStore
-from workspaced.threads import NoThread, Worker
+from workspaced.threads import NoThread, Worker, granted
 from workspaced.writes import (
     CommandFailed,
     CommitUnknown,
@@ -122,13 +122,7 @@ class Writer:
         # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
         with trio.CancelScope(shield=True):
             await done.wait()
-        result = results.pop()
-        if not isinstance(result, Exception):
-            return result
-        try:
-            raise result
-        finally:
-            del result  # its traceback holds this frame
+        return granted(results.pop())
 
     def end_sessions_of(self, connection: int) -> None:
         """The connection is gone: its sessions end with the next batch, whatever the queue holds."""
