@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from workspaced import descriptors, path_checks, writer
 from workspaced.events import KEPT_BYTES, KEPT_EVENTS
+from workspaced.host import path_checks
+from workspaced.process import descriptors
 from workspaced.rpc import connection
+from workspaced.writer import actor as writer
 from workspaced_protocol import events
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from linearizability import Operation, is_linearizable
+from support.linearizability import Operation, is_linearizable
 
 Call = tuple[str, int]
 

@@ -5,8 +5,8 @@ import sys
 from typing import Final
 
 from workspaced.cli import main as _main
-from workspaced.descriptors import raise_limit
-from workspaced.streams import open_missing
+from workspaced.process.descriptors import raise_limit
+from workspaced.process.streams import open_missing
 
 _SWITCH_SECONDS: Final = 0.0005
 """How long a commit's thread waits for the interpreter after each of its system calls, while clients' requests keep it

@@ -13,21 +13,21 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced import log
-from workspaced.config import Settings
 from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
-from workspaced.git import Git
-from workspaced.maintenance import Maintenance
-from workspaced.path_checks import PathChecker
-from workspaced.reloading import LiveSettings
+from workspaced.host.git import Git
+from workspaced.host.path_checks import PathChecker
+from workspaced.process import log
 from workspaced.rpc.listener import adopt, bind
 from workspaced.rpc.server import Server
-from workspaced.service import Service
+from workspaced.service.maintenance import Maintenance
+from workspaced.service.operations import Service
+from workspaced.settings.model import Settings
+from workspaced.settings.reloading import LiveSettings
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
 from workspaced.supervision.supervisor import supervised
-from workspaced.writer import Writer
+from workspaced.writer.actor import Writer
 from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import trio
 
 import workspaced_protocol
-from workspaced import config_text, log
 from workspaced.app import DiskFails, DiskHangs, run
-from workspaced.config import BadConfiguration, Settings, load_settings
+from workspaced.process import log
+from workspaced.process.streams import say
 from workspaced.rpc.listener import SocketUnusable
-from workspaced.store.base import StoreUnusable, WrittenByNewerRelease
+from workspaced.settings import text as config_text
+from workspaced.settings.model import BadConfiguration, Settings, load_settings
+from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
-from workspaced.streams import say
 from workspaced_protocol.paths import UnusablePath, default_config_file
 from workspaced_protocol.paths import socket_path as find_socket_path
 

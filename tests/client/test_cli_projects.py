@@ -19,7 +19,7 @@ from client.cli_daemon import (
     running_daemon,
 )
 from e2e.project_process import PATIENCE_SECONDS
-from git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
+from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from workspaced_client.exchange import files
 
 FAILS = (

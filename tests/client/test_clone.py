@@ -16,7 +16,7 @@ from client.test_aio_cancellation import cancelled_while
 from client.test_calls import ALPHA, WORKSPACE
 from client.test_interrupts import Interrupted, interrupting
 from e2e.project_process import ProjectProcess
-from git_samples import HANGS, Lifeline, fake_git, make_repository
+from support.git_samples import HANGS, Lifeline, fake_git, make_repository
 from workspaced_client import BadAnswer, NotResponding
 from workspaced_client.aio import AsyncClient
 from workspaced_protocol.models import Progress

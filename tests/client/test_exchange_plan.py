@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from daemon.samples import project, workspace
+from support.samples import project, workspace
 from workspaced.domain import bulk
 from workspaced.domain.state import Draft, State
 from workspaced_client.exchange.plan import Plan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from git_samples import ISOLATED, make_repository
+from support.git_samples import ISOLATED, make_repository
 from workspaced_client.exchange.scan import Found, scan
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from daemon.documents import version_1_members, version_1_text
-from daemon.samples import fifty_by_ten, project, workspace
+from support.documents import version_1_members, version_1_text
+from support.samples import fifty_by_ten, project, workspace
 from workspaced_client.exchange.json_text import Unusable
 from workspaced_client.exchange.stores import decode, encode_list, encode_version_1
 

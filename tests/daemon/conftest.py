@@ -13,12 +13,12 @@ import trio
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from daemon.running import Running
-from daemon.samples import STATE
-from daemon.scripted_store import GatedStore
-from daemon.serving import Client, Daemon, Serve
-from workspaced.config import Settings
+from support.running import Running
+from support.samples import STATE
+from support.scripted_store import GatedStore
+from support.serving import Client, Daemon, Serve
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
+from workspaced.settings.model import Settings
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
 from workspaced_protocol.framing import MAX_LINE_BYTES
 

@@ -11,13 +11,13 @@ import trio
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from daemon.running import Running
-from daemon.samples import workspace
-from daemon.serving import error_of
-from daemon.writing import until
+from support.running import Running
+from support.samples import workspace
+from support.serving import error_of
+from support.writing import until
 from workspaced import app
-from workspaced.config import BadConfiguration, Settings
 from workspaced.rpc.listener import SocketUnusable
+from workspaced.settings.model import BadConfiguration, Settings
 from workspaced.store import create_json_store
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.models import DaemonStatus

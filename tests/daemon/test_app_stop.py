@@ -12,15 +12,15 @@ import trio
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from daemon.running import Running
-from daemon.scripted_store import outcome_unknown
-from daemon.serving import error_of, request
-from daemon.writing import until
-from workspaced import path_checks
+from support.running import Running
+from support.scripted_store import outcome_unknown
+from support.serving import error_of, request
+from support.writing import until
 from workspaced.app import DiskFails, DiskHangs
-from workspaced.config import Settings
 from workspaced.domain.projects import Unreached
 from workspaced.domain.state import State
+from workspaced.host import path_checks
+from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced_protocol.models import Change, DaemonStatus, Workspace
 

@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 import workspaced_protocol
-from daemon.samples import workspace
+from support.samples import workspace
 from workspaced.app import DiskFails, DiskHangs
 from workspaced.cli import main
 from workspaced.store import create_json_store

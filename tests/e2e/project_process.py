@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from git_samples import ISOLATED
+from support.git_samples import ISOLATED
 
 PATIENCE_SECONDS = 30.0
 """How long a test waits for what must come; never reached where the code is right."""

@@ -9,7 +9,7 @@ import pytest
 
 from e2e.daemon_process import Home
 from e2e.raw_connection import RawConnection
-from git_samples import make_repository
+from support.git_samples import make_repository
 from workspaced_protocol import examples as e
 
 # What differs from one daemon, and one moment, to the next. Each is compared by its type alone.

@@ -15,7 +15,7 @@ import pytest
 
 from e2e.conftest import StartDaemon
 from e2e.daemon_process import Home
-from linearizability import Operation, is_linearizable
+from support.linearizability import Operation, is_linearizable
 from workspaced_client import (
     Client,
     CommitUnknown,

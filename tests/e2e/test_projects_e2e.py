@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.project_process import PATIENCE_SECONDS, ProjectConnection, ProjectProcess
-from git_samples import HANGS, Lifeline, fake_git, make_repository
+from support.git_samples import HANGS, Lifeline, fake_git, make_repository
 
 URL = "https://example.com/team/app.git"
 

@@ -19,7 +19,7 @@ from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
-from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
+from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
 
 TRIED: Final[Counter[str]] = Counter()

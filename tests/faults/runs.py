@@ -12,7 +12,7 @@ from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
 from workspaced.domain import commands
 from workspaced.domain.state import Draft, State
-from workspaced.store.base import OutcomeUnknown, StorageFailure
+from workspaced.store.contract import OutcomeUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT

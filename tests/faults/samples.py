@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import structs
 
-from daemon.documents import version_1_text
+from support.documents import version_1_text
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store.document import Document, encode_document
 from workspaced_protocol.models import ProjectBinding, Workspace

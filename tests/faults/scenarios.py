@@ -11,7 +11,7 @@ from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of, requ
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree
 from workspaced.domain.state import State
-from workspaced.store.base import OutcomeUnknown
+from workspaced.store.contract import OutcomeUnknown
 from workspaced.store.document import encode_document, parse_document
 from workspaced.store.lock import LOCK_FILE
 from workspaced.store.quarantine import KEPT_FILES

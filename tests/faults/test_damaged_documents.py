@@ -7,12 +7,12 @@ from typing import Final
 
 import pytest
 
-from daemon.documents import checksum_by_the_rule, files_below, quarantined, sealed
-from daemon.samples import workspace
 from faults.samples import STATE, VERSION_1, VERSION_1_STATE, VERSION_2, differs
+from support.documents import checksum_by_the_rule, files_below, quarantined, sealed
+from support.samples import workspace
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
-from workspaced.store.base import WrittenByNewerRelease
+from workspaced.store.contract import WrittenByNewerRelease
 from workspaced.store.document import Corrupted, parse_document
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT
 

@@ -13,11 +13,11 @@ from typing import IO, Any, Final
 import pytest
 from msgspec import structs
 
-from daemon.documents import files_below
-from daemon.samples import workspace
 from e2e.daemon_process import DEADLINE_SECONDS, Home, listens, new_home
 from e2e.raw_connection import RawConnection
 from e2e.strace import needs_strace
+from support.documents import files_below
+from support.samples import workspace
 from workspaced.store import create_json_store
 from workspaced.store.document import parse_document
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT

@@ -8,8 +8,8 @@ from typing import Final
 import pytest
 from msgspec import structs
 
-from daemon.documents import files_below, quarantined, version_1_text
-from daemon.samples import commit, less_revision, workspace
+from support.documents import files_below, quarantined, version_1_text
+from support.samples import commit, less_revision, workspace
 from workspaced.domain import bulk
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store import create_json_store

@@ -13,10 +13,10 @@ from typing import Final
 
 import pytest
 
-from daemon.samples import workspace
 from faults.samples import VERSION_2
+from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
-from workspaced.store.base import StoreUnusable
+from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.lock import LOCK_FILE, LockHeld
 from workspaced.store.snapshot import PRIMARY, SNAPSHOT

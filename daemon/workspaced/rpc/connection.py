@@ -17,10 +17,10 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced.callers import Caller
 from workspaced.events import Subscription
 from workspaced.rpc.batch import Batch
 from workspaced.rpc.dispatch import SUBSCRIBE, Answer, Dispatcher
+from workspaced.service.callers import Caller
 from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 

@@ -7,18 +7,18 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from workspaced.callers import Caller, Pending
 from workspaced.domain.state import encode
 from workspaced.events import Cause
-from workspaced.gathering import Make
-from workspaced.git_output import Step
-from workspaced.line import Turn
-from workspaced.maintenance import Json
+from workspaced.host.git_output import Step
 from workspaced.rpc.refusals import RequestCancelled, rpc_error, to_rpc_error
 from workspaced.rpc.request_log import RequestLog
-from workspaced.service import Service
-from workspaced.writer import Writer
-from workspaced.writes import Withdrawn, shutting_down
+from workspaced.service.callers import Caller, Pending
+from workspaced.service.gathering import Make
+from workspaced.service.maintenance import Json
+from workspaced.service.operations import Service
+from workspaced.service.order import Turn
+from workspaced.writer.actor import Writer
+from workspaced.writer.pending import Withdrawn, shutting_down
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (

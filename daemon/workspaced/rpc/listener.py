@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced import descriptors
-from workspaced.callers import Caller
+from workspaced.process import descriptors
 from workspaced.rpc.peer import peer_credentials
+from workspaced.service.callers import Caller
 
 _BACKLOG: Final = 1024  # as many as may connect at once while the daemon is busy or restarts
 _PROBE_SECONDS: Final = 2.0

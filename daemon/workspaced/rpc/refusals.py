@@ -4,10 +4,10 @@ from typing import Final
 
 from workspaced.domain import errors as domain
 from workspaced.domain.errors import RequestError
-from workspaced.git import GitFailed, GitTimeout, GitUnavailable
-from workspaced.service import ProtocolUnsupported
-from workspaced.threads import NoThread
-from workspaced.writes import (
+from workspaced.host.git import GitFailed, GitTimeout, GitUnavailable
+from workspaced.process.threads import NoThread
+from workspaced.service.operations import ProtocolUnsupported
+from workspaced.writer.pending import (
     CommandFailed,
     CommitUnknown,
     Overloaded,

@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced.callers import Caller
 from workspaced.rpc.refusals import defect_of, to_rpc_error
+from workspaced.service.callers import Caller
 from workspaced_protocol.errors import ErrorCode
 
 WINDOW_SECONDS: Final = 60.0

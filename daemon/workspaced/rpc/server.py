@@ -3,12 +3,12 @@
 import structlog
 import trio
 
-from workspaced.callers import Caller
 from workspaced.rpc.connection import Connection
 from workspaced.rpc.dispatch import Dispatcher
 from workspaced.rpc.request_log import SLOW_REQUEST_MS, RequestLog
-from workspaced.service import Service
-from workspaced.writer import Writer
+from workspaced.service.callers import Caller
+from workspaced.service.operations import Service
+from workspaced.writer.actor import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
 _log = structlog.get_logger(__name__)

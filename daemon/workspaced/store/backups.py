@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from workspaced.domain.state import State
-from workspaced.store.base import StorageFailure, StoreUnusable
+from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced.store.files import Directory, opened

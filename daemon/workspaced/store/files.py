@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workspaced.store.base import OutcomeUnknown, StorageFailure, StoreUnusable
+from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk, close_quietly
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024

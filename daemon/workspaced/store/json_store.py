@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workspaced.domain.state import RecoveryNotice, State
-from workspaced.store.base import (
+from workspaced.store.contract import (
     StorageFailure,
     StoreOperations,
     StoreUnusable,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from workspaced.domain.state import State
-from workspaced.store.base import StoreOperations
+from workspaced.store.contract import StoreOperations
 from workspaced_protocol.models import Change, FileCheck, RecoveryStatus, StoreCheck
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workspaced.store.base import StorageFailure
+from workspaced.store.contract import StorageFailure
 from workspaced.store.files import Content, Directory, HalfReplaced, opened
 
 QUARANTINE: Final = "quarantine"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from workspaced.domain.state import State
-from workspaced.store.base import StoreUnusable
+from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.document import (
     Corrupted,

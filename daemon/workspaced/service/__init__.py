@@ -1,0 +1,1 @@
+"""The operations: what each method of the table does."""

@@ -1,0 +1,152 @@
+"""The operations on the store as a whole: checks, backups, restores, and what damage left behind."""
+
+import errno
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+import trio
+
+from workspaced.domain import bulk, commands
+from workspaced.domain.errors import InvalidField, RequestError
+from workspaced.domain.names import check_root_path
+from workspaced.domain.state import encode
+from workspaced.events import Cause
+from workspaced.process.threads import run_in_thread
+from workspaced.store import backups
+from workspaced.store.backups import Backups, BadBackup, Retention
+from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
+from workspaced.store.salvage import salvage_files
+from workspaced.writer.actor import Writer
+from workspaced.writer.pending import Overloaded, Reply, StorageRefused
+from workspaced_protocol import params as p
+from workspaced_protocol.models import Backup, Salvage, Workspace
+
+_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
+_COPY_SECONDS: Final = 30.0  # to read or write a whole copy of a large store
+_HOUR_SECONDS: Final = 3600.0
+_THREADS: Final = 8  # of each kind: as many may hang before others of that kind are kept from the disk
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+Json = bytes
+"""A result that is JSON text already."""
+
+
+class Maintenance:
+    """What the methods of `store.` that wait for a disk do; each is a task beside the writer."""
+
+    def __init__(self, store: WorkspaceStore, writer: Writer, copies: Backups, data_dir: Path) -> None:
+        self._store = store
+        self._writer = writer
+        self._backups = copies
+        self._data_dir = data_dir
+        self._own_files = trio.CapacityLimiter(_THREADS)
+        self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
+        self._named_files = trio.CapacityLimiter(_THREADS)
+        self.expect: Callable[[Iterable[Workspace]], Callable[[], None]] = lambda _: lambda: None
+        """Has the projects of a restore looked at by those who look meanwhile; the service sets it."""
+        # Any: each handler takes the params of its own method, as the method table declares them.
+        self.tasks: dict[str, Callable[[Any, Cause, object, Reply], Awaitable[Json]]] = {
+            "store.check": self._check,
+            "store.backup": self._backup,
+            "store.listBackups": self._list_backups,
+            "store.previewRestore": self._preview_restore,
+            "store.restore": self._restore,
+            "store.salvage": self._salvage,
+        }
+
+    async def keep_backups(self, retention: Callable[[], Retention]) -> None:
+        """Makes a copy every hour in which the store has changed, and thins out the old ones; never ends."""
+        newest = None
+        while True:
+            try:
+                state = self._writer.state
+                newest = newest or next(iter(await _in_thread(self._own_files, self._backups.list)), None)
+                if state.records and (newest is None or newest.revision != state.revision):
+                    newest = await _in_thread(self._copying, self._backups.write, state)
+                    await _in_thread(self._copying, self._backups.thin_out, retention())
+            except RequestError as error:
+                _log.error("No backup could be made.", reason=error.message)
+            await trio.sleep(_HOUR_SECONDS)
+
+    async def _check(self, _params: p.NoParams, *_: object) -> Json:
+        return encode(await _in_thread(self._own_files, self._store.check, seconds=_CHECK_SECONDS))
+
+    async def _backup(self, params: p.BackupParams, *_: object) -> Json:
+        state = self._writer.state
+        if params.path is None:
+            made = await _in_thread(self._copying, self._backups.write, state)
+            return encode(self._described(made))
+        check_root_path(params.path, "path")
+        path = Path(params.path)
+        await self._at_named_path("path", self._backups.write_to, path, state)
+        return encode(Backup(path.name, str(path), time.time_ns() // 1_000_000, state.revision))
+
+    async def _list_backups(self, _params: p.NoParams, *_: object) -> Json:
+        found = await _in_thread(self._own_files, self._backups.list)
+        return encode([self._described(made) for made in found])
+
+    async def _preview_restore(self, params: p.BackupSourceParams, *_: object) -> Json:
+        workspaces = await self._read(params.source)
+        return encode(bulk.compare(self._writer.state, workspaces))
+
+    async def _restore(self, params: p.RestoreParams, cause: Cause, _: object, answer: Reply) -> Json:
+        workspaces = await self._read(params.source)
+        command = bulk.restore(workspaces, params.if_revision)
+        once = commands.once(params.request_key, command, bulk.current_revision)
+        settle = self.expect(workspaces)
+        try:
+            return encode(await self._writer.write(once, cause, answer))
+        finally:
+            settle()
+
+    async def _salvage(self, _params: p.NoParams, *_: object) -> Json:
+        files = self._store.recovery.quarantined
+        found = await _in_thread(self._own_files, salvage_files, files)
+        return encode(Salvage(tuple(found), files))
+
+    async def _read(self, source: str) -> list[Workspace]:
+        if backups.is_path(source):
+            return list(await self._at_named_path("source", self._backups.read, source))
+        return list(await _in_thread(self._own_files, self._backups.read, source, field="source"))
+
+    async def _at_named_path(self, field: str, blocking: Callable[..., T], *arguments: object) -> T:
+        """Runs a blocking call at a path that the client names in the param `field`; it may hang there for good."""
+        if not self._named_files.available_tokens:
+            raise Overloaded(
+                f"{_THREADS} backups or restores are under way at paths that clients named, and may hang: try again "
+                "in a moment; if that does not help, see to the disks that these are on."
+            )
+        return await _in_thread(self._named_files, blocking, *arguments, field=field)
+
+    def _described(self, made: backups.Backup) -> Backup:
+        path = self._data_dir / backups.BACKUPS / made.name
+        return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
+
+
+async def _in_thread(
+    limiter: trio.CapacityLimiter,
+    blocking: Callable[..., T],
+    *arguments: object,
+    field: str = "",
+    seconds: float = _COPY_SECONDS,
+) -> T:
+    """Runs a blocking call; `field` is the param that a BadBackup is about."""
+    try:
+        with trio.fail_after(seconds):
+            return await run_in_thread(blocking, *arguments, limiter=limiter)
+    except BadBackup as error:
+        raise InvalidField(field, error.message) from error
+    except (StorageFailure, StoreUnusable) as error:
+        raise StorageRefused(error.message, error.errno) from error
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or str(error)
+        raise StorageRefused(f"The disk refused{where}: {reason}.", error.errno or 0) from error
+    except trio.TooSlowError as error:
+        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", errno.ETIMEDOUT) from error

@@ -1,0 +1,254 @@
+"""The daemon's settings: the one place that reads its arguments, environment and configuration file.
+
+The strategy: the three are laid over each other as plain values, each with its origin, and pydantic
+checks what comes of it. So a wrong value is told with the place where it stands.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from workspaced.host.git import ALLOWED_PROTOCOLS, TIMEOUT_SECONDS
+from workspaced.host.path_checks import CHECK_SECONDS
+from workspaced.process.log import LogLevel
+from workspaced.rpc.request_log import SLOW_REQUEST_MS
+from workspaced.store.backups import Retention
+from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.paths import (
+    UnusableFile,
+    UnusablePath,
+    check_socket_path,
+    check_written_path,
+    default_config_file,
+    default_data_dir,
+    default_socket_path,
+    read_config_file,
+)
+
+LogFormat = Literal["console", "json"]
+
+ENV_PREFIX: Final = "WORKSPACED_"
+
+NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
+"""The settings that a running daemon can't change; all others it takes over at SIGHUP."""
+
+
+class BadConfiguration(Exception):
+    """Settings that can't be used; the message names each of them, and where it stands."""
+
+
+class Settings(BaseModel):
+    """What can be set, by argument, by environment (WORKSPACED_…) or in the file, in that order of strength."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        validate_default=True,  # it is made of what the environment says
+        description="Where the data is kept.",
+        examples=["~/.local/share/workspaced"],
+    )
+    socket: Path = Field(
+        default_factory=default_socket_path,
+        validate_default=True,
+        description="Where the daemon listens.",
+        examples=["~/.local/state/workspaced/workspaced.sock"],
+    )
+    log_level: LogLevel = Field("info", description="How much is logged.")
+    log_format: LogFormat = Field("console", description="For people, or one JSON object a line.")
+    slow_request_ms: float = Field(
+        SLOW_REQUEST_MS,
+        gt=0,
+        le=24 * 60 * 60 * 1000,
+        description="From how many milliseconds on a request is slow, and is logged.",
+    )
+    max_line_bytes: int = Field(
+        MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
+    )
+    backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
+    backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
+    path_check_seconds: float = Field(
+        CHECK_SECONDS, gt=0, le=60, description="How long a project's directory may take to answer."
+    )
+    git_timeout_seconds: float = Field(
+        TIMEOUT_SECONDS, gt=0, le=24 * 60 * 60, description="How long one clone may take."
+    )
+    git_allowed_protocols: str = Field(
+        ":".join(ALLOWED_PROTOCOLS),
+        pattern=r"^[a-z0-9+.-]+(:[a-z0-9+.-]+)*$",
+        description="The protocols that git may clone by, as in GIT_ALLOW_PROTOCOL.",
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        if isinstance(value, bool):  # which pydantic would take for 1 or 0
+            raise ValueError("no setting is true or false")  # noqa: TRY004 - pydantic takes no TypeError
+        return value
+
+    @property
+    def retention(self) -> Retention:
+        """Which of the automatic backups are kept."""
+        return Retention(self.backups_hourly, self.backups_daily)
+
+    @field_validator("data_dir", "socket")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.name or "\0" in str(path):  # "" is what `--data-dir "$DIR"` gives where DIR is unset
+            raise ValueError("no path that can be used")
+        try:
+            path = Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+        except RuntimeError as error:
+            raise ValueError("there is no such home directory") from error
+        except FileNotFoundError as error:
+            raise ValueError("the directory that it is relative to, the current one, is gone") from error
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(path)
+            raise ValueError(
+                f"{shown!r} is not UTF-8, so clients can't be told of it: choose another"
+            ) from error
+        return path
+
+    @field_validator("socket")
+    @classmethod
+    def _short_enough(cls, path: Path) -> Path:
+        return check_socket_path(path)
+
+
+Origin = Literal["default", "file", "environment", "argument"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value as it was given, and the place where it stands, such as `--socket` or a line of the file."""
+
+    value: object
+    origin: Origin
+    place: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings in force, where those that are not the default come from, and what was passed over."""
+
+    settings: Settings
+    given: Mapping[str, Given]
+    file: Path
+    unknown_variables: tuple[str, ...]
+
+
+def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> Configuration:
+    """The settings in force. Raises BadConfiguration, which names every wrong one.
+
+    `arguments` are those given on the command line; `config_file` must exist where it is given.
+    """
+    file = config_file or default_config_file()
+    in_file = _from_file(file)
+    if in_file is None and config_file is not None:
+        raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
+    environment, unknown = _from_environment()
+    given = {
+        **(in_file or {}),
+        **environment,
+        **{name: Given(value, "argument", option(name)) for name, value in arguments.items()},
+    }
+    problems: list[str] = []
+    for name in ("data_dir", "socket"):
+        if name in given and given[name].origin == "file":
+            try:
+                check_written_path(given[name].value, given[name].place)
+            except UnusablePath as error:
+                problems.append(str(error).removesuffix("."))
+                del given[name]
+    try:
+        settings = Settings.model_validate({name: each.value for name, each in given.items()})
+    except ValidationError as error:
+        problems += (_problem(item, given) for item in error.errors())
+    else:
+        if not problems:
+            return Configuration(settings, given, file, unknown)
+    raise BadConfiguration("; ".join(problems) + ".")
+
+
+def option(name: str) -> str:
+    """A setting as an option of the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def allowed(name: str) -> str:
+    """The values that a setting takes, for a person."""
+    schema = Settings.model_json_schema()["properties"][name]
+    if "enum" in schema:
+        return f"{', '.join(schema['enum'][:-1])} or {schema['enum'][-1]}"
+    if schema["type"] == "string":
+        return "a path" if schema.get("format") == "path" else "names separated by colons"
+    kind = "a whole number" if schema["type"] == "integer" else "a number"
+    if "exclusiveMinimum" in schema:
+        return f"{kind} above {schema['exclusiveMinimum']:g}, up to {schema['maximum']:.15g}"
+    return f"{kind} from {schema['minimum']} to {schema['maximum']}"
+
+
+def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
+    """The settings of the environment, and the variables that look like one and are none.
+
+    An empty variable is as good as none. The names are in capitals, as for the clients.
+    """
+    given: dict[str, Given] = {}
+    unknown: list[str] = []
+    for variable, value in os.environ.items():
+        if not variable.startswith(ENV_PREFIX) or not value:
+            continue
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if name in Settings.model_fields and variable.isupper():
+            given[name] = Given(value, "environment", variable)
+        else:
+            unknown.append(variable)
+    return given, tuple(sorted(unknown))
+
+
+def _from_file(file: Path) -> dict[str, Given] | None:
+    """The settings of the file; None where there is none. Raises BadConfiguration."""
+    try:
+        text, values = read_config_file(file)
+    except FileNotFoundError:
+        return None
+    except UnusableFile as error:
+        raise BadConfiguration(str(error)) from error
+    return {name: Given(value, "file", _place(file, text, name)) for name, value in values.items()}
+
+
+def _place(file: Path, text: str, name: str) -> str:
+    """Where a setting stands in the file; tomllib tells no line, so the first one that begins so is named."""
+    begins = re.compile(rf"""\s*\[?\s*["']?{re.escape(name)}["']?\s*[\].=]""")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if begins.match(line):
+            return f"`{name}` in {file}, line {number}"
+    return f"`{name}` in {file}"
+
+
+def _problem(item: ErrorDetails, all_given: Mapping[str, Given]) -> str:
+    name = str(item["loc"][0])
+    given = all_given.get(name) or Given(str(item["input"]), "default", f"the default of {option(name)}")
+    if item["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        meant = f"the nearest is `{near[0]}`" if near else "`workspaced config sample` shows all"
+        return f"{given.place}: there is no such setting ({meant})"
+    if item["type"] == "value_error":  # of a validator above; pydantic puts its own words before them
+        reason = item["msg"].removeprefix("Value error, ").removesuffix(".")
+        return f"{given.place}: {_shown(given.value)}: {reason}"
+    return f"{given.place}: {_shown(given.value)}, but it has to be {allowed(name)}"
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = text if len(text) <= 100 else f"{text[:99]}…"
+    return f"it is “{text}”" if text.isprintable() else f"it is {text!r}"

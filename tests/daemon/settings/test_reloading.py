@@ -1,0 +1,34 @@
+"""Settings that are read anew while another reading of them hangs."""
+
+import threading
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from support.cloning import until
+from workspaced.settings.model import Settings
+from workspaced.settings.reloading import LiveSettings
+
+
+async def test_a_file_that_hangs_takes_one_thread_however_often_it_is_asked_for(settings: Settings) -> None:
+    readings: list[threading.Thread] = []
+    may_end = threading.Event()
+
+    def load() -> Settings:
+        readings.append(threading.current_thread())
+        may_end.wait(30)
+        return settings.model_copy(update={"log_level": "debug"})
+
+    live = LiveSettings(settings, load, lambda _: None)
+    for _ in range(3):
+        with trio.CancelScope() as given_up:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(live.reload)
+                await until(lambda: readings != [])
+                await wait_all_tasks_blocked()
+                given_up.cancel()
+    assert len(readings) == 1
+    may_end.set()
+    await live.reload()
+    assert len(readings) == 2
+    assert live.now.log_level == "debug"

@@ -1,0 +1,212 @@
+"""Timed copies: what is written, which are kept, and that a damaged disk is never mistaken for a copy."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
+
+from support.cloning import until
+from support.samples import fifty_by_ten, workspace
+from workspaced.domain import commands
+from workspaced.domain.state import State
+from workspaced.events import EventHub
+from workspaced.service.maintenance import Maintenance
+from workspaced.store import InMemoryWorkspaceStore, StorageFailure
+from workspaced.store.backups import Backup, Backups, BadBackup, Retention, expired
+from workspaced.store.disk import Disk
+from workspaced.writer.actor import Writer
+
+START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+def backup(age: timedelta, revision: int = 1) -> Backup:
+    made_at = START - age
+    return Backup(f"workspaces-{made_at:%Y%m%dT%H%M%SZ}-r{revision}.json", made_at, revision)
+
+
+def kept(backups: list[Backup], retention: Retention | None = None) -> list[Backup]:
+    gone = expired(backups, retention or Retention(), START.timestamp())
+    return [each for each in backups if each not in gone]
+
+
+# What is written
+
+
+@pytest.mark.requirement("FR-005")
+def test_a_copy_is_named_by_time_and_revision_and_reads_back(tmp_path: Path) -> None:
+    backups = Backups(tmp_path, time_s=START.timestamp)
+    made = backups.write(State.of(fifty_by_ten(), 17))
+    assert made == Backup("workspaces-20260301T123000Z-r17.json", START, 17)
+    path = tmp_path / "backups" / made.name
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert [each.id for each in backups.read(made.name)] == [each.id for each in fifty_by_ten()]
+    assert backups.read(str(path)) == backups.read(made.name)
+
+
+class LyingDisk(Disk):
+    """Tells that all was written, and drops the last byte of each write."""
+
+    def write(self, fd: int, data: memoryview) -> int:
+        super().write(fd, data[:-1])
+        return len(data)
+
+
+def test_a_copy_that_reads_back_differently_is_no_copy(tmp_path: Path) -> None:
+    backups = Backups(tmp_path, disk=LyingDisk(), time_s=START.timestamp)
+    with pytest.raises(StorageFailure):
+        backups.write(State.of([workspace(1)], 1))
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_a_copy_at_a_path_is_never_written_over_another_file(tmp_path: Path) -> None:
+    backups = Backups(tmp_path / "data")
+    (tmp_path / "there").write_text("precious")
+    with pytest.raises(BadBackup, match="is there already"):
+        backups.write_to(tmp_path / "there", State())
+    assert (tmp_path / "there").read_text() == "precious"
+    with pytest.raises(BadBackup, match="is a directory: add the name of a file"):
+        backups.write_to(tmp_path, State())
+    with pytest.raises(BadBackup, match="There is no directory"):
+        backups.write_to(tmp_path / "missing" / "copy", State())
+
+
+# What is listed
+
+
+def test_what_is_no_file_is_no_backup(tmp_path: Path) -> None:
+    """The advice of a start, to move it away, would be wrong here."""
+    (tmp_path / "link").symlink_to("elsewhere")
+    for odd in (tmp_path, tmp_path / "link"):
+        with pytest.raises(BadBackup, match=r"(regular file|symbolic link): name a file that a backup was"):
+            Backups(tmp_path).read(str(odd))
+
+
+def test_the_newest_is_listed_first_and_what_is_no_copy_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir(mode=0o700)
+    mine = [backup(timedelta(days=1), 3), backup(timedelta(hours=1), 9), backup(timedelta(hours=1), 10)]
+    for each in mine:
+        (folder / each.name).touch()
+    for name in (
+        "notes.txt",
+        "workspaces-20261301T000000Z-r1.json",
+        "workspaces-20260301T250000Z-r1.json",
+        "workspaces-20260301T123000Z-r.json",
+        "workspaces-20260301T123000Z-r1.json.bak",
+    ):
+        (folder / name).touch()
+    assert Backups(tmp_path).list() == [mine[2], mine[1], mine[0]]
+
+
+def test_a_directory_without_copies_has_none(tmp_path: Path) -> None:
+    assert Backups(tmp_path).list() == []
+
+
+# What is kept
+
+
+@pytest.mark.requirement("FR-005")
+def test_a_day_of_hourly_copies_and_a_month_of_daily_ones_are_kept() -> None:
+    hourly = [backup(timedelta(hours=hours)) for hours in range(24 * 40)]
+    left = kept(hourly)
+    assert left[:24] == hourly[:24]
+    daily = left[24:]
+    days = [each.made_at.date() for each in daily]
+    assert len(set(days)) == len(days)
+    assert all(each.made_at.hour == 23 for each in daily if each.made_at.date() < hourly[23].made_at.date())
+    assert (
+        min(days) == (START - timedelta(days=30)).date() + timedelta(days=1)
+        or min(days) == (START - timedelta(days=30)).date()
+    )
+
+
+def test_of_one_hour_only_the_newest_is_kept() -> None:
+    three = [backup(timedelta(minutes=minutes), revision) for minutes, revision in ((1, 9), (5, 8), (20, 7))]
+    assert kept(three) == three[:1]
+
+
+def test_the_newest_is_kept_however_old() -> None:
+    old = [backup(timedelta(days=400), 2), backup(timedelta(days=500), 1)]
+    assert kept(old) == old[:1]
+    assert kept(old, Retention(hourly=0, daily=0)) == old[:1]
+
+
+def test_thinning_removes_copies_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir(mode=0o700)
+    (folder / "notes.txt").touch()
+    new, old = backup(timedelta(hours=1)), backup(timedelta(days=90))
+    for each in (new, old):
+        (folder / each.name).touch()
+    Backups(tmp_path, time_s=START.timestamp).thin_out(Retention())
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", new.name]
+
+
+# The hourly round
+
+
+class Hours(Backups):
+    """Copies whose clock stands where the test puts it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.now = START
+        super().__init__(data_dir, time_s=lambda: self.now.timestamp())
+
+
+@pytest.mark.requirement("FR-005")
+async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
+    nursery: trio.Nursery, mock_clock: MockClock, tmp_path: Path
+) -> None:
+    store = InMemoryWorkspaceStore()
+    writer = Writer(store, EventHub())
+    copies = Hours(tmp_path)
+    await nursery.start(writer.run)
+
+    async def hour() -> list[int]:
+        """Lets an hour pass, and gives the revisions of the copies there are by then."""
+        copies.now += timedelta(hours=1)
+        mock_clock.jump(3600)
+        await _idle()
+        return [each.revision for each in copies.list()]
+
+    async def _idle() -> None:
+        # The round has a thread at work while it is not asleep; then it waits for nothing but the hour.
+        await until(lambda: active_thread_count() == 0)
+        await wait_all_tasks_blocked(0.01)
+        await until(lambda: active_thread_count() == 0)
+
+    nursery.start_soon(
+        Maintenance(store, writer, copies, tmp_path).keep_backups, lambda: Retention(hourly=3, daily=1)
+    )
+    await _idle()
+    assert copies.list() == []  # an empty store needs no copy
+    await writer.write(commands.create("ws_01", "Alpha", "/a", 1))
+    assert await hour() == [1]
+    assert await hour() == [1]
+    await writer.write(commands.create("ws_02", "Beta", "/b", 1))
+    await writer.write(commands.create("ws_03", "Gamma", "/c", 1))
+    assert await hour() == [3, 1]
+    await writer.write(commands.remove("ws_03"))
+    assert await hour() == [4, 3]
+
+
+async def test_a_disk_that_refuses_a_copy_stops_nothing(
+    nursery: trio.Nursery, mock_clock: MockClock, tmp_path: Path
+) -> None:
+    store = InMemoryWorkspaceStore()
+    writer = Writer(store, EventHub())
+    await nursery.start(writer.run)
+    await writer.write(commands.create("ws_01", "Alpha", "/a", 1))
+    (tmp_path / "backups").write_text("in the way")
+    copies = Hours(tmp_path)
+    maintenance = Maintenance(store, writer, copies, tmp_path)
+    nursery.start_soon(maintenance.keep_backups, Retention)
+    await wait_all_tasks_blocked(0.01)
+    await until(lambda: active_thread_count() == 0)
+    (tmp_path / "backups").unlink()
+    await wait_all_tasks_blocked(0.01)
+    mock_clock.jump(3600)
+    await until(lambda: (tmp_path / "backups").is_dir() and bool(copies.list()))
+    assert [each.revision for each in copies.list()] == [1]

@@ -1,0 +1,70 @@
+"""What can still be read in damaged files: every whole workspace, none that is not whole."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from support.samples import fifty_by_ten, project, workspace
+from workspaced.domain.state import State
+from workspaced.store.document import encode_document
+from workspaced.store.salvage import salvage, salvage_files
+from workspaced_protocol.models import Workspace
+
+THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
+DOCUMENT = encode_document(State.of(THREE, 3))
+
+
+@pytest.mark.requirement("FR-007")
+@given(st.integers(0, len(DOCUMENT)))
+def test_cut_anywhere_the_whole_ones_before_it_are_found(length: int) -> None:
+    found = salvage(DOCUMENT[:length])
+    assert found == THREE[: len(found)]
+    ends = [DOCUMENT.index(f'"id":"ws_{n:02}"'.encode()) for n in (1, 2, 3)]
+    assert len(found) <= sum(end < length for end in ends)
+    if length >= len(DOCUMENT) - 80:  # no more than the checksum is cut
+        assert len(found) == 3
+
+
+@pytest.mark.requirement("FR-007")
+@given(st.integers(0, len(DOCUMENT) - 1), st.integers(1, 255))
+def test_a_damaged_byte_costs_one_workspace_at_most(position: int, flip: int) -> None:
+    damaged = bytearray(DOCUMENT)
+    damaged[position] ^= flip
+    ids = [each.id for each in salvage(bytes(damaged))]
+    line = DOCUMENT.count(b"\n", 0, position)  # workspaces are on lines 1 to 3
+    assert {"ws_01", "ws_02", "ws_03"} - {f"ws_{line:02}"} <= set(ids)
+
+
+def test_version_1_is_read_too_whatever_its_white_space() -> None:
+    old = {"version": 1, "workspaces": [msgspec.to_builtins(each) for each in fifty_by_ten()]}
+    text = json.dumps(old, indent=4).encode()
+    assert len(salvage(text[: len(text) // 2])) == 25 - 1 or len(salvage(text[: len(text) // 2])) == 25
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"\xff\xfe", b'{"id":"ws_', b'{"id":"ws_1"}' * 100, b"[" * 100_000]
+)
+def test_what_holds_no_workspace_gives_none(data: bytes) -> None:
+    assert salvage(data) == []
+
+
+def test_text_that_is_not_utf8_is_not_brought_back() -> None:
+    damaged = DOCUMENT.replace("日".encode(), b"\xe6\x97", 1)
+    assert [each.id for each in salvage(damaged)] == ["ws_02", "ws_03"]
+
+
+def test_the_newest_of_two_files_is_taken(tmp_path: Path) -> None:
+    def file(name: str, *workspaces: Workspace) -> str:
+        # Not through a state, which would refuse nothing but give its own order.
+        (tmp_path / name).write_bytes(b",".join(msgspec.json.encode(each) for each in workspaces))
+        return str(tmp_path / name)
+
+    newer = structs.replace(THREE[0], name="Newer", revision=9)
+    paths = [file("a", newer, THREE[1]), file("b", THREE[0], THREE[2]), str(tmp_path / "gone")]
+    for order in (paths, paths[::-1]):
+        assert sorted(salvage_files(order), key=lambda each: each.id) == [newer, THREE[1], THREE[2]]
