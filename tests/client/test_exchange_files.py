@@ -58,7 +58,7 @@ def test_only_regular_files_of_a_bearable_size_are_read(
     file.write_bytes(b"12345")
     (tmp_path / "link").symlink_to(file)
     assert read(str(tmp_path / "link")) == b"12345"
-    monkeypatch.setattr(files, "_MAX_FILE_BYTES", 4)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 4)
     for path, problem in (
         (str(file), "has 5 bytes, and no store has more than 4"),
         (str(tmp_path), "can't be read: Is a directory"),

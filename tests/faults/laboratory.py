@@ -20,7 +20,7 @@ from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
 from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 TRIED: Final[Counter[str]] = Counter()
 """How much was tried so far, for the summary of the test run."""

@@ -15,7 +15,7 @@ from workspaced.domain.state import Draft, State
 from workspaced.store.contract import OutcomeUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Change, RecoveryOutcome
 
 HOME: Final = Path("/home")

@@ -13,9 +13,8 @@ from faults.simulated_nodes import Tree
 from workspaced.domain.state import State
 from workspaced.store.contract import OutcomeUnknown
 from workspaced.store.document import encode_document, parse_document
-from workspaced.store.lock import LOCK_FILE
 from workspaced.store.quarantine import KEPT_FILES
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import LOCK, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import ProjectBinding, RecoveryOutcome, Workspace
 
 TEMP: Final = ".workspaces-0123456789abcdef.tmp"
@@ -209,7 +208,7 @@ SCENARIOS: Final = (
         "commit, primary deleted", (Run.commit,), (*_OPENED, _lose(f"{DATA_DIR}/{PRIMARY}")), FRESH.found
     ),
     Scenario(
-        "commit, lock file deleted", (Run.commit,), (*_OPENED, _lose(f"{DATA_DIR}/{LOCK_FILE}")), FRESH.found
+        "commit, lock file deleted", (Run.commit,), (*_OPENED, _lose(f"{DATA_DIR}/{LOCK}")), FRESH.found
     ),
     Scenario(
         "commit, directory deleted",
@@ -261,7 +260,7 @@ SCENARIOS: Final = (
     ),
     _start("start on a damaged snapshot", {PRIMARY: _NEW, SNAPSHOT: DAMAGED}, _NEW, keeps=(DAMAGED,)),
     _start("start without a snapshot", {PRIMARY: _NEW}, _NEW),
-    _start("start after an owner with a longer socket path", {PRIMARY: _NEW, LOCK_FILE: b"x" * 99}, _NEW),
+    _start("start after an owner with a longer socket path", {PRIMARY: _NEW, LOCK: b"x" * 99}, _NEW),
     _start(
         "start on sound files, temporary files left",
         {PRIMARY: _NEW, SNAPSHOT: _NEW, TEMP: b"left", "quarantine": ((TEMP, b"left"),)},

@@ -10,7 +10,7 @@ from faults.scenarios import DAY, EXISTING, SCENARIOS, Scenario, document, in_da
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LEGAL_ERRORS
 from workspaced.store.document import parse_document
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 # One for the tests of a scenario: what it found good once it does not try again.
 laboratory = cache(Laboratory)

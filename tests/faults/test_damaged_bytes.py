@@ -14,8 +14,8 @@ from faults.samples import STATE, VERSION_1, VERSION_1_STATE, VERSION_2, differs
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
 from workspaced_protocol.checksum import checksum
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-006", "T012")
 

@@ -14,7 +14,7 @@ from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.contract import WrittenByNewerRelease
 from workspaced.store.document import Corrupted, parse_document
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 TEXT: Final = VERSION_2.decode()
 START: Final = '{"version":2,'

@@ -14,7 +14,7 @@ from faults.simulated_nodes import File, Folder
 from workspaced.store import json_store
 from workspaced.store.files import Directory, Identity
 from workspaced.store.json_store import JsonWorkspaceStore
-from workspaced.store.snapshot import PRIMARY
+from workspaced_protocol.datadir import PRIMARY
 
 pytestmark = pytest.mark.requirement("FR-005", "T011", "T012")
 

@@ -20,7 +20,7 @@ from support.documents import files_below
 from support.samples import workspace
 from workspaced.store import create_json_store
 from workspaced.store.document import parse_document
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
 

@@ -14,7 +14,7 @@ from workspaced.domain import bulk
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document, parse_document
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import RecoveryOutcome, Workspace
 
 pytestmark = pytest.mark.requirement("FR-005", "FR-006", "FR-007", "T011", "T012", "T013")

@@ -18,8 +18,8 @@ from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
-from workspaced.store.lock import LOCK_FILE, LockHeld
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT
+from workspaced.store.lock import LockHeld
+from workspaced_protocol.datadir import LOCK, PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-006", "T012")
 
@@ -88,7 +88,7 @@ def listing(data_dir: Path) -> dict[str, tuple[int, int, int, bytes | str | None
     """Kind and mode, inode, size and content of all there is; less the lock file."""
     found: dict[str, tuple[int, int, int, bytes | str | None]] = {}
     for path in data_dir.rglob("*"):
-        if path.name == LOCK_FILE:
+        if path.name == LOCK:
             continue
         status = path.lstat()
         content: bytes | str | None = None
@@ -201,7 +201,7 @@ def test_a_commit_is_refused_and_goes_on_once_it_is_gone(
 )
 def test_a_damaged_lock_file_still_tells_that_another_owns_the_directory(tmp_path: Path, text: bytes) -> None:
     with closing(create_json_store(tmp_path)):
-        (tmp_path / LOCK_FILE).write_bytes(text)
+        (tmp_path / LOCK).write_bytes(text)
         with pytest.raises(LockHeld, match=r"(?i)another daemon owns"):
             create_json_store(tmp_path)
     create_json_store(tmp_path).close()

@@ -14,6 +14,7 @@ from workspaced_client.cli.output import coloured, count, emit, emit_json, emit_
 from workspaced_client.cli.questions import require_yes
 from workspaced_client.cli.resolve import absolute_path
 from workspaced_client.cli.table import Column, emit_table
+from workspaced_protocol.datadir import QUARANTINE
 from workspaced_protocol.models import StoreDifference
 
 
@@ -98,7 +99,7 @@ def restore(
                 hint="Run the command again to see what would change now.",
             ) from error
         data_dir = client.daemon.status().data_dir
-    _tell_restored(options, difference, revision, os.path.join(data_dir, "quarantine"))
+    _tell_restored(options, difference, revision, os.path.join(data_dir, QUARANTINE))
 
 
 def _difference(client: Client, source: str) -> StoreDifference:

@@ -10,26 +10,15 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import msgspec
-
-LOCK_FILE: Final = "workspaced.lock"
-_MAX_OWNER_BYTES: Final = 8192  # a pid and a path, with room to spare
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """The daemon that holds it, and where that listens; `socket` is empty where it does not."""
-
-    pid: int
-    socket: str
+from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
 
 
 @dataclass(frozen=True)
 class Held:
     """That somebody holds it; `owner` is None where that one has not written its name yet."""
 
-    owner: Owner | None
+    owner: LockOwner | None
 
     @property
     def who(self) -> str:
@@ -39,7 +28,7 @@ class Held:
 
 def look(data_dir: Path) -> Held | None:
     """Who holds the lock; None where nobody does. Raises OSError, with EINVAL where the file is not a regular one."""
-    path = data_dir / LOCK_FILE
+    path = data_dir / LOCK
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -50,14 +39,7 @@ def look(data_dir: Path) -> Held | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Held(_owner(os.pread(descriptor, _MAX_OWNER_BYTES, 0)))
+            return Held(parse_owner(os.pread(descriptor, MAX_OWNER_BYTES, 0)))
         return None
     finally:
         os.close(descriptor)  # which also unlocks it
-
-
-def _owner(text: bytes) -> Owner | None:
-    try:
-        return msgspec.json.decode(text, type=Owner)
-    except msgspec.DecodeError:
-        return None

@@ -10,6 +10,7 @@ from workspaced_client.cli.failures import Failure, WrongUsage
 from workspaced_client.cli.options import Options
 from workspaced_client.cli.output import count
 from workspaced_client.cli.resolve import absolute_path
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for it
     from workspaced_client.exchange.code_workspace import CodeWorkspace
@@ -27,7 +28,7 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
     path = absolute_path(given)
     is_directory = os.path.isdir(path)
     if is_directory:
-        path = os.path.join(path, stores.PRIMARY)
+        path = os.path.join(path, PRIMARY)
         if not os.path.lexists(path):
             raise Failure(
                 f"There is no {path}: this directory is no older app's.",
@@ -51,7 +52,7 @@ def _snapshot_hint(directory: str) -> str:
     from workspaced_client.exchange import files, stores
     from workspaced_client.exchange.json_text import Unusable
 
-    path = os.path.join(directory, stores.SNAPSHOT)
+    path = os.path.join(directory, SNAPSHOT)
     try:
         stores.decode(path, files.read(path))
     except Unusable:

@@ -9,9 +9,7 @@ from time import monotonic
 from typing import Final
 
 from workspaced_client.exchange.json_text import Unusable
-
-_MAX_FILE_BYTES: Final = 256 * 1024 * 1024
-"""As large as a store's file may be."""
+from workspaced_protocol.datadir import MAX_FILE_BYTES
 
 _PATIENCE_SECONDS: Final = 2.0
 """For all paths together: a look takes microseconds, unless its file system hangs."""
@@ -29,9 +27,9 @@ def read(path: str) -> bytes:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise Unusable(f"{path} is not a file that can be imported: it is not a regular one.")
-            if status.st_size > _MAX_FILE_BYTES:
+            if status.st_size > MAX_FILE_BYTES:
                 raise Unusable(
-                    f"{path} has {status.st_size:,} bytes, and no store has more than {_MAX_FILE_BYTES:,}."
+                    f"{path} has {status.st_size:,} bytes, and no store has more than {MAX_FILE_BYTES:,}."
                 )
             return file.read()
     except OSError as error:

@@ -17,16 +17,11 @@ from msgspec import Struct, field
 from workspaced_client.exchange.json_text import Document, Path, Unusable, parse, refuse_what_is_no_json
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
+from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
 T = TypeVar("T")
-
-PRIMARY: Final = "workspaces.json"
-SNAPSHOT: Final = "workspaces.snapshot.json"
-"""What an older app's data directory holds; the snapshot is a second copy, at most one write behind."""
-
-_OWN_VERSION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def _require_version_1(document: Document) -> None:
             f"{document.file} holds neither an older app's store, nor workspaces as `list --json` prints them. "
             "VS Code's files are known by their names, which end in .code-workspace."
         )
-    if version == _OWN_VERSION:
+    if version == FORMAT_VERSION:
         raise Unusable(
             f"{document.file} is a store of workspaced itself: `workspacectl restore` makes the store what it holds."
         )

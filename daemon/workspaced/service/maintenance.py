@@ -22,6 +22,7 @@ from workspaced.store.salvage import salvage_files
 from workspaced.writer.actor import Writer
 from workspaced.writer.pending import Overloaded, Reply, StorageRefused
 from workspaced_protocol import params as p
+from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
 _CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
@@ -125,7 +126,7 @@ class Maintenance:
         return await _in_thread(self._named_files, blocking, *arguments, field=field)
 
     def _described(self, made: backups.Backup) -> Backup:
-        path = self._data_dir / backups.BACKUPS / made.name
+        path = self._data_dir / BACKUPS / made.name
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
 
 

@@ -13,9 +13,8 @@ from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced.store.files import Directory, opened
+from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Workspace
-
-BACKUPS: Final = "backups"
 
 _NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
 _TIME: Final = "%Y%m%dT%H%M%SZ"

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 import msgspec
 from msgspec import Struct, field
@@ -18,10 +18,10 @@ from msgspec import Struct, field
 from workspaced.domain.state import RecoveryNotice, State, encode
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, without_checksum
+from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import Revision, Workspace
 from workspaced_protocol.problems import problem_at
 
-VERSION: Final = 2
 """The version that is written. Version 1, of older apps, is read."""
 
 
@@ -38,7 +38,7 @@ class NewerVersion(Exception):
     """A later release wrote the text: it must not be touched."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"version {version}, and this release knows versions up to {VERSION}")
+        super().__init__(f"version {version}, and this release knows versions up to {FORMAT_VERSION}")
         self.version = version
 
 
@@ -47,7 +47,7 @@ class Document:
     """A valid file's content; `unknown_members` are paths of what this release does not know."""
 
     state: State
-    version: int = VERSION
+    version: int = FORMAT_VERSION
     unknown_members: tuple[str, ...] = ()
 
 
@@ -68,7 +68,7 @@ class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
 
 def encode_document(state: State) -> bytes:
     """The text of a file that holds this state: one workspace a line, the checksum last."""
-    head = b'{"version":%d,"revision":%d,"workspaces":[\n' % (VERSION, state.revision)
+    head = b'{"version":%d,"revision":%d,"workspaces":[\n' % (FORMAT_VERSION, state.revision)
     tail = b"\n]"
     if state.request_keys:
         tail += b',\n"requestKeys":' + encode(state.request_keys)
@@ -107,13 +107,13 @@ def _parse_step_by_step(data: bytes) -> Document:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise Corrupted("schema", "`version` is not a positive integer")
     stated, actual = checksum(data)
-    if version > VERSION:
+    if version > FORMAT_VERSION:
         if stated is not None and _is_damaged_version(data, stated):
             raise Corrupted("checksum-mismatch", "the checksum does not match: `version` was damaged")
         raise NewerVersion(version)
     if stated is not None and stated != actual:
         raise Corrupted("checksum-mismatch", "the checksum does not match the content")
-    if stated is None and version == VERSION:
+    if stated is None and version == FORMAT_VERSION:
         raise Corrupted("schema", "`_checksum` is missing")
     _refuse_duplicate_members(data)
     type_: type[_Version1 | _Version2] = _Version1 if version == 1 else _Version2
@@ -192,5 +192,7 @@ _VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
 def _is_damaged_version(data: bytes, stated: str) -> bool:
     """Whether the checksum is right but for the version: a damaged digit, and no newer release."""
     _, rest = without_checksum(data)
-    candidates = (_VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, VERSION))
+    candidates = (
+        _VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, FORMAT_VERSION)
+    )
     return any(hashlib.sha256(candidate).hexdigest() == stated for candidate in candidates)

@@ -17,15 +17,11 @@ from typing import Final, NamedTuple
 
 from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk, close_quietly
-
-MAX_FILE_BYTES: Final = 256 * 1024 * 1024
-"""Larger files are neither read nor written (storage.md, Format)."""
+from workspaced_protocol.datadir import MAX_FILE_BYTES, is_temp, temp_name
 
 _READ_BYTES: Final = 1024 * 1024
 _REFUSE_OPEN_FILES: Final = (errno.EACCES, errno.EBUSY, errno.ETXTBSY)  # so other systems' shares may tell
 _MOVE_IT_AWAY: Final = "move it away, then start again"
-_TEMP_PREFIX: Final = ".workspaces"
-_TEMP_SUFFIX: Final = ".tmp"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -218,11 +214,7 @@ class Directory:
 
     def remove_temps(self) -> list[str]:
         """Removes the temporary files that a killed process left; gives their names. Raises OSError."""
-        left = [
-            name
-            for name in self.disk.list_names(self.fd)
-            if name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX)
-        ]
+        left = [name for name in self.disk.list_names(self.fd) if is_temp(name)]
         for name in left:
             self.disk.unlink(name, self.fd)
         return left
@@ -237,7 +229,7 @@ class Directory:
         if len(data) > MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, f"the store would have more than {MAX_FILE_BYTES:,} bytes")
         for _ in names:
-            temp = f"{_TEMP_PREFIX}-{secrets.token_hex(8)}{_TEMP_SUFFIX}"
+            temp = temp_name(secrets.token_hex(8))
             descriptors.append(self.disk.open(temp, _CREATE_FILE, 0o600, self.fd))
             temps.append(temp)
             self._write_all(descriptors[-1], data)

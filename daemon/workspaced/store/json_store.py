@@ -17,8 +17,9 @@ from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Directory, HalfReplaced, Identity, opened
 from workspaced.store.lock import DirectoryLock, LockHeld
-from workspaced.store.quarantine import QUARANTINE, quarantine
-from workspaced.store.snapshot import PRIMARY, SNAPSHOT, Decision, Examined, check_files, decide, examine
+from workspaced.store.quarantine import quarantine
+from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
+from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
 
 

@@ -9,30 +9,20 @@ import time
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
-
-LOCK_FILE: Final = "workspaced.lock"
+from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
 
 _OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAX_OWNER_BYTES: Final = 8192  # a pid and a path, with room to spare
 _TRIES: Final = 11  # 50 ms: a client that looks whether there is an owner holds the lock for a moment
 _PAUSE_SECONDS: Final = 0.005
-
-
-class Owner(Struct, frozen=True):
-    """Who holds the lock; `socket` is where it listens, empty where it does not."""
-
-    pid: int
-    socket: str
 
 
 class LockHeld(Exception):
     """Another process owns the data directory; `owner` is None where it has not written its name yet."""
 
-    def __init__(self, directory: str, owner: Owner | None) -> None:
+    def __init__(self, directory: str, owner: LockOwner | None) -> None:
         who = f"the daemon with pid {owner.pid}" if owner else "another daemon"
         super().__init__(f"{who} owns {directory}: stop it first, or choose another data directory.")
         self.owner = owner
@@ -45,11 +35,11 @@ class DirectoryLock:
     def __init__(self, directory: Directory, socket: str) -> None:
         """Takes the lock in the name of this process. It may block for 50 ms. Raises LockHeld, or OSError."""
         self._disk = directory.disk
-        self._fd = self._disk.open(LOCK_FILE, _OPEN_LOCK, 0o600, directory.fd)
+        self._fd = self._disk.open(LOCK, _OPEN_LOCK, 0o600, directory.fd)
         try:
             if not self._try_lock():
                 raise LockHeld(str(directory.path), self._read_owner())
-            text = msgspec.json.encode(Owner(os.getpid(), socket)) + b"\n"
+            text = msgspec.json.encode(LockOwner(os.getpid(), socket)) + b"\n"
             self._disk.write(self._fd, memoryview(text))
             # Only the rest: to free the block and take it again takes a tenth of a start on a store of 50.
             if self._disk.stat_open(self._fd).st_size > len(text):
@@ -60,7 +50,7 @@ class DirectoryLock:
 
     def is_in(self, directory: Directory) -> bool:
         """Whether this lock is the one that a second daemon would find in `directory`."""
-        found = directory.identify(LOCK_FILE)
+        found = directory.identify(LOCK)
         own = self._disk.stat_open(self._fd)
         return found is not None and (found.device, found.inode) == (own.st_dev, own.st_ino)
 
@@ -76,8 +66,5 @@ class DirectoryLock:
                 return True
         return False
 
-    def _read_owner(self) -> Owner | None:
-        try:
-            return msgspec.json.decode(self._disk.read_at(self._fd, _MAX_OWNER_BYTES, 0), type=Owner)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
+    def _read_owner(self) -> LockOwner | None:
+        return parse_owner(self._disk.read_at(self._fd, MAX_OWNER_BYTES, 0))

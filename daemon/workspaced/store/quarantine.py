@@ -7,8 +7,8 @@ from typing import Final
 
 from workspaced.store.contract import StorageFailure
 from workspaced.store.files import Content, Directory, HalfReplaced, opened
+from workspaced_protocol.datadir import QUARANTINE
 
-QUARANTINE: Final = "quarantine"
 KEPT_FILES: Final = 16
 """The newest that are kept (storage.md, Files): damage that repeats must not fill the disk."""
 

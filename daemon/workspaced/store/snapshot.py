@@ -7,7 +7,6 @@ corrupted). The recovery table (storage.md) is then a pure function of the two v
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreUnusable
@@ -21,10 +20,8 @@ from workspaced.store.document import (
     parse_document,
 )
 from workspaced.store.files import Content, Directory, opened
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import FileCheck, RecoveryOutcome, StoreCheck, Workspace
-
-PRIMARY: Final = "workspaces.json"
-SNAPSHOT: Final = "workspaces.snapshot.json"
 
 
 @dataclass(frozen=True)

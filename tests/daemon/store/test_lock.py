@@ -16,7 +16,8 @@ from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
-from workspaced.store.lock import LOCK_FILE, LockHeld
+from workspaced.store.lock import LockHeld
+from workspaced_protocol.datadir import LOCK
 
 pytestmark = pytest.mark.requirement("T014")
 
@@ -95,7 +96,7 @@ class LookedAt(Disk):
 
 
 def test_a_client_that_looks_at_the_lock_stops_no_start(data_dir: Path) -> None:
-    disk = LookedAt(data_dir / LOCK_FILE)
+    disk = LookedAt(data_dir / LOCK)
     with (
         closing(JsonWorkspaceStore(data_dir, disk=disk)),
         pytest.raises(LockHeld, match=f"pid {os.getpid()} "),
@@ -113,7 +114,7 @@ def test_the_lock_is_free_once_its_owner_has_ended(
         owner.wait(EXIT_SECONDS)
         with closing(create_json_store(data_dir, socket="/run/mine.sock")) as store:
             assert [one.id for one in store.get_all()] == ["ws_other"]
-            text = (data_dir / LOCK_FILE).read_text()
+            text = (data_dir / LOCK).read_text()
             assert json.loads(text) == {"pid": os.getpid(), "socket": "/run/mine.sock"}
 
 
@@ -128,7 +129,7 @@ def test_a_process_has_one_owner_too(data_dir: Path) -> None:
 
 def test_close_lets_the_lock_go_and_leaves_its_file(data_dir: Path) -> None:
     create_json_store(data_dir).close()
-    assert (data_dir / LOCK_FILE).is_file()
+    assert (data_dir / LOCK).is_file()
     with another_daemon(data_dir):
         pass
 
@@ -141,7 +142,7 @@ def test_stores_of_other_directories_do_not_mind(data_dir: Path, tmp_path: Path)
 @pytest.mark.parametrize("left", [b"", b"{", b"garbage", b"\xff\xfe", b"[]", b'{"pid":"1"}', b"{}" * 5000])
 def test_an_owner_whose_name_can_not_be_read_is_still_the_owner(data_dir: Path, left: bytes) -> None:
     with closing(create_json_store(data_dir)):
-        (data_dir / LOCK_FILE).write_bytes(left)
+        (data_dir / LOCK).write_bytes(left)
         with pytest.raises(LockHeld, match=r"^another daemon owns ") as refused:
             create_json_store(data_dir)
         assert refused.value.owner is None
@@ -150,15 +151,15 @@ def test_an_owner_whose_name_can_not_be_read_is_still_the_owner(data_dir: Path, 
 
 def test_what_a_former_owner_left_in_the_file_is_replaced_whole(data_dir: Path) -> None:
     data_dir.mkdir()
-    (data_dir / LOCK_FILE).write_text(json.dumps({"pid": 1, "socket": "/" + "x" * 500}))
+    (data_dir / LOCK).write_text(json.dumps({"pid": 1, "socket": "/" + "x" * 500}))
     with closing(create_json_store(data_dir, socket="/s")):
-        assert json.loads((data_dir / LOCK_FILE).read_text()) == {"pid": os.getpid(), "socket": "/s"}
+        assert json.loads((data_dir / LOCK).read_text()) == {"pid": os.getpid(), "socket": "/s"}
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "elsewhere").write_text("precious")
-    (data_dir / LOCK_FILE).symlink_to("elsewhere")
+    (data_dir / LOCK).symlink_to("elsewhere")
     with pytest.raises(StoreUnusable, match=str(data_dir)):
         create_json_store(data_dir)
     assert (data_dir / "elsewhere").read_text() == "precious"
@@ -186,7 +187,7 @@ def test_a_directory_that_another_took_meanwhile_is_not_written(data_dir: Path, 
     with closing(create_json_store(data_dir, socket="/run/mine.sock")) as store:
         saved = store.save(workspace(1))
         if lost == "the lock file":
-            (data_dir / LOCK_FILE).unlink()
+            (data_dir / LOCK).unlink()
         else:
             data_dir.rename(data_dir.parent / "away")
         with another_daemon(data_dir) as owner:
@@ -196,12 +197,12 @@ def test_a_directory_that_another_took_meanwhile_is_not_written(data_dir: Path, 
                     store.save(workspace(2))
             assert files_below(data_dir) == theirs
             assert store.get_all() == [saved]
-            assert json.loads((data_dir / LOCK_FILE).read_text())["pid"] == owner.pid
+            assert json.loads((data_dir / LOCK).read_text())["pid"] == owner.pid
         # It has ended: the directory can be owned again, and what it wrote is kept.
         store.save(workspace(2))
         assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
         assert theirs[PRIMARY] in quarantined(data_dir).values()
-        assert json.loads((data_dir / LOCK_FILE).read_text()) == {
+        assert json.loads((data_dir / LOCK).read_text()) == {
             "pid": os.getpid(),
             "socket": "/run/mine.sock",
         }

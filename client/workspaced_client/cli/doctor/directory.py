@@ -17,6 +17,7 @@ from workspaced_client.cli.doctor.check import (
     warning,
 )
 from workspaced_protocol import mounts
+from workspaced_protocol.datadir import is_temp
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
@@ -98,7 +99,7 @@ def _check_left_overs(data_dir: Path) -> Iterator[Check]:
     old: list[str] = []
     try:
         for entry in os.scandir(data_dir):
-            if entry.name.startswith(".workspaces") and entry.name.endswith(".tmp"):
+            if is_temp(entry.name):
                 try:
                     age_seconds = time.time() - entry.stat(follow_symlinks=False).st_mtime
                 except FileNotFoundError:

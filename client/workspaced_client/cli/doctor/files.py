@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -19,13 +19,9 @@ from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warni
 from workspaced_client.cli.output import count
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
+from workspaced_protocol.datadir import FORMAT_VERSION, MAX_FILE_BYTES, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
-
-_PRIMARY: Final = "workspaces.json"
-_SNAPSHOT: Final = "workspaces.snapshot.json"
-_NEWEST_VERSION: Final = 2
-_MAX_FILE_BYTES: Final = 256 * 1024 * 1024  # more is no store (storage.md, Format)
 
 
 def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Check]:
@@ -33,7 +29,7 @@ def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Check]:
     if isinstance(found, DaemonError):
         yield problem("store files", found.message, "Mend that; until then nothing can be written.")
         return
-    for name, file in ((_PRIMARY, found.primary), (_SNAPSHOT, found.snapshot)):
+    for name, file in ((PRIMARY, found.primary), (SNAPSHOT, found.snapshot)):
         yield _check_by_daemon(
             name, file, both_missing=_is_missing(found.primary) and _is_missing(found.snapshot)
         )
@@ -75,9 +71,9 @@ class _Read:
 
 def checks_without_daemon(data_dir: Path) -> Iterator[Check]:
     """What can be told of the files in `data_dir` from their text."""
-    primary, snapshot = _read(data_dir / _PRIMARY), _read(data_dir / _SNAPSHOT)
-    yield _check_alone(_PRIMARY, primary, snapshot)
-    yield _check_alone(_SNAPSHOT, snapshot, primary)
+    primary, snapshot = _read(data_dir / PRIMARY), _read(data_dir / SNAPSHOT)
+    yield _check_alone(PRIMARY, primary, snapshot)
+    yield _check_alone(SNAPSHOT, snapshot, primary)
     notice = _notice(primary) or _notice(snapshot)
     if notice is not None:
         yield check_recovery(notice)
@@ -144,8 +140,8 @@ def _read(path: Path) -> _Read:
         document = msgspec.json.decode(data, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Read("damaged", f"It is damaged: {error}." if data.strip() else "It is damaged: it is empty.")
-    if document.version > _NEWEST_VERSION:
-        told = f"It is of version {document.version}, and this release reads up to {_NEWEST_VERSION}."
+    if document.version > FORMAT_VERSION:
+        told = f"It is of version {document.version}, and this release reads up to {FORMAT_VERSION}."
         return _Read("newer", told)
     if document.version < 1:
         return _Read("damaged", f"It is damaged: there is no version {document.version}.")
@@ -163,7 +159,7 @@ def _read(path: Path) -> _Read:
 def _fault(data: bytes, document: _Document) -> str | None:
     """What makes a daemon take a file for damaged that is JSON, and of a known version; else None."""
     stated, actual = checksum(data)
-    if stated is None and document.version == _NEWEST_VERSION:
+    if stated is None and document.version == FORMAT_VERSION:
         return "its checksum is missing"
     if stated not in (None, actual):
         return "its checksum does not match its content"
@@ -185,8 +181,8 @@ def _content(path: Path) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        if status.st_size > _MAX_FILE_BYTES:
+        if status.st_size > MAX_FILE_BYTES:
             raise OSError(
                 errno.EFBIG, f"it has {status.st_size:,} bytes, which is more than a store may have"
             )
-        return file.read(_MAX_FILE_BYTES)
+        return file.read(MAX_FILE_BYTES)

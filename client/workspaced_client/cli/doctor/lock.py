@@ -6,6 +6,7 @@ from workspaced_client import DaemonStatus
 from workspaced_client.cli import data_lock
 from workspaced_client.cli.data_lock import Held
 from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
+from workspaced_protocol.datadir import LOCK
 
 _NAME = "lock"
 
@@ -16,7 +17,7 @@ def check_lock(data_dir: Path, socket: str, status: DaemonStatus | None) -> Chec
     `socket` is where a daemon was looked for; `status` is None where none answered that owns this
     data directory.
     """
-    path = data_dir / data_lock.LOCK_FILE
+    path = data_dir / LOCK
     try:
         held = data_lock.look(data_dir)
     except OSError as error:
