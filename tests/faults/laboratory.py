@@ -19,7 +19,7 @@ from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
-from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 TRIED: Final[Counter[str]] = Counter()
@@ -129,7 +129,7 @@ class Laboratory:
                 if refusal in self._went_on_after:
                     return False
                 self._went_on_after.add(refusal)
-                if isinstance(failure, OutcomeUnknown):
+                if isinstance(failure, CommitUnknown):
                     run.recommit()
                     self._check_survivors(run, "after the re-commit")
                 step(run)
@@ -141,7 +141,7 @@ class Laboratory:
         if isinstance(failure, StorageFailure):
             require(failure.errno != 0, f"no errno in {failure!r}")
         _check_descriptors(run)
-        is_half_done = isinstance(failure, OutcomeUnknown)
+        is_half_done = isinstance(failure, CommitUnknown)
         if run.is_open and not fault.lasts and not is_half_done:
             require(not run.temps(), f"temporary files are left: {run.temps()}")
         return self._check_survivors(run, f"after {failure!r}")

@@ -12,7 +12,7 @@ from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
 from workspaced.domain import commands
 from workspaced.domain.state import Draft, State
-from workspaced.store.contract import OutcomeUnknown, StorageFailure
+from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
@@ -191,7 +191,7 @@ class Run:
         self._highest_revision = max(self._highest_revision, state.revision)
         try:
             write()
-        except OutcomeUnknown:
+        except CommitUnknown:
             require(self.store.state is memory, "memory changed though the outcome is unknown")
             raise
         except StorageFailure:

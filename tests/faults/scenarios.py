@@ -11,7 +11,7 @@ from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of, requ
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree
 from workspaced.domain.state import State
-from workspaced.store.contract import OutcomeUnknown
+from workspaced.store.contract import CommitUnknown
 from workspaced.store.document import encode_document, parse_document
 from workspaced.store.quarantine import KEPT_FILES
 from workspaced_protocol.datadir import LOCK, PRIMARY, SNAPSHOT
@@ -152,7 +152,7 @@ def _fail_at(operation: str, nth: int) -> Step:
         run.disk.arm(Fault("error", places[nth], 5))
         try:
             run.commit()
-        except OutcomeUnknown:
+        except CommitUnknown:
             return
         finally:
             run.disk.arm(None)

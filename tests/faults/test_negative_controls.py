@@ -102,7 +102,7 @@ def test_a_lying_write_shows_that_nothing_is_read_back(scenario: Scenario) -> No
 def test_the_loss_of_a_file_shows_that_there_is_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Directory.replace
 
-    def replace_first(self: Directory, names: Sequence[str], data: bytes) -> set[Identity]:
+    def replace_first(self: Directory, names: Sequence[str], data: bytes) -> frozenset[Identity]:
         return replace(self, names[:1], data)
 
     monkeypatch.setattr(Directory, "replace", replace_first)

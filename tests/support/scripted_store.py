@@ -8,7 +8,7 @@ from typing import TypeVar
 import trio
 
 from workspaced.domain.state import State
-from workspaced.store import InMemoryWorkspaceStore, OutcomeUnknown, StorageFailure
+from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Change
 
 E = TypeVar("E", bound=Exception)
@@ -22,9 +22,9 @@ def disk_full() -> StorageFailure:
     return StorageFailure("Could not write workspaces.json: No space left on device.", 28)
 
 
-def outcome_unknown() -> OutcomeUnknown:
+def outcome_unknown() -> CommitUnknown:
     """The disk failed after it had begun."""
-    return OutcomeUnknown("Could not sync the data directory: Input/output error.", 5)
+    return CommitUnknown("Could not sync the data directory: Input/output error.", 5)
 
 
 class ScriptedStore(InMemoryWorkspaceStore):

@@ -14,6 +14,7 @@ from workspaced.domain.errors import PathUnreachable, RequestError
 from workspaced.host.clone_target import Claims, CloneTarget
 from workspaced.host.git_output import GitOutput, Step
 from workspaced.process.threads import NoThread, run_in_thread
+from workspaced_protocol.errors import ErrorCode
 
 TIMEOUT_SECONDS: Final = 120.0
 """How long one clone may take (FR-003)."""
@@ -55,6 +56,8 @@ _log = structlog.get_logger(__name__)
 class GitUnavailable(RequestError):
     """git could not be started."""
 
+    code = ErrorCode.GIT_UNAVAILABLE
+
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"git can't be started ({reason}): install it, or start the daemon with it on the PATH.",
@@ -65,6 +68,8 @@ class GitUnavailable(RequestError):
 class GitFailed(RequestError):
     """git ended without a clone; `stderr` is what it said."""
 
+    code = ErrorCode.GIT_FAILED
+
     def __init__(self, url: str, code: int, stderr: str) -> None:
         ending = f"exit code {code}" if code > 0 else f"signal {-code}"
         super().__init__(f"git could not clone {url} ({ending}): {_reason(stderr)}", stderr=stderr)
@@ -72,6 +77,8 @@ class GitFailed(RequestError):
 
 class GitTimeout(RequestError):
     """git took too long, and was ended; `stderr` is what it had said."""
+
+    code = ErrorCode.GIT_TIMEOUT
 
     def __init__(self, url: str, seconds: float, stderr: str) -> None:
         super().__init__(

@@ -17,9 +17,9 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced.domain.errors import ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.process.threads import NoThread, Worker, granted
-from workspaced.writer.pending import shutting_down
 
 CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
@@ -92,7 +92,7 @@ class PathChecker:
         Nothing is told of a path that nobody has come to look at, since so many others hang.
         """
         if self._is_stopped:
-            tell(shutting_down())
+            tell(ShuttingDown())
             return
         now = trio.current_time()
         asked = set(paths)
@@ -160,7 +160,7 @@ class PathChecker:
     def stop(self) -> None:
         """Tells all who wait, and who ask from now on, that the daemon is stopping."""
         self._is_stopped = True
-        self._answer_all(list(self._unanswered), shutting_down())
+        self._answer_all(list(self._unanswered), ShuttingDown())
 
     def _hanging(self, now: float) -> set[str]:
         # A copy, since the threads take from it what they are done with.

@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from workspaced.domain.errors import RequestError
+from workspaced_protocol.errors import ErrorCode
 
 _log = structlog.get_logger(__name__)
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 class NoThread(RequestError):
     """The system starts no more threads: nothing was done."""
+
+    code = ErrorCode.OVERLOADED
 
     def __init__(
         self, lacking: str = "start no more threads", limit: str = "the user's limit of processes (ulimit -u)"

@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 import trio
 
+from workspaced.domain.errors import RequestCancelled, ShuttingDown
 from workspaced.domain.state import encode
 from workspaced.events import Cause
 from workspaced.host.git_output import Step
-from workspaced.rpc.refusals import RequestCancelled, rpc_error, to_rpc_error
+from workspaced.rpc.refusals import rpc_error, to_rpc_error
 from workspaced.rpc.request_log import RequestLog
 from workspaced.service.callers import Caller, Pending
 from workspaced.service.gathering import Make
@@ -18,7 +19,7 @@ from workspaced.service.maintenance import Json
 from workspaced.service.operations import Service
 from workspaced.service.order import Turn
 from workspaced.writer.actor import Writer
-from workspaced.writer.pending import Withdrawn, shutting_down
+from workspaced.writer.pending import withdrawn
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
@@ -161,7 +162,7 @@ class Dispatcher:
             reply(make)
             return True
         if turn.is_withdrawn:
-            reply(Withdrawn())
+            reply(withdrawn())
             return True
         try:
             command = make()
@@ -201,7 +202,7 @@ async def _run_task(task: Awaitable[Json], reply: "_Reply", scope: trio.CancelSc
         reply(error)
     except BaseException:  # Cancelled, or a group of it, out of a nursery of the task's
         if not caller.is_gone:
-            reply(shutting_down())
+            reply(ShuttingDown())
         raise
     else:
         reply.json(result)

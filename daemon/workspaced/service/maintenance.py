@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from workspaced.domain import bulk, commands
-from workspaced.domain.errors import InvalidField, RequestError
+from workspaced.domain.errors import InvalidField, Overloaded, RequestError
 from workspaced.domain.names import check_root_path
 from workspaced.domain.state import encode
 from workspaced.events import Cause
@@ -20,7 +20,7 @@ from workspaced.store.backups import Backups, BadBackup, Retention
 from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.store.salvage import salvage_files
 from workspaced.writer.actor import Writer
-from workspaced.writer.pending import Overloaded, Reply, StorageRefused
+from workspaced.writer.pending import Reply
 from workspaced_protocol import params as p
 from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Backup, Salvage, Workspace
@@ -143,11 +143,11 @@ async def _in_thread(
             return await run_in_thread(blocking, *arguments, limiter=limiter)
     except BadBackup as error:
         raise InvalidField(field, error.message) from error
-    except (StorageFailure, StoreUnusable) as error:
-        raise StorageRefused(error.message, error.errno) from error
+    except StoreUnusable as error:
+        raise StorageFailure(error.message, error.errno) from error
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
-        raise StorageRefused(f"The disk refused{where}: {reason}.", error.errno or 0) from error
+        raise StorageFailure(f"The disk refused{where}: {reason}.", error.errno or 0) from error
     except trio.TooSlowError as error:
-        raise StorageRefused(f"The disk did not answer within {seconds:g} s.", errno.ETIMEDOUT) from error
+        raise StorageFailure(f"The disk did not answer within {seconds:g} s.", errno.ETIMEDOUT) from error

@@ -24,6 +24,7 @@ from workspaced.store.contract import WorkspaceStore
 from workspaced.writer.actor import Writer
 from workspaced.writer.pending import Reply
 from workspaced_protocol import params as p
+from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import DaemonStatus, Hello, RecoveryStatus, Session, StoreRevision
 from workspaced_protocol.openrpc import openrpc_document
 
@@ -32,6 +33,8 @@ SERVER_NAME: Final = "workspaced"
 
 class ProtocolUnsupported(Refused):
     """The client speaks a protocol that this daemon does not."""
+
+    code = ErrorCode.PROTOCOL_UNSUPPORTED
 
     def __init__(self, asked: int) -> None:
         spoken = workspaced_protocol.PROTOCOL_VERSION

@@ -11,6 +11,7 @@ from functools import partial
 
 from workspaced.domain import commands, projects
 from workspaced.domain.commands import Command
+from workspaced.domain.errors import Overloaded
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.names import check_root_path
@@ -20,8 +21,9 @@ from workspaced.events import Cause
 from workspaced.host.git import Git, Report
 from workspaced.host.path_checks import PathChecker
 from workspaced.service.gathering import Gathering, Ready
+from workspaced.store.contract import CommitUnknown
 from workspaced.writer.actor import Writer
-from workspaced.writer.pending import CommitUnknown, Overloaded, Reply
+from workspaced.writer.pending import Reply
 from workspaced_protocol import params as p
 from workspaced_protocol.models import ProjectBinding, Workspace
 

@@ -1,14 +1,14 @@
 """Where the state lives: stores that commit it, and the JSON files of the one that apps rely on."""
 
-from workspaced.store.contract import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
 from workspaced.store.json_store import JsonWorkspaceStore, create_json_store
 from workspaced.store.memory import InMemoryWorkspaceStore
 from workspaced.store.snapshot import create_snapshot, detect_corruption, recover_from_snapshot
 
 __all__ = [
+    "CommitUnknown",
     "InMemoryWorkspaceStore",
     "JsonWorkspaceStore",
-    "OutcomeUnknown",
     "StorageFailure",
     "WorkspaceStore",
     "create_json_store",

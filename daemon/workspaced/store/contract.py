@@ -8,21 +8,23 @@ import msgspec
 
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import InvalidField
+from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
+from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
 
 
-class StorageFailure(Exception):
+class StorageFailure(RequestError):
     """The disk refused a write: it was not applied, and memory equals disk.
 
     `errno` is the system's error number; the message says what failed, where, and what to do.
     """
 
+    code = ErrorCode.STORAGE_FAILURE
+
     def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, errno=number)
         self.errno = number
 
     @classmethod
@@ -33,8 +35,20 @@ class StorageFailure(Exception):
         return cls(f"Could not {deed}: {reason}{_ADVICE.get(number, '')}.", number)
 
 
-class OutcomeUnknown(StorageFailure):
-    """The disk failed after it had begun to take the commit: it may or may not hold it."""
+class CommitUnknown(StorageFailure):
+    """Writing had begun, and then the disk failed or the deadline passed: the disk may or may not hold the commit."""
+
+    code = ErrorCode.COMMIT_UNKNOWN
+
+    def of_write(self, revision: int) -> "CommitUnknown":
+        """Return the answer to one write of the commit; `revision` is the store's, should it have been applied."""
+        advice = (
+            f"The write may have been applied: if the store reaches revision {revision}, look "
+            "whether it is there before you repeat it."
+        )
+        answer = CommitUnknown(f"{self.message} {advice}", self.errno)
+        answer.data = {"revision": revision}
+        return answer
 
 
 class StoreUnusable(Exception):
@@ -89,7 +103,7 @@ class WorkspaceStore(Protocol):
         None stands for “any”: the whole state is to be written, as after a failure. With
         `keeps_previous`, a copy of what is stored now is kept first, under that reason.
 
-        Raises StorageFailure where nothing was applied, OutcomeUnknown where that can't be told.
+        Raises StorageFailure where nothing was applied, CommitUnknown where that can't be told.
         """
         ...
 

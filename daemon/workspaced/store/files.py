@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workspaced.store.contract import OutcomeUnknown, StorageFailure, StoreUnusable
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk, close_quietly
 from workspaced_protocol.datadir import MAX_FILE_BYTES, is_temp, temp_name
 
@@ -48,12 +48,6 @@ class Content(NamedTuple):
     identity: Identity
 
 
-class HalfReplaced(OutcomeUnknown):
-    """Some names may lead to the new files already, whose identities these are."""
-
-    identities: frozenset[Identity] = frozenset()
-
-
 class Directory:
     """An open directory. `close` it after use."""
 
@@ -61,6 +55,8 @@ class Directory:
         self.disk = disk
         self.path = path
         self.fd = fd
+        self.last_written: frozenset[Identity] = frozenset()
+        """The files that the last `replace` has put in place, or may have: it raised CommitUnknown then."""
         self._standing_fds: list[int] = []  # of what the last `replace` put there
         self._replaced_fds: list[int] = []  # of what stood there before
 
@@ -150,10 +146,10 @@ class Directory:
             close_quietly(self.disk, fd)
         return Content(data, Identity.of(status))
 
-    def replace(self, names: Sequence[str], data: bytes) -> set[Identity]:
+    def replace(self, names: Sequence[str], data: bytes) -> frozenset[Identity]:
         """Puts `data` durably under each name, in order; gives the identities that the names now have.
 
-        Raises StorageFailure where no name was touched, HalfReplaced from the first rename on; no
+        Raises StorageFailure where no name was touched, CommitUnknown from the first rename on; no
         temporary file is left behind either way, as far as the disk lets.
         """
         self.release_replaced()
@@ -164,6 +160,7 @@ class Directory:
             try:
                 self._write_temps(names, temps, descriptors, data)
                 written = [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
+                self.last_written = frozenset(written)
             except OSError as error:
                 raise StorageFailure.from_os_error(error, deed) from error
             try:
@@ -175,16 +172,14 @@ class Directory:
                     if self.identify(name) != identity:
                         raise OSError(errno.EIO, f"{name} is not the file that was renamed to it")
             except OSError as error:
-                failure = HalfReplaced.from_os_error(error, deed)
-                failure.identities = frozenset(written)
-                raise failure from error
+                raise CommitUnknown.from_os_error(error, deed) from error
             self._replaced_fds, self._standing_fds, descriptors = self._standing_fds, descriptors, []
         finally:
             self._close_all(descriptors)
             for temp in temps:
                 with suppress(OSError):  # the failure that left it is the one to report
                     self.disk.unlink(temp, self.fd)
-        return set(written)
+        return self.last_written
 
     def settle(self, names: Sequence[str]) -> None:
         """Makes durable what stands under these names: whoever put it there may have been killed

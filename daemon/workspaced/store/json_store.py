@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store.contract import (
+    CommitUnknown,
     StorageFailure,
     StoreOperations,
     StoreUnusable,
@@ -15,7 +16,7 @@ from workspaced.store.contract import (
 )
 from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
-from workspaced.store.files import Directory, HalfReplaced, Identity, opened
+from workspaced.store.files import Directory, Identity, opened
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.quarantine import quarantine
 from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
@@ -95,8 +96,8 @@ class JsonWorkspaceStore(StoreOperations):
         except StorageFailure as failure:
             # After a failed sync this descriptor may report the next one as fine though data is gone.
             self._must_reopen = True
-            if isinstance(failure, HalfReplaced):
-                self._standing.update(dict.fromkeys(failure.identities))
+            if isinstance(failure, CommitUnknown):
+                self._standing.update(dict.fromkeys(self._directory.last_written))
             raise
         self._standing = dict.fromkeys(identities)
         self.state = state

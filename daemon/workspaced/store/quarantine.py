@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from workspaced.store.contract import StorageFailure
-from workspaced.store.files import Content, Directory, HalfReplaced, opened
+from workspaced.store.contract import CommitUnknown, StorageFailure
+from workspaced.store.files import Content, Directory, opened
 from workspaced_protocol.datadir import QUARANTINE
 
 KEPT_FILES: Final = 16
@@ -39,7 +39,7 @@ def quarantine(
         try:
             # Also where it is there already: whoever made it may have failed to sync it, or been killed.
             folder.replace([copy], content.data)
-        except HalfReplaced as failure:
+        except CommitUnknown as failure:
             raise StorageFailure(failure.message, failure.errno) from failure
         for old in sorted({*copies, copy})[:-KEPT_FILES]:
             folder.disk.unlink(old, folder.fd)

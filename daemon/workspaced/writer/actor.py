@@ -22,20 +22,16 @@ import trio
 
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import RequestError
+from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.process.threads import NoThread, Worker, granted
-from workspaced.store.contract import OutcomeUnknown, StorageFailure, WorkspaceStore
+from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
 from workspaced.writer.pending import (
     CommandFailed,
-    CommitUnknown,
     Deadlines,
-    Overloaded,
     Reply,
-    StorageRefused,
     Write,
-    shutting_down,
 )
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
@@ -89,7 +85,7 @@ class Writer:
         """Puts a write in the queue; `reply` is called once, now or within the deadline.
 
         The function that is given back withdraws it, if its turn has not come: it is then answered
-        with Withdrawn, and never applied.
+        with RequestCancelled, and never applied.
         """
         write = Write(command, reply, cause, trio.current_time() + self._deadlines.seconds)
         try:
@@ -99,7 +95,7 @@ class Writer:
                 Overloaded(f"{self._queue_limit:,} writes are waiting already: try again in a moment.")
             )
         except trio.ClosedResourceError:
-            write.answer(shutting_down())
+            write.answer(ShuttingDown())
         else:
             self._deadlines.add(write)
         return write.withdraw
@@ -264,13 +260,13 @@ class Writer:
 
     async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
         """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""
-        unknown = isinstance(failure, OutcomeUnknown)
+        unknown = failure if isinstance(failure, CommitUnknown) else None
         _log.error(
             "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
         )
         for write in batch:
             if unknown and isinstance(write.outcome, Outcome):
-                write.answer(CommitUnknown(failure.message, write.revision))
+                write.answer(unknown.of_write(write.revision))
             else:
                 write.answer(_not_applied(failure))
         self._set_status("readOnly" if unknown else "degraded", failure.message)
@@ -286,7 +282,7 @@ class Writer:
                 await self._in_thread(replace(self.state, revision=revision), None)
             except StorageFailure as again:
                 failure = again
-                if not isinstance(again, OutcomeUnknown):
+                if not isinstance(again, CommitUnknown):
                     revision -= 1
                 self._set_status("readOnly", again.message)
             else:
@@ -320,8 +316,8 @@ class Writer:
         self._hub.publish(event, _OWN)
 
 
-def _not_applied(failure: StorageFailure) -> StorageRefused:
-    return StorageRefused(f"{failure.message} Nothing was applied.", failure.errno)
+def _not_applied(failure: StorageFailure) -> StorageFailure:
+    return StorageFailure(f"{failure.message} Nothing was applied.", failure.errno)
 
 
 def _rewrites(write: Write) -> bool:

@@ -1,5 +1,6 @@
 """A write on its way through the actor: its one answer, what may come instead, and its deadline."""
 
+import errno
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ import structlog
 import trio
 
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import RequestError
+from workspaced.domain.errors import RequestCancelled, RequestError, ShuttingDown
 from workspaced.domain.state import Outcome
 from workspaced.events import Cause
+from workspaced.store.contract import CommitUnknown
+from workspaced_protocol.errors import ErrorCode
 
 _log = structlog.get_logger(__name__)
 
@@ -21,47 +24,18 @@ Reply = Callable[[object], None]
 class WriteTimeout(RequestError):
     """The deadline passed in the queue: the write was not applied, and never will be."""
 
-
-class CommitUnknown(RequestError):
-    """The deadline passed, or the disk failed, after writing began."""
-
-    def __init__(self, reason: str, revision: int) -> None:
-        super().__init__(
-            f"{reason} The write may have been applied: if the store reaches revision {revision}, look "
-            "whether it is there before you repeat it.",
-            revision=revision,
-        )
+    code = ErrorCode.WRITE_TIMEOUT
 
 
-class StorageRefused(RequestError):
-    """The disk failed before anything was applied; `number` is the errno."""
-
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message, errno=number)
-
-
-class Overloaded(RequestError):
-    """The queue is full."""
-
-
-class ShuttingDown(RequestError):
-    """The daemon is stopping."""
-
-
-def shutting_down() -> ShuttingDown:
-    """The refusal of what comes too late."""
-    return ShuttingDown("The daemon is stopping: try again once it runs.")
-
-
-class Withdrawn(RequestError):
-    """The client cancelled the write while it waited: it was not applied, and never will be."""
-
-    def __init__(self) -> None:
-        super().__init__("The write was cancelled before its turn came: it was not applied.")
+def withdrawn() -> RequestCancelled:
+    """Return the answer to a write that the client cancelled while it waited."""
+    return RequestCancelled("The write was cancelled before its turn came: it was not applied.")
 
 
 class CommandFailed(RequestError):
     """A command raised what it must not: a defect of the daemon, which is the `__cause__`."""
+
+    code = ErrorCode.INTERNAL_ERROR
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +65,7 @@ class Write:
     def withdraw(self) -> None:
         """Cancels the write, if its turn has not come."""
         if self.outcome is None:
-            self.answer(Withdrawn())
+            self.answer(withdrawn())
 
 
 class Deadlines:
@@ -128,7 +102,11 @@ class Deadlines:
         """Answers all that have no answer yet: nobody works on them any more."""
         for write in list(self._writes):
             begun = isinstance(write.outcome, Outcome)
-            write.answer(CommitUnknown("The daemon failed.", write.revision) if begun else shutting_down())
+            write.answer(
+                CommitUnknown("The daemon failed.", errno.EIO).of_write(write.revision)
+                if begun
+                else ShuttingDown()
+            )
 
     def _forget_answered(self) -> None:
         while self._writes and self._writes[0].answered:
@@ -136,7 +114,8 @@ class Deadlines:
 
     def _too_late(self, write: Write) -> RequestError:
         if isinstance(write.outcome, Outcome):
-            return CommitUnknown(f"The commit was not done within {self.seconds:g} s.", write.revision)
+            late = CommitUnknown(f"The commit was not done within {self.seconds:g} s.", errno.ETIMEDOUT)
+            return late.of_write(write.revision)
         return WriteTimeout(
             f"The write could not begin within {self.seconds:g} s, since the disk is slow or hangs: "
             "it was not applied."

@@ -13,10 +13,10 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.cloning import until
+from workspaced.domain.errors import ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.host import path_checks
 from workspaced.host.path_checks import CHECK_SECONDS, PATIENCE_SECONDS, PathChecker, look
-from workspaced.writer.pending import ShuttingDown
 
 _NOBODY = 65534
 

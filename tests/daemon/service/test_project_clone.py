@@ -14,7 +14,7 @@ from support.cloning import until
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from support.project_daemon import ProjectClient, ProjectDaemon, error_of
 from workspaced.domain.state import State
-from workspaced.store import InMemoryWorkspaceStore, OutcomeUnknown, StorageFailure
+from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Change
 
 pytestmark = pytest.mark.requirement("FR-003")
@@ -179,7 +179,7 @@ async def test_a_failed_clone_gives_what_git_said(client: ProjectClient, root: P
     ("failure", "kind", "stays"),
     [
         (StorageFailure("The disk is full.", errno.ENOSPC), "storageFailure", False),
-        (OutcomeUnknown("The disk failed.", errno.EIO), "commitUnknown", True),
+        (CommitUnknown("The disk failed.", errno.EIO), "commitUnknown", True),
     ],
     ids=["not applied", "unknown"],
 )

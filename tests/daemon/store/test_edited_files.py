@@ -12,7 +12,7 @@ import pytest
 from support.documents import PRIMARY, SNAPSHOT, files_below, quarantined
 from support.obstacles import HalfwayDisk, RefusingDisk, directory, link
 from support.samples import workspace
-from workspaced.store import JsonWorkspaceStore, OutcomeUnknown, StorageFailure, create_json_store
+from workspaced.store import CommitUnknown, JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.lock import LockHeld
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
@@ -134,7 +134,7 @@ def test_what_a_failed_write_of_its_own_left_is_not_taken_for_an_edit(data_dir: 
     store = JsonWorkspaceStore(data_dir, disk=disk)
     saved = store.save(workspace(1))
     disk.refused = SNAPSHOT
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(CommitUnknown):
         store.save(workspace(2))
     assert store.get_all() == [saved]
     disk.refused = None

@@ -16,8 +16,8 @@ from workspaced.domain import bulk, commands
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.state import Outcome, State
 from workspaced.events import PublishedEvent
-from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer.pending import CommandFailed, StorageRefused
+from workspaced.store import InMemoryWorkspaceStore, StorageFailure
+from workspaced.writer.pending import CommandFailed
 from workspaced_protocol.models import Change, StoreRevision, Workspace
 
 
@@ -199,8 +199,8 @@ async def test_a_refusal_that_rests_on_a_failed_batch_is_no_refusal(
     (first,) = desk.create("A")
     (second,) = desk.create("a")
     (await gated.next_commit()).fail(disk_full())
-    await first.refusal(StorageRefused)
-    await second.refusal(StorageRefused)
+    await first.refusal(StorageFailure)
+    await second.refusal(StorageFailure)
     (again,) = desk.create("a")
     await gated.succeed()
     assert isinstance(await again.result(), Workspace)
@@ -220,8 +220,8 @@ async def test_a_refusal_that_rests_on_a_session_of_a_failed_batch_is_no_refusal
     await wait_all_tasks_blocked()
     assert (began.answers, delete.answers) == ([], [])
     attempt.fail(disk_full())
-    await began.refusal(StorageRefused)
-    await delete.refusal(StorageRefused)  # there never was a session that it could rest on
+    await began.refusal(StorageFailure)
+    await delete.refusal(StorageFailure)  # there never was a session that it could rest on
 
 
 @pytest.mark.requirement("FR-002")

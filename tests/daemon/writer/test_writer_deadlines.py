@@ -11,10 +11,10 @@ from support.scripted_store import GatedStore, Reply, disk_full, outcome_unknown
 from support.writing import create, start, until
 from workspaced.domain import commands
 from workspaced.domain.commands import Command
-from workspaced.domain.errors import NameConflict
+from workspaced.domain.errors import NameConflict, Overloaded, ShuttingDown
 from workspaced.domain.state import Outcome, State
-from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer.pending import CommitUnknown, Overloaded, ShuttingDown, WriteTimeout
+from workspaced.store import CommitUnknown, InMemoryWorkspaceStore
+from workspaced.writer.pending import WriteTimeout
 from workspaced_protocol.models import Workspace
 
 

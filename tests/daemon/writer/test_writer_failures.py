@@ -8,9 +8,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, begin, create, start, until
 from workspaced.domain import bulk, commands
-from workspaced.domain.errors import NotFound
-from workspaced.store import StorageFailure
-from workspaced.writer.pending import CommitUnknown, ShuttingDown, StorageRefused
+from workspaced.domain.errors import NotFound, ShuttingDown
+from workspaced.store import CommitUnknown, StorageFailure
 from workspaced_protocol.models import Workspace
 
 FULL = disk_full().message
@@ -32,7 +31,7 @@ async def test_a_refused_commit_changes_nothing_and_the_next_write_works(nursery
         desk.submit(commands.remove("ws_unknown")),
     ]
     for reply in failed:
-        refusal = await reply.refusal(StorageRefused)
+        refusal = await reply.refusal(StorageFailure)
         assert refusal.data == {"errno": 28}
         assert refusal.message == f"{FULL} Nothing was applied."
     assert desk.writer.state is before
@@ -151,10 +150,10 @@ async def test_writes_during_a_repair_are_refused_at_once(
     await wait_all_tasks_blocked()
     assert during.answers == []  # the repair may succeed yet
     repair.fail(disk_full())
-    refusal = await during.refusal(StorageRefused)
+    refusal = await during.refusal(StorageFailure)
     assert refusal.data == {"errno": 28}
     (paused,) = desk.create("C")
-    assert (await paused.refusal(StorageRefused)).message == f"{FULL} Nothing was applied."
+    assert (await paused.refusal(StorageFailure)).message == f"{FULL} Nothing was applied."
     assert desk.status() == ("readOnly", FULL)
     mock_clock.jump(1)
     repair = await gated.next_commit()
@@ -178,7 +177,7 @@ async def test_repairs_rise_above_each_revision_that_may_be_written_and_come_slo
     failures = [outcome_unknown(), disk_full(), disk_full(), *[outcome_unknown() for _ in range(6)]]
     for failure, pause in zip(failures, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0], strict=True):
         (await gated.next_commit()).fail(failure)
-        await desk.create("C")[0].refusal(StorageRefused)  # so the pause has begun
+        await desk.create("C")[0].refusal(StorageFailure)  # so the pause has begun
         mock_clock.jump(pause - 0.01)
         await wait_all_tasks_blocked()
         (still_paused,) = desk.create("C")
@@ -204,7 +203,7 @@ async def test_a_stop_does_not_wait_for_a_disk_that_can_not_be_repaired(
     desk.writer.stop()
     await desk.create("C")[0].refusal(ShuttingDown)
     repair.fail(outcome_unknown())
-    await queued.refusal(StorageRefused)
+    await queued.refusal(StorageFailure)
     await desk.writer.finished.wait()
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == [
         "A commit failed.",
@@ -219,7 +218,7 @@ async def test_a_stop_during_the_pause_between_repairs_ends_it(
     desk.create("A")
     for _ in range(2):
         (await gated.next_commit()).fail(outcome_unknown())
-    await desk.create("B")[0].refusal(StorageRefused)  # so the pause has begun
+    await desk.create("B")[0].refusal(StorageFailure)  # so the pause has begun
     desk.writer.stop()
     await desk.writer.finished.wait()
     assert len(gated.attempts) == 2

@@ -10,7 +10,7 @@ from support.scripted_store import ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, create, start, until
 from workspaced.domain import commands
 from workspaced.domain.errors import Refused
-from workspaced.writer.pending import CommitUnknown, StorageRefused
+from workspaced.store import CommitUnknown, StorageFailure
 
 
 class Reader(Instrument):
@@ -72,7 +72,7 @@ async def test_readers_see_durable_states_alone(nursery: trio.Nursery, seed: int
                 if step % 3 == 1:
                     with pytest.raises(Refused):
                         await desk.writer.write(commands.create("ws_other", f"{name} b", "/src", 1))
-            except (StorageRefused, CommitUnknown) as error:
+            except (StorageFailure, CommitUnknown) as error:
                 refused.add(type(error))
             except Refused as error:
                 raise AssertionError(f"{name} was refused: {error}") from error
@@ -86,5 +86,5 @@ async def test_readers_see_durable_states_alone(nursery: trio.Nursery, seed: int
     assert reader.violations == []
     assert reader.steps > 500
     assert set(desk.names()) == expected
-    assert refused == {StorageRefused, CommitUnknown}
+    assert refused == {StorageFailure, CommitUnknown}
     assert desk.writer.state.revision == store.state.revision

@@ -7,9 +7,8 @@ from trio.testing import MockClock
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, begin, create, start, until
 from workspaced.domain import commands
-from workspaced.domain.errors import ActiveSessions
-from workspaced.store import InMemoryWorkspaceStore
-from workspaced.writer.pending import Overloaded, StorageRefused
+from workspaced.domain.errors import ActiveSessions, Overloaded
+from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Session
 
 pytestmark = pytest.mark.requirement("FR-008")
@@ -50,7 +49,7 @@ async def repair_once_in_vain(desk: Desk, gated: GatedStore) -> None:
     desk.create("B")
     for _ in range(2):
         (await gated.next_commit()).fail(outcome_unknown())
-    await desk.create("C")[0].refusal(StorageRefused)
+    await desk.create("C")[0].refusal(StorageFailure)
 
 
 async def test_the_sessions_of_a_connection_end_with_it_and_no_others(nursery: trio.Nursery) -> None:
@@ -161,7 +160,7 @@ async def test_a_repair_ends_the_sessions_of_connections_that_went_meanwhile(
     desk = await with_a_session(nursery, gated)
     await repair_once_in_vain(desk, gated)
     desk.writer.end_sessions_of(1)
-    await desk.create("C")[0].refusal(StorageRefused)
+    await desk.create("C")[0].refusal(StorageFailure)
     mock_clock.jump(1)
     await gated.succeed()
     await until(lambda: desk.status()[0] == "ok")
