@@ -24,7 +24,10 @@ $(VENV)/run.stamp: pyproject.toml $(wildcard launchd/* systemd/*) | $(BIN)/pytho
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing the development tools into $(VENV)" >&2
 	@$(BIN)/python -m pip install --quiet --group dev
-	@mkdir -p $(VENV)/typings && ln -sfn "$$($(BIN)/python -c 'import pathlib, trio; print(pathlib.Path(trio.__file__).parent)')" $(VENV)/typings/trio
+	@mkdir -p $(VENV)/typings
+	@for package in trio outcome; do \
+		ln -sfn "$$($(BIN)/python -c "import pathlib, $$package; print(pathlib.Path($$package.__file__).parent)")" $(VENV)/typings/$$package || exit 1; \
+	done
 	@touch $@
 
 $(VENV)/fuzz.stamp: $(VENV)/dev.stamp

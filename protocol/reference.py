@@ -33,6 +33,7 @@ Schema = dict[str, Any]
 _MODES: Final = {
     "read": "A read: answered at once from the last durable state.",
     "write": "A write: answered when it is durable.",
+    "prepared": "A write: answered when it is durable.",
     "task": "A task: answered in its own time; later requests do not wait for it.",
 }
 

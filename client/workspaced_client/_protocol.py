@@ -273,7 +273,7 @@ def may_write(method: str) -> bool:
     from workspaced_protocol.params import WriteParams
 
     known = METHODS.get(method)
-    return known is None or known.mode == "write" or issubclass(known.params, WriteParams)
+    return known is None or known.is_write or issubclass(known.params, WriteParams)
 
 
 ANY_JSON: Final = cast("type[Any]", Any)

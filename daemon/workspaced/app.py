@@ -1,4 +1,4 @@
-"""The composition root: builds everything, owns the nurseries, and knows the order of start and stop.
+"""The composition root: `build` puts the parts together, `run` owns the nurseries and the order of start and stop.
 
 Two nurseries, one in the other: the writer's outlives the clients', so that a stop can commit what
 is queued, and answer it, before the connections are closed and the store is given up.
@@ -6,30 +6,40 @@ is queued, and answer it, before the connections are closed and the store is giv
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
 import trio
 
+from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
 from workspaced.process import log
-from workspaced.rpc.listener import adopt, bind
+from workspaced.rpc.clients import Clients
+from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.rpc.server import Server
+from workspaced.service.bound_paths import BoundPaths
+from workspaced.service.daemon import DaemonOperations
 from workspaced.service.maintenance import Maintenance
-from workspaced.service.operations import Service
+from workspaced.service.projects import ProjectOperations
+from workspaced.service.registry import Operation, registry
+from workspaced.service.sessions import SessionOperations
+from workspaced.service.store import StoreOperations
+from workspaced.service.workspaces import WorkspaceOperations
 from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
-from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store import JsonWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
-from workspaced.supervision.supervisor import supervised
+from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
 from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
+from workspaced_protocol.models import DaemonStatus
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write: a disk that hangs longer is not waited for
 
@@ -44,12 +54,72 @@ class DiskFails(Exception):
     """The daemon ended before it could repair its store after a failed commit. The message says what to do."""
 
 
+@dataclass(frozen=True)
+class Daemon:
+    """The parts of a daemon. `writer.run`, `paths.run` and `server.log.run` must run for it to serve."""
+
+    store: WorkspaceStore
+    hub: EventHub
+    writer: Writer
+    paths: PathChecker
+    git: Git
+    maintenance: Maintenance
+    operations: dict[str, Operation]
+    clients: Clients
+    server: Server
+    status: Callable[[], DaemonStatus]
+    """What `daemon.status` answers."""
+
+    def follow(self, settings: Settings) -> None:
+        """Take over the settings that a running daemon can."""
+        self.server.log.follow(settings.slow_request_ms)
+        self.server.max_line_bytes = settings.max_line_bytes
+        self.paths.limit_seconds = settings.path_check_seconds
+        self.git.timeout_seconds = settings.git_timeout_seconds
+        self.git.allowed_protocols = settings.git_allowed_protocols.split(":")
+
+
+def build(
+    store: WorkspaceStore,
+    *,
+    data_dir: Path,
+    socket: Path,
+    hub: EventHub | None = None,
+    writer: Writer | None = None,
+    paths: PathChecker | None = None,
+) -> Daemon:
+    """Put a daemon together on an open store; `data_dir` and `socket` are what it says of itself.
+
+    A hub, a writer or a path checker that is given takes the place of the daemon's own.
+    """
+    hub = hub or EventHub(store.state.revision)
+    writer = writer or Writer(store, hub)
+    paths, git = paths or PathChecker(), Git()
+    ids, clients = IdFactory(), Clients()
+    bound = BoundPaths(writer, paths)
+    about = DaemonOperations(store, writer, hub, clients, data_dir=data_dir, socket=socket)
+    sessions = SessionOperations(writer, ids)
+    maintenance = Maintenance(store, writer, bound, Backups(data_dir), data_dir)
+    operations = registry(
+        about,
+        WorkspaceOperations(writer, ids, bound),
+        ProjectOperations(writer, ids, bound, git),
+        sessions,
+        StoreOperations(writer, bound),
+        maintenance,
+    )
+    server = Server(operations, writer, clients, sessions, ids)
+    return Daemon(
+        store, hub, writer, paths, git, maintenance, operations, clients, server, status=about.describe
+    )
+
+
 async def run(
     settings: Settings,
     ready: Callable[[Path], None],
     load: Callable[[], Settings],
 ) -> None:
-    """Runs the daemon until SIGTERM or SIGINT; calls `ready` with the socket's path once it answers there.
+    """Run the daemon until SIGTERM or SIGINT; call `ready` with the socket's path once it answers there.
 
     A service manager is told in place of `ready`. `load` reads the settings again on SIGHUP. Raises LockHeld,
     StoreUnusable or SocketUnusable where it can't start, DiskHangs or DiskFails where the disk keeps it
@@ -67,68 +137,69 @@ async def run(
         except BaseException:
             store.close()
             raise
-        hub = EventHub(store.state.revision)
-        _publish_recovery(store, hub)
-        writer = Writer(store, hub)
-        maintenance = Maintenance(store, writer, Backups(settings.data_dir), settings.data_dir)
-        paths, git = PathChecker(), Git()
-        service = Service(
-            store,
-            writer,
-            hub,
-            maintenance,
-            data_dir=str(settings.data_dir),
-            socket=str(socket_path),
-            paths=paths,
-            git=git,
-        )
-        server = Server(service, writer)
+        daemon = build(store, data_dir=settings.data_dir, socket=socket_path)
+        _publish_recovery(store, daemon.hub)
 
         def follow(settings: Settings) -> None:
             log.set_level(settings.log_level)
-            server.log.follow(settings.slow_request_ms)
-            server.max_line_bytes = settings.max_line_bytes
-            paths.limit_seconds = settings.path_check_seconds
-            git.timeout_seconds = settings.git_timeout_seconds
-            git.allowed_protocols = settings.git_allowed_protocols.split(":")
+            daemon.follow(settings)
 
         live = LiveSettings(settings, load, follow)
-        async with trio.open_nursery() as writing:
-            await writing.start(writer.run)
-            writing.start_soon(paths.run)
-            async with trio.open_nursery() as clients:
-                clients.start_soon(maintenance.keep_backups, lambda: live.now.retention)
-                clients.start_soon(server.log.run)
-                accepting = await clients.start(listener.accept_into, clients, server.serve)
-                if supervisor.is_there:
-                    log.ready(settings.data_dir, socket_path)
-                else:
-                    ready(socket_path)
-                await supervisor.ready(service.status)
-                clients.start_soon(supervisor.watch, socket_path, service.status)
-                number = await supervisor.wait_for_stop(signals, live.reload, service.status)
-                _log.info("Stopping.", signal=number.name)
-                accepting.cancel()
-                listener.close()
-                writer.stop()
-                paths.stop()  # what it refuses, and all that was sent behind that, is not applied
-                await supervisor.stopping()
-                with trio.move_on_after(_DRAIN_SECONDS):
-                    await writer.finished.wait()
-                clients.cancel_scope.cancel()
-            writing.cancel_scope.cancel()
-        if not writer.finished.is_set():
-            raise DiskHangs(
-                f"The disk under {settings.data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop: check the "
-                "disk; the next start looks what it holds."
-            )
-        store.close()
-        if writer.status.state == "readOnly":
-            raise DiskFails(
-                f"{writer.status.last_error} So the store in {settings.data_dir} could not be repaired before "
-                "the stop: check the disk; the next start looks what it holds."
-            )
-        _log.info("Stopped.", revision=writer.state.revision)
+        await _serve(daemon, listener, live, supervisor, signals, ready)
+        _close(daemon, settings.data_dir)
+
+
+async def _serve(
+    daemon: Daemon,
+    listener: SocketListener,
+    live: LiveSettings,
+    supervisor: Supervisor,
+    signals: AsyncIterator[int],
+    ready: Callable[[Path], None],
+) -> None:
+    """Serve clients until a signal comes, then end in order: writes first, connections after them."""
+    writer, server = daemon.writer, daemon.server
+    async with trio.open_nursery() as writing:
+        await writing.start(writer.run)
+        writing.start_soon(daemon.paths.run)
+        async with trio.open_nursery() as clients:
+            clients.start_soon(daemon.maintenance.keep_backups, lambda: live.now.retention)
+            clients.start_soon(server.log.run)
+            accepting = await clients.start(listener.accept_into, clients, server.serve)
+            if supervisor.is_there:
+                log.ready(live.now.data_dir, listener.path)
+            else:
+                ready(listener.path)
+            await supervisor.ready(daemon.status)
+            clients.start_soon(supervisor.watch, listener.path, daemon.status)
+            number = await supervisor.wait_for_stop(signals, live.reload, daemon.status)
+            _log.info("Stopping.", signal=number.name)
+            accepting.cancel()
+            listener.close()
+            writer.stop()
+            daemon.paths.stop()  # what it refuses, and all that was sent behind that, is not applied
+            await supervisor.stopping()
+            with trio.move_on_after(_DRAIN_SECONDS):
+                await writer.finished.wait()
+            clients.cancel_scope.cancel()
+        writing.cancel_scope.cancel()
+
+
+def _close(daemon: Daemon, data_dir: Path) -> None:
+    """Give up the store, or raise why that can't be done in order."""
+    writer = daemon.writer
+    if not writer.finished.is_set():
+        raise DiskHangs(
+            f"The disk under {data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop: check the "
+            "disk; the next start looks what it holds."
+        )
+    daemon.store.close()
+    if writer.status.state == "readOnly":
+        raise DiskFails(
+            f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
+            "the stop: check the disk; the next start looks what it holds."
+        )
+    _log.info("Stopped.", revision=writer.state.revision)
 
 
 def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:

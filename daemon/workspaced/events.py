@@ -5,7 +5,6 @@ row. Nothing is queued for a subscriber, so a slow one costs nothing; one that f
 kept is told which revisions it missed. What is kept is bounded by number and by bytes.
 """
 
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
+from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Event, encode
 from workspaced_protocol.events import (
@@ -57,9 +57,6 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False):
     text: bytes
 
 
-Listener = Callable[[PublishedEvent], None]
-
-
 class EventHub:
     """Publishes events, and knows the subscribers."""
 
@@ -71,9 +68,9 @@ class EventHub:
         self._first = 0  # the number of the oldest event that is kept
         self._lost_to = revision  # every event above this revision is kept
         self._revision = revision
-        self._listeners: list[Listener] = []
+        self._listeners: list[Callable[[PublishedEvent], None]] = []
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
         """From now on `listener` is told of each event. The function that is given back ends that.
 
         It must not block; one that fails is logged, and fails nobody else (FR-009). A write that it
@@ -85,7 +82,7 @@ class EventHub:
     def publish(self, event: Event, cause: Cause) -> None:
         """Keeps an event that is durable now, and tells the listeners."""
         self._sequences[event.topic] += 1
-        sequence, timestamp_ms = self._sequences[event.topic], _now_ms()
+        sequence, timestamp_ms = self._sequences[event.topic], now_ms()
         notification = EventNotification(
             topic=event.topic,
             revision=event.revision,
@@ -231,7 +228,7 @@ class Subscription:
             topic=GAP,
             revision=missed.to,
             sequence=self._gaps,
-            timestamp=_now_ms(),
+            timestamp=now_ms(),
             correlation_id="",
             payload=msgspec.Raw(encode(missed)),
         )
@@ -258,7 +255,3 @@ def _matching(topics: Sequence[str] | None) -> frozenset[str]:
 
 def _is_transient(topic: str) -> bool:
     return topic.startswith(("session.", "store."))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -43,16 +43,22 @@ class InvalidParams(ValueError):
 class Method:
     """One row of the table.
 
-    `mode` tells how it is served: a `read` at once from the last durable state, a `write` through
-    the writer in the order sent, a `task` beside both because it waits for something else.
+    `mode` tells how it is served: a `read` at once from the last durable state; a `write` through the writer in
+    the order sent; a `prepared` write likewise, once the paths that it is about were looked at; a `task` beside
+    all of these, because it waits for something else.
     """
 
     name: str
-    mode: Literal["read", "write", "task"]
+    mode: Literal["read", "write", "prepared", "task"]
     params: type[p.Params]
     result: object
     errors: tuple[ErrorCode, ...]
     doc: str
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it goes through the writer in the order sent."""
+        return self.mode in ("write", "prepared")
 
     @property
     def changes_nothing(self) -> bool:
@@ -62,7 +68,7 @@ class Method:
         """
         if issubclass(self.params, p.WriteParams) or self.name == "store.backup":
             return False
-        return self.mode != "write" and not self.name.startswith("events.")
+        return not self.is_write and not self.name.startswith("events.")
 
     def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
         """The params as this method's struct. Raises InvalidParams."""
@@ -134,6 +140,10 @@ def _write(name: str, params: type[p.Params], result: object, doc: str, *errors:
     return Method(name, "write", params, result, (*errors, *_WRITE_ERRORS, *_WAITING_ERRORS), doc)
 
 
+def _prepared(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
+    return Method(name, "prepared", params, result, (*errors, *_WRITE_ERRORS, *_WAITING_ERRORS), doc)
+
+
 def _task(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
     return Method(name, "task", params, result, (*errors, *_WAITING_ERRORS), doc)
 
@@ -163,7 +173,7 @@ METHODS: Final[dict[str, Method]] = {
             "Creates an active workspace.",
             ErrorCode.NAME_CONFLICT,
         ),
-        _write(
+        _prepared(
             "workspace.open",
             p.TransitionParams,
             Workspace,
@@ -214,7 +224,7 @@ METHODS: Final[dict[str, Method]] = {
             list[Workspace],
             "Lists the workspaces by creation time, all or those in one state.",
         ),
-        _write(
+        _prepared(
             "project.bind",
             p.BindParams,
             Workspace,
@@ -247,7 +257,7 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
         ),
-        _write(
+        _prepared(
             "project.check",
             p.CheckProjectsParams,
             Workspace,

@@ -42,13 +42,11 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
             max_line_bytes: int = MAX_LINE_BYTES,
             slow_request_ms: float = SLOW_REQUEST_MS,
         ) -> Daemon:
-            daemon = Daemon(
-                nursery, store or InMemoryWorkspaceStore(), max_line_bytes, slow_request_ms, tmp_path
-            )
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path)
+            daemon.server.max_line_bytes = max_line_bytes
+            daemon.server.log.follow(slow_request_ms)
             stack.callback(daemon.close)
-            await nursery.start(daemon.writer.run)
-            nursery.start_soon(daemon.paths.run)
-            nursery.start_soon(daemon.server.log.run)
+            await nursery.start(daemon.run)
             return daemon
 
         yield start

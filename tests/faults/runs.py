@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
-from workspaced.domain import commands
+from workspaced.domain import commands, workspaces
 from workspaced.domain.state import Draft, State
 from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
@@ -164,7 +164,9 @@ class Run:
         """One more workspace, with a request key."""
         state = self.store.state
         number = len(state.records)
-        create = commands.create(f"ws_{number}_{self._time_ns()}", f"Ünïcode 日本 {number}", "/srv/ä" * 40, 7)
+        create = workspaces.create(
+            f"ws_{number}_{self._time_ns()}", f"Ünïcode 日本 {number}", "/srv/ä" * 40, 7
+        )
         draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
         draft.apply(commands.once(f"key-{number}", create)(draft))
         self._commit(draft.freeze(), draft.changes)

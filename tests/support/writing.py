@@ -6,7 +6,8 @@ import msgspec
 import trio
 
 from support.scripted_store import Reply
-from workspaced.domain import commands, sessions
+from workspaced.domain import sessions
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command
 from workspaced.events import Cause, EventHub, PublishedEvent
 from workspaced.store import WorkspaceStore
@@ -65,7 +66,7 @@ async def start(nursery: trio.Nursery, store: WorkspaceStore, queue_limit: int =
 
 def create(name: str) -> Command:
     """Creates the workspace `ws_<name>`; all are of one time, so that ids give their order."""
-    return commands.create(f"ws_{name}", name, "/src", 1)
+    return workspaces_.create(f"ws_{name}", name, "/src", 1)
 
 
 def begin(session_id: str, workspace_id: str, connection: int) -> Command:

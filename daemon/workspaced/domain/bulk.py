@@ -8,14 +8,13 @@ from workspaced.domain.commands import (
     Command,
     change_event,
     creation_event,
-    remove,
     removed,
     require_no_sessions,
-    save,
     saved,
 )
 from workspaced.domain.errors import RevisionConflict
 from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 
 

@@ -1,14 +1,11 @@
 """Makes ids: a prefix that tells what they name, and a ULID that rises within this process."""
 
-import time
 from collections.abc import Callable
 from threading import Lock
 
 from ulid import ULIDGenerator
 
-
-def _wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
+from workspaced.domain.clock import now_ms
 
 
 class IdFactory:
@@ -17,7 +14,7 @@ class IdFactory:
     `clock_ms` gives Unix milliseconds. Safe to use from several threads.
     """
 
-    def __init__(self, clock_ms: Callable[[], int] = _wall_clock_ms) -> None:
+    def __init__(self, clock_ms: Callable[[], int] = now_ms) -> None:
         self._clock_ms = clock_ms
         self._newest_ms = 0
         # Within one millisecond the generator counts the random part up by one.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.commands import Command, later, require_workspace
 from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, PathUnreachable
 from workspaced.domain.state import Event, Outcome, State
@@ -104,7 +104,7 @@ def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
 
 def open_(workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: int) -> Command:
     """A closed workspace becomes active, then each of its projects stale or active."""
-    opening = commands.open_(workspace_id, if_revision, now_ms)
+    opening = workspaces.open_(workspace_id, if_revision, now_ms)
 
     def command(state: State) -> Outcome:
         opened = opening(state)

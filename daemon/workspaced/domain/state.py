@@ -126,8 +126,13 @@ class State:
 
     def get_by_name(self, name: str) -> Workspace | None:
         """The workspace of this name, compared without case, or None."""
+        record = self.record_named(name)
+        return record.workspace if record else None
+
+    def record_named(self, name: str) -> Record | None:
+        """The same with its JSON text."""
         id_ = self.names.get(name_key(name))
-        return self.get(id_) if id_ else None
+        return self.records[id_] if id_ else None
 
     def workspaces(self) -> list[Workspace]:
         """All workspaces by creation time."""

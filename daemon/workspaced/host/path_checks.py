@@ -8,18 +8,17 @@ at by one thread at a time: one that hangs takes up one thread, however often it
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.domain.errors import ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.process.threads import NoThread, Worker, granted
+from workspaced.process.threads import NoThread, Worker
 
 CHECK_SECONDS: Final = 2.0
 """How long a check may take, the wait for a thread included."""
@@ -31,11 +30,6 @@ _PAUSE_SECONDS: Final = 0.001  # the first pause while all paths are taken; each
 _THREADS: Final = 64  # as many may hang, each at a path, before others are kept from being looked at
 
 _Found = dict[str, Reachable | Unreached]
-
-Tell = Callable[[PathFacts | Exception], None]
-"""Takes what was found, or why nothing was looked at. It must not block."""
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,8 +61,10 @@ class _Check:
     """What is known already."""
     wanted: set[str]
     resolved: frozenset[str]
-    tell: Tell
     deadline: float
+    told: trio.Event = field(default_factory=trio.Event)
+    error: list[Exception] = field(default_factory=list[Exception])
+    """Why nothing was looked at, if that is so; taken out to be raised."""
 
 
 class PathChecker:
@@ -85,40 +81,29 @@ class PathChecker:
         self._has_begun = trio.Event()
         self._is_stopped = False
 
-    def ask(self, paths: Iterable[str], tell: Tell, resolved: Iterable[str] = ()) -> None:
-        """Has each of the paths looked at; `tell` is called once, within the limit.
+    async def check(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
+        """Look at each of the paths, and return within the limit what is there.
 
-        Of those that are in `resolved`, too, the real path is told. That takes longer than all the rest.
-        Nothing is told of a path that nobody has come to look at, since so many others hang.
+        Of those in `resolved` the real path is told, too, which takes longer than all the rest. Nothing is told of
+        a path that nobody has come to look at, since so many others hang. Raises NoThread or ShuttingDown.
         """
         if self._is_stopped:
-            tell(ShuttingDown())
-            return
+            raise ShuttingDown
         now = trio.current_time()
         asked = set(paths)
         hanging = asked & self._hanging(now)
         facts: _Found = {path: self._timed_out() for path in hanging}
         if asked == hanging:
-            tell(facts)
-            return
-        check = _Check(facts, asked - hanging, frozenset(resolved), tell, now + self.limit_seconds)
+            return facts
+        check = _Check(facts, asked - hanging, frozenset(resolved), now + self.limit_seconds)
         self._unanswered.add(check)
         self._asked.append(check)
         if self._round is None:
             self._begin_round()
-
-    async def check(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
-        """What `ask` tells. Raises NoThread or ShuttingDown."""
-        answers: list[PathFacts | Exception] = []
-        told = trio.Event()
-
-        def tell(answer: PathFacts | Exception) -> None:
-            answers.append(answer)
-            told.set()
-
-        self.ask(paths, tell, resolved)
-        await told.wait()  # the limit of the check ends it
-        return granted(answers.pop())
+        await check.told.wait()  # the limit of the check ends it
+        if check.error:
+            raise check.error.pop()  # held by no variable: its traceback holds them all
+        return facts
 
     async def run(self) -> None:
         """Answers what is asked, round after round: a round is what was asked while the last one was on."""
@@ -133,7 +118,7 @@ class PathChecker:
                         with trio.move_on_after(PATIENCE_SECONDS):
                             await self._worker.wait()
                     except Exception as defect:  # noqa: BLE001 - of a look; it must not end the checks of all who ask later
-                        self._answer_all(round_.checks, defect)
+                        self._refuse(round_.checks, defect)
                     self._round = None
                     if self._asked:
                         self._begin_round()
@@ -152,7 +137,7 @@ class PathChecker:
         try:
             self._send(self._worker, round_)
         except NoThread as none:
-            self._answer_all(asked, none)
+            self._refuse(asked, none)
             return
         self._round = round_
         self._has_begun.set()
@@ -160,7 +145,7 @@ class PathChecker:
     def stop(self) -> None:
         """Tells all who wait, and who ask from now on, that the daemon is stopping."""
         self._is_stopped = True
-        self._answer_all(list(self._unanswered), ShuttingDown())
+        self._refuse(list(self._unanswered), ShuttingDown())
 
     def _hanging(self, now: float) -> set[str]:
         # A copy, since the threads take from it what they are done with.
@@ -170,17 +155,15 @@ class PathChecker:
     def _may_look(self) -> bool:
         return len(self._at_work) < _THREADS
 
-    def _answer(self, check: _Check, answer: PathFacts | Exception) -> None:
-        if check in self._unanswered:
-            self._unanswered.discard(check)
-            try:
-                check.tell(answer)
-            except Exception:  # noqa: BLE001 - a defect in one request must not end the checks of all others
-                _log.exception("What was found at a path could not be told.")
+    def _answer(self, check: _Check) -> None:
+        self._unanswered.discard(check)
+        check.told.set()
 
-    def _answer_all(self, checks: Iterable[_Check], answer: Exception) -> None:
+    def _refuse(self, checks: Iterable[_Check], error: Exception) -> None:
         for check in checks:
-            self._answer(check, answer)
+            if check in self._unanswered:
+                check.error.append(error)
+                self._answer(check)
 
     def _tell_found(self, round_: _Round, *, is_over: bool = False) -> None:
         """Tells the checks of which all is found, or, once the round is over, what is."""
@@ -191,7 +174,7 @@ class PathChecker:
                         check.facts[path] = round_.found[path]
                     elif path in self._looks:
                         check.facts[path] = self._timed_out()
-                self._answer(check, check.facts)
+                self._answer(check)
         round_.checks = [check for check in round_.checks if check in self._unanswered]
 
     def _timed_out(self) -> Unreached:
@@ -216,7 +199,7 @@ class PathChecker:
                         pause_seconds = min(pause_seconds * 2, PATIENCE_SECONDS)
                     self._tell_found(round_)
         except Exception as error:  # noqa: BLE001 - no thread, or a defect of one look: as above
-            self._answer_all(round_.checks, error)
+            self._refuse(round_.checks, error)
         finally:
             round_.paths = deque()  # a thread that comes back now comes back to none
         self._tell_found(round_, is_over=True)

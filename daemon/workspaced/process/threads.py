@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
+import outcome
 import structlog
 import trio
 
@@ -37,40 +38,23 @@ class NoThread(RequestError):
 
 
 async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter: trio.CapacityLimiter) -> T:
-    """Runs a blocking call; where it is cancelled, the thread is left to it. Raises NoThread.
+    """Run a blocking call; where it is cancelled, the thread is left to it. Raises NoThread.
 
     `limiter` tells how many such calls there may be at once, those that were left included: each kind that
     can hang apart from others has its own, lest it stop them.
     """
-
-    failed: list[BaseException] = []
-
-    def run() -> T | None:
-        try:
-            return blocking(*arguments)
-        except BaseException as error:  # noqa: BLE001 - raised through trio, it would be left to the collector
-            failed.append(error)
-            return None
-
+    # Not trio's way back for a result: an exception would be left to the collector, with the frames of trio's thread.
+    ended: list[outcome.Maybe[T]] = []
     try:
-        result = await trio.to_thread.run_sync(run, abandon_on_cancel=True, limiter=limiter)
+        await trio.to_thread.run_sync(
+            lambda: ended.append(outcome.capture(blocking, *arguments)),
+            abandon_on_cancel=True,
+            limiter=limiter,
+        )
     except RuntimeError as error:
         # So threading.Thread.start() tells that the system refused; it has no error of its own for it.
         raise NoThread from error
-    return granted(failed.pop() if failed else cast("T", result))
-
-
-def granted(outcome: T | BaseException) -> T:
-    """The outcome of a call made elsewhere; where it is an exception, raises it, and leaves no ring.
-
-    A traceback holds its frames, and these their variables: so no frame may go on holding the exception.
-    """
-    if not isinstance(outcome, BaseException):
-        return outcome
-    try:
-        raise outcome
-    finally:
-        del outcome
+    return ended.pop().unwrap()  # which lets go of the exception that it raises
 
 
 class Worker:
@@ -135,8 +119,7 @@ class _Thread:
     def __init__(self, name: str) -> None:
         self._name = name
         self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[], None] | None] | None]()
-        self._result: Any = None
-        self._error: BaseException | None = None
+        self._outcome: outcome.Maybe[Any] | None = None
         self._is_dismissed = False
         self._telling = threading.Lock()  # held by who writes to the pipe or closes it
         try:
@@ -157,14 +140,14 @@ class _Thread:
     def result(self) -> Any:
         """What the call returned; raises what it raised."""
         os.read(self.done, 1)
-        result, error = self._result, self._error
-        self._result = self._error = None
-        if error is None:
-            return result
-        try:
-            raise error
-        finally:
-            del error  # its traceback holds this frame
+        return self._take_outcome().unwrap()
+
+    def _take_outcome(self) -> outcome.Maybe[Any]:
+        # Nothing may go on holding an exception that is raised: its traceback holds the frames that it has passed.
+        taken, self._outcome = self._outcome, None
+        if taken is None:
+            raise RuntimeError("the call has not ended")
+        return taken
 
     def dismiss(self) -> None:
         """The thread ends, after the call that it makes now, which is of no interest any more."""
@@ -177,10 +160,7 @@ class _Thread:
     def _run(self) -> None:
         while (handed := self._calls.get()) is not None:
             call, afterwards = handed
-            try:
-                self._result = call()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for who waits
-                self._error = error
+            self._outcome = outcome.capture(call)
             with self._telling:
                 if not self._is_dismissed:
                     os.write(self._done_end, b"\0")

@@ -19,8 +19,9 @@ import trio
 
 from workspaced.events import Subscription
 from workspaced.rpc.batch import Batch
-from workspaced.rpc.dispatch import SUBSCRIBE, Answer, Dispatcher
-from workspaced.service.callers import Caller
+from workspaced.rpc.clients import ClientState
+from workspaced.rpc.dispatch import SUBSCRIBE, Dispatcher
+from workspaced.rpc.pending_request import Answer
 from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 
@@ -45,12 +46,12 @@ class Connection:
     def __init__(
         self,
         socket: trio.socket.SocketType,
-        caller: Caller,
+        client: ClientState,
         dispatcher: Dispatcher,
         max_line_bytes: int = MAX_LINE_BYTES,
     ) -> None:
         self._socket = socket
-        self._caller = caller
+        self._client = client
         self._dispatcher = dispatcher
         self._max_line_bytes = max_line_bytes
         self._splitter = LineSplitter(max_line_bytes)
@@ -63,8 +64,8 @@ class Connection:
         self._has_output = trio.Event()
         self._is_dispatching = False
         self._broken = False
-        caller.wake = self._wake
-        caller.notify = self._notify
+        client.on_events = self._wake
+        client.notify = self._notify
 
     async def serve(self) -> None:
         """Reads and answers until the client is gone, has sent a line too long, or has stalled."""
@@ -78,10 +79,6 @@ class Connection:
                 await self._drain()
                 nursery.cancel_scope.cancel()
         finally:
-            # A write that was sent is applied, and those behind it, though the client be gone. Else one of
-            # them could begin a session that nothing ends. What they wait for has its time limit.
-            with trio.CancelScope(shield=True):
-                await self._caller.line.wait_until_empty()
             self._flush()  # at a stop of the daemon: the answers of the last commit
             self._broken = True  # a write may end later
 
@@ -92,7 +89,7 @@ class Connection:
             with trio.move_on_after(_LOOK_SECONDS):
                 await self._changed.park()
         self._take_events()
-        self._caller.close()  # else events could keep a client here that has nothing left to ask
+        self._client.disconnect()  # else events could keep a client here that has nothing left to ask
         self._flush()
         while self._outbox_bytes and not self._broken:
             left = self._outbox_bytes
@@ -100,7 +97,9 @@ class Connection:
                 while self._outbox_bytes == left:
                     await self._changed.park()
             if reading.cancelled_caught:
-                _log.warning("A client did not read its last answers.", bytes=left, **self._caller.peer)
+                _log.warning(
+                    "A client did not read its last answers.", bytes=left, **self._client.caller.log_fields()
+                )
                 return
 
     def _is_gone(self) -> bool:
@@ -122,7 +121,7 @@ class Connection:
                 await self._take(line, nursery)
             self._is_dispatching = False
             if self._splitter.overflowed:
-                self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._caller))
+                self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._client))
             self._flush()
             if self._splitter.overflowed:
                 return
@@ -138,7 +137,9 @@ class Connection:
                 with trio.move_on_after(STALL_SECONDS) as stalling:
                     await trio.lowlevel.wait_readable(self._socket)
                 if stalling.cancelled_caught:
-                    _log.warning("A client stalled in the middle of a line.", **self._caller.peer)
+                    _log.warning(
+                        "A client stalled in the middle of a line.", **self._client.caller.log_fields()
+                    )
                     return b""
             with suppress(BlockingIOError):  # a socket may be told of that has nothing (select(2), BUGS)
                 return os.read(self._socket.fileno(), RECEIVE_BYTES)
@@ -159,7 +160,7 @@ class Connection:
         for request in requests:
             # A notification adds nothing to the answers, and nobody would learn that it was refused.
             if batch.size_bytes > BATCH_BYTES and request.id is not None:
-                batch.add(self._dispatcher.refuse_in_batch(request, BATCH_BYTES, self._caller))
+                batch.add(self._dispatcher.refuse_in_batch(request, BATCH_BYTES, self._client))
             else:
                 await self._start(request, answer, nursery)
 
@@ -171,7 +172,7 @@ class Connection:
             await self._wait_until(lambda: self._broken or not self._is_full())
             self._is_dispatching = True
         self._in_flight += 1
-        task = self._dispatcher.dispatch(request, self._caller, answer)
+        task = self._dispatcher.dispatch(request, self._client, answer)
         if task is not None:
             nursery.start_soon(task)
 
@@ -247,7 +248,7 @@ class Connection:
 
     def _subscription(self) -> Subscription | None:
         """What there may be events of now."""
-        return None if self._subscribing else self._caller.subscription
+        return None if self._subscribing else self._client.subscription
 
     def _flush(self) -> None:
         """Hands the socket as much of the outbox as it takes now, or as one client gets at a time.

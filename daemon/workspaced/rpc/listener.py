@@ -11,9 +11,10 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced.domain.clock import now_ms
 from workspaced.process import descriptors
 from workspaced.rpc.peer import peer_credentials
-from workspaced.service.callers import Caller
+from workspaced.service.requests import Caller
 
 _BACKLOG: Final = 1024  # as many as may connect at once while the daemon is busy or restarts
 _PROBE_SECONDS: Final = 2.0
@@ -30,7 +31,7 @@ class SocketUnusable(Exception):
     """The socket can't be bound. The message says why and what to do."""
 
 
-class Listener:
+class SocketListener:
     """A bound, listening socket at `path`, whose file is ours to remove or another's. `close` it after use."""
 
     def __init__(self, path: Path, listening: socket.socket, *, owns_file: bool) -> None:
@@ -120,7 +121,7 @@ class Listener:
             _log.warning("A client of another user was refused.", pid=credentials.pid, uid=credentials.uid)
             return None
         self._connections += 1
-        return Caller(self._connections, credentials.pid, credentials.uid)
+        return Caller(self._connections, credentials.pid, credentials.uid, now_ms())
 
     def close(self) -> None:
         """Stops listening, and removes the socket unless it is another's, or another has taken its place."""
@@ -136,12 +137,12 @@ class Listener:
             _log.warning("The socket could not be removed.", path=str(self.path), reason=str(error))
 
 
-def adopt(listening: socket.socket) -> Listener:
+def adopt(listening: socket.socket) -> SocketListener:
     """Listens on a socket that a service manager has bound, and keeps: clients wait in it when this is closed."""
-    return Listener(Path(listening.getsockname()), listening, owns_file=False)
+    return SocketListener(Path(listening.getsockname()), listening, owns_file=False)
 
 
-def bind(path: Path) -> Listener:
+def bind(path: Path) -> SocketListener:
     """Listens on `path`: mode 0600, in a directory that is made with mode 0700 where it is missing.
 
     Call it only with the data directory's lock held: a socket that nobody answers on is then a dead
@@ -161,7 +162,7 @@ def bind(path: Path) -> Listener:
         finally:
             os.umask(earlier_mask)
         listening.listen(_BACKLOG)
-        return Listener(path, listening, owns_file=True)
+        return SocketListener(path, listening, owns_file=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SocketUnusable(

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from workspaced.rpc.refusals import defect_of, to_rpc_error
-from workspaced.service.callers import Caller
+from workspaced.service.requests import Caller
 from workspaced_protocol.errors import ErrorCode
 
 WINDOW_SECONDS: Final = 60.0
@@ -31,7 +31,7 @@ class _Client:
 
     def __init__(self, caller: Caller) -> None:
         # A process may come back over many connections, and has no more lines for it.
-        self.peer = {name: value for name, value in caller.peer.items() if name != "connection"}
+        self.peer = {name: value for name, value in caller.log_fields().items() if name != "connection"}
         self.told = 0
         self.left_out = 0
 
@@ -76,7 +76,7 @@ class RequestLog:
             "outcome": kind,
             "duration_ms": round(seconds * 1000, 3),
             "correlation_id": correlation_id or self._new_correlation_id(),
-            **caller.peer,
+            **caller.log_fields(),
         }
         defect = None if error is None else defect_of(error)
         if defect is not None and is_told:

@@ -1,13 +1,18 @@
 """Serves clients: each accepted connection from its first line to the end of its sessions."""
 
+from collections.abc import Mapping
+
 import structlog
 import trio
 
+from workspaced.domain.ids import IdFactory
+from workspaced.rpc.clients import Clients, ClientState
 from workspaced.rpc.connection import Connection
 from workspaced.rpc.dispatch import Dispatcher
-from workspaced.rpc.request_log import SLOW_REQUEST_MS, RequestLog
-from workspaced.service.callers import Caller
-from workspaced.service.operations import Service
+from workspaced.rpc.request_log import RequestLog
+from workspaced.service.registry import Operation
+from workspaced.service.requests import Caller
+from workspaced.service.sessions import SessionOperations
 from workspaced.writer.actor import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
@@ -15,39 +20,41 @@ _log = structlog.get_logger(__name__)
 
 
 class Server:
-    """What happens to a client once it is let in."""
+    """What happens to a client once it is let in. `log.run` must run for the log to be whole."""
 
     def __init__(
         self,
-        service: Service,
+        operations: Mapping[str, Operation],
         writer: Writer,
-        max_line_bytes: int = MAX_LINE_BYTES,
-        slow_request_ms: float = SLOW_REQUEST_MS,
+        clients: Clients,
+        sessions: SessionOperations,
+        ids: IdFactory,
     ) -> None:
-        self._service = service
-        self._writer = writer
-        self.log = RequestLog(service.new_correlation_id, slow_request_ms)
-        self._dispatcher = Dispatcher(service, writer, self.log)
-        self.max_line_bytes = max_line_bytes
+        self._clients = clients
+        self._sessions = sessions
+        self.log = RequestLog(ids.correlation)
+        self._dispatcher = Dispatcher(operations, writer, ids, self.log)
+        self.max_line_bytes = MAX_LINE_BYTES
         """Of the connections from now on."""
 
     async def serve(self, connected: trio.socket.SocketType, caller: Caller) -> None:
-        """Serves one client; whatever goes wrong with it ends its own connection alone."""
-        self._service.callers.add(caller)
-        _log.debug("A client connected.", **caller.peer)
+        """Serve one client; whatever goes wrong with it ends its own connection alone."""
+        client = ClientState(caller)
+        self._clients.add(client)
+        _log.debug("A client connected.", **caller.log_fields())
         try:
-            await Connection(connected, caller, self._dispatcher, self.max_line_bytes).serve()
+            await Connection(connected, client, self._dispatcher, self.max_line_bytes).serve()
         except Exception:  # noqa: BLE001 - a defect must not end the other clients' connections
-            _log.exception("A connection failed.", **caller.peer)
+            _log.exception("A connection failed.", **client.caller.log_fields())
         finally:
             connected.close()
-            caller.close()
-            self._service.callers.remove(caller)
+            client.disconnect()
+            self._clients.remove(client)
             _log.debug(
-                "A client is gone.", requests=caller.requests, unanswered=len(caller.pending), **caller.peer
+                "A client is gone.",
+                requests=client.request_count,
+                unanswered=len(client.pending),
+                **client.caller.log_fields(),
             )
-            # Each knows its caller: what has no answer would be left to the garbage collector.
-            caller.pending.clear()
-            caller.cancels.clear()
-            if caller.has_begun_sessions:
-                self._writer.end_sessions_of(caller.connection)
+            client.forget_requests()
+            self._sessions.client_left(caller)

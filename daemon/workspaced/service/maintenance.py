@@ -1,26 +1,26 @@
 """The operations on the store as a whole: checks, backups, restores, and what damage left behind."""
 
 import errno
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 import trio
 
 from workspaced.domain import bulk, commands
+from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import InvalidField, Overloaded, RequestError
 from workspaced.domain.names import check_root_path
 from workspaced.domain.state import encode
-from workspaced.events import Cause
 from workspaced.process.threads import run_in_thread
+from workspaced.service.bound_paths import BoundPaths
+from workspaced.service.requests import Json, Request
 from workspaced.store import backups
 from workspaced.store.backups import Backups, BadBackup, Retention
 from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.store.salvage import salvage_files
 from workspaced.writer.actor import Writer
-from workspaced.writer.pending import Reply
 from workspaced_protocol import params as p
 from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Backup, Salvage, Workspace
@@ -34,32 +34,21 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-Json = bytes
-"""A result that is JSON text already."""
-
 
 class Maintenance:
-    """What the methods of `store.` that wait for a disk do; each is a task beside the writer."""
+    """The methods `store.*` that are tasks, since they wait for a disk; and the backups by the clock."""
 
-    def __init__(self, store: WorkspaceStore, writer: Writer, copies: Backups, data_dir: Path) -> None:
+    def __init__(
+        self, store: WorkspaceStore, writer: Writer, bound: BoundPaths, copies: Backups, data_dir: Path
+    ) -> None:
         self._store = store
         self._writer = writer
+        self._bound = bound
         self._backups = copies
         self._data_dir = data_dir
         self._own_files = trio.CapacityLimiter(_THREADS)
         self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
         self._named_files = trio.CapacityLimiter(_THREADS)
-        self.expect: Callable[[Iterable[Workspace]], Callable[[], None]] = lambda _: lambda: None
-        """Has the projects of a restore looked at by those who look meanwhile; the service sets it."""
-        # Any: each handler takes the params of its own method, as the method table declares them.
-        self.tasks: dict[str, Callable[[Any, Cause, object, Reply], Awaitable[Json]]] = {
-            "store.check": self._check,
-            "store.backup": self._backup,
-            "store.listBackups": self._list_backups,
-            "store.previewRestore": self._preview_restore,
-            "store.restore": self._restore,
-            "store.salvage": self._salvage,
-        }
 
     async def keep_backups(self, retention: Callable[[], Retention]) -> None:
         """Makes a copy every hour in which the store has changed, and thins out the old ones; never ends."""
@@ -75,10 +64,12 @@ class Maintenance:
                 _log.error("No backup could be made.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
 
-    async def _check(self, _params: p.NoParams, *_: object) -> Json:
+    async def check(self, _params: p.NoParams, _: Request) -> Json:
+        """Check the files as they are on the disk now."""
         return encode(await _in_thread(self._own_files, self._store.check, seconds=_CHECK_SECONDS))
 
-    async def _backup(self, params: p.BackupParams, *_: object) -> Json:
+    async def backup(self, params: p.BackupParams, _: Request) -> Json:
+        """Make a verified copy of the store as it is now."""
         state = self._writer.state
         if params.path is None:
             made = await _in_thread(self._copying, self._backups.write, state)
@@ -86,27 +77,28 @@ class Maintenance:
         check_root_path(params.path, "path")
         path = Path(params.path)
         await self._at_named_path("path", self._backups.write_to, path, state)
-        return encode(Backup(path.name, str(path), time.time_ns() // 1_000_000, state.revision))
+        return encode(Backup(path.name, str(path), now_ms(), state.revision))
 
-    async def _list_backups(self, _params: p.NoParams, *_: object) -> Json:
+    async def list_backups(self, _params: p.NoParams, _: Request) -> Json:
+        """Return the daemon's own copies, the newest first."""
         found = await _in_thread(self._own_files, self._backups.list)
         return encode([self._described(made) for made in found])
 
-    async def _preview_restore(self, params: p.BackupSourceParams, *_: object) -> Json:
+    async def preview_restore(self, params: p.BackupSourceParams, _: Request) -> Json:
+        """Return what restoring a copy would change."""
         workspaces = await self._read(params.source)
         return encode(bulk.compare(self._writer.state, workspaces))
 
-    async def _restore(self, params: p.RestoreParams, cause: Cause, _: object, answer: Reply) -> Json:
+    async def restore(self, params: p.RestoreParams, request: Request) -> Json:
+        """Make the store what a copy holds."""
         workspaces = await self._read(params.source)
         command = bulk.restore(workspaces, params.if_revision)
         once = commands.once(params.request_key, command, bulk.current_revision)
-        settle = self.expect(workspaces)
-        try:
-            return encode(await self._writer.write(once, cause, answer))
-        finally:
-            settle()
+        request.when_answered(self._bound.expect(workspaces))
+        return await request.commit(once)
 
-    async def _salvage(self, _params: p.NoParams, *_: object) -> Json:
+    async def salvage(self, _params: p.NoParams, _: Request) -> Json:
+        """Return what can still be read in the files that the last recovery set aside."""
         files = self._store.recovery.quarantined
         found = await _in_thread(self._own_files, salvage_files, files)
         return encode(Salvage(tuple(found), files))
@@ -125,7 +117,7 @@ class Maintenance:
             )
         return await _in_thread(self._named_files, blocking, *arguments, field=field)
 
-    def _described(self, made: backups.Backup) -> Backup:
+    def _described(self, made: backups.BackupFile) -> Backup:
         path = self._data_dir / BACKUPS / made.name
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
 

@@ -1,69 +1,54 @@
-"""The order of one connection's writes, where some must wait for a disk before they can be submitted."""
+"""The order of one connection's writes, of which some have to look at a disk before they can be submitted.
+
+Writes of one connection are applied in the order sent (protocol.md, The order of things). So each takes a
+place in line, is made ready in its own time, and is submitted once all before it have been.
+"""
 
 from collections import deque
-from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 import trio
 
 
-class Turn:
-    """The place of one write in line."""
-
-    def __init__(self, line: "WriteLine") -> None:
-        self._line = line
-        self.go: Callable[[], bool] | None = None
-        self.is_withdrawn = False
-        """Whether the client has cancelled the write while it waited."""
-
-    def withdraw(self) -> None:
-        """Marks the write as cancelled. It keeps its place: the line has as many as are in flight."""
-        self.is_withdrawn = True
-
-    def ready(self, go: Callable[[], bool]) -> None:
-        """`go` is called once all writes before this one have gone, which may be now.
-
-        Where it gives False the write is not ready after all: it keeps its place until it is.
-        """
-        self.go = go
-        self._line.advance()
-
-
-class WriteLine:
-    """Lets each write go once it is ready and all before it have gone."""
+class WriteOrder:
+    """The line of one connection's writes."""
 
     def __init__(self) -> None:
         self._turns: deque[Turn] = deque()
-        self._is_advancing = False
-        self._emptied = trio.Event()
 
-    def is_empty(self) -> bool:
-        """Whether a write that is ready has nothing to wait for."""
+    def is_free(self) -> bool:
+        """Return whether nobody is in line, so that a write may be submitted at once."""
         return not self._turns
 
-    def join(self) -> Turn:
-        """The last place in the line."""
-        turn = Turn(self)
+    def join(self) -> "Turn":
+        """Take the last place in line. It has to be entered by `with`, and is given up at the end of that."""
+        turn = Turn(self._turns)
         self._turns.append(turn)
         return turn
 
-    def advance(self) -> None:
-        """Lets those at the head go that are ready."""
-        if self._is_advancing:
-            return  # what goes now has made another one ready: the loop below comes to that
-        self._is_advancing = True
-        try:
-            while self._turns and (go := self._turns[0].go) is not None:
-                # What goes knows its turn, in most cases: both would be left to the garbage collector.
-                self._turns[0].go = None
-                if go():
-                    self._turns.popleft()
-        finally:
-            self._is_advancing = False
-        if not self._turns:
-            self._emptied.set()
 
-    async def wait_until_empty(self) -> None:
-        """Waits until every write has gone."""
-        if self._turns:
-            self._emptied = trio.Event()
-            await self._emptied.wait()  # who joins has to be ready in time
+class Turn:
+    """One write's place in line."""
+
+    __slots__ = ("_has_come", "_turns")
+
+    def __init__(self, turns: "deque[Turn]") -> None:
+        self._turns = turns
+        self._has_come: trio.Event | None = None
+
+    async def wait(self) -> None:
+        """Return once all writes before this one have been submitted or given up."""
+        while self._turns[0] is not self:
+            self._has_come = trio.Event()
+            await self._has_come.wait()  # each before this one has its time limit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._turns.remove(self)
+        if self._turns and (event := self._turns[0]._has_come) is not None:  # noqa: SLF001 - another turn of this line
+            event.set()

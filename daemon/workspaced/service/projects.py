@@ -1,107 +1,59 @@
-"""The operations on projects: each gathers what the file system holds, then makes the command that uses it.
+"""The operations on projects: bind, clone, unbind, check.
 
-Gathering waits for a disk, or for git, so it is never done in the writer. What only has to look at paths
-is called back; a clone is a task of its own.
+Each gathers what the file system holds, then makes the command that uses it: the writer waits for no disk but its own.
 """
 
 import os
-import time
-from collections.abc import Callable, Iterable
 from functools import partial
 
-from workspaced.domain import commands, projects
-from workspaced.domain.commands import Command
+from workspaced.domain import projects
+from workspaced.domain.clock import now_ms
+from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import Overloaded
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.names import check_root_path
 from workspaced.domain.projects import PathFacts
 from workspaced.domain.state import encode
-from workspaced.events import Cause
-from workspaced.host.git import Git, Report
-from workspaced.host.path_checks import PathChecker
-from workspaced.service.gathering import Gathering, Ready
+from workspaced.host.git import Git
+from workspaced.service.bound_paths import BoundPaths
+from workspaced.service.order import Turn
+from workspaced.service.requests import Json, Request
 from workspaced.store.contract import CommitUnknown
 from workspaced.writer.actor import Writer
-from workspaced.writer.pending import Reply
 from workspaced_protocol import params as p
-from workspaced_protocol.models import ProjectBinding, Workspace
 
 
 class ProjectOperations:
-    """What each method on projects does, and the check of them that comes with an open."""
+    """The methods `project.*`."""
 
-    def __init__(self, writer: Writer, ids: IdFactory, paths: PathChecker, git: Git) -> None:
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, git: Git) -> None:
         self._writer = writer
         self._ids = ids
-        self._paths = paths
+        self._bound = bound
         self._git = git
-        self._expected: dict[str, list[tuple[ProjectBinding, ...]]] = {}  # by workspace
 
-    def expect(self, saved: Iterable[Workspace | None]) -> Callable[[], None]:
-        """Has the projects of these workspaces looked at beside those bound, until what is given back is called.
+    async def bind(self, params: p.BindParams, turn: Turn) -> Command:
+        """Bind a directory that is not the same as one bound already."""
+        path = params.root_path
+        check_root_path(path)
+        facts = await self._bound.wait_for_facts(params.workspace_id, turn, [path])
+        _require_look(facts, path)
+        bind = projects.bind(params.workspace_id, self._ids.project(), path, None, facts, now_ms())
+        return once(params.request_key, bind)
 
-        Their save is on its way: it may be applied before what only now begins to look at paths.
-        """
-        coming = [(each.id, each.projects) for each in saved if each is not None and each.projects]
-        for id_, bindings in coming:
-            self._expected.setdefault(id_, []).append(bindings)
+    async def check(self, params: p.CheckProjectsParams, turn: Turn) -> Command:
+        """Mark each project stale or active, as it is found."""
+        facts = await self._bound.wait_for_facts(params.workspace_id, turn)
+        check = projects.check(params.workspace_id, facts, now_ms())
+        return once(params.request_key, check, projects.as_it_is(params.workspace_id))
 
-        def settle() -> None:
-            for id_, bindings in coming:
-                self._expected[id_].remove(bindings)
-                if not self._expected[id_]:
-                    del self._expected[id_]
+    def unbind(self, params: p.UnbindParams, _: Request) -> Command:
+        """Take a project out of its workspace."""
+        return once(params.request_key, projects.unbind(params.workspace_id, params.project_id, now_ms()))
 
-        return settle
-
-    def open(self, params: p.TransitionParams, ready: Ready) -> None:
-        """Looks at the projects of the workspace that is to be opened."""
-
-        def command(facts: PathFacts) -> Command:
-            open_ = projects.open_(params.id, params.if_revision, facts, _now_ms())
-            return commands.once(params.request_key, open_)
-
-        self._gather(params.id, command, ready)
-
-    def bind(self, params: p.BindParams, ready: Ready) -> None:
-        """Looks at the directory, and at those that it could be the same as."""
-        root_path = params.root_path
-        check_root_path(root_path)
-
-        def command(facts: PathFacts) -> Command:
-            _require_look(facts, root_path)
-            bind = projects.bind(params.workspace_id, self._ids.project(), root_path, None, facts, _now_ms())
-            return commands.once(params.request_key, bind)
-
-        self._gather(params.workspace_id, command, ready, root_path)
-
-    def check(self, params: p.CheckProjectsParams, ready: Ready) -> None:
-        """Looks at the projects of the workspace."""
-
-        def command(facts: PathFacts) -> Command:
-            check = projects.check(params.workspace_id, facts, _now_ms())
-            return commands.once(params.request_key, check, projects.as_it_is(params.workspace_id))
-
-        self._gather(params.workspace_id, command, ready)
-
-    def _gather(
-        self,
-        workspace_id: str,
-        command: Callable[[PathFacts], Command],
-        ready: Ready,
-        root_path: str | None = None,
-    ) -> None:
-        """Looks at the workspace's projects, and at the real path of `root_path`, if there is one."""
-        Gathering(self._paths, partial(self._bound_paths, workspace_id), command, ready).begin(root_path)
-
-    def unbind(self, params: p.UnbindParams, _: object) -> Command:
-        """Needs nothing but the state."""
-        command = projects.unbind(params.workspace_id, params.project_id, _now_ms())
-        return commands.once(params.request_key, command)
-
-    async def clone(self, params: p.CloneParams, cause: Cause, report: Report, answer: Reply) -> bytes:
-        """Clones, then binds; gives the workspace as JSON, after `answer` has had it.
+    async def clone(self, params: p.CloneParams, request: Request) -> Json:
+        """Clone a repository, then bind it.
 
         What would refuse the binding is looked for before the clone, and once more in the write after it.
         """
@@ -110,37 +62,24 @@ class ProjectOperations:
             check_root_path(params.target_dir, "targetDir")
         state = self._writer.state
         if params.request_key in state.request_keys:
-            return encode(
-                commands.once(params.request_key, projects.as_it_is(params.workspace_id))(state).result
-            )
+            repeat = once(params.request_key, projects.as_it_is(params.workspace_id))
+            return encode(repeat(state).result)
         workspace = projects.require_changeable(state, params.workspace_id)
         path = params.target_dir or os.path.join(workspace.root_path, repository_name(params.git_url))
-        async with self._git.target(path, report) as target:
-            facts = await self._paths.check(
-                [target.path, *self._bound_paths(workspace.id)], resolved=[target.path]
-            )
+        async with self._git.target(path, request.report) as target:
+            bound = self._bound.of(workspace.id)
+            facts = await self._bound.look([target.path, *bound], resolved=[target.path])
             _require_look(facts, target.path)
             bind = partial(projects.bind, workspace.id, self._ids.project(), target.path, params.git_url)
-            bind(facts, _now_ms())(self._writer.state)
-            await self._git.clone(params.git_url, target, report)
+            bind(facts, now_ms())(self._writer.state)
+            await self._git.clone(params.git_url, target, request.report)
             # Others may have bound the directory by another path meanwhile.
-            late = await self._paths.check(self._bound_paths(workspace.id) - facts.keys())
-            command = bind({**facts, **late}, _now_ms())
-            bound: object = None
+            late = await self._bound.look(self._bound.of(workspace.id) - facts.keys())
             try:
-                bound = await self._writer.write(commands.once(params.request_key, command), cause, answer)
+                return await request.commit(once(params.request_key, bind({**facts, **late}, now_ms())))
             except CommitUnknown:
                 target.release()  # it may be bound: its directory must stay
                 raise
-        return encode(bound)
-
-    def _bound_paths(self, workspace_id: str) -> set[str]:
-        """Of the projects that the workspace has, and of those that it may have in a moment."""
-        workspace = self._writer.state.get(workspace_id)
-        bound = list(self._expected.get(workspace_id, ()))
-        if workspace is not None:
-            bound.append(workspace.projects)
-        return {project.root_path for projects in bound for project in projects}
 
 
 def _require_look(facts: PathFacts, path: str) -> None:
@@ -148,7 +87,3 @@ def _require_look(facts: PathFacts, path: str) -> None:
         raise Overloaded(
             f"{path} could not be looked at, since too many other paths do not answer: try again later."
         )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from workspaced.domain.state import State
 from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
-from workspaced.store.files import Directory, opened
+from workspaced.store.files import Directory
 from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Workspace
 
@@ -20,7 +21,7 @@ _NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
-class Backup(NamedTuple):
+class BackupFile(NamedTuple):
     """One copy: its name in `backups/`, when it was made, and the revision that it holds."""
 
     name: str
@@ -58,13 +59,13 @@ class Backups:
         self._time_s = time_s
         self._is_swept = False
 
-    def write(self, state: State) -> Backup:
+    def write(self, state: State) -> BackupFile:
         """Makes a copy of `state`, and reads it back. Raises StorageFailure or OSError."""
         made_at = datetime.fromtimestamp(int(self._time_s()), UTC)
-        backup = Backup(
+        backup = BackupFile(
             f"workspaces-{made_at.strftime(_TIME)}-r{state.revision}.json", made_at, state.revision
         )
-        with opened(self._folder()) as folder:
+        with closing(self._folder()) as folder:
             if not self._is_swept:  # later ones may be of a copy that `write_to` makes here
                 folder.remove_temps()
                 self._is_swept = True
@@ -77,16 +78,16 @@ class Backups:
             raise BadBackup(f"{path} has no file name at its end: add one, such as copy.json.")
         if not path.parent.is_dir():
             raise BadBackup(f"There is no directory {path.parent}: make it first, or choose another place.")
-        with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
+        with closing(Directory.open(self._disk, path.parent, create=False)) as folder:
             if path.is_dir():
                 raise BadBackup(f"{path} is a directory: add the name of a file to be made in it.")
             if folder.identify(path.name) is not None:
                 raise BadBackup(f"{path} is there already: choose another name, or remove it first.")
             _write_verified(folder, path.name, state)
 
-    def list(self) -> list[Backup]:
+    def list(self) -> list[BackupFile]:
         """The copies there are, the newest first. Raises OSError."""
-        with opened(self._folder()) as folder:
+        with closing(self._folder()) as folder:
             return _backups_in(self._disk.list_names(folder.fd))
 
     def read(self, source: str) -> Sequence[Workspace]:
@@ -98,7 +99,7 @@ class Backups:
         if "\0" in source or ("/" in source and not is_path(source)):
             raise BadBackup(f"{source!r} is neither a backup's name nor an absolute path.")
         try:
-            with opened(Directory.open(self._disk, path.parent, create=False)) as folder:
+            with closing(Directory.open(self._disk, path.parent, create=False)) as folder:
                 content = folder.read(path.name)
         except StoreUnusable as error:
             raise BadBackup(f"{error.reason}: name a file that a backup was written to.") from error
@@ -115,12 +116,12 @@ class Backups:
 
     def thin_out(self, retention: Retention) -> None:
         """Removes the copies that are older than is kept. Raises OSError."""
-        with opened(self._folder()) as folder:
+        with closing(self._folder()) as folder:
             for backup in expired(_backups_in(self._disk.list_names(folder.fd)), retention, self._time_s()):
                 self._disk.unlink(backup.name, folder.fd)
 
     def _folder(self) -> Directory:
-        with opened(Directory.open(self._disk, self._data_dir, create=True)) as data_dir:
+        with closing(Directory.open(self._disk, self._data_dir, create=True)) as data_dir:
             return data_dir.open_below(BACKUPS)
 
 
@@ -129,7 +130,7 @@ def is_path(source: str) -> bool:
     return source.startswith("/")
 
 
-def expired(backups: Iterable[Backup], retention: Retention, now_s: float) -> list[Backup]:
+def expired(backups: Iterable[BackupFile], retention: Retention, now_s: float) -> list[BackupFile]:
     """Those that no rule keeps. The newest is always kept."""
     now = datetime.fromtimestamp(now_s, UTC)
     newest_first = sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
@@ -139,20 +140,20 @@ def expired(backups: Iterable[Backup], retention: Retention, now_s: float) -> li
     return [backup for backup in newest_first if backup not in kept]
 
 
-def _newest_of_each(newest_first: Sequence[Backup], period: str, oldest: datetime) -> set[Backup]:
-    newest: dict[str, Backup] = {}
+def _newest_of_each(newest_first: Sequence[BackupFile], period: str, oldest: datetime) -> set[BackupFile]:
+    newest: dict[str, BackupFile] = {}
     for backup in newest_first:
         if backup.made_at > oldest:
             newest.setdefault(backup.made_at.strftime(period), backup)
     return set(newest.values())
 
 
-def _backups_in(names: Iterable[str]) -> list[Backup]:
+def _backups_in(names: Iterable[str]) -> list[BackupFile]:
     backups = filter(None, map(_backup_of, names))
     return sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
 
 
-def _backup_of(name: str) -> Backup | None:
+def _backup_of(name: str) -> BackupFile | None:
     match = _NAME.match(name)
     if match is None:
         return None
@@ -160,7 +161,7 @@ def _backup_of(name: str) -> Backup | None:
         made_at = datetime.strptime(match[1], _TIME)
     except ValueError:
         return None  # a month 13: some other program's file
-    return Backup(name, made_at.replace(tzinfo=UTC), int(match[2]))
+    return BackupFile(name, made_at.replace(tzinfo=UTC), int(match[2]))
 
 
 def _write_verified(folder: Directory, name: str, state: State) -> None:

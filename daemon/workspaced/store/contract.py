@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 import msgspec
 
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
@@ -189,12 +189,12 @@ class StoreOperations:
             ) from error
         except UnicodeEncodeError as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        self._write(commands.save(workspace, None))
+        self._write(workspaces.save(workspace, None))
         return self.state.records[workspace.id].workspace
 
     def remove(self, id_: str, /) -> None:
         """See WorkspaceStore."""
-        self._write(commands.remove(id_))
+        self._write(workspaces.remove(id_))
 
     def flush(self) -> int:
         """See WorkspaceStore."""

@@ -10,8 +10,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -202,7 +202,7 @@ class Directory:
         device = self.disk.stat_open(self.fd).st_dev
         with suppress(PermissionError):
             for path in self.path.parents:
-                with opened(Directory.open(self.disk, path, create=False)) as parent:
+                with closing(Directory.open(self.disk, path, create=False)) as parent:
                     if self.disk.stat_open(parent.fd).st_dev != device:
                         return
                     self.disk.sync(parent.fd)
@@ -278,12 +278,3 @@ def _unreadable(path: Path, error: OSError) -> StoreUnusable:
     reason = error.strerror or str(error)
     advice = "nothing was touched; mend that, then start again"
     return StoreUnusable(f"{path} can't be read ({reason})", advice, error.errno or 0)
-
-
-@contextmanager
-def opened(directory: Directory) -> Generator[Directory]:
-    """Closes the directory at the end of a `with` block."""
-    try:
-        yield directory
-    finally:
-        directory.close()

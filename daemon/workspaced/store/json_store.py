@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from workspaced.store.contract import (
 )
 from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
-from workspaced.store.files import Directory, Identity, opened
+from workspaced.store.files import Directory, Identity
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.quarantine import quarantine
 from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
@@ -152,7 +153,7 @@ class JsonWorkspaceStore(StoreOperations):
             folder = Directory.open(self._disk, self._path / QUARANTINE, create=False)
         except (FileNotFoundError, NotADirectoryError):
             return
-        with opened(folder):
+        with closing(folder):
             folder.remove_temps()
 
     def _set_aside(self, file: Examined, kind: str) -> str:

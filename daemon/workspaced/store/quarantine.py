@@ -3,10 +3,11 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Final
 
 from workspaced.store.contract import CommitUnknown, StorageFailure
-from workspaced.store.files import Content, Directory, opened
+from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import QUARANTINE
 
 KEPT_FILES: Final = 16
@@ -24,7 +25,7 @@ def quarantine(
     `reason` is a word or two joined by hyphens. Where the same content is there already, that copy
     serves. Raises StorageFailure or OSError.
     """
-    with opened(directory.open_below(QUARANTINE)) as folder:
+    with closing(directory.open_below(QUARANTINE)) as folder:
         folder.remove_temps()
         copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
         # Less the oldest two: a start sets two files aside, and the second must not cost the first its copy.

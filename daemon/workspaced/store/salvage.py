@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from workspaced.store.disk import Disk
-from workspaced.store.files import Directory, opened
+from workspaced.store.files import Directory
 from workspaced_protocol import unknown
 from workspaced_protocol.models import Workspace
 
@@ -40,7 +41,7 @@ def salvage_files(paths: Iterable[str]) -> list[Workspace]:
     newest: dict[str, Workspace] = {}
     for path in map(Path, paths):
         try:
-            with opened(Directory.open(Disk(), path.parent, create=False)) as folder:
+            with closing(Directory.open(Disk(), path.parent, create=False)) as folder:
                 content = folder.read(path.name)
         except FileNotFoundError:
             continue

@@ -5,6 +5,7 @@ corrupted). The recovery table (storage.md) is then a pure function of the two v
 """
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from workspaced.store.document import (
     legible_revision,
     parse_document,
 )
-from workspaced.store.files import Content, Directory, opened
+from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import FileCheck, RecoveryOutcome, StoreCheck, Workspace
 
@@ -108,7 +109,7 @@ def create_snapshot(data_dir: Path, workspaces: Iterable[Workspace], revision: i
 
     For tools that work without a daemon: a running one writes it in every commit.
     """
-    with opened(Directory.open(Disk(), data_dir, create=True)) as directory:
+    with closing(Directory.open(Disk(), data_dir, create=True)) as directory:
         directory.replace([SNAPSHOT], encode_document(State.of(workspaces, revision)))
 
 
@@ -152,5 +153,5 @@ def _examine_in(data_dir: Path, name: str) -> Examined:
     except OSError as error:
         reason = f"{data_dir} can't be opened ({error.strerror})"
         raise StoreUnusable(reason, "check its owner and mode", error.errno or 0) from error
-    with opened(directory):
+    with closing(directory):
         return examine(directory, name)

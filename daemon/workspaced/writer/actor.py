@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, Literal
 
+import outcome
 import structlog
 import trio
 
@@ -25,7 +26,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
-from workspaced.process.threads import NoThread, Worker, granted
+from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
 from workspaced.writer.pending import (
     CommandFailed,
@@ -105,20 +106,23 @@ class Writer:
 
         `tell` takes the result, if there is one, before the events of the write go out.
         """
-        results: list[object] = []
+        results: list[outcome.Maybe[object]] = []
         done = trio.Event()
 
         def reply(result: object) -> None:
-            results.append(result)
             done.set()
-            if tell is not None and not isinstance(result, Exception):
+            if isinstance(result, Exception):
+                results.append(outcome.Error(result))
+                return
+            results.append(outcome.Value(result))
+            if tell is not None:
                 tell(result)
 
         self.submit(command, reply, cause)
         # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
         with trio.CancelScope(shield=True):
             await done.wait()
-        return granted(results.pop())
+        return results.pop().unwrap()
 
     def end_sessions_of(self, connection: int) -> None:
         """The connection is gone: its sessions end with the next batch, whatever the queue holds."""

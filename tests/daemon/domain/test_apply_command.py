@@ -4,7 +4,8 @@ import pytest
 from msgspec import structs
 
 from support.samples import BETA, GONE, STATE, refusal, step, told, with_sessions, workspace
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.errors import ActiveSessions, NameConflict, Refused
 from workspaced.domain.state import Draft, Outcome
 from workspaced_protocol.models import Change, StoreRevision
@@ -49,7 +50,7 @@ def test_apply_makes_none_of_the_changes_where_one_is_refused(last: Change, erro
 
 def test_apply_goes_on_where_the_batch_before_it_has_come_to() -> None:
     draft = Draft(STATE)
-    draft.apply(commands.save(workspace(7, name="Seven"), None)(draft))
+    draft.apply(workspaces_.save(workspace(7, name="Seven"), None)(draft))
     outcome = bulk.apply([Change(remove="ws_07"), Change(save=workspace(8, name="Seven"))], 10)(draft)
     assert outcome.result == StoreRevision(12)
     assert len(outcome.changes) == 2

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from support.samples import ALPHA, BETA, STATE, project, refusal, step, told, workspace
-from workspaced.domain import bulk, commands, sessions
+from workspaced.domain import bulk, sessions, workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, NotFound, RevisionConflict
 from workspaced.domain.state import Outcome, State
@@ -17,7 +17,7 @@ from workspaced_protocol.models import Change, Session, Workspace, WorkspaceStat
 
 @pytest.mark.requirement("FR-001", "FR-009")
 def test_create_gives_an_active_workspace() -> None:
-    state, outcome = step(STATE, commands.create("ws_new", "New", "/new", 30))
+    state, outcome = step(STATE, workspaces.create("ws_new", "New", "/new", 30))
     expected = Workspace(
         id="ws_new",
         name="New",
@@ -41,8 +41,8 @@ def test_create_gives_an_active_workspace() -> None:
 @pytest.mark.requirement("FR-002")
 @pytest.mark.parametrize("name", ["Alpha", "alpha", "ALPHA"])
 def test_of_two_creates_of_one_name_the_first_wins(name: str) -> None:
-    state, _ = step(State(), commands.create("ws_1", "Alpha", "/a", 1))
-    refused = refusal(commands.create("ws_2", name, "/b", 2), state)
+    state, _ = step(State(), workspaces.create("ws_1", "Alpha", "/a", 1))
+    refused = refusal(workspaces.create("ws_2", name, "/b", 2), state)
     assert isinstance(refused, NameConflict)
     assert refused.data == {"id": "ws_1"}
     assert f"“{name}”" in refused.message
@@ -51,7 +51,7 @@ def test_of_two_creates_of_one_name_the_first_wins(name: str) -> None:
 
 @pytest.mark.requirement("FR-002")
 def test_a_name_of_1000_characters_is_accepted() -> None:
-    state, _ = step(State(), commands.create("ws_1", "x" * 1000, "/a", 1))
+    state, _ = step(State(), workspaces.create("ws_1", "x" * 1000, "/a", 1))
     assert state.get_by_name("X" * 1000) is not None
 
 
@@ -60,9 +60,9 @@ def test_a_name_of_1000_characters_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("make", "path"),
     [
-        (lambda name: commands.create("ws_1", name, "/a", 1), "name"),
-        (lambda name: commands.update("ws_01", name, None, None, 1), "name"),
-        (lambda name: commands.save(workspace(name=name), None), "workspace.name"),
+        (lambda name: workspaces.create("ws_1", name, "/a", 1), "name"),
+        (lambda name: workspaces.update("ws_01", name, None, None, 1), "name"),
+        (lambda name: workspaces.save(workspace(name=name), None), "workspace.name"),
         (lambda name: bulk.apply([Change(save=workspace(name=name))], None), "changes[0].save.name"),
     ],
     ids=["create", "update", "save", "apply"],
@@ -77,9 +77,9 @@ def test_a_blank_name_is_refused(make: Callable[[str], Command], path: str, name
 @pytest.mark.parametrize(
     ("make", "path"),
     [
-        (lambda root: commands.create("ws_1", "A", root, 1), "rootPath"),
-        (lambda root: commands.update("ws_01", None, root, None, 1), "rootPath"),
-        (lambda root: commands.save(workspace(root_path=root), None), "workspace.rootPath"),
+        (lambda root: workspaces.create("ws_1", "A", root, 1), "rootPath"),
+        (lambda root: workspaces.update("ws_01", None, root, None, 1), "rootPath"),
+        (lambda root: workspaces.save(workspace(root_path=root), None), "workspace.rootPath"),
         (
             lambda root: bulk.apply([Change(save=workspace(root_path=root))], None),
             "changes[0].save.rootPath",
@@ -100,7 +100,7 @@ def test_a_root_path_that_can_not_be_one_is_refused(
 
 @pytest.mark.requirement("FR-001", "FR-009")
 def test_open_makes_a_closed_workspace_active() -> None:
-    state, outcome = step(STATE, commands.open_("ws_02", None, 50))
+    state, outcome = step(STATE, workspaces.open_("ws_02", None, 50))
     expected = structs.replace(BETA, state="active", updated_at=50, revision=10)
     assert outcome.result == state.get("ws_02") == expected
     assert state.revision == 10
@@ -109,7 +109,7 @@ def test_open_makes_a_closed_workspace_active() -> None:
 
 @pytest.mark.requirement("FR-001", "FR-009")
 def test_close_makes_an_active_workspace_closed() -> None:
-    state, outcome = step(STATE, commands.close("ws_01", None, 50))
+    state, outcome = step(STATE, workspaces.close("ws_01", None, 50))
     expected = structs.replace(ALPHA, state="closed", updated_at=50, revision=10)
     assert outcome.result == state.get("ws_01") == expected
     assert state.revision == 10
@@ -120,21 +120,21 @@ def test_close_makes_an_active_workspace_closed() -> None:
 @pytest.mark.parametrize("id_", ["ws_01", "ws_02"])
 def test_delete_takes_an_active_or_closed_workspace_out_and_frees_its_name(id_: str) -> None:
     name = STATE.records[id_].workspace.name
-    state, outcome = step(STATE, commands.delete(id_, None))
+    state, outcome = step(STATE, workspaces.delete(id_, None))
     assert outcome.result is None
     assert state.get(id_) is None
     assert state.get_by_name(name) is None
     assert state.revision == 10
     assert told(outcome.events) == [("workspace.deleted", {"workspaceId": id_}, 10)]
-    state, _ = step(state, commands.create("ws_new", name, "/new", 60))
+    state, _ = step(state, workspaces.create("ws_new", name, "/new", 60))
     assert state.revision == 11
 
 
 MOVES: dict[str, Callable[[str], Command]] = {
-    "open": lambda id_: commands.open_(id_, None, 50),
-    "close": lambda id_: commands.close(id_, None, 50),
-    "delete": lambda id_: commands.delete(id_, None),
-    "update": lambda id_: commands.update(id_, "New", None, None, 50),
+    "open": lambda id_: workspaces.open_(id_, None, 50),
+    "close": lambda id_: workspaces.close(id_, None, 50),
+    "delete": lambda id_: workspaces.delete(id_, None),
+    "update": lambda id_: workspaces.update(id_, "New", None, None, 50),
     "begin_session": lambda id_: sessions.begin_session(Session("ss_1", id_, None, 1, 1), 1),
 }
 
@@ -175,7 +175,7 @@ def test_an_unknown_workspace_is_not_found(move: str) -> None:
 
 @pytest.mark.requirement("FR-001")
 def test_a_transition_leaves_the_objects_before_it_as_they_were() -> None:
-    state, _ = step(STATE, commands.close("ws_01", None, 50))
+    state, _ = step(STATE, workspaces.close("ws_01", None, 50))
     assert state.get("ws_01") is not STATE.get("ws_01")
     assert STATE.get("ws_01") == ALPHA
     assert STATE.revision == 9
@@ -196,7 +196,7 @@ def test_a_change_is_never_dated_before_the_last_one(move: str) -> None:
     ("name", "root_path"), [("Other", None), (None, "/other"), ("Other", "/other"), ("ALPHA", None)]
 )
 def test_update_changes_what_is_given(name: str | None, root_path: str | None) -> None:
-    state, outcome = step(STATE, commands.update("ws_01", name, root_path, None, 50))
+    state, outcome = step(STATE, workspaces.update("ws_01", name, root_path, None, 50))
     expected = structs.replace(
         ALPHA, name=name or "Alpha", root_path=root_path or "/src", updated_at=50, revision=10
     )
@@ -207,17 +207,17 @@ def test_update_changes_what_is_given(name: str | None, root_path: str | None) -
 
 @pytest.mark.requirement("FR-002")
 def test_update_gives_the_former_name_free_and_takes_no_other() -> None:
-    state, _ = step(STATE, commands.update("ws_01", "Other", None, None, 50))
+    state, _ = step(STATE, workspaces.update("ws_01", "Other", None, None, 50))
     assert state.get_by_name("Alpha") is None
-    refused = refusal(commands.update("ws_02", "OTHER", None, None, 50), state)
+    refused = refusal(workspaces.update("ws_02", "OTHER", None, None, 50), state)
     assert isinstance(refused, NameConflict)
     assert refused.data == {"id": "ws_01"}
-    step(state, commands.update("ws_02", "alpha", None, None, 50))
+    step(state, workspaces.update("ws_02", "alpha", None, None, 50))
 
 
 def test_an_update_of_nothing_is_refused() -> None:
     with pytest.raises(InvalidField, match="nothing to update"):
-        commands.update("ws_01", None, None, None, 50)
+        workspaces.update("ws_01", None, None, None, 50)
 
 
 # Save and remove
@@ -229,7 +229,7 @@ def test_save_keeps_every_field_but_the_revision() -> None:
         updated_at=3,
         revision=4711,
     )
-    state, outcome = step(STATE, commands.save(given, None))
+    state, outcome = step(STATE, workspaces.save(given, None))
     assert outcome.result == state.get("ws_07") == structs.replace(given, revision=10)
     assert told(outcome.events) == [
         ("workspace.created", {"workspaceId": "ws_07", "name": "Ünï", "rootPath": "/日本"}, 10)
@@ -238,7 +238,7 @@ def test_save_keeps_every_field_but_the_revision() -> None:
 
 def test_save_puts_the_workspace_in_place_of_what_its_id_held() -> None:
     given = structs.replace(workspace(1, name="Other", state="closed"), updated_at=0)
-    state, outcome = step(STATE, commands.save(given, None))
+    state, outcome = step(STATE, workspaces.save(given, None))
     assert state.get("ws_01") == structs.replace(given, revision=10)
     assert state.get_by_name("Alpha") is None
     assert told(outcome.events) == [("workspace.updated", {"workspaceId": "ws_01"}, 10)]
@@ -246,32 +246,32 @@ def test_save_puts_the_workspace_in_place_of_what_its_id_held() -> None:
 
 @pytest.mark.requirement("FR-002")
 def test_save_of_a_taken_name_is_refused() -> None:
-    refused = refusal(commands.save(workspace(7, name="aLPHA"), None))
+    refused = refusal(workspaces.save(workspace(7, name="aLPHA"), None))
     assert isinstance(refused, NameConflict)
     assert refused.data == {"id": "ws_01"}
 
 
 @pytest.mark.requirement("FR-002")
 def test_a_deleted_workspace_neither_holds_a_name_nor_needs_a_free_one() -> None:
-    state, _ = step(STATE, commands.save(workspace(7, name="Alpha", state="deleted"), None))
+    state, _ = step(STATE, workspaces.save(workspace(7, name="Alpha", state="deleted"), None))
     assert state.get_by_name("Alpha") == ALPHA
-    state, _ = step(state, commands.save(workspace(1, name="Alpha", state="deleted"), None))
+    state, _ = step(state, workspaces.save(workspace(1, name="Alpha", state="deleted"), None))
     assert state.get_by_name("Alpha") is None
-    state, _ = step(state, commands.save(workspace(7, name="Alpha"), None))
-    refused = refusal(commands.save(workspace(1, name="Alpha"), None), state)
+    state, _ = step(state, workspaces.save(workspace(7, name="Alpha"), None))
+    refused = refusal(workspaces.save(workspace(1, name="Alpha"), None), state)
     assert refused.data == {"id": "ws_07"}
 
 
 def test_a_project_that_is_listed_twice_is_refused() -> None:
     twice = (project(1, "ws_01"), project(2, "ws_01"), project(1, "ws_01"))
     with pytest.raises(InvalidField, match="proj_01 is listed twice") as refused:
-        commands.save(workspace(1, projects=twice), None)
+        workspaces.save(workspace(1, projects=twice), None)
     assert refused.value.data == {"path": "workspace.projects[2].id"}
 
 
 def test_remove_takes_out_whatever_the_id_holds() -> None:
     for id_ in ("ws_01", "ws_02", "ws_03"):
-        state, outcome = step(STATE, commands.remove(id_))
+        state, outcome = step(STATE, workspaces.remove(id_))
         assert outcome.result is None
         assert state.get(id_) is None
         assert state.revision == 10
@@ -279,7 +279,7 @@ def test_remove_takes_out_whatever_the_id_holds() -> None:
 
 
 def test_remove_of_an_unknown_id_changes_nothing() -> None:
-    state, outcome = step(STATE, commands.remove("ws_99"))
+    state, outcome = step(STATE, workspaces.remove("ws_99"))
     assert outcome == Outcome(None)
     assert not outcome.touches_store
     assert state.revision == 9
@@ -289,12 +289,12 @@ def test_remove_of_an_unknown_id_changes_nothing() -> None:
 
 
 CONDITIONAL: dict[str, Callable[[int | None], Command]] = {
-    "open": lambda revision: commands.open_("ws_02", revision, 50),
-    "close": lambda revision: commands.close("ws_01", revision, 50),
-    "update": lambda revision: commands.update("ws_01", "New", None, revision, 50),
-    "delete": lambda revision: commands.delete("ws_01", revision),
-    "save": lambda revision: commands.save(ALPHA, revision),
-    "save anew": lambda revision: commands.save(workspace(7), revision),
+    "open": lambda revision: workspaces.open_("ws_02", revision, 50),
+    "close": lambda revision: workspaces.close("ws_01", revision, 50),
+    "update": lambda revision: workspaces.update("ws_01", "New", None, revision, 50),
+    "delete": lambda revision: workspaces.delete("ws_01", revision),
+    "save": lambda revision: workspaces.save(ALPHA, revision),
+    "save anew": lambda revision: workspaces.save(workspace(7), revision),
     "apply": lambda revision: bulk.apply([Change(save=ALPHA)], revision),
 }
 CURRENT = {"open": 7, "save anew": 0, "apply": 9}  # the others: 5, where Alpha is
@@ -317,5 +317,5 @@ def test_a_write_at_another_revision_is_refused(write: str, off_by: int) -> None
 
 
 def test_ifrevision_0_is_a_revision_too() -> None:
-    assert isinstance(refusal(commands.close("ws_01", 0, 50)), RevisionConflict)
+    assert isinstance(refusal(workspaces.close("ws_01", 0, 50)), RevisionConflict)
     assert isinstance(refusal(bulk.apply([], 0)), RevisionConflict)

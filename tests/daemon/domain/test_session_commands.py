@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from support.samples import ALPHA, BETA, STATE, refusal, step, told, with_sessions
-from workspaced.domain import bulk, commands, sessions
+from workspaced.domain import bulk, sessions, workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, NotFound
 from workspaced.domain.state import Outcome
@@ -18,10 +18,10 @@ from workspaced_protocol.models import Change, Session
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: commands.delete("ws_01", None),
-        lambda: commands.remove("ws_01"),
+        lambda: workspaces.delete("ws_01", None),
+        lambda: workspaces.remove("ws_01"),
         lambda: bulk.apply([Change(remove="ws_01")], None),
-        lambda: commands.save(structs.replace(ALPHA, state="deleted"), None),
+        lambda: workspaces.save(structs.replace(ALPHA, state="deleted"), None),
         lambda: bulk.restore([BETA], None),
         lambda: bulk.restore([structs.replace(ALPHA, state="deleted"), BETA], None),
     ],
@@ -39,20 +39,20 @@ def test_a_workspace_with_active_sessions_is_not_deleted(
 
 @pytest.mark.requirement("FR-008")
 def test_sessions_elsewhere_do_not_keep_a_workspace() -> None:
-    state, _ = step(STATE, commands.open_("ws_02", None, 50))
+    state, _ = step(STATE, workspaces.open_("ws_02", None, 50))
     state = with_sessions(state, "ws_02")
-    state, _ = step(state, commands.delete("ws_01", None))
+    state, _ = step(state, workspaces.delete("ws_01", None))
     assert state.get("ws_01") is None
 
 
 @pytest.mark.requirement("FR-008")
 def test_a_workspace_is_deleted_once_its_sessions_have_ended() -> None:
     state = with_sessions(STATE, "ws_01", 2)
-    state, _ = step(state, commands.close("ws_01", None, 50))
+    state, _ = step(state, workspaces.close("ws_01", None, 50))
     state, _ = step(state, sessions.end_session("ss_0", connection=0))
-    assert refusal(commands.delete("ws_01", None), state).data == {"count": 1}
+    assert refusal(workspaces.delete("ws_01", None), state).data == {"count": 1}
     state, _ = step(state, sessions.end_sessions_of([1]))
-    state, _ = step(state, commands.delete("ws_01", None))
+    state, _ = step(state, workspaces.delete("ws_01", None))
     assert state.get("ws_01") is None
 
 

@@ -5,7 +5,8 @@ import pytest
 from msgspec import structs
 
 from support.samples import step, workspace
-from workspaced.domain import bulk, commands, errors, sessions
+from workspaced.domain import bulk, errors, sessions
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
 from workspaced.domain.state import Draft, RecoveryNotice, State
 from workspaced_protocol.models import Change, Session, Workspace
@@ -36,7 +37,7 @@ def test_the_list_of_workspaces_is_the_callers_own() -> None:
 
 
 def test_a_record_holds_the_json_of_its_workspace() -> None:
-    state, _ = step(State.of([workspace(1)], revision=3), commands.close("ws_01", None, 50))
+    state, _ = step(State.of([workspace(1)], revision=3), workspaces_.close("ws_01", None, 50))
     record = state.records["ws_01"]
     assert msgspec.json.decode(record.json, type=Workspace) == record.workspace
     assert record.workspace.revision == 4
@@ -47,9 +48,9 @@ def test_readers_see_nothing_of_a_draft() -> None:
     before = state.workspaces()
     draft = Draft(state)
     for command in (
-        commands.close("ws_01", None, 50),
-        once("new", commands.remove("ws_02")),
-        commands.create("ws_03", "Three", "/three", 60),
+        workspaces_.close("ws_01", None, 50),
+        once("new", workspaces_.remove("ws_02")),
+        workspaces_.create("ws_03", "Three", "/three", 60),
     ):
         draft.apply(command(draft))
     draft.apply(sessions.begin_session(Session("ss_1", "ws_03", None, 1, 1), 1)(draft))
@@ -71,21 +72,21 @@ def test_readers_see_nothing_of_a_draft() -> None:
 
 def test_a_later_write_of_a_draft_sees_the_earlier_ones() -> None:
     draft = Draft(State())
-    draft.apply(commands.create("ws_01", "Alpha", "/a", 1)(draft))
+    draft.apply(workspaces_.create("ws_01", "Alpha", "/a", 1)(draft))
     assert draft.workspaces() == [draft.get("ws_01")]
     with pytest.raises(errors.NameConflict):
-        commands.create("ws_02", "ALPHA", "/b", 2)(draft)
-    draft.apply(commands.delete("ws_01", 1)(draft))
-    draft.apply(commands.create("ws_02", "ALPHA", "/b", 2)(draft))
+        workspaces_.create("ws_02", "ALPHA", "/b", 2)(draft)
+    draft.apply(workspaces_.delete("ws_01", 1)(draft))
+    draft.apply(workspaces_.create("ws_02", "ALPHA", "/b", 2)(draft))
     assert draft.workspaces() == [draft.get("ws_02")]
     assert draft.revision == 3
 
 
 def test_a_draft_collects_the_changes_of_its_outcomes_in_order() -> None:
     draft = Draft(State.of([workspace(1)]))
-    draft.apply(commands.remove("ws_99")(draft))
-    draft.apply(commands.save(workspace(2), None)(draft))
-    draft.apply(commands.remove("ws_01")(draft))
+    draft.apply(workspaces_.remove("ws_99")(draft))
+    draft.apply(workspaces_.save(workspace(2), None)(draft))
+    draft.apply(workspaces_.remove("ws_01")(draft))
     assert draft.touches_store
     assert draft.changes == [
         Change(save=structs.replace(workspace(2), revision=1)),
@@ -95,7 +96,7 @@ def test_a_draft_collects_the_changes_of_its_outcomes_in_order() -> None:
 
 def test_what_changes_nothing_does_not_touch_the_store() -> None:
     draft = Draft(State.of([workspace(1)], revision=7))
-    for command in (commands.remove("ws_99"), bulk.apply([], None), bulk.current_revision):
+    for command in (workspaces_.remove("ws_99"), bulk.apply([], None), bulk.current_revision):
         draft.apply(command(draft))
     draft.apply(sessions.begin_session(Session("ss_1", "ws_01", None, 1, 1), 1)(draft))
     assert not draft.touches_store
@@ -113,7 +114,7 @@ def test_a_flush_touches_the_store_under_the_same_revision() -> None:
 def test_the_notice_of_a_recovery_stays_until_it_is_acknowledged() -> None:
     notice = RecoveryNotice("dataLoss", "both files are gone", ("/q/1",), 5)
     state = State.of([workspace(1)], revision=5, recovery=notice)
-    state, _ = step(state, commands.close("ws_01", None, 50))
+    state, _ = step(state, workspaces_.close("ws_01", None, 50))
     assert state.recovery == notice
     state, outcome = step(state, bulk.acknowledge_recovery)
     assert state.recovery is None
@@ -139,20 +140,22 @@ def test_both_are_kept_and_the_name_gives_one_of_them() -> None:
 @pytest.mark.requirement("FR-002")
 @pytest.mark.parametrize("id_", ["ws_01", "ws_02"])
 def test_each_can_be_changed_and_a_third_is_refused(id_: str) -> None:
-    state, _ = step(State.of([EARLY, LATE]), commands.close(id_, None, 50))
-    state, _ = step(state, commands.update(id_, "TWICE", "/other", None, 50))
-    state, _ = step(state, commands.save(structs.replace(state.records[id_].workspace, state="active"), None))
+    state, _ = step(State.of([EARLY, LATE]), workspaces_.close(id_, None, 50))
+    state, _ = step(state, workspaces_.update(id_, "TWICE", "/other", None, 50))
+    state, _ = step(
+        state, workspaces_.save(structs.replace(state.records[id_].workspace, state="active"), None)
+    )
     with pytest.raises(errors.NameConflict):
-        step(state, commands.create("ws_03", "Twice", "/c", 60))
+        step(state, workspaces_.create("ws_03", "Twice", "/c", 60))
 
 
 @pytest.mark.requirement("FR-002")
 @pytest.mark.parametrize(
     "leave",
     [
-        commands.remove("ws_01"),
-        commands.update("ws_01", "Once", None, None, 50),
-        commands.save(structs.replace(EARLY, state="deleted"), None),
+        workspaces_.remove("ws_01"),
+        workspaces_.update("ws_01", "Once", None, None, 50),
+        workspaces_.save(structs.replace(EARLY, state="deleted"), None),
     ],
     ids=["remove", "rename", "save as deleted"],
 )
@@ -160,16 +163,16 @@ def test_the_other_holds_the_name_once_the_holder_leaves_it(leave: Command) -> N
     state, _ = step(State.of([EARLY, LATE, workspace(3, name="tWice", state="deleted")]), leave)
     assert state.get_by_name("Twice") == LATE
     with pytest.raises(errors.NameConflict):
-        step(state, commands.create("ws_04", "Twice", "/c", 60))
-    state, _ = step(state, commands.remove("ws_02"))
+        step(state, workspaces_.create("ws_04", "Twice", "/c", 60))
+    state, _ = step(state, workspaces_.remove("ws_02"))
     assert state.get_by_name("Twice") is None
 
 
 @pytest.mark.requirement("FR-002")
 def test_a_deleted_one_comes_back_only_to_a_free_name() -> None:
-    state, _ = step(State.of([EARLY, LATE]), commands.save(structs.replace(EARLY, state="deleted"), None))
+    state, _ = step(State.of([EARLY, LATE]), workspaces_.save(structs.replace(EARLY, state="deleted"), None))
     with pytest.raises(errors.NameConflict):
-        step(state, commands.save(EARLY, None))
+        step(state, workspaces_.save(EARLY, None))
 
 
 @pytest.mark.requirement("FR-005")
@@ -178,10 +181,10 @@ def test_a_deleted_one_comes_back_only_to_a_free_name() -> None:
     [
         ([EARLY, LATE], bulk.flush),
         ([LATE, EARLY], bulk.flush),
-        ([EARLY, LATE], commands.close("ws_01", None, 50)),
-        ([EARLY, LATE], commands.update("ws_01", None, "/other", None, 50)),
-        ([EARLY, LATE], commands.save(EARLY, None)),
-        ([EARLY, LATE], commands.close("ws_02", None, 50)),
+        ([EARLY, LATE], workspaces_.close("ws_01", None, 50)),
+        ([EARLY, LATE], workspaces_.update("ws_01", None, "/other", None, 50)),
+        ([EARLY, LATE], workspaces_.save(EARLY, None)),
+        ([EARLY, LATE], workspaces_.close("ws_02", None, 50)),
     ],
     ids=["by time", "in another order", "close", "update", "save", "close of the other"],
 )

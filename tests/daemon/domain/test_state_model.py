@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec import structs
 
 from support.samples import step
-from workspaced.domain import bulk, commands, errors, sessions
+from workspaced.domain import bulk, errors, sessions
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
 from workspaced.domain.state import State
 from workspaced_protocol.models import Change, Session, Workspace, WorkspaceState
@@ -41,8 +42,8 @@ def any_workspace(id_: str) -> st.SearchStrategy[Workspace]:
 ANY_WORKSPACE = st.sampled_from(IDS).flatmap(any_workspace)
 ANY_CHANGE = st.builds(Change, save=ANY_WORKSPACE) | st.builds(Change, remove=st.sampled_from(IDS))
 MOVES: dict[str, tuple[Callable[[str, int | None, int], Command], WorkspaceState, WorkspaceState]] = {
-    "open": (commands.open_, "closed", "active"),
-    "close": (commands.close, "active", "closed"),
+    "open": (workspaces_.open_, "closed", "active"),
+    "close": (workspaces_.close, "active", "closed"),
 }
 
 
@@ -84,7 +85,7 @@ class Model(RuleBasedStateMachine):
             revision=self.revision + 1,
         )
         refused = self.conflict(created, self.held)
-        if self.run(commands.create(id_, name, "/new", now_ms), refused):
+        if self.run(workspaces_.create(id_, name, "/new", now_ms), refused):
             self.hold(created)
 
     @rule(data=st.data(), move=st.sampled_from(sorted(MOVES)), revision=SOME_REVISION, now_ms=TIMES)
@@ -109,7 +110,7 @@ class Model(RuleBasedStateMachine):
                 refused = errors.InvalidState
             elif name is not None:
                 refused = self.conflict(after, self.held)
-        if self.run(commands.update(id_, name, "/updated", at, 0), refused) and after is not None:
+        if self.run(workspaces_.update(id_, name, "/updated", at, 0), refused) and after is not None:
             self.put(after)
 
     @rule(data=st.data(), revision=SOME_REVISION)
@@ -120,7 +121,7 @@ class Model(RuleBasedStateMachine):
             refused = errors.InvalidState
         elif refused is None and id_ in self.sessions.values():
             refused = errors.ActiveSessions
-        if self.run(commands.delete(id_, at), refused):
+        if self.run(workspaces_.delete(id_, at), refused):
             del self.held[id_]
             self.revision += 1
 
@@ -150,7 +151,7 @@ class Model(RuleBasedStateMachine):
         repeated = key in self.state.request_keys
         busy = id_ in self.sessions.values()
         refused = errors.ActiveSessions if busy and not repeated else None
-        if self.run(once(key, commands.remove(id_)), refused) and not repeated:
+        if self.run(once(key, workspaces_.remove(id_)), refused) and not repeated:
             self.held.pop(id_, None)
             self.revision += 1
 

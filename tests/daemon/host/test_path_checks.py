@@ -3,17 +3,15 @@
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.cloning import until
-from workspaced.domain.errors import ShuttingDown
+from workspaced.domain.errors import RequestError, ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.host import path_checks
 from workspaced.host.path_checks import CHECK_SECONDS, PATIENCE_SECONDS, PathChecker, look
@@ -152,6 +150,24 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingPaths]:
     paths.let_go.set()
 
 
+class Asking:
+    """Somebody who asks about paths in tasks of their own; `told` has what came of it."""
+
+    def __init__(self, nursery: trio.Nursery, checker: PathChecker) -> None:
+        self.told: list[PathFacts | Exception] = []
+        self._nursery = nursery
+        self._checker = checker
+
+    def ask(self, *paths: str, resolved: Sequence[str] = ()) -> None:
+        self._nursery.start_soon(self._ask, paths, resolved)
+
+    async def _ask(self, paths: Sequence[str], resolved: Sequence[str]) -> None:
+        try:
+            self.told.append(await self._checker.check(paths, resolved))
+        except RequestError as error:
+            self.told.append(error)
+
+
 def running(nursery: trio.Nursery, seconds: float = CHECK_SECONDS) -> PathChecker:
     """A checker that runs until the test ends."""
     checker = PathChecker(seconds)
@@ -253,16 +269,17 @@ async def test_a_real_path_is_told_to_all_who_ask_together_and_want_it(
     nursery: trio.Nursery, hanging: HangingPaths
 ) -> None:
     checker = running(nursery, 60)
-    told: dict[str, PathFacts | Exception] = {}
-    checker.ask(["/hang"], partial(told.__setitem__, "first"))
+    first, plain, resolved = Asking(nursery, checker), Asking(nursery, checker), Asking(nursery, checker)
+    first.ask("/hang")
     await until(lambda: hanging.looks == ["/hang"])
     # In one round, which the first one holds up: each of these gets its rest looked at by itself.
-    checker.ask(["/hang/too", "/a"], partial(told.__setitem__, "plain"))
-    checker.ask(["/hang/too", "/a"], partial(told.__setitem__, "resolved"), resolved=["/hang/too", "/a"])
+    plain.ask("/hang/too", "/a")
+    resolved.ask("/hang/too", "/a", resolved=["/hang/too", "/a"])
+    await wait_all_tasks_blocked()
     hanging.let_go.set()
-    await until(lambda: len(told) == 3)
-    assert told["first"] == {"/hang": Reachable(None, (1, 1))}
-    assert told["resolved"] == {path: Reachable(path, (1, 1)) for path in ("/hang/too", "/a")}
+    await until(lambda: bool(first.told and plain.told and resolved.told))
+    assert first.told == [{"/hang": Reachable(None, (1, 1))}]
+    assert resolved.told == [{path: Reachable(path, (1, 1)) for path in ("/hang/too", "/a")}]
 
 
 async def test_one_that_is_given_up_does_not_make_the_path_look_dead(
@@ -290,16 +307,16 @@ async def test_a_check_that_is_over_leaves_no_thread_that_goes_on(
     nursery: trio.Nursery, mock_clock: MockClock, hanging: HangingPaths
 ) -> None:
     checker = running(nursery)
-    told: list[PathFacts | Exception] = []
-    checker.ask([f"/hang/{number}" for number in range(60)], told.append)
+    asking = Asking(nursery, checker)
+    asking.ask(*(f"/hang/{number}" for number in range(60)))
     count = 0
-    while not told:
+    while not asking.told:
         count += 1
         await until(hanging.hold(count))  # each is left to its path after its patience
         await wait_all_tasks_blocked()
         mock_clock.jump(PATIENCE_SECONDS * 2 ** (count - 1))
         await wait_all_tasks_blocked()
-    (facts,) = told
+    (facts,) = asking.told
     assert isinstance(facts, dict)
     began = set(hanging.looks)
     hanging.let_go.set()
@@ -318,17 +335,19 @@ async def test_who_waits_at_a_stop_is_told_and_who_asks_later_too(
     nursery: trio.Nursery, hanging: HangingPaths
 ) -> None:
     checker = running(nursery, 60)
-    told: list[object] = []
-    checker.ask(["/hang"], told.append)
+    asking = Asking(nursery, checker)
+    asking.ask("/hang")
     await until(lambda: hanging.looks == ["/hang"])
-    checker.ask(["/a"], told.append)
+    asking.ask("/a")
+    await wait_all_tasks_blocked()
     checker.stop()
-    assert [type(answer) for answer in told] == [ShuttingDown, ShuttingDown]
+    await wait_all_tasks_blocked()
+    assert [type(answer) for answer in asking.told] == [ShuttingDown, ShuttingDown]
     hanging.let_go.set()
     with pytest.raises(ShuttingDown):
         await checker.check(["/a"])
     await wait_all_tasks_blocked()
-    assert len(told) == 2
+    assert len(asking.told) == 2
 
 
 async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descriptors(
@@ -336,16 +355,16 @@ async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descrip
 ) -> None:
     checker = running(nursery, 60)
     descriptors = len(os.listdir("/dev/fd"))
-    told: list[object] = []
+    asking = Asking(nursery, checker)
     for number in range(50):
         # Each in a round of its own; the thread of the round is then left to it.
-        checker.ask([f"/hang/{number}"], told.append)
+        asking.ask(f"/hang/{number}")
         await until(hanging.hold(number + 1))
         await wait_all_tasks_blocked()
         mock_clock.jump(PATIENCE_SECONDS)
         await wait_all_tasks_blocked()
     for number in range(50, 200):
-        checker.ask([f"/hang/{number}"], told.append)
+        asking.ask(f"/hang/{number}")
     while not hanging.hold(64)():
         await wait_all_tasks_blocked()
         mock_clock.jump(PATIENCE_SECONDS)  # one more thread is sent
@@ -355,43 +374,40 @@ async def test_paths_that_hang_take_no_more_threads_than_they_may_and_no_descrip
     hung = len(hanging.looks)
     assert hung == 64
     assert len(os.listdir("/dev/fd")) - descriptors <= 4  # a pipe for the worker, at most
-    assert told == []
+    assert asking.told == []
     # Nobody comes to look at this one: nothing is told of it, least of all that it is gone.
-    checker.ask(["/a"], told.append)
+    late = Asking(nursery, checker)
+    late.ask("/a")
     await wait_all_tasks_blocked()
-    while len(told) < 201:
+    while not late.told or len(asking.told) < 200:
         mock_clock.jump(10)
         await wait_all_tasks_blocked()
-    assert told[-1] == {}
-    assert sum(1 for facts in told if facts) == hung
+    assert late.told == [{}]
+    assert sum(1 for facts in asking.told if facts) == hung
 
 
 async def test_a_defect_in_one_look_ends_no_other(
-    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, logged: list[EventDict]
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look_or_fail(path: str, resolve: bool) -> Reachable | Unreached:
         if path == "/defect":
             raise MemoryError
         return Reachable(None, (1, 1))
 
-    def fail(_: object) -> None:
-        raise ZeroDivisionError
-
     monkeypatch.setattr(path_checks, "look", look_or_fail)
     checker = running(nursery, 60)
     with pytest.raises(MemoryError):
         await checker.check(["/a", "/defect"])
-    checker.ask(["/a"], fail)
     assert await checker.check(["/a"]) == {"/a": Reachable(None, (1, 1))}
-    assert [entry["event"] for entry in logged] == ["What was found at a path could not be told."]
 
 
 async def test_a_checker_that_is_ended_leaves_nobody_waiting(hanging: HangingPaths) -> None:
-    told: list[PathFacts | Exception] = []
-    async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as outer:
         checker = PathChecker()
-        nursery.start_soon(checker.run)
-        checker.ask(["/hang"], told.append)
-        await wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    assert [type(answer) for answer in told] == [ShuttingDown]
+        asking = Asking(outer, checker)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(checker.run)
+            asking.ask("/hang")
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert [type(answer) for answer in asking.told] == [ShuttingDown]

@@ -17,8 +17,7 @@ from support.cloning import until
 from support.serving import Client, Daemon
 from workspaced.host.git import Git
 from workspaced.process.threads import NoThread, Worker, run_in_thread
-from workspaced.service.maintenance import Maintenance
-from workspaced.store.backups import Backups, Retention
+from workspaced.store.backups import Retention
 
 
 @pytest.fixture
@@ -97,9 +96,8 @@ async def test_what_a_clone_came_to_is_told_though_no_thread_can_tidy_up_after_i
 async def test_the_hourly_backup_waits_for_its_next_time(
     daemon: Daemon, tmp_path: Path, threads: list[bool], nursery: trio.Nursery, logged: list[EventDict]
 ) -> None:
-    maintenance = Maintenance(daemon.store, daemon.writer, Backups(tmp_path), tmp_path)
     threads.append(True)
-    nursery.start_soon(maintenance.keep_backups, Retention)  # an error of it would end the test
+    nursery.start_soon(daemon.maintenance.keep_backups, Retention)  # an error of it would end the test
     await wait_all_tasks_blocked()
     assert [entry["event"] for entry in logged] == ["No backup could be made."]
 

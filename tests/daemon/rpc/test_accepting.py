@@ -15,9 +15,9 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.writing import until
-from workspaced.rpc.listener import Listener, bind
+from workspaced.rpc.listener import SocketListener, bind
 from workspaced.rpc.peer import PeerCredentials
-from workspaced.service.callers import Caller
+from workspaced.service.requests import Caller
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def path(socket_dir: Path) -> Path:
 class Greeter:
     """Listens, says `hello` to each client that is let in, and notes who it is."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: SocketListener) -> None:
         self.listener = listener
         self.callers: list[Caller] = []
 

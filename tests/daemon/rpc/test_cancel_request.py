@@ -54,7 +54,7 @@ async def test_a_task_can_be_cancelled(serve: Serve, id_: object, by_position: b
         finally:
             ended.set()
 
-    daemon.service.tasks["store.check"] = lambda *_: wait()
+    daemon.replace("store.check", lambda *_: wait())
     client = daemon.connect()
     await client.send(request("store.check", id_, {}))
     await wait_all_tasks_blocked()
@@ -84,7 +84,7 @@ async def test_a_task_is_told_of_a_stop(serve: Serve, *, with_nursery: bool) -> 
             await trio.sleep_forever()
         raise AssertionError
 
-    daemon.service.tasks["store.check"] = lambda *_: wait()
+    daemon.replace("store.check", lambda *_: wait())
     client = daemon.connect()
     await client.request("store.check")
     await wait_all_tasks_blocked()
@@ -107,7 +107,7 @@ async def test_what_is_answered_can_not_be_cancelled_and_is_kept_no_longer(serve
         kept.append(weakref.ref(flush))
         return flush
 
-    daemon.service.writes["store.flush"] = handler
+    daemon.replace("store.flush", handler)
     client = daemon.connect()
     for _ in range(3):
         await client.send(request("store.flush", id_, {}))

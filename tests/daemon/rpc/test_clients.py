@@ -36,7 +36,7 @@ async def test_each_connection_is_told_with_who_is_there(serve: Serve) -> None:
         assert found.subscription is None
         assert found.sessions == ()
     silent.close()
-    await until(lambda: len(daemon.service.callers) == 1)
+    await until(lambda: len(daemon.online) == 1)
     assert [found.pid for found in await clients(named)] == [os.getpid()]
 
 

@@ -165,7 +165,7 @@ async def test_what_was_asked_before_the_end_of_sending_is_answered(serve: Serve
     ids = {(await client.receive())["id"] for _ in range(4)}
     assert ids == {0, 1, 2, "check"}
     assert await client.line() is None
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
 
 
 async def test_a_large_answer_comes_whole_after_the_end_of_sending(serve: Serve) -> None:
@@ -195,7 +195,7 @@ async def test_writes_of_a_client_that_vanishes_are_carried_out(
     hanging.succeed()
     await gated.succeed()
     await until(lambda: len(daemon.writer.state.records) == 4)
-    await until(lambda: len(daemon.service.callers) == 1)
+    await until(lambda: len(daemon.online) == 1)
     assert await other.result("daemon.ping") == "pong"
     assert logged == []
 
@@ -206,7 +206,7 @@ async def test_a_client_that_takes_no_more_answers_is_still_read(serve: Serve) -
     client.socket.shutdown(socket.SHUT_RD)
     await client.send(creations(3))
     client.finish()
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
     await until(lambda: len(daemon.writer.state.records) == 3)
 
 
@@ -225,7 +225,7 @@ async def test_a_defect_of_a_connection_ends_that_one_alone(
         await client.request("daemon.ping")
         assert await client.line() is None
     assert await other.result("daemon.ping") == "pong"
-    assert len(daemon.service.callers) == 1
+    assert len(daemon.online) == 1
     assert [(entry["event"], entry["log_level"]) for entry in logged] == [("A connection failed.", "error")]
 
 
@@ -236,7 +236,7 @@ async def test_an_answer_that_comes_with_the_stop_still_leaves(serve: Serve) -> 
         daemon.cancel_connections()
         return Outcome("done")
 
-    daemon.service.writes["store.flush"] = lambda *_: command
+    daemon.replace("store.flush", lambda *_: command)
     client = daemon.connect()
     await client.request("store.flush")
     assert (await client.receive())["result"] == "done"

@@ -182,7 +182,7 @@ async def test_tasks_count_as_requests_in_flight(
         await released.wait()
         return b"null"
 
-    daemon.service.tasks["store.check"] = lambda *_: wait()
+    daemon.replace("store.check", lambda *_: wait())
     client = daemon.connect()
     nursery.start_soon(client.send, request("store.check", 1, {}) * 1500)
     await wait_all_tasks_blocked()
@@ -200,7 +200,7 @@ async def test_half_a_line_that_stands_still_ends_the_connection_after_30_second
     await client.send(b'{"jsonrpc":')
     assert await client.line() is None
     assert trio.current_time() == pytest.approx(30)
-    assert len(daemon.service.callers) == 1
+    assert len(daemon.online) == 1
     assert await other.result("daemon.ping") == "pong"
     assert [entry["log_level"] for entry in logged] == ["warning"]
 
@@ -242,7 +242,7 @@ async def test_a_line_over_the_limit_is_told_and_ends_the_connection(
     assert (code, data) == (-32600, {"kind": "invalidRequest"})
     assert f"{limit:,}" in message
     assert await client.line() is None
-    assert len(daemon.service.callers) == 0
+    assert len(daemon.online) == 0
 
 
 async def test_writes_before_a_line_over_the_limit_are_answered(serve: Serve, gated: GatedStore) -> None:
@@ -277,9 +277,9 @@ async def test_a_client_that_has_ended_and_does_not_read_is_let_go_after_10_seco
     await wait_all_tasks_blocked()
     mock_clock.jump(9.9)
     await wait_all_tasks_blocked()
-    assert len(daemon.service.callers) == 1
+    assert len(daemon.online) == 1
     mock_clock.jump(0.2)
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
 
 
 async def test_a_client_that_vanishes_with_its_answers_unread_is_let_go(
@@ -290,7 +290,7 @@ async def test_a_client_that_vanishes_with_its_answers_unread_is_let_go(
     await client.send(request("store.getAll", 1, {}) * 100)
     await wait_all_tasks_blocked()
     client.close()
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
     assert logged == []
 
 

@@ -1,5 +1,6 @@
 """From a line to a method and back: every method of the table, every error's code, and what gets no answer."""
 
+import inspect
 from collections.abc import Iterator
 
 import msgspec
@@ -10,6 +11,8 @@ from support.samples import workspace
 from support.scripted_store import GatedStore, disk_full
 from support.serving import Client, Serve, error_of, request
 from workspaced.domain.errors import Refused, RequestError
+from workspaced.service import requests
+from workspaced.service.order import Turn
 from workspaced_protocol.methods import METHODS, Method
 from workspaced_protocol.models import Backup, Session, Workspace
 
@@ -87,13 +90,13 @@ async def test_every_method_refuses_a_param_that_it_does_not_know(client: Client
 
 
 async def test_each_method_has_a_handler_of_its_mode_and_no_other(serve: Serve) -> None:
-    service = (await serve()).service
-    handlers = [
-        *((name, "read") for name in service.reads),
-        *((name, "write") for name in {*service.writes, *service.prepared}),
-        *((name, "task") for name in service.tasks),
-    ]
-    assert sorted(handlers) == sorted((method.name, method.mode) for method in METHODS.values())
+    operations = (await serve()).operations
+    assert {name: operation.method for name, operation in operations.items()} == METHODS
+    for method, handler in operations.values():
+        params, second = inspect.signature(handler).parameters.values()
+        assert params.annotation is method.params
+        assert second.annotation is SECOND_ARGUMENTS[method.mode]
+        assert inspect.iscoroutinefunction(handler) == (method.mode in ("prepared", "task"))
 
 
 async def test_params_may_stand_by_position(serve: Serve) -> None:
@@ -104,6 +107,15 @@ async def test_params_may_stand_by_position(serve: Serve) -> None:
     result = answer["result"]
     assert isinstance(result, dict)
     assert (result["name"], result["rootPath"]) == ("Alpha", "/src")
+
+
+SECOND_ARGUMENTS = {
+    "read": requests.Client,
+    "write": requests.Request,
+    "prepared": Turn,
+    "task": requests.Request,
+}
+"""By mode, what a handler takes beside its params."""
 
 
 def descendants(type_: type[RequestError]) -> Iterator[type[RequestError]]:

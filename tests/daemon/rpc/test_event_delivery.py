@@ -218,6 +218,6 @@ async def test_the_subscription_ends_with_the_connection(serve: Serve) -> None:
     await client.result("events.subscribe")
     assert daemon.hub.listening == 1
     client.close()
-    await until(lambda: len(daemon.service.callers) == 1)
+    await until(lambda: len(daemon.online) == 1)
     assert daemon.hub.listening == 0
     await other.result("workspace.create", name="A", rootPath="/src")

@@ -96,9 +96,9 @@ async def test_who_leaves_a_task_leaves_nothing_to_the_garbage_collector(daemon:
         await client.request("store.check")
         await wait_all_tasks_blocked()
         client.close()
-        await until(lambda: not daemon.service.callers)
+        await until(lambda: not daemon.online)
 
-    daemon.service.tasks["store.check"] = without_end
+    daemon.replace("store.check", without_end)
     await come_and_go()
     with leaving_nothing():
         for _ in range(_TIMES):

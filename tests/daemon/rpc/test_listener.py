@@ -11,7 +11,7 @@ import pytest
 import trio
 from structlog.typing import EventDict
 
-from workspaced.rpc.listener import Listener, SocketUnusable, bind
+from workspaced.rpc.listener import SocketListener, SocketUnusable, bind
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(socket_dir: Path) -> Path:
     return socket_dir / "workspaced" / "workspaced.sock"
 
 
-def close(listener: Listener) -> None:
+def close(listener: SocketListener) -> None:
     """Closes it in a run of its own: trio tells the tasks that wait for the socket."""
 
     async def run() -> None:

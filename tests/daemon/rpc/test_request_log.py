@@ -49,7 +49,7 @@ async def test_at_debug_each_request_is_told_with_its_outcome_and_who_asked(
     await client.refusal("workspace.create", name="PRIVATE", rootPath="/private/path")
     await client.refusal("workspace.get", id="ws_private")
     client.close()
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
     assert told(logged_in_full) == [
         ("debug", "daemon.ping", "ok"),
         ("debug", "daemon.hello", "ok"),
@@ -204,10 +204,9 @@ def broken(_: State) -> Outcome:
 @pytest.fixture
 def defective(daemon: Daemon) -> Iterator[Daemon]:
     """A daemon whose flush has a defect, once it runs in the writer."""
-    flush = daemon.service.writes["store.flush"]
-    daemon.service.writes["store.flush"] = lambda *_: broken
+    flush = daemon.replace("store.flush", lambda *_: broken)
     yield daemon
-    daemon.service.writes["store.flush"] = flush
+    daemon.replace("store.flush", flush)
 
 
 async def test_a_defect_is_told_with_its_request_and_as_rarely(
@@ -233,10 +232,10 @@ async def test_requests_that_nobody_waits_for_any_more_are_counted(
         await trio.Event().wait()
         return b""
 
-    daemon.service.tasks["store.check"] = without_end
+    daemon.replace("store.check", without_end)
     client = daemon.connect()
     await client.request("store.check")
     await wait_all_tasks_blocked()
     client.close()
-    await until(lambda: not daemon.service.callers)
+    await until(lambda: not daemon.online)
     assert (logged_in_full[-1]["event"], logged_in_full[-1]["unanswered"]) == ("A client is gone.", 1)

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.cloning import until
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
-from support.project_daemon import ProjectClient, ProjectDaemon, error_of
+from support.serving import Client, Daemon, error_of
 from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Change
@@ -51,18 +51,19 @@ def store() -> FailingStore:
 
 
 @pytest.fixture
-async def daemon(nursery: trio.Nursery, store: FailingStore) -> AsyncIterator[ProjectDaemon]:
+async def daemon(nursery: trio.Nursery, store: FailingStore) -> AsyncIterator[Daemon]:
     """A daemon that runs until the test ends."""
-    daemon = ProjectDaemon(store)
+    daemon = Daemon(nursery, store, Path("/data"))  # nobody asks for a backup here
+    daemon.paths.limit_seconds = 60
     await nursery.start(daemon.run)
     yield daemon
     daemon.close()
 
 
 @pytest.fixture
-async def client(daemon: ProjectDaemon, nursery: trio.Nursery) -> ProjectClient:
+async def client(daemon: Daemon, nursery: trio.Nursery) -> Client:
     """A client of it."""
-    return daemon.connect(nursery)
+    return daemon.connect()
 
 
 @pytest.fixture
@@ -98,11 +99,11 @@ def hanging(play: Callable[[str], None], lifeline: Lifeline) -> Lifeline:
 
 
 async def test_a_clone_is_bound_by_its_url_and_told(
-    client: ProjectClient, daemon: ProjectDaemon, nursery: trio.Nursery, root: Path, tmp_path: Path
+    client: Client, daemon: Daemon, nursery: trio.Nursery, root: Path, tmp_path: Path
 ) -> None:
     url = make_repository(tmp_path / "origin.git")
     id_ = await client.create(str(root))
-    subscriber = daemon.connect(nursery)
+    subscriber = daemon.connect()
     await subscriber.result("events.subscribe", topics=["project.*"])
     workspace = await client.result("project.clone", workspaceId=id_, gitUrl=url)
     (project,) = workspace["projects"]
@@ -121,7 +122,7 @@ async def test_a_clone_is_bound_by_its_url_and_told(
     assert event["correlationId"].startswith("cor_")
 
 
-async def test_a_repeated_key_clones_once(client: ProjectClient, root: Path, tmp_path: Path) -> None:
+async def test_a_repeated_key_clones_once(client: Client, root: Path, tmp_path: Path) -> None:
     url = make_repository(tmp_path / "origin")
     id_ = await client.create(str(root))
     clone = {"workspaceId": id_, "gitUrl": url, "requestKey": "key"}
@@ -132,7 +133,7 @@ async def test_a_repeated_key_clones_once(client: ProjectClient, root: Path, tmp
 
 
 async def test_what_can_not_be_bound_is_not_cloned(
-    client: ProjectClient, root: Path, play: Callable[[str], None], tmp_path: Path
+    client: Client, root: Path, play: Callable[[str], None], tmp_path: Path
 ) -> None:
     play(f"touch '{tmp_path}/called'")
     id_ = await client.create(str(root))
@@ -150,28 +151,28 @@ async def test_what_can_not_be_bound_is_not_cloned(
         ("targetDir", {"workspaceId": id_, "gitUrl": URL, "targetDir": "relative"}),
         ("targetDir", {"workspaceId": id_, "gitUrl": URL, "targetDir": str(full)}),
     ):
-        data = (await client.refusal("project.clone", **params))["data"]
+        data = (await client.refusal("project.clone", **params)).data
         assert refused in (data["kind"], data.get("path"))
     assert not (tmp_path / "called").exists()
     assert sorted(os.listdir(root)) == ["bound", "full"]
     assert os.listdir(full) == ["precious"]
 
 
-async def test_a_project_that_is_gone_is_bound_still(client: ProjectClient, root: Path) -> None:
+async def test_a_project_that_is_gone_is_bound_still(client: Client, root: Path) -> None:
     id_ = await client.create(str(root))
     (root / "app").mkdir()
     await client.result("project.bind", workspaceId=id_, rootPath=str(root / "app"))
     (root / "app").rmdir()
     refused = await client.refusal("project.clone", workspaceId=id_, gitUrl=URL)
-    assert refused["data"]["kind"] == "duplicateProject"
+    assert refused.data["kind"] == "duplicateProject"
     assert os.listdir(root) == []
 
 
-async def test_a_failed_clone_gives_what_git_said(client: ProjectClient, root: Path) -> None:
+async def test_a_failed_clone_gives_what_git_said(client: Client, root: Path) -> None:
     id_ = await client.create(str(root))
     error = await client.refusal("project.clone", workspaceId=id_, gitUrl=f"file://{root}/no/where")
-    assert (error["code"], error["data"]["kind"]) == (3002, "gitFailed")
-    assert "fatal: " in error["data"]["stderr"]
+    assert (error.code, error.data["kind"]) == (3002, "gitFailed")
+    assert "fatal: " in error.data["stderr"]
     assert os.listdir(root) == []
 
 
@@ -184,7 +185,7 @@ async def test_a_failed_clone_gives_what_git_said(client: ProjectClient, root: P
     ids=["not applied", "unknown"],
 )
 async def test_a_clone_that_can_not_be_bound_is_removed_unless_it_may_be_bound(
-    client: ProjectClient,
+    client: Client,
     store: FailingStore,
     root: Path,
     tmp_path: Path,
@@ -196,23 +197,23 @@ async def test_a_clone_that_can_not_be_bound_is_removed_unless_it_may_be_bound(
     id_ = await client.create(str(root))
     store.failures.append(failure)
     refused = await client.refusal("project.clone", workspaceId=id_, gitUrl=url)
-    assert refused["data"]["kind"] == kind
+    assert refused.data["kind"] == kind
     assert os.listdir(root) == (["origin"] if stays else [])
 
 
 async def test_a_workspace_that_is_deleted_meanwhile_gets_no_clone(
-    client: ProjectClient, root: Path, play: Callable[[str], None], tmp_path: Path
+    client: Client, root: Path, play: Callable[[str], None], tmp_path: Path
 ) -> None:
     go_on = tmp_path / "go on"
     os.mkfifo(go_on)
     play(f"{HANGS}\nread line < '{go_on}'")
     id_ = await client.create(str(root))
-    cloning = await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    cloning = await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     await client.notified()
     # Writes do not wait for a clone.
     assert await client.result("workspace.delete", id=id_) is None
     go_on.write_text("go on\n")
-    assert error_of(await client.answer(cloning))["data"] == {"kind": "notFound", "id": id_}
+    assert error_of(await client.answer(cloning)).data == {"kind": "notFound", "id": id_}
     assert os.listdir(root) == []
 
 
@@ -220,12 +221,12 @@ async def test_a_workspace_that_is_deleted_meanwhile_gets_no_clone(
 
 
 async def test_progress_is_told_to_the_one_who_asked(
-    client: ProjectClient, daemon: ProjectDaemon, nursery: trio.Nursery, root: Path, hanging: Lifeline
+    client: Client, daemon: Daemon, nursery: trio.Nursery, root: Path, hanging: Lifeline
 ) -> None:
     id_ = await client.create(str(root))
-    other = daemon.connect(nursery)
+    other = daemon.connect()
     await other.result("events.subscribe")
-    cloning = await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    cloning = await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     (progress,) = await client.notified()
     assert client.notifications[0]["method"] == "$/progress"
     assert progress == {
@@ -240,7 +241,7 @@ async def test_progress_is_told_to_the_one_who_asked(
 
 
 async def test_progress_is_told_ten_times_a_second_at_most(
-    client: ProjectClient, mock_clock: MockClock, root: Path, tmp_path: Path, play: Callable[[str], None]
+    client: Client, mock_clock: MockClock, root: Path, tmp_path: Path, play: Callable[[str], None]
 ) -> None:
     go_on = tmp_path / "go on"
     os.mkfifo(go_on)
@@ -249,7 +250,7 @@ async def test_progress_is_told_ten_times_a_second_at_most(
         while read percent <&4; do echo "Receiving objects: $percent% (1/2)" >&2; echo $percent > '{tmp_path}/at'; done"""
     )
     id_ = await client.create(str(root))
-    cloning = await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    cloning = await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     speak = await trio.to_thread.run_sync(os.open, go_on, os.O_WRONLY)
     try:
         for percent in range(1, 41):
@@ -272,37 +273,35 @@ def _holds(path: Path, number: int) -> bool:
 # How it can be stopped
 
 
-async def test_a_cancelled_clone_is_ended_and_removed(
-    client: ProjectClient, root: Path, hanging: Lifeline
-) -> None:
+async def test_a_cancelled_clone_is_ended_and_removed(client: Client, root: Path, hanging: Lifeline) -> None:
     id_ = await client.create(str(root))
-    cloning = await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    cloning = await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     await client.notified()
     assert (root / "app" / "half").exists()
     await client.cancel(cloning)
     error = error_of(await client.answer(cloning))
-    assert (error["code"], error["data"]["kind"]) == (-32800, "cancelled")
+    assert (error.code, error.data["kind"]) == (-32800, "cancelled")
     assert not hanging.is_held()
     assert os.listdir(root) == []
     assert await client.result("daemon.ping") == "pong"
 
 
 async def test_a_client_that_is_gone_ends_its_clone(
-    client: ProjectClient, daemon: ProjectDaemon, root: Path, hanging: Lifeline, mock_clock: MockClock
+    client: Client, daemon: Daemon, root: Path, hanging: Lifeline, mock_clock: MockClock
 ) -> None:
     id_ = await client.create(str(root))
-    await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     await client.notified()
     client.close()
-    await until(lambda: daemon.open_connections == 0)  # the clock stands still: it is seen at once
+    await until(lambda: not daemon.online)  # the clock stands still: it is seen at once
     assert not hanging.is_held()
     assert os.listdir(root) == []
     assert daemon.projects(id_) == []
 
 
 async def test_a_client_that_only_sends_no_more_gets_its_answer(
-    client: ProjectClient,
-    daemon: ProjectDaemon,
+    client: Client,
+    daemon: Daemon,
     root: Path,
     tmp_path: Path,
     play: Callable[[str], None],
@@ -312,7 +311,7 @@ async def test_a_client_that_only_sends_no_more_gets_its_answer(
     os.mkfifo(go_on)
     play(f"{HANGS}\nread line < '{go_on}'")
     id_ = await client.create(str(root))
-    cloning = await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    cloning = await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     await client.notified()
     client.finish()
     for _ in range(60):
@@ -320,20 +319,20 @@ async def test_a_client_that_only_sends_no_more_gets_its_answer(
         mock_clock.jump(1.0)
     go_on.write_text("go on\n")
     assert (await client.answer(cloning))["result"]["projects"][0]["rootPath"] == str(root / "app")
-    await until(lambda: daemon.open_connections == 0)
+    await until(lambda: not daemon.online)
 
 
 async def test_a_client_that_leaves_after_it_sent_no_more_ends_its_clone(
-    client: ProjectClient, daemon: ProjectDaemon, root: Path, hanging: Lifeline, mock_clock: MockClock
+    client: Client, daemon: Daemon, root: Path, hanging: Lifeline, mock_clock: MockClock
 ) -> None:
     id_ = await client.create(str(root))
-    await client.send("project.clone", workspaceId=id_, gitUrl=URL)
+    await client.request("project.clone", workspaceId=id_, gitUrl=URL)
     await client.notified()
     client.finish()
     await wait_all_tasks_blocked()
-    assert daemon.open_connections == 1
+    assert len(daemon.online) == 1
     client.close()
     mock_clock.jump(0.5)
-    await until(lambda: daemon.open_connections == 0)
+    await until(lambda: not daemon.online)
     assert not hanging.is_held()
     assert os.listdir(root) == []

@@ -8,7 +8,8 @@ from trio.testing import MockClock
 
 from support.samples import step, workspace
 from support.writing import start
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import NameConflict
 from workspaced.domain.state import Draft, State
@@ -18,13 +19,13 @@ from workspaced_protocol.models import Change, StoreRevision
 STATE = State.of([workspace(1, name="Alpha")], revision=9)
 
 WRITES: dict[str, Callable[[], Command]] = {
-    "create": lambda: commands.create("ws_new", "New", "/new", 50),
-    "close": lambda: commands.close("ws_01", None, 50),
-    "update": lambda: commands.update("ws_01", "Other", None, None, 50),
-    "delete": lambda: commands.delete("ws_01", None),
-    "save": lambda: commands.save(workspace(7), None),
-    "remove": lambda: commands.remove("ws_01"),
-    "remove of an unknown id": lambda: commands.remove("ws_99"),
+    "create": lambda: workspaces_.create("ws_new", "New", "/new", 50),
+    "close": lambda: workspaces_.close("ws_01", None, 50),
+    "update": lambda: workspaces_.update("ws_01", "Other", None, None, 50),
+    "delete": lambda: workspaces_.delete("ws_01", None),
+    "save": lambda: workspaces_.save(workspace(7), None),
+    "remove": lambda: workspaces_.remove("ws_01"),
+    "remove of an unknown id": lambda: workspaces_.remove("ws_99"),
     "apply of one": lambda: bulk.apply([Change(save=workspace(7))], None),
     "apply of two": lambda: bulk.apply([Change(save=workspace(7)), Change(remove="ws_01")], None),
     "apply of nothing": lambda: bulk.apply([], None),
@@ -33,8 +34,8 @@ WRITES: dict[str, Callable[[], Command]] = {
 
 
 def test_without_a_key_a_write_is_applied_each_time() -> None:
-    state, _ = step(STATE, once(None, commands.save(workspace(7), None)))
-    state, outcome = step(state, once(None, commands.save(workspace(7), None)))
+    state, _ = step(STATE, once(None, workspaces_.save(workspace(7), None)))
+    state, outcome = step(state, once(None, workspaces_.save(workspace(7), None)))
     assert state.revision == 11
     assert outcome.request_key is None
 
@@ -76,7 +77,7 @@ def test_a_repeat_is_answered_with_the_workspace_as_it_is_now(write: str) -> Non
     assert repeated.result == outcome.result
     assert outcome.changes[0].save is not None
     id_ = outcome.changes[0].save.id
-    state, _ = step(state, commands.update(id_, "Since then", None, None, 60))
+    state, _ = step(state, workspaces_.update(id_, "Since then", None, None, 60))
     _, repeated = step(state, once("key", WRITES[write]()))
     assert repeated.result == state.get(id_)
     assert repeated.result is not None
@@ -87,7 +88,7 @@ def test_a_repeat_after_a_delete_is_answered_with_null(write: str) -> None:
     state, outcome = step(STATE, once("key", WRITES[write]()))
     assert outcome.changes[0].save is not None
     id_ = outcome.changes[0].save.id
-    state, _ = step(state, commands.delete(id_, None))
+    state, _ = step(state, workspaces_.delete(id_, None))
     again, repeated = step(state, once("key", WRITES[write]()))
     assert repeated.result is None
     assert again.get(id_) is None
@@ -101,9 +102,9 @@ def test_a_repeated_delete_is_answered_with_null(write: str) -> None:
 
 
 def test_a_repeated_delete_does_not_delete_what_has_been_saved_since() -> None:
-    state, _ = step(STATE, once("key", commands.remove("ws_01")))
-    state, _ = step(state, commands.save(workspace(1, name="Alpha"), None))
-    state, _ = step(state, once("key", commands.remove("ws_01")))
+    state, _ = step(STATE, once("key", workspaces_.remove("ws_01")))
+    state, _ = step(state, workspaces_.save(workspace(1, name="Alpha"), None))
+    state, _ = step(state, once("key", workspaces_.remove("ws_01")))
     assert state.get("ws_01") is not None
 
 
@@ -111,32 +112,32 @@ def test_a_repeat_is_answered_by_the_command_for_repeats_where_there_is_one() ->
     command = once("key", WRITES["apply of two"](), repeat=bulk.current_revision)
     state, outcome = step(STATE, command)
     assert outcome.result == StoreRevision(11)
-    state, _ = step(state, commands.remove("ws_07"))
+    state, _ = step(state, workspaces_.remove("ws_07"))
     state, outcome = step(state, command)
     assert outcome.result == StoreRevision(12)
     assert state.revision == 12
 
 
 def test_a_repeat_goes_on_though_the_revision_that_it_names_is_past() -> None:
-    command = once("key", commands.close("ws_01", 0, 50))
+    command = once("key", workspaces_.close("ws_01", 0, 50))
     state, outcome = step(STATE, command)
     _, repeated = step(state, command)
     assert repeated.result == outcome.result
 
 
 def test_a_refused_write_leaves_its_key_free() -> None:
-    command = once("key", commands.create("ws_new", "ALPHA", "/new", 50))
+    command = once("key", workspaces_.create("ws_new", "ALPHA", "/new", 50))
     with pytest.raises(NameConflict):
         step(STATE, command)
-    state, _ = step(STATE, commands.delete("ws_01", None))
+    state, _ = step(STATE, workspaces_.delete("ws_01", None))
     state, _ = step(state, command)
     assert state.get("ws_new") is not None
 
 
 def test_keys_are_told_apart_exactly() -> None:
-    state, _ = step(STATE, once("key", commands.save(workspace(7), None)))
+    state, _ = step(STATE, once("key", workspaces_.save(workspace(7), None)))
     for key in ("Key", "key ", "k", "ke\u0301y"):
-        state, outcome = step(state, once(key, commands.save(workspace(7), None)))
+        state, outcome = step(state, once(key, workspaces_.save(workspace(7), None)))
         assert outcome.changes
     assert state.revision == 14
 
@@ -144,19 +145,19 @@ def test_keys_are_told_apart_exactly() -> None:
 def test_the_newest_256_keys_are_kept() -> None:
     state = State()
     for number in range(257):
-        state, _ = step(state, once(f"key {number}", commands.save(workspace(number), None)))
-        state, _ = step(state, once(f"key {number}", commands.remove("ws_99")))
+        state, _ = step(state, once(f"key {number}", workspaces_.save(workspace(number), None)))
+        state, _ = step(state, once(f"key {number}", workspaces_.remove("ws_99")))
     assert list(state.request_keys) == [f"key {number}" for number in range(1, 257)]
     assert state.revision == 257
     for number in (1, 256):
-        _, outcome = step(state, once(f"key {number}", commands.remove(f"ws_{number:02}")))
+        _, outcome = step(state, once(f"key {number}", workspaces_.remove(f"ws_{number:02}")))
         assert not outcome.changes
-    _, outcome = step(state, once("key 0", commands.remove("ws_00")))
+    _, outcome = step(state, once("key 0", workspaces_.remove("ws_00")))
     assert outcome.changes
 
 
 def keyed(numbers: range) -> list[Command]:
-    return [once(f"key {number}", commands.save(workspace(number % 50), None)) for number in numbers]
+    return [once(f"key {number}", workspaces_.save(workspace(number % 50), None)) for number in numbers]
 
 
 def test_all_keys_of_a_batch_are_kept_until_the_next() -> None:
@@ -196,10 +197,10 @@ async def test_a_minute_after_the_start_the_earlier_keys_are_forgotten_like_othe
     for command in keyed(range(256)):
         await desk.submit(command).result()
     mock_clock.jump(59)
-    await desk.submit(once("key", commands.remove("ws_01"))).result()
+    await desk.submit(once("key", workspaces_.remove("ws_01"))).result()
     kept = [*desk.writer.state.request_keys]
     assert (kept[0], kept[9], kept[10], len(kept)) == ("earlier 0", "earlier 9", "key 1", 266)
     mock_clock.jump(1)
-    await desk.submit(once("last", commands.remove("ws_02"))).result()
+    await desk.submit(once("last", workspaces_.remove("ws_02"))).result()
     kept = [*desk.writer.state.request_keys]
     assert (kept[0], kept[-1], len(kept)) == ("key 2", "last", 256)

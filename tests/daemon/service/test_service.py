@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -40,7 +41,7 @@ async def test_hello_refuses_another_protocol_and_names_those_it_speaks(
     assert "1 to 1" in message
 
 
-async def test_status_counts_what_there_is(daemon: Daemon, client: Client) -> None:
+async def test_status_counts_what_there_is(daemon: Daemon, client: Client, tmp_path: Path) -> None:
     other = daemon.connect()
     await other.result("session.begin", workspaceId="ws_01")
     await client.result("store.flush")
@@ -49,7 +50,7 @@ async def test_status_counts_what_there_is(daemon: Daemon, client: Client) -> No
     assert status.version == workspaced_protocol.__version__
     assert status.protocol == 1
     assert status.pid == os.getpid()
-    assert (status.data_dir, status.socket) == ("/data", "/run/sock")
+    assert (status.data_dir, status.socket) == (str(tmp_path), "/run/sock")
     assert (status.revision, status.workspaces, status.sessions, status.connections) == (9, 3, 1, 2)
     assert status.recovery == RecoveryStatus("fresh", (), acknowledged=True)
     assert (status.store.state, status.store.last_error) == ("ok", None)
@@ -58,7 +59,7 @@ async def test_status_counts_what_there_is(daemon: Daemon, client: Client) -> No
     assert isinstance(result["commits"], dict)
     assert set(result["commits"]) == {"count", "requests", "p50Ms", "p95Ms"}
     other.close()
-    await until(lambda: len(daemon.service.callers) == 1)
+    await until(lambda: len(daemon.online) == 1)
     assert msgspec.convert(await client.result("daemon.status"), DaemonStatus).connections == 1
 
 

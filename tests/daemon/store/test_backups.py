@@ -9,24 +9,26 @@ from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from support.cloning import until
 from support.samples import fifty_by_ten, workspace
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.state import State
 from workspaced.events import EventHub
+from workspaced.host.path_checks import PathChecker
+from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.maintenance import Maintenance
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
-from workspaced.store.backups import Backup, Backups, BadBackup, Retention, expired
+from workspaced.store.backups import BackupFile, Backups, BadBackup, Retention, expired
 from workspaced.store.disk import Disk
 from workspaced.writer.actor import Writer
 
 START = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
-def backup(age: timedelta, revision: int = 1) -> Backup:
+def backup(age: timedelta, revision: int = 1) -> BackupFile:
     made_at = START - age
-    return Backup(f"workspaces-{made_at:%Y%m%dT%H%M%SZ}-r{revision}.json", made_at, revision)
+    return BackupFile(f"workspaces-{made_at:%Y%m%dT%H%M%SZ}-r{revision}.json", made_at, revision)
 
 
-def kept(backups: list[Backup], retention: Retention | None = None) -> list[Backup]:
+def kept(backups: list[BackupFile], retention: Retention | None = None) -> list[BackupFile]:
     gone = expired(backups, retention or Retention(), START.timestamp())
     return [each for each in backups if each not in gone]
 
@@ -38,7 +40,7 @@ def kept(backups: list[Backup], retention: Retention | None = None) -> list[Back
 def test_a_copy_is_named_by_time_and_revision_and_reads_back(tmp_path: Path) -> None:
     backups = Backups(tmp_path, time_s=START.timestamp)
     made = backups.write(State.of(fifty_by_ten(), 17))
-    assert made == Backup("workspaces-20260301T123000Z-r17.json", START, 17)
+    assert made == BackupFile("workspaces-20260301T123000Z-r17.json", START, 17)
     path = tmp_path / "backups" / made.name
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert [each.id for each in backups.read(made.name)] == [each.id for each in fifty_by_ten()]
@@ -178,17 +180,18 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
         await until(lambda: active_thread_count() == 0)
 
     nursery.start_soon(
-        Maintenance(store, writer, copies, tmp_path).keep_backups, lambda: Retention(hourly=3, daily=1)
+        Maintenance(store, writer, BoundPaths(writer, PathChecker()), copies, tmp_path).keep_backups,
+        lambda: Retention(hourly=3, daily=1),
     )
     await _idle()
     assert copies.list() == []  # an empty store needs no copy
-    await writer.write(commands.create("ws_01", "Alpha", "/a", 1))
+    await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
     assert await hour() == [1]
     assert await hour() == [1]
-    await writer.write(commands.create("ws_02", "Beta", "/b", 1))
-    await writer.write(commands.create("ws_03", "Gamma", "/c", 1))
+    await writer.write(workspaces.create("ws_02", "Beta", "/b", 1))
+    await writer.write(workspaces.create("ws_03", "Gamma", "/c", 1))
     assert await hour() == [3, 1]
-    await writer.write(commands.remove("ws_03"))
+    await writer.write(workspaces.remove("ws_03"))
     assert await hour() == [4, 3]
 
 
@@ -198,10 +201,10 @@ async def test_a_disk_that_refuses_a_copy_stops_nothing(
     store = InMemoryWorkspaceStore()
     writer = Writer(store, EventHub())
     await nursery.start(writer.run)
-    await writer.write(commands.create("ws_01", "Alpha", "/a", 1))
+    await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
     (tmp_path / "backups").write_text("in the way")
     copies = Hours(tmp_path)
-    maintenance = Maintenance(store, writer, copies, tmp_path)
+    maintenance = Maintenance(store, writer, BoundPaths(writer, PathChecker()), copies, tmp_path)
     nursery.start_soon(maintenance.keep_backups, Retention)
     await wait_all_tasks_blocked(0.01)
     await until(lambda: active_thread_count() == 0)

@@ -11,7 +11,8 @@ import pytest
 
 from support.documents import PRIMARY, SNAPSHOT, checksum_by_the_rule, sealed
 from support.samples import commit, fifty_by_ten, project, workspace
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import once
 from workspaced.domain.state import Draft, State
 from workspaced.store import create_json_store
@@ -78,7 +79,7 @@ def test_the_checksum_is_by_the_rule(data_dir: Path, write: str) -> None:
         if write == "workspaces":
             store.save(workspace(1, name='a "_checksum":"0", b', root_path="/ \t}{[]:,\\"))
         if write == "request keys":
-            commit(store, once('"key" {,', commands.remove("ws_99")))
+            commit(store, once('"key" {,', workspaces_.remove("ws_99")))
         store.flush()
     text = (data_dir / PRIMARY).read_text()
     assert json.loads(text)["_checksum"] == checksum_by_the_rule(text)
@@ -93,7 +94,7 @@ def test_a_reformatted_file_still_verifies(data_dir: Path, layout: str) -> None:
         for one in fifty_by_ten()[:3]:
             store.save(one)
         store.save(workspace(4, name='a " \\ ", b', root_path='/ {"[ \\\\" : "_checksum":"0",'))
-        commit(store, once('a "key" {', commands.remove("ws_99")))
+        commit(store, once('a "key" {', workspaces_.remove("ws_99")))
         before = store.state
     document = json.loads((data_dir / PRIMARY).read_text())
     checksum = document.pop("_checksum")
@@ -176,7 +177,7 @@ def test_fifty_workspaces_of_ten_projects_take_less_than_150_kb(data_dir: Path) 
     for number in range(300):
         # As many keys as are kept, of the length of a UUID, which is what clients make.
         key = f"01234567-89ab-cdef-0123-{number:012}"
-        draft.apply(once(key, commands.update(first.id, None, "/other", None, 1))(draft))
+        draft.apply(once(key, workspaces_.update(first.id, None, "/other", None, 1))(draft))
     with closing(create_json_store(data_dir)) as store:
         store.commit(draft.freeze(), draft.changes)
     for name in (PRIMARY, SNAPSHOT):

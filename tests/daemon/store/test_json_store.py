@@ -16,7 +16,8 @@ from msgspec import structs
 from support.documents import PRIMARY, SNAPSHOT, files_below
 from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
 from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk
+from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import once
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import Draft, State
@@ -74,7 +75,7 @@ def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str
         with closing(create_json_store(data_dir)) as store:
             draft = Draft(store.state)
             for key, id_ in keys.items():
-                draft.apply(once(key, commands.remove(id_))(draft))
+                draft.apply(once(key, workspaces_.remove(id_))(draft))
             draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
             store.commit(draft.freeze(), draft.changes)
             before = store.state
@@ -102,7 +103,7 @@ def test_a_removed_workspace_stays_away_and_revisions_go_on_rising(data_dir: Pat
 
 
 def test_a_request_key_is_known_after_a_restart(data_dir: Path) -> None:
-    write = once("key", commands.create("ws_01", "Alpha", "/a", 1))
+    write = once("key", workspaces_.create("ws_01", "Alpha", "/a", 1))
     with closing(create_json_store(data_dir)) as store:
         created = commit(store, write)
     with closing(create_json_store(data_dir)) as store:

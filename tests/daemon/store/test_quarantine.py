@@ -10,7 +10,7 @@ from support.documents import PRIMARY, SNAPSHOT, quarantined
 from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.disk import Disk
-from workspaced.store.files import Content, Directory, Identity, opened
+from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.quarantine import KEPT_FILES, quarantine
 
 pytestmark = pytest.mark.requirement("FR-006")
@@ -21,7 +21,7 @@ NOON_NS = 1_772_452_800_123_456_789
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Directory]:
-    with opened(Directory.open(Disk(), tmp_path, create=False)) as directory:
+    with closing(Directory.open(Disk(), tmp_path, create=False)) as directory:
         yield directory
 
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.samples import workspace
 from support.scripted_store import GatedStore, Reply, ScriptedStore, disk_full
 from support.writing import Desk, begin, create, start
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.state import Outcome, State
 from workspaced.events import PublishedEvent
@@ -86,7 +86,7 @@ async def test_ten_saves_at_once_are_all_there(nursery: trio.Nursery) -> None:
     async def save(number: int) -> None:
         for _ in range(random_.randrange(20)):
             await trio.lowlevel.checkpoint()
-        saved = await desk.writer.write(commands.save(workspace(number), None))
+        saved = await desk.writer.write(workspaces.save(workspace(number), None))
         assert isinstance(saved, Workspace)
         revisions.append(saved.revision)
 
@@ -102,8 +102,8 @@ async def test_ten_saves_at_once_are_all_there(nursery: trio.Nursery) -> None:
 @pytest.mark.requirement("FR-002")
 async def test_of_two_creations_of_one_name_at_once_the_first_wins(nursery: trio.Nursery) -> None:
     desk = await start(nursery, InMemoryWorkspaceStore())
-    first = desk.submit(commands.create("ws_1", "Alpha", "/src", 1))
-    second = desk.submit(commands.create("ws_2", "ALPHA", "/src", 1))
+    first = desk.submit(workspaces.create("ws_1", "Alpha", "/src", 1))
+    second = desk.submit(workspaces.create("ws_2", "ALPHA", "/src", 1))
     assert isinstance(await first.result(), Workspace)
     assert (await second.refusal(NameConflict)).data == {"id": "ws_1"}
 
@@ -114,11 +114,11 @@ async def test_a_batch_is_applied_in_the_order_sent(nursery: trio.Nursery, gated
         desk.submit(command)
         for command in (
             create("A"),
-            commands.close("ws_A", None, 2),
-            commands.update("ws_A", "Z", None, None, 2),
+            workspaces.close("ws_A", None, 2),
+            workspaces.update("ws_A", "Z", None, None, 2),
             create("A2"),
-            commands.delete("ws_A", None),
-            commands.save(workspace(1, name="z"), None),
+            workspaces.delete("ws_A", None),
+            workspaces.save(workspace(1, name="z"), None),
             bulk.flush,
         )
     ]
@@ -154,7 +154,7 @@ async def test_a_store_is_told_what_changed_since_its_last_commit(
     desk = await start(nursery, gated)
     desk.create("A", "B")
     await gated.succeed()
-    desk.submit(commands.remove("ws_A"))
+    desk.submit(workspaces.remove("ws_A"))
     attempt = await gated.next_commit()
     assert attempt.changes == [Change(remove="ws_A")]
     attempt.succeed()
@@ -168,8 +168,8 @@ async def test_a_store_is_told_what_changed_since_its_last_commit(
 async def test_what_changes_nothing_needs_no_commit(nursery: trio.Nursery) -> None:
     store = ScriptedStore()
     desk = await start(nursery, store)
-    assert await desk.submit(commands.remove("ws_unknown")).result() is None
-    assert (await desk.submit(commands.close("ws_unknown", None, 1)).refusal(NotFound)).data == {
+    assert await desk.submit(workspaces.remove("ws_unknown")).result() is None
+    assert (await desk.submit(workspaces.close("ws_unknown", None, 1)).refusal(NotFound)).data == {
         "id": "ws_unknown"
     }
     assert store.attempts == []
@@ -180,7 +180,7 @@ async def test_a_refusal_that_rests_on_the_batch_waits_until_it_is_durable(
     nursery: trio.Nursery, gated: GatedStore
 ) -> None:
     desk = await start(nursery, gated)
-    early = desk.submit(commands.delete("ws_A", None))
+    early = desk.submit(workspaces.delete("ws_A", None))
     (first,) = desk.create("A")
     (second,) = desk.create("a")
     attempt = await gated.next_commit()
@@ -214,7 +214,7 @@ async def test_a_refusal_that_rests_on_a_session_of_a_failed_batch_is_no_refusal
     desk.create("A")
     await gated.succeed()
     began = desk.submit(begin("ss_1", "ws_A", 1))
-    delete = desk.submit(commands.delete("ws_A", None))
+    delete = desk.submit(workspaces.delete("ws_A", None))
     desk.create("B")
     attempt = await gated.next_commit()
     await wait_all_tasks_blocked()
@@ -229,7 +229,7 @@ async def test_a_key_repeated_in_a_batch_is_applied_once(nursery: trio.Nursery) 
     store = ScriptedStore()
     desk = await start(nursery, store)
     keyed = commands.once("key", create("A"))
-    again = commands.once("key", commands.create("ws_other", "B", "/src", 1))
+    again = commands.once("key", workspaces.create("ws_other", "B", "/src", 1))
     replies = [desk.submit(command) for command in (keyed, again, keyed)]
     results = [await reply.result() for reply in replies]
     assert len(store.attempts) == 1
@@ -282,9 +282,9 @@ async def test_a_large_batch_gives_others_their_turn(nursery: trio.Nursery) -> N
 
 async def test_write_raises_what_refuses_it(nursery: trio.Nursery) -> None:
     desk = await start(nursery, InMemoryWorkspaceStore())
-    assert await desk.writer.write(commands.remove("ws_A")) is None
+    assert await desk.writer.write(workspaces.remove("ws_A")) is None
     with pytest.raises(NotFound):
-        await desk.writer.write(commands.delete("ws_A", None))
+        await desk.writer.write(workspaces.delete("ws_A", None))
 
 
 @pytest.mark.requirement("FR-009")

@@ -9,7 +9,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore, Reply, disk_full, outcome_unknown
 from support.writing import create, start, until
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import NameConflict, Overloaded, ShuttingDown
 from workspaced.domain.state import Outcome, State
@@ -169,7 +169,7 @@ async def test_the_write_over_the_limit_is_refused_at_once(nursery: trio.Nursery
     desk = await start(nursery, gated)
     desk.create("A")
     hanging = await gated.next_commit()
-    waiting = [desk.submit(commands.remove(f"ws_{number}")) for number in range(4096)]
+    waiting = [desk.submit(workspaces.remove(f"ws_{number}")) for number in range(4096)]
     over = Counted(create("B"))
     refusal = desk.submit(over)
     assert len(refusal.answers) == 1

@@ -7,7 +7,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, begin, create, start, until
-from workspaced.domain import bulk, commands
+from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.errors import NotFound, ShuttingDown
 from workspaced.store import CommitUnknown, StorageFailure
 from workspaced_protocol.models import Workspace
@@ -25,10 +25,10 @@ async def test_a_refused_commit_changes_nothing_and_the_next_write_works(nursery
     before = desk.writer.state
     failed = [
         *desk.create("B", "C"),
-        desk.submit(commands.delete("ws_A", None)),
-        desk.submit(commands.delete("ws_unknown", None)),
+        desk.submit(workspaces.delete("ws_A", None)),
+        desk.submit(workspaces.delete("ws_unknown", None)),
         desk.submit(begin("ss_1", "ws_B", 1)),
-        desk.submit(commands.remove("ws_unknown")),
+        desk.submit(workspaces.remove("ws_unknown")),
     ]
     for reply in failed:
         refusal = await reply.refusal(StorageFailure)
@@ -76,8 +76,8 @@ async def test_what_needs_no_disk_works_while_it_is_degraded(nursery: trio.Nurse
     for name in "AB":
         (reply,) = desk.create(name)
         await reply.result()
-    assert await desk.submit(commands.remove("ws_unknown")).result() is None
-    await desk.submit(commands.delete("ws_unknown", None)).refusal(NotFound)
+    assert await desk.submit(workspaces.remove("ws_unknown")).result() is None
+    await desk.submit(workspaces.delete("ws_unknown", None)).refusal(NotFound)
     session = await desk.submit(begin("ss_1", "ws_A", 1)).result()
     assert not isinstance(session, Exception)
     assert desk.status()[0] == "degraded"  # nothing has shown yet that the disk is well
@@ -90,7 +90,7 @@ async def test_an_unknown_outcome_is_told_with_the_revision_and_repaired_above_i
     desk.create("A")
     await gated.succeed()
     await until(lambda: desk.names() == ["A"])
-    replies = [*desk.create("B", "C"), desk.submit(commands.delete("ws_A", None))]
+    replies = [*desk.create("B", "C"), desk.submit(workspaces.delete("ws_A", None))]
     (await gated.next_commit()).fail(outcome_unknown())
     refusals = [await reply.refusal(CommitUnknown) for reply in replies]
     assert [refusal.data for refusal in refusals] == [{"revision": 2}, {"revision": 3}, {"revision": 4}]

@@ -8,7 +8,7 @@ from trio.abc import Instrument
 
 from support.scripted_store import ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, create, start, until
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.errors import Refused
 from workspaced.store import CommitUnknown, StorageFailure
 
@@ -63,15 +63,15 @@ async def test_readers_see_durable_states_alone(nursery: trio.Nursery, seed: int
                 expected.add(name)
                 assert store.state.get(f"ws_{name}") is not None  # it is durable when it is answered
                 assert desk.writer.state.get(f"ws_{name}") is not None
-                await desk.writer.write(commands.update(f"ws_{name}", f"{name} b", None, None, 2))
+                await desk.writer.write(workspaces.update(f"ws_{name}", f"{name} b", None, None, 2))
                 expected.symmetric_difference_update((name, f"{name} b"))
                 if step % 3 == 0:
-                    await desk.writer.write(commands.delete(f"ws_{name}", None))
+                    await desk.writer.write(workspaces.delete(f"ws_{name}", None))
                     expected.remove(f"{name} b")
                     assert store.state.get(f"ws_{name}") is None
                 if step % 3 == 1:
                     with pytest.raises(Refused):
-                        await desk.writer.write(commands.create("ws_other", f"{name} b", "/src", 1))
+                        await desk.writer.write(workspaces.create("ws_other", f"{name} b", "/src", 1))
             except (StorageFailure, CommitUnknown) as error:
                 refused.add(type(error))
             except Refused as error:

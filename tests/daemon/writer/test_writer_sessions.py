@@ -6,7 +6,7 @@ from trio.testing import MockClock
 
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from support.writing import Desk, begin, create, start, until
-from workspaced.domain import commands
+from workspaced.domain import workspaces
 from workspaced.domain.errors import ActiveSessions, Overloaded
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Session
@@ -86,7 +86,7 @@ async def test_a_workspace_is_deleted_in_the_batch_that_ends_its_sessions(
     if end_first:
         desk.writer.end_sessions_of(1)
         desk.writer.end_sessions_of(2)
-    delete = desk.submit(commands.delete("ws_A", None))
+    delete = desk.submit(workspaces.delete("ws_A", None))
     if not end_first:
         desk.writer.end_sessions_of(2)
         desk.writer.end_sessions_of(1)
@@ -101,11 +101,11 @@ async def test_a_session_that_begins_and_ends_around_a_delete_refuses_it(nursery
     desk = await start(nursery, InMemoryWorkspaceStore())
     await desk.submit(create("A")).result()
     began = desk.submit(begin("ss_1", "ws_A", 1))
-    delete = desk.submit(commands.delete("ws_A", None))
+    delete = desk.submit(workspaces.delete("ws_A", None))
     desk.writer.end_sessions_of(1)
     assert isinstance(await began.result(), Session)
     assert (await delete.refusal(ActiveSessions)).data == {"count": 1}
-    assert await desk.submit(commands.delete("ws_A", None)).result() is None
+    assert await desk.submit(workspaces.delete("ws_A", None)).result() is None
 
 
 async def test_a_session_of_a_batch_that_hangs_ends_after_it(
@@ -116,7 +116,7 @@ async def test_a_session_of_a_batch_that_hangs_ends_after_it(
     began = desk.submit(begin("ss_1", "ws_A", 1))
     hanging = await gated.next_commit()
     desk.writer.end_sessions_of(1)
-    delete = desk.submit(commands.delete("ws_A", None))
+    delete = desk.submit(workspaces.delete("ws_A", None))
     hanging.succeed()
     assert isinstance(await began.result(), Session)
     await gated.succeed()
@@ -131,7 +131,7 @@ async def test_the_batch_after_a_failed_one_ends_them(nursery: trio.Nursery, fai
     desk.writer.end_sessions_of(1)
     desk.writer.end_sessions_of(2)
     await desk.create("B")[0].result()
-    assert await desk.submit(commands.delete("ws_A", None)).result() is None
+    assert await desk.submit(workspaces.delete("ws_A", None)).result() is None
     assert sessions(desk) == []
     assert session_events(desk)[2:] == [("session.ended", "ss_1"), ("session.ended", "ss_2")]
 

@@ -1,0 +1,135 @@
+"""A request that is not answered at once: its one answer, what may come before it, and its line in the log."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from workspaced.domain.commands import Command
+from workspaced.domain.state import encode
+from workspaced.events import Cause
+from workspaced.host.git_output import Step
+from workspaced.rpc.clients import ClientState, Pending
+from workspaced.rpc.refusals import to_rpc_error
+from workspaced.rpc.request_log import RequestLog
+from workspaced.service.requests import Caller, Json
+from workspaced.writer.actor import Writer
+from workspaced_protocol.messages import Call, encode_error, encode_notification, encode_result
+from workspaced_protocol.models import Progress
+
+PROGRESS: Final = "$/progress"
+_PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Long work)
+
+Answer = Callable[[bytes | list[bytes] | None], None]
+"""Takes the text of an answer, or None where a notification gets none. Called once a request."""
+
+_decode_id: Final = msgspec.json.Decoder(int | str | None).decode
+
+
+class PendingRequest:
+    """A request between its arrival and its answer, of which there is exactly one."""
+
+    __slots__ = (
+        "_answer",
+        "_is_answered",
+        "_key",
+        "_log",
+        "_next_progress_at",
+        "_started_at",
+        "_when_answered",
+        "_writer",
+        "call",
+        "cause",
+        "client",
+    )
+
+    def __init__(
+        self, call: Call, cause: Cause, answer: Answer, client: ClientState, log: RequestLog, writer: Writer
+    ) -> None:
+        self._started_at = perf_counter()
+        self.call = call
+        self.cause = cause
+        self.client = client
+        self._answer = answer
+        self._log = log
+        self._writer = writer
+        self._is_answered = False
+        self._key: int | str | msgspec.UnsetType | None = msgspec.UNSET
+        self._when_answered: Callable[[], None] | None = None
+        self._next_progress_at = float("-inf")
+        client.pending[self] = Pending(call.method, self._started_at)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.client.caller
+
+    def when_answered(self, call: Callable[[], None]) -> None:
+        """Have this called once the request has its answer."""
+        self._when_answered = call
+
+    def cancelled_by(self, cancel: Callable[[], None]) -> None:
+        """Let `$/cancelRequest` reach the request for as long as it has no answer."""
+        if self.call.id is not None and not self._is_answered:
+            try:
+                key = _decode_id(self.call.id)
+            except msgspec.DecodeError:
+                return  # an integer of thousands of digits: `$/cancelRequest` could not name it either
+            self._key = key
+            self.client.cancels[key] = cancel
+
+    def report(self, step: Step) -> None:
+        """Tell the client how far its request has come, as often as it may be told."""
+        now = trio.current_time()
+        if self.call.id is None or now < self._next_progress_at:
+            return
+        self._next_progress_at = now + _PROGRESS_SECONDS
+        id_: Any = msgspec.Raw(self.call.id)  # it goes back as it came
+        progress = Progress(id_, step.phase, step.percent, step.message)
+        self.client.notify(encode_notification(PROGRESS, encode(progress)))
+
+    async def commit(self, command: Command) -> Json:
+        """Commit a task's command, and answer with its result before its events go out; return the result."""
+        return encode(await self._writer.write(command, self.cause, self.answer))
+
+    def submit(self, command: Command) -> None:
+        """Hand a write's command to the writer, which answers."""
+        self.cancelled_by(self._writer.submit(command, self.answer, self.cause))
+
+    def answer(self, result: object) -> None:
+        """Answer with a result, or with the error that an exception stands for; a second time has no effect."""
+        if isinstance(result, Exception):
+            self._refuse(result)
+        else:
+            self.answer_json(encode(result))
+
+    def answer_json(self, result: Json) -> None:
+        """Answer with a result that is JSON already."""
+        if self._is_answered:
+            return
+        self._finish(None if self.call.id is None else encode_result(self.call.id, result))
+        seconds = perf_counter() - self._started_at
+        if self._log.tells_all or seconds >= self._log.slow_seconds:
+            self._tell_log(seconds, None)
+
+    def _refuse(self, error: Exception) -> None:
+        id_ = self.call.id
+        self._finish(None if id_ is None else encode_error(id_, to_rpc_error(error)))
+        # Also where the request has its answer: what comes after it is a defect.
+        self._tell_log(perf_counter() - self._started_at, error)
+
+    def _tell_log(self, seconds: float, error: Exception | None) -> None:
+        self._log.answered(self.caller, self.call.method, seconds, error, self.cause.correlation_id)
+
+    def _finish(self, text: bytes | None) -> None:
+        if self._is_answered:
+            return
+        self._is_answered = True
+        self.client.pending.pop(self, None)
+        if self._key is not msgspec.UNSET:
+            self.client.cancels.pop(self._key, None)
+        self._answer(text)
+        if self._when_answered is not None:
+            self._when_answered()

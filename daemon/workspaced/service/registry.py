@@ -1,0 +1,78 @@
+"""The one registry: for each row of the method table, the handler that serves it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from workspaced.service.daemon import DaemonOperations
+from workspaced.service.maintenance import Maintenance
+from workspaced.service.projects import ProjectOperations
+from workspaced.service.sessions import SessionOperations
+from workspaced.service.store import StoreOperations
+from workspaced.service.workspaces import WorkspaceOperations
+from workspaced_protocol.methods import METHODS, Method
+
+# Any: each handler takes the params of its own method, and gives what its mode asks for (see `requests`).
+Handler = Callable[[Any, Any], Any]
+
+
+class Operation(NamedTuple):
+    """A method that can be called."""
+
+    method: Method
+    handler: Handler
+
+
+def registry(
+    daemon: DaemonOperations,
+    workspaces: WorkspaceOperations,
+    projects: ProjectOperations,
+    sessions: SessionOperations,
+    store: StoreOperations,
+    maintenance: Maintenance,
+) -> dict[str, Operation]:
+    """Return every method of the table with its handler, by name."""
+    return _paired(
+        {
+            "daemon.hello": daemon.hello,
+            "daemon.ping": daemon.ping,
+            "daemon.status": daemon.status,
+            "daemon.clients": daemon.clients,
+            "workspace.create": workspaces.create,
+            "workspace.open": workspaces.open,
+            "workspace.close": workspaces.close,
+            "workspace.update": workspaces.update,
+            "workspace.delete": workspaces.delete,
+            "workspace.get": workspaces.get,
+            "workspace.list": workspaces.list_all,
+            "project.bind": projects.bind,
+            "project.clone": projects.clone,
+            "project.unbind": projects.unbind,
+            "project.check": projects.check,
+            "session.begin": sessions.begin,
+            "session.end": sessions.end,
+            "session.list": sessions.list_all,
+            "store.getAll": store.get_all,
+            "store.getById": store.get_by_id,
+            "store.getByName": store.get_by_name,
+            "store.save": store.save,
+            "store.remove": store.remove,
+            "store.apply": store.apply,
+            "store.flush": store.flush,
+            "store.check": maintenance.check,
+            "store.acknowledgeRecovery": store.acknowledge_recovery,
+            "store.backup": maintenance.backup,
+            "store.listBackups": maintenance.list_backups,
+            "store.previewRestore": maintenance.preview_restore,
+            "store.restore": maintenance.restore,
+            "store.salvage": maintenance.salvage,
+            "events.subscribe": daemon.subscribe,
+            "events.unsubscribe": daemon.unsubscribe,
+            "rpc.discover": daemon.discover,
+        }
+    )
+
+
+def _paired(handlers: Mapping[str, Handler]) -> dict[str, Operation]:
+    if handlers.keys() != METHODS.keys():
+        raise ValueError(f"only in the table or only here: {sorted(handlers.keys() ^ METHODS.keys())}")
+    return {name: Operation(method, handlers[name]) for name, method in METHODS.items()}

@@ -1,0 +1,61 @@
+"""The operations on workspaces: their lifecycle, and reading them."""
+
+from workspaced.domain import projects, workspaces
+from workspaced.domain.clock import now_ms
+from workspaced.domain.commands import Command, once
+from workspaced.domain.errors import NotFound
+from workspaced.domain.ids import IdFactory
+from workspaced.service.bound_paths import BoundPaths
+from workspaced.service.order import Turn
+from workspaced.service.requests import Client, Json, Request
+from workspaced.writer.actor import Writer
+from workspaced_protocol import params as p
+
+
+class WorkspaceOperations:
+    """The methods `workspace.*`."""
+
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths) -> None:
+        self._writer = writer
+        self._ids = ids
+        self._bound = bound
+
+    def create(self, params: p.CreateParams, _: Request) -> Command:
+        """Create an active workspace."""
+        command = workspaces.create(self._ids.workspace(), params.name, params.root_path, now_ms())
+        return once(params.request_key, command)
+
+    async def open(self, params: p.TransitionParams, turn: Turn) -> Command:
+        """Open a closed workspace, with its projects as they are found."""
+        facts = await self._bound.wait_for_facts(params.id, turn)
+        return once(params.request_key, projects.open_(params.id, params.if_revision, facts, now_ms()))
+
+    def close(self, params: p.TransitionParams, _: Request) -> Command:
+        """Close an active workspace."""
+        return once(params.request_key, workspaces.close(params.id, params.if_revision, now_ms()))
+
+    def update(self, params: p.UpdateParams, _: Request) -> Command:
+        """Give a workspace another name, another root path, or both."""
+        command = workspaces.update(params.id, params.name, params.root_path, params.if_revision, now_ms())
+        return once(params.request_key, command)
+
+    def delete(self, params: p.TransitionParams, _: Request) -> Command:
+        """Delete a workspace that nobody works in."""
+        return once(params.request_key, workspaces.delete(params.id, params.if_revision))
+
+    def get(self, params: p.GetParams, _: Client) -> Json:
+        """Return the workspace of an id or of a name."""
+        if params.id is not None:
+            record = self._writer.state.records.get(params.id)
+            if record is None:
+                raise NotFound(f"There is no workspace {params.id}.", id=params.id)
+        else:
+            record = self._writer.state.record_named(params.name or "")
+            if record is None:
+                raise NotFound(f"There is no workspace named “{params.name}”.")
+        return record.json
+
+    def list_all(self, params: p.ListParams, _: Client) -> list[Json]:
+        """Return all workspaces, or those in one state, by creation time."""
+        records = self._writer.state.ordered
+        return [record.json for record in records if params.state in (None, record.workspace.state)]
