@@ -1,14 +1,19 @@
-"""The examples of the published contract, each sent to a real daemon that holds what they start from."""
+"""The published examples, with a real daemon: those of the contract, and the Python of the documents."""
 
 import itertools
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.daemon_process import Home
+from e2e.daemon_process import DEADLINE_SECONDS, Home
 from e2e.raw_connection import RawConnection
+from repository import ROOT
 from support.git_samples import make_repository
 from workspaced_protocol import examples as e
 
@@ -110,3 +115,35 @@ def test_an_example_is_what_a_daemon_answers(exchange: Exchange, method: str) ->
         {e.SESSION_ID} if method == "session.begin" else set()
     )
     assert levelled(result, known_ids) == levelled(example.result, known_ids)
+
+
+_PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FOLLOWS_EVENTS = re.compile(r"^ *for event in events:", re.MULTILINE)
+
+
+PYTHON_EXAMPLES = {
+    f"{name}-{number}": code
+    for name in ("README.md", "docs/python.md")
+    for number, code in enumerate(_PYTHON_BLOCK.findall((ROOT / name).read_text("utf-8")), start=1)
+}
+
+
+@pytest.mark.parametrize("code", PYTHON_EXAMPLES.values(), ids=PYTHON_EXAMPLES)
+def test_a_python_example_runs(connection: RawConnection, shared_home: Home, code: str) -> None:
+    for workspace in connection.call("store.getAll"):
+        connection.call("store.remove", id=workspace["id"])
+    program = [sys.executable, "-W", "error", "-u", "-c", code]
+    environment = os.environ | {"HOME": str(shared_home.root), "WORKSPACED_SOCKET": str(shared_home.socket)}
+    if not _FOLLOWS_EVENTS.search(code):
+        subprocess.run(program, env=environment, timeout=DEADLINE_SECONDS, check=True)
+        return
+    # It follows the events until somebody ends it.
+    with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE) as example:
+        assert example.stdout is not None
+        try:
+            while not any("subscription" in client for client in connection.call("daemon.clients")):
+                assert example.poll() is None
+            connection.create("Seen")
+            assert b"workspace.created" in example.stdout.readline()
+        finally:
+            example.kill()
