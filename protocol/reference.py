@@ -1,4 +1,4 @@
-"""Makes the reference page, `docs/protocol.md`, from the table of methods and `protocol_intro.md`.
+"""Makes the reference page `docs/protocol.md` from the table of methods and `protocol_intro.md`.
 
 `python protocol/reference.py` writes the page; with `--check` it writes nothing and ends with 1 where the
 page is not what it would write.

@@ -41,7 +41,7 @@ T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 
 _LONG: Final = frozenset({"project.clone"})
-"""The methods that the daemon tells the progress of, and that `$/cancelRequest` ends (protocol.md)."""
+"""The methods that the daemon tells the progress of, and that `$/cancelRequest` ends (protocol.md, Long work)."""
 
 ANSWER_LIMIT_BYTES: Final = 512 * 1024 * 1024
 """The longest answer taken. `store.getAll` answers with a whole store, whose file has at most 256 MiB;

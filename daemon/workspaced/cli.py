@@ -29,7 +29,7 @@ from workspaced_protocol.paths import socket_path as find_socket_path
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-# protocol.md, Starting it; the numbers are those of <sysexits.h>.
+# command-line.md, Exit codes; the numbers are those of <sysexits.h>.
 EXIT_OUTPUT_FAILED: Final = 1
 EX_USAGE: Final = 64
 EX_SOFTWARE: Final = 70

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
-"""What is kept for those who come back or fall behind (protocol.md, Notifications)."""
+"""What is kept for those who come back or fall behind (protocol.md, Limits)."""
 
 
 class Cause(NamedTuple):

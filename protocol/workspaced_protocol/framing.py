@@ -9,7 +9,7 @@ can't be known, so both sides close the connection.
 from typing import Final
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-"""The default cap on one line, its newline not counted (protocol.md, Transport)."""
+"""The default cap on one line, its newline not counted (protocol.md, Limits)."""
 
 _WHITE_SPACE: Final = b" \t\r"  # that of JSON (RFC 8259, section 2), less the newline
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from workspaced_protocol.errors import ErrorCode, RpcError
 
 MAX_BATCH: Final = 1024
-"""The most requests in one batch: as many as a connection may have in flight (protocol.md)."""
+"""The most requests in one batch: as many as a connection may have in flight (protocol.md, Limits)."""
 
 NULL_ID: Final = b"null"
 VERSION: Final = "2.0"

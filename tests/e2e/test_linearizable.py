@@ -43,7 +43,7 @@ _KEYS = 3
 
 
 def workspace(contents: Contents, operation: Operation[Call]) -> Contents | None:
-    """A workspace that does one thing after the other (protocol.md)."""
+    """A workspace that does one thing after the other (protocol.md, Order)."""
     kind, path = operation.call
     after, outcome = _deed(contents, kind, path)
     if operation.has_answer and operation.outcome != outcome:

@@ -1,6 +1,6 @@
 """Tries every fault at every operation of a scenario, and checks after each what the store promises.
 
-The promises (storage.md, quality.md): an answered write is there after every restart; an unanswered
+The promises (storage.md): an answered write is there after every restart; an unanswered
 one is there whole or not at all; a refused one is not there; memory equals disk; what others wrote
 is kept in quarantine, complete; no temporary file and no descriptor is left; the next write works.
 What a restart serves is durable too: a reader may rely on it (but where a sync had failed before

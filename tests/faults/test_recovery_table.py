@@ -1,4 +1,4 @@
-"""The recovery table (storage.md): every kind of primary beside every kind of snapshot."""
+"""The recovery table (storage.md, Recovery at startup): each kind of primary beside each kind of snapshot."""
 
 import time
 from contextlib import closing

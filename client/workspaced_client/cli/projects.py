@@ -79,7 +79,7 @@ def _failing_in_words(workspace: Workspace) -> Generator[None]:
     except NotResponding as error:
         if error.method != "project.clone":
             raise
-        # The client has cancelled it (protocol.md, $/cancelRequest), which may have come too late.
+        # The client has cancelled it (protocol.md, Long work), which may have come too late.
         raise Failure(
             f"The clone took longer than {error.seconds:g} seconds, and the daemon was told to end it: unless it was "
             "done just then, what git had written is removed, and nothing is bound. "

@@ -26,7 +26,7 @@ from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 
 MAX_IN_FLIGHT: Final = 1024
-"""Requests of one connection that are not answered yet (protocol.md, Transport)."""
+"""Requests of one connection that are not answered yet (protocol.md, Limits)."""
 
 RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
 OUTBOX_BYTES: Final = 256 * 1024

@@ -1,7 +1,7 @@
 """What the two files hold, which of them to trust at startup, and the snapshot by itself.
 
 The strategy: each file is examined once, and the examination is a value (missing, valid or
-corrupted). The recovery table (storage.md) is then a pure function of the two values.
+corrupted). The recovery table (storage.md, Recovery at startup) is then a pure function of the two values.
 """
 
 from collections.abc import Iterable

@@ -153,7 +153,7 @@ async def test_notifications_are_in_flight_too_and_make_room_when_they_end(
 async def test_requests_in_batches_count_as_requests_in_flight(
     serve: Serve, gated: GatedStore, nursery: trio.Nursery
 ) -> None:
-    """At most 1,024 in flight (protocol.md, Transport): so one client can't fill the queue of 4,096."""
+    """At most 1,024 in flight (protocol.md, Limits): so one client can't fill the queue of 4,096."""
     daemon = await serve(gated)
     client, other = daemon.connect(), daemon.connect()
     call = {"jsonrpc": "2.0", "id": 1, "method": "store.flush"}
