@@ -6,6 +6,7 @@
 import re
 from collections import defaultdict
 from pathlib import Path
+from textwrap import fill
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "requirements.md"
@@ -37,7 +38,8 @@ def page() -> str:
     text, heading, rest = DOCUMENT.read_text("utf-8").partition(_PROOFS)
     introduction, _, _ = rest.partition("\n- ")
     found = proofs()
-    lines = [f"- **{id_}**: {', '.join(f'`{file}`' for file in found[id_])}" for id_ in defined()]
+    items = [f"- **{id_}**: {', '.join(f'`{file}`' for file in found[id_])}" for id_ in defined()]
+    lines = [fill(item, 118, subsequent_indent="  ", break_on_hyphens=False) for item in items]
     return f"{text}{heading}{introduction.rstrip()}\n\n" + "\n".join(lines) + "\n"
 
 
