@@ -1,6 +1,6 @@
 """The order of one connection's writes, of which some have to look at a disk before they can be submitted.
 
-Writes of one connection are applied in the order sent (protocol.md, The order of things). So each takes a
+Writes of one connection are applied in the order sent (protocol.md, Order). So each takes a
 place in line, is made ready in its own time, and is submitted once all before it have been.
 """
 
