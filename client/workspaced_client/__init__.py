@@ -10,13 +10,15 @@ with Client.connect() as client:
         print(f"taken by {error.id}")
 ```
 
-It needs the daemon running (`workspaced run`). The models are frozen structs, their times Unix
-milliseconds; the errors are all WorkspacedError. `aio` is a module of its own, so that programs
-without an event loop do not load one.
+It needs a running daemon (`workspaced run`). The models are frozen structs, and their times are Unix
+milliseconds; every error is a WorkspacedError. `aio` is a module of its own, so that programs without an
+event loop do not load one. And `Client` is loaded on first use, so that async programs do not load the
+blocking client.
 """
 
-from workspaced_client._recovery import RecoveryWarning
-from workspaced_client.client import Client
+from typing import TYPE_CHECKING, Any
+
+from workspaced_client._core.recovery_warning import RecoveryWarning
 from workspaced_client.errors import (
     ActiveSessions,
     BadAnswer,
@@ -79,6 +81,9 @@ from workspaced_protocol.models import (
     Workspace,
 )
 
+if TYPE_CHECKING:
+    from workspaced_client._sync.client import Client
+
 __all__ = [
     "ActiveSessions",
     "Backup",
@@ -140,3 +145,16 @@ __all__ = [
     "WriteTimeout",
     "__version__",
 ]
+
+if not TYPE_CHECKING:  # where it would hide misspelt names
+
+    def __getattr__(name: str) -> Any:
+        if name != "Client":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from workspaced_client._sync.client import Client
+
+        globals()[name] = Client  # so that this runs once
+        return Client
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,13 +1,37 @@
-"""What a call can raise: one class for each error that the daemon answers with, and the client's own.
+"""The errors of calls: one class for each error that the daemon answers with, and the client's own.
 
-Everything here is a `WorkspacedError`. `str(error)` is a sentence for a person; what programs need is
-in typed attributes. The arguments of each class are its `args`, so that an error can be pickled, and
-so passed from one process to another.
+Everything here is a `WorkspacedError`. `str(error)` is a sentence for people; the data for programs is in
+typed attributes. The arguments of each class are its `args`, so that an error can be pickled and passed to
+another process.
 """
 
-from typing import ClassVar, Final
-
-from workspaced_client._local_errors import (
+from workspaced_client._core.daemon_errors import (
+    ActiveSessions,
+    CommitUnknown,
+    DaemonError,
+    DuplicateProject,
+    GitError,
+    GitFailed,
+    GitTimeout,
+    GitUnavailable,
+    InternalError,
+    InvalidParams,
+    InvalidRequest,
+    InvalidState,
+    MethodNotFound,
+    NameConflict,
+    NotFound,
+    Overloaded,
+    ParseError,
+    PathUnreachable,
+    ProtocolUnsupported,
+    RequestCancelled,
+    RevisionConflict,
+    ShuttingDown,
+    StorageFailure,
+    WriteTimeout,
+)
+from workspaced_client._core.local_errors import (
     BadAnswer,
     CannotConnect,
     ConnectionLost,
@@ -22,7 +46,6 @@ from workspaced_client._local_errors import (
     UsedAfterFork,
     WorkspacedError,
 )
-from workspaced_protocol.errors import ErrorCode, RpcError
 
 __all__ = [
     "ActiveSessions",
@@ -64,239 +87,6 @@ __all__ = [
     "WriteTimeout",
 ]
 
-
-class DaemonError(WorkspacedError):
-    """An error that the daemon answered with; also the class of those this release does not know.
-
-    `code` is the number on the wire, `message` the daemon's sentence, `data` what came with it, and
-    `kind` the name that programs tell errors apart by, such as `nameConflict`. The attributes of the
-    subclasses are None where the daemon did not tell.
-    """
-
-    expected_code: ClassVar[ErrorCode | None] = None
-    """The code that a subclass stands for."""
-
-    def __init__(self, code: int, message: str, data: dict[str, object] | None = None) -> None:
-        self.code = code
-        self.message = message
-        self.data: dict[str, object] = {} if data is None else data
-        super().__init__(code, message, self.data)
-
-    def __str__(self) -> str:
-        return self.message
-
-    @property
-    def kind(self) -> str:
-        """`data.kind`, or an empty string where the answer has none."""
-        return self._text("kind") or ""
-
-    def _text(self, member: str) -> str | None:
-        value = self.data.get(member)
-        return value if isinstance(value, str) else None
-
-    def _number(self, member: str) -> int | None:
-        value = self.data.get(member)
-        return value if isinstance(value, int) else None
-
-
-class ParseError(DaemonError):
-    """The daemon could not read the line as JSON."""
-
-    expected_code = ErrorCode.PARSE_ERROR
-
-
-class InvalidRequest(DaemonError):
-    """The daemon refused the request as a whole: it is too long, or no request. It was not applied."""
-
-    expected_code = ErrorCode.INVALID_REQUEST
-
-
-class MethodNotFound(DaemonError):
-    """The daemon has no method of this name; an older one may lack it."""
-
-    expected_code = ErrorCode.METHOD_NOT_FOUND
-
-
-class InvalidParams(DaemonError):
-    """A param is wrong, missing or unknown."""
-
-    expected_code = ErrorCode.INVALID_PARAMS
-
-    @property
-    def path(self) -> str | None:
-        """The field that is wrong, such as `workspace.projects[0].id`."""
-        return self._text("path")
-
-
-class InternalError(DaemonError):
-    """The daemon has a defect; its log tells more."""
-
-    expected_code = ErrorCode.INTERNAL_ERROR
-
-
-class RequestCancelled(DaemonError):
-    """The request was cancelled by `$/cancelRequest`."""
-
-    expected_code = ErrorCode.CANCELLED
-
-
-class NotFound(DaemonError):
-    """There is no such workspace, project or session."""
-
-    expected_code = ErrorCode.NOT_FOUND
-
-
-class NameConflict(DaemonError):
-    """The name is taken; names are compared without case."""
-
-    expected_code = ErrorCode.NAME_CONFLICT
-
-    @property
-    def id(self) -> str | None:
-        """The workspace that holds the name."""
-        return self._text("id")
-
-
-class InvalidState(DaemonError):
-    """The transition is not allowed from the state that the workspace is in."""
-
-    expected_code = ErrorCode.INVALID_STATE
-
-    @property
-    def state(self) -> str | None:
-        """The state that the workspace is in."""
-        return self._text("state")
-
-    @property
-    def required(self) -> str | None:
-        """The state that it must be in."""
-        return self._text("required")
-
-
-class ActiveSessions(DaemonError):
-    """The workspace is not deleted while sessions are active in it: close them first."""
-
-    expected_code = ErrorCode.ACTIVE_SESSIONS
-
-    @property
-    def count(self) -> int | None:
-        """How many sessions are active."""
-        return self._number("count")
-
-
-class RevisionConflict(DaemonError):
-    """`if_revision` is not the current revision: something was changed since it was read."""
-
-    expected_code = ErrorCode.REVISION_CONFLICT
-
-    @property
-    def revision(self) -> int | None:
-        """The current revision."""
-        return self._number("revision")
-
-
-class DuplicateProject(DaemonError):
-    """This directory is bound to the workspace already."""
-
-    expected_code = ErrorCode.DUPLICATE_PROJECT
-
-
-class PathUnreachable(DaemonError):
-    """A project's directory is missing or unreadable."""
-
-    expected_code = ErrorCode.PATH_UNREACHABLE
-
-
-class ProtocolUnsupported(DaemonError):
-    """The daemon does not speak this client's protocol: one of the two is too old."""
-
-    expected_code = ErrorCode.PROTOCOL_UNSUPPORTED
-
-    @property
-    def minimum(self) -> int | None:
-        """The oldest protocol that the daemon speaks."""
-        return self._number("minimum")
-
-    @property
-    def maximum(self) -> int | None:
-        """The newest protocol that the daemon speaks."""
-        return self._number("maximum")
-
-
-class WriteTimeout(DaemonError):
-    """The write waited too long in the daemon's queue: it was not applied, and never will be."""
-
-    expected_code = ErrorCode.WRITE_TIMEOUT
-
-
-class CommitUnknown(DaemonError):
-    """The write had begun when time ran out or the disk failed: it may or may not have been applied."""
-
-    expected_code = ErrorCode.COMMIT_UNKNOWN
-
-    @property
-    def revision(self) -> int | None:
-        """The store's revision if it was applied."""
-        return self._number("revision")
-
-
-class StorageFailure(DaemonError):
-    """The disk refused the write: it was not applied."""
-
-    expected_code = ErrorCode.STORAGE_FAILURE
-
-    @property
-    def errno(self) -> int | None:
-        """The system's error number, as in the module `errno`."""
-        return self._number("errno")
-
-
-class Overloaded(DaemonError):
-    """The daemon's write queue is full: the write was not applied."""
-
-    expected_code = ErrorCode.OVERLOADED
-
-
-class ShuttingDown(DaemonError):
-    """The daemon is stopping: the write was not applied."""
-
-    expected_code = ErrorCode.SHUTTING_DOWN
-
-
-class GitError(DaemonError):
-    """The base of what can go wrong with git."""
-
-    @property
-    def stderr(self) -> str | None:
-        """What git wrote to its standard error."""
-        return self._text("stderr")
-
-
-class GitUnavailable(GitError):
-    """The daemon found no git program."""
-
-    expected_code = ErrorCode.GIT_UNAVAILABLE
-
-
-class GitFailed(GitError):
-    """git could not clone the repository."""
-
-    expected_code = ErrorCode.GIT_FAILED
-
-
-class GitTimeout(GitError):
-    """git did not finish in time."""
-
-    expected_code = ErrorCode.GIT_TIMEOUT
-
-
-_CLASS_OF: Final[dict[int, type[DaemonError]]] = {
-    class_.expected_code: class_
-    for class_ in (*DaemonError.__subclasses__(), *GitError.__subclasses__())
-    if class_.expected_code is not None
-}
-
-
-def from_answer(answer: RpcError) -> DaemonError:
-    """The error of an answer, as the class of its code; `DaemonError` for a code that is not known."""
-    return _CLASS_OF.get(answer.code, DaemonError)(answer.code, answer.message, answer.data)
+# Tracebacks and pickles name the module that users import.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -14,8 +14,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from client.fake_server import PATIENCE_SECONDS
 from workspaced_client import Client
-from workspaced_client._aio_events import AsyncEventStream
-from workspaced_client.aio import AsyncClient
+from workspaced_client.aio import AsyncClient, AsyncEventStream
 from workspaced_client.events import EventStream
 
 FLAVOURS = ("blocking", "trio", "asyncio")

@@ -12,10 +12,14 @@ import pytest
 
 from client.conftest import Run, Serve
 from client.fake_server import HELLO, PATIENCE_SECONDS, Peer, Script
-from client.flavours import connected, happened
-from workspaced_client import Client, ConnectionLost, NotResponding, _attempts, _blocking, aio
-from workspaced_client._blocking import connected_by
-from workspaced_client._waits import Closed
+from client.flavours import connected
+from workspaced_client import Client, ConnectionLost, NotResponding
+from workspaced_client._async import calls as async_calls
+from workspaced_client._async import opening as async_opening
+from workspaced_client._core import attempts
+from workspaced_client._sync import calls, opening
+from workspaced_client._sync.opening import open_socket
+from workspaced_client._sync.waiting import Closed
 from workspaced_client.aio import AsyncClient
 
 LONG_SECONDS = 4 * PATIENCE_SECONDS
@@ -30,7 +34,7 @@ def pausing(monkeypatch: pytest.MonkeyPatch) -> Event:
         begun.set()
         yield 3 * PATIENCE_SECONDS
 
-    monkeypatch.setattr(_attempts, "pauses_seconds", pauses_seconds)
+    monkeypatch.setattr(attempts, "pauses_seconds", pauses_seconds)
     return begun
 
 
@@ -94,15 +98,17 @@ class LostOnce:
         peer.request()
 
 
-def test_closing_ends_the_hello(flavour: str, serve: Serve) -> None:
+def test_closing_ends_the_hello_and_the_waits_for_it(flavour: str, serve: Serve) -> None:
     daemon = SilentAgain()
     with ThreadPoolExecutor(2) as pool:
         with connected(flavour, serve(daemon), LONG_SECONDS, reconnect=True) as client:
-            calls = [pool.submit(client.call, "daemon.ping") for _ in range(2)]
+            methods = ("daemon.ping", "daemon.status")  # one waits for the hello, the other for its turn
+            waiting = [pool.submit(client.call, method) for method in methods]
             assert daemon.asked.wait(PATIENCE_SECONDS)
-        for call in calls:
-            with pytest.raises(ConnectionLost, match="this client was closed"):
+        for method, call in zip(methods, waiting, strict=True):
+            with pytest.raises(ConnectionLost, match="this client was closed") as caught:
                 call.result(PATIENCE_SECONDS)
+            assert caught.value.method == method
     assert daemon.left.wait(PATIENCE_SECONDS)
 
 
@@ -111,63 +117,38 @@ def test_closing_just_before_the_hello_ends_it(serve: Serve, monkeypatch: pytest
     with ThreadPoolExecutor(1) as pool, Client.connect(serve(daemon), timeout_seconds=LONG_SECONDS) as client:
 
         def closing(path: str, deadline: float, timeout_seconds: float, closed: Closed) -> socket.socket:
-            connection = connected_by(path, deadline, timeout_seconds, closed)
+            connection = open_socket(path, deadline, timeout_seconds, closed)
             client.close()
             return connection
 
-        monkeypatch.setattr("workspaced_client.client.connected_by", closing)
+        monkeypatch.setattr(calls, "open_socket", closing)
         with pytest.raises(ConnectionLost, match="this client was closed"):
             pool.submit(client.call, "daemon.ping").result(PATIENCE_SECONDS)
 
 
-def test_closing_ends_the_wait_for_room(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_ends_the_wait_for_room(flavour: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = Event()
 
     def full(_path: str) -> None:
         waiting.set()
 
-    with (
-        ThreadPoolExecutor(1) as pool,
-        Client.connect(serve(SilentAgain()), timeout_seconds=LONG_SECONDS) as client,
-    ):
-        monkeypatch.setattr(_blocking, "try_to_connect", full)
-        call = pool.submit(client.call, "daemon.ping")
-        assert waiting.wait(PATIENCE_SECONDS)
-        client.close()
+    with ThreadPoolExecutor(1) as pool:
+        with connected(flavour, serve(SilentAgain()), LONG_SECONDS, reconnect=True) as client:
+            for module in (opening, async_opening):
+                monkeypatch.setattr(module, "try_to_connect", full)
+            call = pool.submit(client.call, "daemon.ping")
+            assert waiting.wait(PATIENCE_SECONDS)
         with pytest.raises(ConnectionLost, match="this client was closed"):
             call.result(PATIENCE_SECONDS)
 
 
-def test_closing_ends_the_hello_and_those_who_wait_for_it(run: Run, serve: Serve) -> None:
-    daemon = SilentAgain()
-    path = serve(daemon)
-    lost: list[str] = []
-
-    async def call(client: AsyncClient, method: str) -> None:
-        with pytest.raises(ConnectionLost, match="this client was closed") as caught:
-            await client.call(method)
-        lost.append(caught.value.method)
-
-    async def main() -> None:
-        async with anyio.create_task_group() as group:
-            async with AsyncClient.connect(path, timeout_seconds=LONG_SECONDS) as client:
-                group.start_soon(call, client, "daemon.ping")
-                await happened(daemon.asked)
-                group.start_soon(call, client, "daemon.status")
-                await anyio.wait_all_tasks_blocked()
-            await happened(daemon.left)
-
-    run(main)
-    assert sorted(lost) == ["daemon.ping", "daemon.status"]
-
-
-@pytest.mark.parametrize("step", ["connected_by", "_greet"])
+@pytest.mark.parametrize("step", ["open_socket", "_greet"])
 def test_closed_as_a_step_to_a_new_connection_is_done(
     run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The block, and with it the group of its tasks, is over before its caller goes on."""
     path = serve(LostOnce())
-    do_step = getattr(aio, step)
+    do_step = getattr(async_calls, step)
 
     async def call(client: AsyncClient) -> None:
         with pytest.raises(ConnectionLost, match="this client was closed"):
@@ -185,7 +166,7 @@ def test_closed_as_a_step_to_a_new_connection_is_done(
 
         async with anyio.create_task_group() as group:
             async with AsyncClient.connect(path, timeout_seconds=LONG_SECONDS) as client:
-                monkeypatch.setattr(aio, step, do_step_and_wait)
+                monkeypatch.setattr(async_calls, step, do_step_and_wait)
                 group.start_soon(call, client)
                 await done.wait()
             left.set()

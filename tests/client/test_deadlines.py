@@ -11,9 +11,10 @@ import trio
 
 from client.conftest import Serve
 from client.fake_server import Peer, occupied_queue
-from workspaced_client import Client, NotResponding, NotRunning, Unanswered, _blocking
-from workspaced_client._attempts import Attempts
-from workspaced_client._socket import try_to_connect
+from workspaced_client import Client, NotResponding, NotRunning, Unanswered
+from workspaced_client._core.attempts import Attempts
+from workspaced_client._core.connecting import try_to_connect
+from workspaced_client._sync import calls, connection, opening
 from workspaced_client.aio import AsyncClient
 
 
@@ -46,9 +47,9 @@ def test_what_the_wait_for_room_took_is_the_hellos_no_more(
     path = serve(silent_when_late)
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(Client.connect(path, timeout_seconds=60)) if is_lost else None
-        monkeypatch.setattr(_blocking, "try_to_connect", try_late)
-        monkeypatch.setattr(_blocking, "monotonic", now)
-        monkeypatch.setattr("workspaced_client.client.monotonic", now)
+        monkeypatch.setattr(opening, "try_to_connect", try_late)
+        for module in (opening, calls, connection):
+            monkeypatch.setattr(module, "now", now)
         began_at = now()
         with pytest.raises(Unanswered, match=told):
             client.daemon.ping() if client else Client.connect(path, timeout_seconds=60)

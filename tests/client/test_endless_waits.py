@@ -10,7 +10,8 @@ import pytest
 from client.conftest import Begin, Serve
 from client.fake_server import HELLO, PATIENCE_SECONDS, Peer
 from client.flavours import connected
-from workspaced_client import Client, _blocking, _waits, events
+from workspaced_client import Client
+from workspaced_client._sync import connection, event_socket, waiting
 
 LONG = "x" * (4 * 1024 * 1024)
 """More than the buffers of a socket take."""
@@ -64,8 +65,8 @@ def test_a_request_waits_for_another_on_its_way_out(begin: Begin, monkeypatch: p
 
     client = begin(script)
     with ThreadPoolExecutor(1, "first") as one, ThreadPoolExecutor(1, "second") as another:
-        monkeypatch.setattr(_blocking, "remaining", parts)
-        monkeypatch.setattr(_waits, "remaining", parts)
+        monkeypatch.setattr(connection, "remaining", parts)
+        monkeypatch.setattr(waiting, "remaining", parts)
         first = one.submit(client.call, "first", {"text": LONG}, timeout_seconds=math.inf)
         assert begun.wait(PATIENCE_SECONDS)
         second = another.submit(client.call, "second", timeout_seconds=math.inf)
@@ -87,6 +88,6 @@ def test_a_stream_waits_for_its_subscription(serve: Serve, monkeypatch: pytest.M
         peer.request()
 
     with Client.connect(serve(script), timeout_seconds=math.inf) as client:
-        monkeypatch.setattr(events, "remaining", parts)
+        monkeypatch.setattr(event_socket, "remaining", parts)
         with client.events() as stream:
             assert stream.revision == 7

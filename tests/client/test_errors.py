@@ -11,6 +11,7 @@ import workspaced_client
 from client.conftest import Connect
 from client.fake_server import Peer, greeting
 from workspaced_client import DaemonError, WorkspacedError, errors
+from workspaced_client._core.daemon_errors import from_answer
 from workspaced_protocol.errors import ErrorCode, RpcError
 
 PROMISED: Mapping[ErrorCode, Mapping[str, object]] = {
@@ -31,7 +32,7 @@ PROMISED: Mapping[ErrorCode, Mapping[str, object]] = {
 @pytest.mark.parametrize("code", ErrorCode, ids=lambda code: code.name)
 def test_each_code_has_a_class_of_its_own(code: ErrorCode) -> None:
     data: dict[str, object] = {"kind": code.kind, "more": 1, **PROMISED.get(code, {})}
-    error = errors.from_answer(RpcError(code, "A sentence.", data))
+    error = from_answer(RpcError(code, "A sentence.", data))
     assert type(error) is not DaemonError
     assert type(error).expected_code == code
     assert (error.code, error.kind, error.message, error.data) == (code, code.kind, "A sentence.", data)
@@ -44,7 +45,7 @@ def test_each_code_has_a_class_of_its_own(code: ErrorCode) -> None:
 @pytest.mark.parametrize("code", PROMISED, ids=lambda code: code.name)
 def test_what_the_daemon_did_not_tell_is_none(code: ErrorCode) -> None:
     for data in ({}, {name: ["no such type"] for name in PROMISED[code]}):
-        error = errors.from_answer(RpcError(code, "A sentence.", dict(data)))
+        error = from_answer(RpcError(code, "A sentence.", dict(data)))
         assert [getattr(error, name) for name in PROMISED[code]] == [None] * len(PROMISED[code])
 
 
@@ -97,7 +98,7 @@ def test_every_error_can_be_copied_and_pickled() -> None:
         errors.NotResponding("m", 1.5, outcome_unknown=True),
         errors.GitError(1, "m"),
         DaemonError(4711, "m", {"a": 1}),
-        *(errors.from_answer(RpcError(code, "m", dict(PROMISED.get(code, {})))) for code in ErrorCode),
+        *(from_answer(RpcError(code, "m", dict(PROMISED.get(code, {})))) for code in ErrorCode),
     ]
     classes = {
         value

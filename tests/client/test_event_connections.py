@@ -20,12 +20,14 @@ from workspaced_client import (
     NotResponding,
     UsedAfterFork,
     WorkspacedError,
-    _aio_events,
-    _async_connection,
-    _blocking,
-    _socket,
 )
-from workspaced_client import events as blocking_events
+from workspaced_client._async import connection as async_connection
+from workspaced_client._async import event_socket as async_event_socket
+from workspaced_client._async import events as async_events
+from workspaced_client._async import opening as async_opening
+from workspaced_client._core.connecting import try_to_connect
+from workspaced_client._sync import events as sync_events
+from workspaced_client._sync import opening as sync_opening
 from workspaced_client.aio import AsyncClient
 from workspaced_client.events import Event, EventStream
 
@@ -48,15 +50,14 @@ class Room:
         self.stays_full = False
         self.refused = threading.Event()
         self._tries = itertools.count(1)
-        self._connect = _socket.try_to_connect
-        for module in (_blocking, _async_connection):
+        for module in (sync_opening, async_opening):
             monkeypatch.setattr(module, "try_to_connect", self._try_to_connect)
 
     def _try_to_connect(self, path: str) -> socket.socket | None:
         if self.stays_full or next(self._tries) % 3:
             self.refused.set()
             return None
-        return self._connect(path)
+        return try_to_connect(path)
 
 
 def test_a_stream_waits_for_room(flavour: str, serve: Serve, room: Room) -> None:
@@ -104,11 +105,11 @@ def test_closed_as_it_connects_it_leaves_no_connection(
             streams[0].close()
         return connected
 
-    async def connected_by(*arguments: Any) -> socket.socket:
-        return closed(await _async_connection.connected_by(*arguments))
+    async def open_socket(*arguments: Any) -> socket.socket:
+        return closed(await async_opening.open_socket(*arguments))
 
-    monkeypatch.setattr(_aio_events, "connected_by", connected_by)
-    monkeypatch.setattr(blocking_events, "connected_by", lambda *a: closed(_blocking.connected_by(*a)))
+    monkeypatch.setattr(async_events, "open_socket", open_socket)
+    monkeypatch.setattr(sync_events, "open_socket", lambda *a: closed(sync_opening.open_socket(*a)))
     with subscribed(flavour, serve(script)) as events:
         streams.append(getattr(events, "_stream", events))
         assert list(events) == []
@@ -167,7 +168,7 @@ with client.events(on_lost=print) as events:
     given = []
     reader = threading.Thread(target=lambda: given.append(next(events)))
     reader.start()
-    while not events._in_use:  # as is so for all time but a moment
+    while not events._socket._in_use:  # as is so for all time but a moment
         pass
     if os.fork() == 0:
         try:
@@ -212,7 +213,7 @@ def test_an_async_child_takes_no_event_and_ends_no_connection(
     run: Run, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[socket.socket] = []
-    for module in (_aio_events, _async_connection):
+    for module in (async_event_socket, async_connection):
         monkeypatch.setattr(module, "shut_down", ended.append)
     path = scripted(serve, Life(1, 5))
 

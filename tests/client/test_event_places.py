@@ -117,5 +117,5 @@ def test_an_interrupt_costs_no_event_around_it(
             raise Interrupted
         return parse_answer(line)
 
-    monkeypatch.setattr("workspaced_client._feed.parse_answer", interrupted)
+    monkeypatch.setattr("workspaced_client._core.event_feed.parse_answer", interrupted)
     goes_on_after(Interrupted, b"{}\n", flavour, serve)

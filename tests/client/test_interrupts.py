@@ -19,10 +19,10 @@ import pytest
 from client.conftest import Begin, Serve
 from client.fake_server import CLEAN, HELLO, PATIENCE_SECONDS, STATUS, Peer, answering, greeting
 from workspaced_client import Client, ConnectionLost, SessionsLost
-from workspaced_client._feed import Event as StoreEvent
-from workspaced_client._feed import EventFeed
-from workspaced_client._protocol import Conversation
-from workspaced_client._waits import Closed
+from workspaced_client._core.conversation import Conversation
+from workspaced_client._core.event_feed import Event as StoreEvent
+from workspaced_client._core.event_feed import EventFeed
+from workspaced_client._sync.waiting import Closed
 
 
 class Interrupted(Exception):

@@ -9,7 +9,7 @@ import pytest
 from client.conftest import Connect
 from client.fake_server import PATIENCE_SECONDS, HungUp, Peer, answering, greeting, line
 from workspaced_client import BadAnswer, ConnectionLost, InvalidRequest, NotResponding
-from workspaced_client._protocol import ANSWER_LIMIT_BYTES
+from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
 LONG = "x" * (4 * 1024 * 1024)
@@ -150,7 +150,7 @@ def test_an_undecodable_result_fails_its_call_alone(connect: Connect) -> None:
 
 def test_a_line_without_end_is_not_kept_for_ever(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ANSWER_LIMIT_BYTES >= 2 * 256 * 1024 * 1024
-    monkeypatch.setattr("workspaced_client._protocol.ANSWER_LIMIT_BYTES", 100_000)
+    monkeypatch.setattr("workspaced_client._core.conversation.ANSWER_LIMIT_BYTES", 100_000)
 
     def script(peer: Peer) -> None:
         peer.request()

@@ -1,8 +1,6 @@
 """The namespaces: they have a call for every method of the contract, and are the same in both clients."""
 
 import inspect
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -11,12 +9,13 @@ import anyio
 import msgspec
 import pytest
 
-from workspaced_client import Change, Workspace, _async_api, _sync_api
+from workspaced_client import Change, Workspace
+from workspaced_client._async import api as async_api
+from workspaced_client._async import store_api as async_store_api
+from workspaced_client._sync import api, store_api
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import StoreRevision
 from workspaced_protocol.params import Params
-
-ROOT = Path(__file__).parents[2]
 
 ALPHA = Workspace(
     id="ws_1", name="Alpha", root_path="/alpha", state="active", created_at=1, updated_at=2, projects=()
@@ -70,11 +69,11 @@ def arguments(method: Callable[..., object]) -> dict[str, object]:
 def blocking_calls() -> list[tuple[str, Params, object]]:
     recorder = Recorder()
     for group in (
-        _sync_api.Workspaces,
-        _sync_api.Projects,
-        _sync_api.Sessions,
-        _sync_api.Store,
-        _sync_api.Daemon,
+        api.Workspaces,
+        api.Projects,
+        api.Sessions,
+        store_api.Store,
+        api.Daemon,
     ):
         for method in public(group(recorder)).values():
             method(**arguments(method))
@@ -86,11 +85,11 @@ def async_calls() -> list[tuple[str, Params, object]]:
 
     async def call_all() -> None:
         for group in (
-            _async_api.AsyncWorkspaces,
-            _async_api.AsyncProjects,
-            _async_api.AsyncSessions,
-            _async_api.AsyncStore,
-            _async_api.AsyncDaemon,
+            async_api.AsyncWorkspaces,
+            async_api.AsyncProjects,
+            async_api.AsyncSessions,
+            async_store_api.AsyncStore,
+            async_api.AsyncDaemon,
         ):
             for method in public(group(recorder.asynchronous)).values():
                 await method(**arguments(method))
@@ -106,7 +105,7 @@ def test_every_method_has_a_call() -> None:
     asked = [method for method, _, _ in CALLS]
     # A subscription has a connection of its own: `events()` of the clients.
     streams = {"events.subscribe", "events.unsubscribe"}
-    assert set(METHODS) - set(asked) - streams == set(), "these methods have no call in _async_api.py"
+    assert set(METHODS) - set(asked) - streams == set(), "these methods have no call in _async/api.py"
     assert sorted(asked) == sorted(set(asked) & set(METHODS))
 
 
@@ -127,42 +126,12 @@ def test_a_call_is_as_the_table_has_it(name: str, params: Params, result: object
 
 def test_get_takes_either_an_id_or_a_name() -> None:
     recorder = Recorder()
-    workspaces = _sync_api.Workspaces(recorder)
+    workspaces = api.Workspaces(recorder)
     workspaces.get(name="Alpha")
     assert msgspec.json.encode(recorder.calls[0][1]) == b'{"name":"Alpha"}'
     for options in ({}, {"id": "ws_1", "name": "Alpha"}):
         with pytest.raises(ValueError, match="either `id` or `name`"):
             workspaces.get(**options)
-
-
-def test_the_blocking_namespaces_are_made_from_the_async_ones() -> None:
-    done = subprocess.run(
-        [sys.executable, "client/unasync.py", "--check"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_stale_file_is_told(tmp_path: Path) -> None:
-    package = tmp_path / "workspaced_client"
-    package.mkdir()
-    script = tmp_path / "unasync.py"
-    script.write_bytes((ROOT / "client/unasync.py").read_bytes())
-    (package / "_async_api.py").write_text("async def a(self):\n    return (await self.b(1)).c\n")
-
-    def run(*options: str) -> int:
-        return subprocess.run([sys.executable, script, *options], capture_output=True, check=False).returncode
-
-    assert run("--check") == 1
-    assert run() == 0
-    assert (package / "_sync_api.py").read_text() == "def a(self):\n    return self.b(1).c\n"
-    assert run("--check") == 0
-    (package / "_sync_api.py").write_text("other\n")
-    assert run("--check") == 1
-    assert run("--wrong") == 2
 
 
 class AppStore(Protocol):
@@ -178,7 +147,7 @@ class AppStore(Protocol):
 
 def test_the_store_can_take_the_place_of_an_apps_own() -> None:
     recorder = Recorder()
-    store: AppStore = _sync_api.Store(recorder)  # mypy compares the types
+    store: AppStore = store_api.Store(recorder)  # mypy compares the types
     store.get_all()
     store.get_by_id("ws_1")
     store.get_by_name("alpha")

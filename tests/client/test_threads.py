@@ -7,8 +7,9 @@ import pytest
 
 from client.conftest import Begin, Serve
 from client.fake_server import PATIENCE_SECONDS, Peer, answering, greeting, line
-from workspaced_client import Client, ConnectionLost, NotResponding, _blocking
-from workspaced_client._socket import remaining
+from workspaced_client import Client, ConnectionLost, NotResponding
+from workspaced_client._core.timeouts import remaining
+from workspaced_client._sync import connection
 
 LONG = "x" * (4 * 1024 * 1024)
 
@@ -114,7 +115,7 @@ def test_an_answer_that_came_just_before_the_turn_to_read(
                 assert answered.wait(PATIENCE_SECONDS)
         return remaining(deadline, now)
 
-    monkeypatch.setattr(_blocking, "remaining", held_up)
+    monkeypatch.setattr(connection, "remaining", held_up)
     with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1, "late") as late_pool:
         reader = pool.submit(client.call, "reader")
         assert asked.wait(PATIENCE_SECONDS)

@@ -23,7 +23,7 @@ AT_ONCE = 50
 APPS = """
 import os, sys
 from workspaced_client import Client
-import workspaced_client._autostart
+import workspaced_client._core.autostart
 
 go, tell = os.pipe(), os.pipe()
 for _ in range(int(sys.argv[1])):

@@ -10,8 +10,8 @@ import msgspec
 
 from workspaced.domain.state import State
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
-from workspaced_client._feed import EventFeed
-from workspaced_client._protocol import Conversation
+from workspaced_client._core.conversation import Conversation
+from workspaced_client._core.event_feed import EventFeed
 from workspaced_client.errors import WorkspacedError
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.errors import ErrorCode, RpcError

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workspaced_client._sync_api import CLONE_TIMEOUT_SECONDS
+from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli import (
     backups,
     exports,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
-from workspaced_client._recovery import when
+from workspaced_client._core.local_time import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, Options, options_of

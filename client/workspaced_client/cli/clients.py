@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from workspaced_client import ConnectedClient, InFlight, Subscribed
-from workspaced_client._recovery import when
+from workspaced_client._core.local_time import when
 from workspaced_client.cli.output import count
 from workspaced_client.cli.table import Column, emit_table
 

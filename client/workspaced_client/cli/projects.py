@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from workspaced_client import Client, GitError, NotResponding, Progress, ProjectBinding, Workspace
-from workspaced_client._sync_api import CLONE_TIMEOUT_SECONDS
+from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import EXIT_REFUSED, Failure
 from workspaced_client.cli.options import Options, options_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from workspaced_client._recovery import in_short, is_pending, what_happened
+from workspaced_client._core.recovery_notice import in_short, is_pending, what_happened
 from workspaced_client.cli.output import shown
 from workspaced_protocol.models import RecoveryStatus
 

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from workspaced_client import Client, WorkspacedError
-from workspaced_client._recovery import when
+from workspaced_client._core.local_time import when
 from workspaced_client.cli.connection import connect, connected
 from workspaced_client.cli.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.output import coloured, emit, shown, tell

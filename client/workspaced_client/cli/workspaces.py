@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from workspaced_client import Workspace
-from workspaced_client._recovery import when
+from workspaced_client._core.local_time import when
 from workspaced_client.cli.connection import connected
 from workspaced_client.cli.failures import Failure
 from workspaced_client.cli.options import Options, options_of

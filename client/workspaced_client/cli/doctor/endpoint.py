@@ -15,7 +15,7 @@ from workspaced_client import (
     UnusableSocketPath,
     WorkspacedError,
 )
-from workspaced_client._recovery import when
+from workspaced_client._core.local_time import when
 from workspaced_client.cli.connection import connect, socket_of
 from workspaced_client.cli.doctor.check import (
     Check,

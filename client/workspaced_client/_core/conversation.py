@@ -1,10 +1,11 @@
-"""One connection seen from the client, without I/O: calls to bytes, and bytes to the answers of calls.
+"""One connection seen from the client, without I/O: calls become bytes, and bytes become outcomes of calls.
 
-The strategy: a `Conversation` numbers the calls and keeps those that wait for their answer, in the
-order sent. A call that its caller gave up stays among them until its late answer has come and been
-dropped, so that an answer to no call at all is known for what it is: a sign that the other end
-speaks something else. Where the connection ends, every waiting call gets its own error at once, and
-so does every later one. Nothing here locks or waits: that is the work of the two clients.
+The strategy: a `Conversation` numbers the calls and keeps the unanswered ones, in the order sent.
+- A call whose caller gave up stays until its late answer has come, which is dropped. So an answer to an
+  unknown call is proof that the peer speaks another protocol.
+- At the end of the connection, every unanswered call is settled with an error of its own, and every later
+  call as soon as it is sent.
+- Nothing here locks or waits: `_sync.connection` and `_async.connection` do.
 """
 
 import os
@@ -14,17 +15,16 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 from msgspec import Raw
 
-from workspaced_client._socket import program_name
-from workspaced_client.errors import (
+from workspaced_client._core.daemon_errors import from_answer
+from workspaced_client._core.local_errors import (
     BadAnswer,
     ConnectionLost,
     NotResponding,
     Unsendable,
     UsedAfterFork,
     WorkspacedError,
-    from_answer,
 )
-from workspaced_protocol import PROTOCOL_VERSION, unknown
+from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import (
@@ -35,25 +35,24 @@ from workspaced_protocol.messages import (
     parse_answer,
 )
 from workspaced_protocol.models import Progress
-from workspaced_protocol.params import HelloParams
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 
 _LONG: Final = frozenset({"project.clone"})
-"""The methods that the daemon tells the progress of, and that `$/cancelRequest` ends (protocol.md, Long work)."""
+"""The methods that report progress and can be ended by `$/cancelRequest` (protocol.md, Long work)."""
 
 ANSWER_LIMIT_BYTES: Final = 512 * 1024 * 1024
-"""The longest answer taken. `store.getAll` answers with a whole store, whose file has at most 256 MiB;
+"""The longest accepted answer. `store.getAll` answers with a whole store, whose file has at most 256 MiB;
 twice that leaves room for any way of writing it, and still stops a peer that never ends its line."""
 
 
 CANCEL_SECONDS: Final = 1.0
-"""How long somebody who gives up a call waits, at most, for the way to the daemon to be free to tell it."""
+"""The longest time that a caller who gives up waits to send `$/cancelRequest`."""
 
 
 class PendingCall:
-    """A call on its way: its request, and then what came of it."""
+    """A call under way: its request, and then its outcome."""
 
     __slots__ = ("abandoned", "id", "method", "on_progress", "outcome", "params", "progress", "request_bytes")
 
@@ -62,27 +61,27 @@ class PendingCall:
         self.params = params
         self.on_progress = on_progress
         self.progress: Progress | None = None
-        """The last that was told of it, until its caller has been told."""
+        """The newest progress that the caller's function has not been given yet."""
         self.id = 0
-        """Its number, once it was sent."""
+        """The request's id; 0 until it is sent."""
         self.request_bytes = 0
         self.abandoned = False
-        """Whether its caller no longer waits: its answer, when it comes, is dropped."""
+        """Whether its caller has stopped waiting: a later answer is dropped."""
         self.outcome: Raw | WorkspacedError | None = None
-        """The result's JSON text, or the error to raise, or None while it waits."""
+        """The result's JSON text, or the error to raise; None until the call is settled."""
 
     @property
     def settled(self) -> bool:
-        """Whether its outcome is there."""
+        """Whether the outcome is known."""
         return self.outcome is not None
 
     @property
     def has_news(self) -> bool:
-        """Whether its caller has something to look at."""
+        """Whether there is an outcome or progress for the caller."""
         return self.outcome is not None or self.progress is not None
 
     def tell_progress(self) -> None:
-        """Hands the last progress to the caller's function, which may raise."""
+        """Give the newest progress to the caller's function, which may raise."""
         progress, self.progress = self.progress, None
         if progress is not None and self.on_progress is not None:
             self.on_progress(progress)
@@ -103,12 +102,12 @@ class Conversation:
 
     @property
     def ended(self) -> bool:
-        """Whether the connection is known to have ended."""
+        """Whether the end of the connection has been seen."""
         return self._end_reason is not None
 
     @property
     def end_reason(self) -> str:
-        """How the connection ended, once it has."""
+        """The reason of the end; empty before it."""
         return self._end_reason or ""
 
     @property
@@ -118,11 +117,11 @@ class Conversation:
 
     @property
     def forked(self) -> bool:
-        """Whether this is a child process, whose parent the connection belongs to."""
+        """Whether this process is a forked child of the connection's owner."""
         return os.getpid() != self._pid
 
     def prepare(self, method: str, params: object, on_progress: OnProgress | None = None) -> PendingCall:
-        """A call that can be sent. Raises Unsendable or UsedAfterFork; needs no lock."""
+        """Return a call that is ready to send; needs no lock. Raises Unsendable or UsedAfterFork."""
         if self.forked:
             raise UsedAfterFork(self._pid)
         try:
@@ -132,7 +131,7 @@ class Conversation:
             raise Unsendable(method, str(error)) from error
 
     def send(self, call: PendingCall) -> None:
-        """Makes the call's request the outgoing bytes, which must be empty; after the end, settles it."""
+        """Make the request the outgoing bytes, which must be empty. After the end, settle the call instead."""
         if self._end_reason is not None:
             call.outcome = ConnectionLost(call.method, self._end_reason)
             return
@@ -146,26 +145,26 @@ class Conversation:
             self._outgoing = memoryview(line)
 
     def can_cancel(self, call: PendingCall) -> bool:
-        """Whether the daemon is at work on this call, and ends that when asked to."""
+        """Return whether the daemon is working on this call and would end it on request."""
         return call.method in _LONG and call.id in self._waiting and not self._deaf
 
     def cancel(self, call: PendingCall) -> None:
-        """Makes what ends the call the outgoing bytes, which must be empty."""
+        """Make the call's `$/cancelRequest` the outgoing bytes, which must be empty."""
         if self.can_cancel(call):
             line = encode_notification("$/cancelRequest", b'{"id":%d}' % call.id) + b"\n"
             self._outgoing = memoryview(line)
 
     def sent(self, byte_count: int) -> None:
-        """Takes what was sent off the outgoing bytes."""
+        """Remove sent bytes from the outgoing ones."""
         self._outgoing = self._outgoing[byte_count:]
 
     def stop_sending(self) -> None:
-        """The other end takes no more bytes. It may have said why: read on, until the end shows."""
+        """Send no more: the peer reads nothing. It may have said why, so reading goes on until its end."""
         self._deaf = True
         self._outgoing = memoryview(b"")
 
     def receive(self, data: bytes) -> list[PendingCall]:
-        """The calls that `data` has news of; empty bytes stand for the end of the stream."""
+        """Return the calls that `data` has news for; empty bytes stand for the end of the stream."""
         if not data:
             cut = " in the middle of an answer" if self._lines.pending_bytes else ""
             return self.end(f"the daemon closed it{cut}")
@@ -182,7 +181,7 @@ class Conversation:
         return told
 
     def _take(self, line: bytes) -> PendingCall | None:
-        """The call that this line settles or tells the progress of, where somebody still waits for it."""
+        """Return the call that this line settles or reports progress of, if its caller still waits."""
         message = parse_answer(line)
         if isinstance(message, Notification):
             return self._progress(message)
@@ -199,12 +198,12 @@ class Conversation:
             return None
         result = message.result
         call.outcome = from_answer(result) if isinstance(result, RpcError) else result
-        del self._waiting[call.id]  # last: where an interrupt comes before, `end` still settles the call
+        del self._waiting[call.id]  # last: after an interrupt before it, `end` still settles the call
         return None if call.abandoned else call
 
     def _progress(self, message: Notification) -> PendingCall | None:
         if message.method != "$/progress":
-            return None  # the daemon tells events to subscribers alone, and this connection is none
+            return None  # only subscribers are sent events, and this connection has no subscription
         try:
             progress, _left_out = unknown.decode(message.params, Progress)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -216,16 +215,18 @@ class Conversation:
         return call
 
     def _unreadable_call(self) -> PendingCall | None:
-        """The call that the daemon refused without being able to tell its id.
+        """Return the call that the daemon refused without an id.
 
-        Every request is well formed, so it was too long; then the longest one was, whatever the
-        limit is, and the daemon has not read it.
+        Every request is well formed, so it was too long. Then it was the longest one, whatever the limit
+        is, and the daemon has not read it.
         """
         return max(self._waiting.values(), key=lambda call: call.request_bytes, default=None)
 
     def end(self, reason: str) -> list[PendingCall]:
-        """The connection has ended: settles every waiting call. A second end does only what an interrupt
-        has kept the first from."""
+        """End the conversation and settle every unanswered call.
+
+        A second call completes the first where an interrupt cut it short.
+        """
         if self._end_reason is None:
             self._end_reason = reason + self._refusal
         self.stop_sending()
@@ -242,20 +243,15 @@ class Conversation:
         return settled
 
 
-def greeting() -> HelloParams:
-    """What every connection begins with."""
-    return HelloParams(client=program_name(), protocol=PROTOCOL_VERSION)
-
-
 def not_responding(call: PendingCall, seconds: float) -> NotResponding:
-    """The error of a call that was given up after `seconds`."""
+    """Return the error of a call that got no answer within `seconds`."""
     return NotResponding(call.method, seconds, call.id != 0 and may_write(call.method))
 
 
 def result_of(call: PendingCall, type_: type[T]) -> T:
-    """The result of a settled call, or its error raised. Members that this release lacks are left out."""
+    """Return the result of a settled call, or raise its error. Members unknown to this release are dropped."""
     outcome = call.outcome
-    call.outcome = None  # an error that is raised must not be kept by a frame that it keeps
+    call.outcome = None  # a raised error keeps its frames alive, and one of them keeps the call: no cycle
     if isinstance(outcome, WorkspacedError):
         raise outcome
     if outcome is None:
@@ -268,8 +264,8 @@ def result_of(call: PendingCall, type_: type[T]) -> T:
 
 
 def may_write(method: str) -> bool:
-    """Whether the method changes something; true also of one that this release does not know."""
-    from workspaced_protocol.methods import METHODS  # wanted for errors alone, so not at every start
+    """Return whether the method changes something; True also for a method unknown to this release."""
+    from workspaced_protocol.methods import METHODS  # only errors need it, so not every start pays for it
     from workspaced_protocol.params import WriteParams
 
     known = METHODS.get(method)
@@ -277,4 +273,4 @@ def may_write(method: str) -> bool:
 
 
 ANY_JSON: Final = cast("type[Any]", Any)
-"""The type of a result that stays as it is: plain JSON values."""
+"""The type of a result that stays as it came: plain JSON values."""

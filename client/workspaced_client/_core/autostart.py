@@ -1,9 +1,11 @@
-"""Starts the daemon where none runs: once, however many processes ask for it at the same moment.
+"""Start the daemon if none runs: once, however many processes ask at the same moment.
 
-The strategy: whoever holds the lock of the socket's directory starts it, and keeps the lock until it
-answers; the others find it there when they get the lock. The daemon belongs to nobody: a shell starts
-it in the background and ends, so it has no terminal, and no parent but the system's first process. It
-holds the writing end of a pipe all its life, so that its end is noticed at once if it can't start.
+The strategy:
+- The process that holds the lock of the socket's directory starts the daemon, and keeps the lock until the
+  daemon answers. The others find it running when they get the lock.
+- The daemon has no terminal and no parent but the system's first process: a shell starts it in the
+  background and ends.
+- The daemon holds the write end of a pipe all its life, so that a failed start is noticed at once.
 """
 
 import fcntl
@@ -20,15 +22,16 @@ from typing import Final
 
 import platformdirs
 
-from workspaced_client._local_errors import NotRunning, NotStarted
-from workspaced_client._socket import remaining, try_to_connect
+from workspaced_client._core.connecting import try_to_connect
+from workspaced_client._core.local_errors import NotRunning, NotStarted
+from workspaced_client._core.timeouts import remaining
 from workspaced_protocol.messages import encode_request
 from workspaced_protocol.paths import UnusablePath, data_dir
 
-_LOOK_SECONDS: Final = 0.03  # between two looks whether it answers, or the lock is free
-_LOG_BYTES: Final = 1024 * 1024  # a longer log is put aside at the next start
+_LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
+_LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
 
-# What a daemon and the git that it runs need of the environment. The rest is the app's own.
+# The variables that a daemon and its git need. The rest of the environment is the app's own.
 _KEPT: Final = frozenset(
     {"HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
 )
@@ -37,9 +40,9 @@ _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy
 
 
 def ensure_running(path: str, timeout_seconds: float) -> None:
-    """Comes back once a daemon answers at `path`; starts one where there is none.
+    """Return once a daemon answers at `path`; start one if none does.
 
-    Raises NotStarted, and what connecting raises but NotRunning.
+    Raises NotStarted, and the errors of connecting except NotRunning.
     """
     deadline = monotonic() + timeout_seconds
     if _answers(path, deadline):
@@ -56,27 +59,27 @@ def ensure_running(path: str, timeout_seconds: float) -> None:
 
 
 def _answers(path: str, deadline: float) -> bool:
-    """Whether a daemon is there; one that has just been killed may still take connections, but says nothing."""
+    """Return whether a daemon answers: a killed one may still accept connections for a moment, in silence."""
     try:
         connection = try_to_connect(path)
     except NotRunning:
         return False
     if connection is None:
-        return True  # with so many clients that one more has to wait
+        return True  # its backlog is full of clients
     with connection:
         connection.settimeout(max(remaining(deadline, monotonic()), _LOOK_SECONDS))
         try:
             connection.sendall(encode_request(1, "daemon.ping", b"{}") + b"\n")
             return bool(connection.recv(1))
         except TimeoutError:
-            return True  # it is there, though too busy to answer
+            return True  # it runs, but is too busy to answer
         except OSError:
             return False
 
 
 @contextmanager
 def _locked(directory: int, path: str, deadline: float) -> Generator[bool]:
-    """Holds the lock of an open directory for the block, and closes it; False where a daemon has come up."""
+    """Lock an open directory for the block, then close it; yield False if a daemon came up instead."""
     try:
         while True:
             try:
@@ -103,9 +106,9 @@ def _start(path: str, log: Path, deadline: float) -> None:
     ended, held = os.pipe()
     with os.fdopen(ended):
         end = select.poll()  # select() takes no descriptor above 1,023
-        end.register(ended, 0)  # nothing is written to it; POLLHUP comes unasked
+        end.register(ended, 0)  # nobody writes to it; POLLHUP is always reported
         try:
-            # $0 is the log. The shell ends at once, and leaves the daemon to itself.
+            # $0 is the log. The shell ends at once; the daemon stays.
             subprocess.run(
                 ["/bin/sh", "-c", '"$@" </dev/null >>"$0" 2>&1 &', str(log), *command],
                 check=True,
@@ -140,7 +143,7 @@ def _environment() -> dict[str, str]:
         if name in _KEPT or name.lower() in _PROXIES or name.startswith(_KEPT_FAMILIES)
     }
     if kept.get("WORKSPACED_DATA_DIR"):
-        kept["WORKSPACED_DATA_DIR"] = str(data_dir())  # it may be relative to the app's directory
+        kept["WORKSPACED_DATA_DIR"] = str(data_dir())  # it may be relative to the app's working directory
     return kept
 
 
@@ -155,7 +158,7 @@ def _log_file() -> Path:
 
 
 def _last_line(log: Path, begins_at: int) -> str:
-    """What the daemon said before it ended."""
+    """Return the daemon's last words."""
     with log.open("rb") as file:
         file.seek(begins_at)
         lines = file.read(_LOG_BYTES).decode(errors="replace").splitlines()

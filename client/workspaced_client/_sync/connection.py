@@ -1,23 +1,24 @@
 """The blocking client's connection: calls of many threads over one socket, without a thread of its own.
 
-The strategy is leader and followers. Of the threads that wait for an answer one holds the reading
-role: it reads for all, settles the calls of the others and wakes them. When its own answer came, or
-its time is over, it passes the role on to one that waits. So an answer never waits for the slow call
-of another thread, and a program without calls has no thread running.
+Written by hand beside `_async/connection.py`, which has a task that reads. Here, nobody reads unless a call
+waits, and each step must survive Ctrl-C (see `waiting`).
 
-A request is sent by its own thread, one at a time. While the socket has no room, the sender takes the
-reading role if nobody has it: the daemon stops reading from a client that does not read its answers.
-What a thread that gave up had left to send is sent by the next, so that the stream stays whole.
+The strategy is leader and followers:
+- Of the threads that wait for an answer, one has the turn to read. It reads for all, settles the calls of
+  the others and wakes them. With its own answer, or at its deadline, it passes the turn to another.
+- So no answer waits for the slow call of another thread, and a program without calls has no thread running.
+- Each thread sends its own request, one at a time. While the socket has no room, the sender also reads if
+  nobody else does: the daemon stops reading from a client that does not read its answers.
+- The next sender sends the bytes that a thread left when it gave up, so that the stream stays whole.
 """
 
 import select
 import socket
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import Final, TypeVar
 
-from workspaced_client._protocol import (
+from workspaced_client._core.conversation import (
     CANCEL_SECONDS,
     Conversation,
     OnProgress,
@@ -25,25 +26,19 @@ from workspaced_client._protocol import (
     not_responding,
     result_of,
 )
-from workspaced_client._socket import (
-    BACKLOG_RETRY_SECONDS,
-    RECEIVE_BYTES,
-    SEND_FLAGS,
-    remaining,
-    shut_down,
-    try_to_connect,
-)
-from workspaced_client._waits import Closed, Turns
-from workspaced_client.errors import NotResponding
+from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
+from workspaced_client._core.timeouts import remaining
+
+from .waiting import Turns, now
 
 T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS: Final = 0.05
-"""How soon a sender without room looks whether the thread that read has gone: that does not wake it."""
+"""A sender without room checks this often whether the reading thread has left, which does not wake it."""
 
 
-class BlockingConnection:
-    """One connected socket, shared by the threads of one process; it must not block."""
+class Connection:
+    """One connected socket that never blocks, shared by the threads of one process."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -51,7 +46,7 @@ class BlockingConnection:
         self._lock = threading.Lock()  # guards what follows, and the conversation; never held in a wait
         self._sending = Turns(self._lock)
         self._reading = Turns(self._lock)
-        self._inside: set[PendingCall] = set()  # those whose threads may use the socket
+        self._inside: set[PendingCall] = set()  # calls whose threads may use the socket
         self._closed = False
         self._readable = select.poll()  # used by the reader alone
         self._readable.register(connected, select.POLLIN)
@@ -59,12 +54,12 @@ class BlockingConnection:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing can be asked over it any more, in the process that it belongs to."""
+        """Whether it has ended, in the process that owns it."""
         return self._conversation.ended and not self._conversation.forked
 
     @property
     def end_reason(self) -> str:
-        """How it ended, once it has."""
+        """The reason of its end; empty before it."""
         return self._conversation.end_reason
 
     def request(
@@ -75,11 +70,11 @@ class BlockingConnection:
         timeout_seconds: float,
         on_progress: OnProgress | None = None,
     ) -> T:
-        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists.
+        """Send a call and wait for its answer. Raises one of `workspaced_client.errors`.
 
-        A call that is given up is cancelled, where the daemon can do that.
+        A call that is given up is cancelled, if the daemon can cancel it.
         """
-        deadline = monotonic() + timeout_seconds
+        deadline = now() + timeout_seconds
         call = self._conversation.prepare(method, params, on_progress)
         try:
             with self._lock:
@@ -89,18 +84,18 @@ class BlockingConnection:
         finally:
             try:
                 if not call.settled and self._conversation.can_cancel(call):
-                    self._reading.give_up(call)  # the wait for its turn to send holds up no other thread
-                    self._send(call, monotonic() + CANCEL_SECONDS, self._conversation.cancel)
+                    self._reading.give_up(call)  # the wait to send delays no other thread
+                    self._send(call, now() + CANCEL_SECONDS, self._conversation.cancel)
                 self._leave(call)
             except BaseException:
-                self._leave(call)  # again, where the interrupt came in the leaving itself
+                self._leave(call)  # again, in case the interrupt came during the first
                 raise
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
 
     def _send(self, call: PendingCall, deadline: float, write: Callable[[PendingCall], None]) -> None:
-        """Sends what `write` makes the outgoing bytes, or a part of it, by the deadline."""
+        """Send the bytes that `write` prepares, or a part of them, by the deadline."""
         if self._sending.get(call, deadline) and self._flush(call, deadline):
             with self._lock:
                 write(call)
@@ -108,7 +103,7 @@ class BlockingConnection:
         self._sending.give_up(call)
 
     def _flush(self, call: PendingCall, deadline: float) -> bool:
-        """Sends the outgoing bytes; False where the deadline came first."""
+        """Send the outgoing bytes; return False if the deadline came first."""
         while self._conversation.outgoing and not call.settled:
             try:
                 self._conversation.sent(self._socket.send(self._conversation.outgoing, SEND_FLAGS))
@@ -123,7 +118,7 @@ class BlockingConnection:
         return True
 
     def _wait_for_room(self, call: PendingCall, deadline: float) -> bool:
-        left = remaining(deadline, monotonic())
+        left = remaining(deadline, now())
         if not left:
             return False
         with self._lock:
@@ -135,13 +130,13 @@ class BlockingConnection:
         return True
 
     def _wait(self, call: PendingCall, deadline: float) -> None:
-        """Returns once the call is settled or its deadline has passed."""
+        """Return once the call is settled or its deadline has passed."""
         while call.id and not call.settled:
             if call.progress is not None:
                 with self._lock:
-                    self._reading.leave(call)  # the app's function holds up no other thread
+                    self._reading.leave(call)  # the app's function delays no other thread
                 call.tell_progress()
-            left = remaining(deadline, monotonic())
+            left = remaining(deadline, now())
             if not left:
                 return
             turn = self._next_turn(call)
@@ -151,19 +146,19 @@ class BlockingConnection:
                 self._read()
 
     def _next_turn(self, call: PendingCall) -> "threading.Lock | None":
-        """None where it is this thread that reads; else a lock that it gets when it is to look again."""
+        """Return None if this thread is the one to read, else a lock that it gets when it should look again."""
         with self._lock:
             return threading.Lock() if call.has_news else self._reading.ask(call)
 
     def _read(self) -> None:
-        """Takes what has come and hands out the answers in it; only the holder of the role may."""
+        """Receive bytes and settle the calls that they answer; only for the thread with the turn to read."""
         try:
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 return
             except ConnectionResetError:
-                data = b""  # the daemon closed it, with something of ours unread
+                data = b""  # the daemon closed it with a request unread
             except OSError as error:
                 self._end(f"it failed: {error.strerror or error}")
                 return
@@ -171,13 +166,13 @@ class BlockingConnection:
                 for told in self._conversation.receive(data):
                     self._reading.wake(told)
             if self._conversation.ended:
-                shut_down(self._socket)  # after nonsense, the other end is still there
+                shut_down(self._socket)  # after nonsense, the peer is still connected
         except BaseException:
             self._end_interrupted()
             raise
 
     def _leave(self, call: PendingCall) -> None:
-        """What every thread does last, whatever happened to it: nobody may wait for it in vain."""
+        """Take the call out, so that nobody waits for it in vain: each thread's last step, whatever happened."""
         with self._lock:
             self._inside.discard(call)
             call.abandoned = True
@@ -187,34 +182,24 @@ class BlockingConnection:
                 self._socket.close()
 
     def _end(self, reason: str) -> None:
-        """Ends the conversation, and wakes who waits for the socket itself; who leaves then wakes the next."""
+        """End the conversation and wake the threads that wait on the socket; each wakes the next as it leaves."""
         with self._lock:
             self._conversation.end(reason)
         shut_down(self._socket)
 
     def _end_interrupted(self) -> None:
-        """Bytes may have been lost between the socket and the conversation: it can't go on."""
+        """End it after an interrupt that may have lost bytes between the socket and the conversation."""
         self._end("an exception, such as a KeyboardInterrupt, came in the middle of a message")
 
     def close(self) -> None:
-        """Ends the connection: calls that wait in other threads get ConnectionLost. Again: no effect."""
+        """End the connection: calls of other threads raise ConnectionLost. A second call has no effect."""
         if self._conversation.forked:
-            self._socket.close()  # this process's copy; the connection is the parent's
+            self._socket.close()  # this process's copy; the parent owns the connection
             return
         with self._lock:
             self._closed = True
             self._conversation.end("this client was closed")
             if self._inside:
-                shut_down(self._socket)  # the last of them closes it: closing alone would wake none
+                shut_down(self._socket)  # wakes them, as closing would not; the last to leave closes
             else:
                 self._socket.close()
-
-
-def connected_by(path: str, deadline: float, timeout_seconds: float, closed: Closed) -> socket.socket:
-    """A connected socket. Raises NotResponding where there was no room for it by the deadline, or `closed`."""
-    while (connected := try_to_connect(path)) is None:
-        left = remaining(deadline, monotonic())
-        if not left or closed.is_set():
-            raise NotResponding("connect", timeout_seconds)
-        closed.wait(min(left, BACKLOG_RETRY_SECONDS))
-    return connected

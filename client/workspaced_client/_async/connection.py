@@ -1,16 +1,19 @@
 """The async client's connection: calls of many tasks over one socket, under trio and asyncio (by anyio).
 
-The strategy: one task reads all answers and settles the calls they are for; each call sends its own
-request, one at a time, and waits for its event. What a cancelled call had left to send is sent by the
-next, so that the stream stays whole.
+Written by hand beside `_sync/connection.py`, which has no reader of its own.
+
+The strategy:
+- One task reads all answers and settles their calls.
+- Each call sends its own request, one at a time, and waits for its event.
+- The next sender sends the bytes that a cancelled call left, so that the stream stays whole.
 """
 
-import socket as sockets
+import socket
 from typing import TypeVar
 
 import anyio
 
-from workspaced_client._protocol import (
+from workspaced_client._core.conversation import (
     CANCEL_SECONDS,
     Conversation,
     OnProgress,
@@ -18,40 +21,33 @@ from workspaced_client._protocol import (
     not_responding,
     result_of,
 )
-from workspaced_client._socket import (
-    BACKLOG_RETRY_SECONDS,
-    RECEIVE_BYTES,
-    SEND_FLAGS,
-    shut_down,
-    try_to_connect,
-)
-from workspaced_client.errors import NotResponding
+from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
 
 T = TypeVar("T")
 
 
-class AsyncConnection:
-    """One connected socket, shared by the tasks of one event loop; it must not block."""
+class Connection:
+    """One connected socket that never blocks, shared by the tasks of one event loop."""
 
-    def __init__(self, connected: sockets.socket) -> None:
+    def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._conversation = Conversation()
         self._sending = anyio.Lock(fast_acquire=True)  # each request waits for its answer anyway
         self._events: dict[PendingCall, anyio.Event] = {}
-        self._reading: anyio.Event | None = None  # set once nothing reads any more
+        self._reading: anyio.Event | None = None  # set once the reader has ended; None before it began
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing can be asked over it any more, in the process that it belongs to."""
+        """Whether it has ended, in the process that owns it."""
         return self._conversation.ended and not self._conversation.forked
 
     @property
     def end_reason(self) -> str:
-        """How it ended, once it has."""
+        """The reason of its end; empty before it."""
         return self._conversation.end_reason
 
     async def read_answers(self) -> None:
-        """Settles calls until the connection ends; runs beside them."""
+        """Settle calls until the connection ends: the body of the reader task."""
         self._reading = anyio.Event()
         try:
             await self._read()
@@ -66,12 +62,12 @@ class AsyncConnection:
             except BlockingIOError:
                 continue
             except ConnectionResetError:
-                data = b""  # the daemon closed it, with something of ours unread
+                data = b""  # the daemon closed it with a request unread
             except OSError as error:
-                self.end(f"it failed: {error.strerror or error}")
+                self._end(f"it failed: {error.strerror or error}")
                 return
             self._wake(self._conversation.receive(data))
-        shut_down(self._socket)  # after nonsense, the other end is still there
+        shut_down(self._socket)  # after nonsense, the peer is still connected
 
     async def request(
         self,
@@ -81,9 +77,9 @@ class AsyncConnection:
         timeout_seconds: float,
         on_progress: OnProgress | None = None,
     ) -> T:
-        """Sends a call and waits for its answer. Raises what `workspaced_client.errors` lists.
+        """Send a call and wait for its answer. Raises one of `workspaced_client.errors`.
 
-        A call that is given up is cancelled, where the daemon can do that.
+        A call that is given up is cancelled, if the daemon can cancel it.
         """
         call = self._conversation.prepare(method, params, on_progress)
         self._events[call] = anyio.Event()
@@ -102,14 +98,14 @@ class AsyncConnection:
         return result_of(call, result)
 
     async def _wait(self, call: PendingCall) -> None:
-        """Returns once the call is settled."""
+        """Return once the call is settled."""
         while not call.settled:
             await self._events[call].wait()
             self._events[call] = anyio.Event()
             call.tell_progress()
 
     async def _cancel(self, call: PendingCall) -> None:
-        """Lets the daemon end a call; it may not hear of it where it does not read."""
+        """Ask the daemon to end a call; the request is lost if the daemon does not read in time."""
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):
             async with self._sending:
                 await self._flush(call)
@@ -135,30 +131,19 @@ class AsyncConnection:
         for call in told:
             self._events[call].set()
 
-    def end(self, reason: str) -> None:
-        """Ends the conversation: calls under way raise ConnectionLost, and so do later ones."""
+    def _end(self, reason: str) -> None:
+        """End the conversation: calls under way raise ConnectionLost, and so do later ones."""
         self._wake(self._conversation.end(reason))
 
     async def close(self) -> None:
-        """Closes the socket, once nothing reads from it any more."""
+        """End the connection: calls of other tasks raise ConnectionLost. A second call has no effect."""
         if self._conversation.forked:
-            self._socket.close()  # as in the blocking connection
+            self._socket.close()  # this process's copy; the parent owns the connection
             return
-        shut_down(self._socket)  # it lets those go on who wait to read or to send, and so leave the socket
+        self._end("this client was closed")
+        shut_down(self._socket)  # wakes the tasks that wait to read or to send, and so release the socket
         with anyio.CancelScope(shield=True):
             if self._reading is not None:
                 await self._reading.wait()
             async with self._sending:
                 self._socket.close()
-
-
-async def connected_by(
-    path: str, deadline: float, timeout_seconds: float, closed: anyio.Event
-) -> sockets.socket:
-    """A connected socket. Raises NotResponding where there was no room for it by the deadline, or `closed`."""
-    while (connected := try_to_connect(path)) is None:
-        if anyio.current_time() >= deadline or closed.is_set():
-            raise NotResponding("connect", timeout_seconds)
-        with anyio.move_on_after(BACKLOG_RETRY_SECONDS):
-            await closed.wait()
-    return connected

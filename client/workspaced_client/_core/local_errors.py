@@ -1,12 +1,12 @@
-"""The client's own errors, and the base of all: what can go wrong on the way to the daemon and back."""
+"""The errors that the client itself finds, on the way to the daemon and back, and the base of all errors."""
 
 
 class WorkspacedError(Exception):
-    """The base of every error that this library raises on its own account."""
+    """The base of every error of this library."""
 
 
 class CannotConnect(WorkspacedError):
-    """The socket at `path` could not be connected to; `reason` says why."""
+    """Could not connect to the socket at `path`; `reason` says why."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
@@ -28,7 +28,7 @@ class NotRunning(CannotConnect):
 
 
 class NotStarted(NotRunning):
-    """There was no daemon at `path`, and none could be started."""
+    """No daemon ran at `path`, and none could be started."""
 
     def __str__(self) -> str:
         return f"The daemon could not be started: {self.reason}. To see more, run `workspaced run`."
@@ -45,11 +45,11 @@ class NotAllowed(CannotConnect):
 
 
 class UnusableSocketPath(WorkspacedError, ValueError):
-    """The socket path can't be used on this platform; the message says why and what to do."""
+    """This platform can't use the socket path; the message says why and what to do."""
 
 
 class Unsendable(WorkspacedError, ValueError):
-    """The call of `method`, mostly its params, can't be written as JSON; nothing was sent."""
+    """The call of `method` (mostly its params) can't be written as JSON; nothing was sent."""
 
     def __init__(self, method: str, problem: str) -> None:
         super().__init__(method, problem)
@@ -61,7 +61,7 @@ class Unsendable(WorkspacedError, ValueError):
 
 
 class UsedAfterFork(WorkspacedError):
-    """The client belongs to the process `pid`, and this is a child that it forked."""
+    """The client belongs to process `pid`, and this process is its forked child."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(pid)
@@ -75,10 +75,10 @@ class UsedAfterFork(WorkspacedError):
 
 
 class Unanswered(WorkspacedError):
-    """The base of the errors of a call that got no answer to go by.
+    """The base of the errors of a call without a usable answer.
 
-    `outcome_unknown` is True where the request was, or may have been, sent and its method changes
-    something: it may or may not have been applied. Where it is False, nothing in the store was changed.
+    `outcome_unknown` is True if the request may have been sent and its method changes something: it may
+    or may not have been applied. If it is False, nothing in the store was changed.
     """
 
     def __init__(self, method: str, reason: str, outcome_unknown: bool = False) -> None:
@@ -101,9 +101,9 @@ class ConnectionLost(Unanswered):
 
 
 class SessionsLost(ConnectionLost):
-    """The connection ended, and with it the sessions begun on it, whose ids are `session_ids`.
+    """The connection ended, and so did the sessions begun on it; `session_ids` are their ids.
 
-    Raised once, by the first call after that; the client is connected again, so begin them anew.
+    The first call after the loss raises it, once. The client is connected again: begin the sessions anew.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class SessionsLost(ConnectionLost):
 
 
 class BadAnswer(Unanswered):
-    """What came back for `method` is not JSON-RPC, or not what the method answers; `reason` says how."""
+    """The answer to `method` is not JSON-RPC, or not of the method's shape; `reason` says how."""
 
     def __str__(self) -> str:
         return (
@@ -132,7 +132,7 @@ class BadAnswer(Unanswered):
 
 
 class NotResponding(Unanswered):
-    """No answer came within `seconds`; `method` is `connect` where even the connecting took longer."""
+    """No answer came within `seconds`; `method` is `connect` if connecting alone took longer."""
 
     def __init__(self, method: str, seconds: float, outcome_unknown: bool = False) -> None:
         super().__init__(method, f"no answer within {seconds:g} seconds", outcome_unknown)

@@ -1,26 +1,27 @@
-"""The events of a daemon as an app gets them, without I/O: each once, in order, over many connections.
+"""The events of a daemon, without I/O: each once, in order, over many connections.
 
-The strategy: a feed has a connection of its own, so that an app that takes its time with an event holds up
-no call. It knows the revision of the last event that the app took, and begins there on the next connection.
-The daemon gives the events of sessions and of the store's health at that very revision again, since they
-have none of their own; their sequence numbers, which rise per topic while one daemon lives, tell the
-repeat. What can't be given any more comes as an `EventGap`.
-
-The next connection is for when the app has taken all that came. So nothing has to be counted while it
-comes, and what an exception cuts off is simply given again.
+The strategy:
+- A feed has a connection of its own, so that an app that is slow with an event delays no call.
+- It knows the revision of the last event that the app took, and the next connection resumes after it.
+- Events of sessions and of the store's health have no revision of their own, so the daemon sends those at
+  that very revision again. Sequence numbers, which rise per topic while one daemon lives, reveal repeats.
+- Events that the daemon can't send any more are reported as an `EventGap`.
+- The next connection is made once the app has taken all received events. So receiving needs no accounting:
+  events that an exception cut off are sent again.
 """
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from workspaced_client._local_errors import BadAnswer, ConnectionLost, UsedAfterFork
-from workspaced_client._protocol import ANSWER_LIMIT_BYTES, greeting
-from workspaced_client.errors import from_answer
+from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
+from workspaced_client._core.daemon_errors import from_answer
+from workspaced_client._core.hello import greeting
+from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, UsedAfterFork, WorkspacedError
 from workspaced_protocol import params as p
 from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
@@ -29,88 +30,97 @@ from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import NotAnAnswer, Notification, encode_request, parse_answer
 from workspaced_protocol.models import DaemonStatus, Hello, Model, StoreRevision
 
+OnLost = Callable[[WorkspacedError], None]
+"""Called with the reason each time the connection is lost; the stream then reconnects by itself."""
+
 _HELLO, _STATUS, _SUBSCRIBE = 1, 2, 3
 _RESULTS: Final[dict[int, Any]] = {_HELLO: Hello, _STATUS: DaemonStatus, _SUBSCRIBE: StoreRevision}
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, once it was durable."""
+    """A change that is durable, or news of a session or of the store's health."""
+
+    __module__ = "workspaced_client.events"  # as users import it
 
     topic: str
     """Such as `workspace.created`."""
     payload: Model | dict[str, Any]
-    """What the topic says: the struct of `workspaced_protocol.events` for it, or plain values for a topic
-    that this release does not know."""
+    """The topic's struct of `workspaced_protocol.events`, or plain values for a topic unknown to this
+    release."""
     revision: int
-    """The store's; an event of a session or of the store's health has that of the last change before it."""
+    """The store's revision; events of sessions and of the store's health have that of the last change."""
     sequence: int
     """Rises by one per topic while the daemon lives."""
     timestamp_ms: int
     correlation_id: str
-    """Of the request that caused it; empty where the daemon did."""
+    """That of the request that caused it; empty if the daemon did."""
     peer: Peer | None
-    """The process and the user that caused it, or None."""
+    """The process that caused it and its user, or None."""
 
 
 @dataclass(frozen=True)
 class EventGap:
-    """Events that can't be given any more: list anew what they were about."""
+    """Events that were missed for good: list their subjects anew."""
+
+    __module__ = "workspaced_client.events"
 
     first_revision: int
     last_revision: int
 
 
 class EventFeed:
-    """What a subscriber has seen, through all of its connections."""
+    """The place of one subscriber in the events, through all of its connections."""
 
     def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
         self._topics = None if topics is None else tuple(topics)
         self.revision = since
-        """That of the last event taken; before the first, that of the subscription, or None where there is none yet."""
+        """That of the last event taken; before the first event, that of the subscription, or None before it."""
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
+        self.outgoing = b""
+        """The bytes to send next."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open: set[int] = set()
-        self._early: list[msgspec.Raw] = []  # events that came before it was known of which daemon they are
+        self._early: list[msgspec.Raw] = []  # events that came before the status, which tells the daemon
         self._pid = os.getpid()
 
     @property
     def forked(self) -> bool:
-        """Whether this is a child process, whose parent the events are for."""
+        """Whether this process is a forked child of the stream's owner."""
         return os.getpid() != self._pid
 
     def check_process(self) -> None:
-        """Raises UsedAfterFork in a child process."""
+        """Raise UsedAfterFork in a forked child."""
         if self.forked:
             raise UsedAfterFork(self._pid)
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether this connection gives events by now."""
+        """Whether the subscription of this connection holds."""
         return not self._open
 
     @property
     def has_events(self) -> bool:
-        """Whether there is one to take."""
+        """Whether an event can be taken."""
         return bool(self._waiting)
 
     def take(self) -> Event | EventGap:
-        """The next event. Raises IndexError where there is none."""
+        """Return the next event. Raises IndexError if there is none."""
         event = self._waiting[0]
         if isinstance(event, EventGap):
             self.revision = event.last_revision
         else:
-            # A change of the store is one event, and the first with its revision; those that share it come
-            # after, and are among what the daemon gives since then.
+            # A change of the store is one event, the first with its revision. Events that share the revision
+            # come later, and the daemon sends them again after it.
             self.revision = event.revision
             self._taken[event.topic] = event.sequence
-        del self._waiting[0]  # no call, and so no moment for an interrupt to lose it
+        del self._waiting[0]  # no call, so no interrupt can lose the event
         return event
 
-    def begin(self) -> bytes:
-        """A new connection, once all events are taken: what to send over it."""
+    def begin(self) -> None:
+        """Start on a new connection, once all events are taken: set the outgoing bytes."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
         self._early = []
@@ -119,14 +129,14 @@ class EventFeed:
             (_STATUS, "daemon.status", p.NoParams()),
             (_SUBSCRIBE, "events.subscribe", p.SubscribeParams(topics=self._topics, since=self.revision)),
         )
-        return b"".join(
+        self.outgoing = b"".join(
             encode_request(id_, name, msgspec.json.encode(params)) + b"\n" for id_, name, params in calls
         )
 
     def receive(self, data: bytes) -> None:
-        """Lets the events in what came be taken; empty bytes stand for the end of the stream.
+        """Read received bytes, whose events can then be taken; empty bytes stand for the end of the stream.
 
-        Raises ConnectionLost at the end, BadAnswer for nonsense, and what the daemon refuses.
+        Raises ConnectionLost at the end, BadAnswer for nonsense, and the daemon's errors.
         """
         if not data:
             raise ConnectionLost("events.subscribe", "the daemon closed it")
@@ -161,7 +171,7 @@ class EventFeed:
             self.revision = result.revision
 
     def _is_of(self, daemon: tuple[int, int]) -> None:
-        """The connection leads to this daemon: another one than before counts its events anew."""
+        """Note which daemon this connection leads to: another one than before numbers its events anew."""
         if daemon != self._daemon:
             self._daemon = daemon
             self._taken.clear()
@@ -173,7 +183,7 @@ class EventFeed:
             self._waiting.append(EventGap(missed.from_, missed.to))
             return
         if told.sequence <= self._taken.get(told.topic, 0):
-            return  # given again by a new connection
+            return  # sent again by a new connection
         payload: Model | dict[str, Any]
         if told.topic in PAYLOADS:
             payload, _left_out = unknown.decode(told.payload, PAYLOADS[told.topic])

@@ -1,0 +1,106 @@
+"""The lifetime of an async client: the block of `async with AsyncClient.connect()`.
+
+Written by hand beside `_sync/client.py`: this client lives in the block that its reader tasks run in, and a
+blocking one wherever its owner keeps it. Their calls are the same: see `calls`.
+"""
+
+import os
+import socket as sockets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from workspaced_client._core.event_feed import EventFeed, OnLost
+from workspaced_client._core.recovery_warning import warn_of
+from workspaced_client._core.socket_path import find_socket
+from workspaced_client._core.timeouts import checked_timeout
+
+from .calls import AsyncCalls
+from .connection import Connection
+from .events import AsyncEventStream
+
+
+class AsyncClient(AsyncCalls):
+    """A connection to the daemon; make one with `AsyncClient.connect()`.
+
+    ```python
+    async with AsyncClient.connect() as client:
+        workspace = await client.workspaces.create("Alpha", "/home/me/alpha")
+    ```
+
+    Every call waits for its answer, at most for the client's timeout, and raises one of
+    `workspaced_client.errors`. Tasks may share a client: their calls use the one connection at the same
+    time, and none waits for another's. A cancelled call's answer is dropped; a write that was sent may be
+    applied all the same. After a restart of the daemon the client connects again: see `Client.connect`.
+    """
+
+    __module__ = "workspaced_client.aio"  # as users import it
+
+    def __init__(self, group: TaskGroup, path: str, timeout_seconds: float, *, reconnect: bool) -> None:
+        super().__init__(path, timeout_seconds, reconnect=reconnect)
+        self._group = group
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        reconnect: bool = True,
+        autostart: bool = False,
+    ) -> AsyncGenerator[Self]:
+        """Connect and say hello, so that every obstacle shows here; disconnect at the end of the block.
+
+        The arguments and errors are those of `Client.connect`. An exception of the block leaves it as
+        itself, never in an ExceptionGroup.
+        """
+        seconds = checked_timeout(timeout_seconds)
+        path = find_socket(socket)
+        if autostart:
+            from workspaced_client._core.autostart import ensure_running  # as in the blocking client
+
+            await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
+        failure: BaseException | None = None
+        try:
+            async with anyio.create_task_group() as group:
+                client = cls(group, path, seconds, reconnect=reconnect)
+                try:
+                    await client._begin_first()
+                    notice = (await client.daemon.status()).recovery
+                    # Above are the context manager of this generator, and the app.
+                    warn_of(notice, stacklevel=3)
+                    yield client
+                except BaseException as error:
+                    failure = error
+                    raise
+                finally:
+                    await client._end()
+                    group.cancel_scope.cancel()
+        except BaseException:
+            # The group reports a cancellation itself; without a failure, the exception is the group's own.
+            if failure is None or isinstance(failure, anyio.get_cancelled_exc_class()):
+                raise
+        if failure is not None:
+            raise failure
+
+    def events(
+        self,
+        topics: Sequence[str] | None = None,
+        *,
+        since: int | None = None,
+        on_lost: OnLost | None = None,
+        on_found: Callable[[], None] | None = None,
+    ) -> AsyncEventStream:
+        """Return an async iterator of the daemon's events, to be entered first; else as `Client.events`."""
+        feed = EventFeed(topics, since)
+        return AsyncEventStream(self._path, feed, self._timeout_seconds, on_lost, on_found)
+
+    def _connection_over(self, connected: sockets.socket) -> Connection:
+        connection = super()._connection_over(connected)
+        if not self._closed.is_set():  # else the group may have ended, and the connection is to be closed
+            self._group.start_soon(connection.read_answers)
+        return connection

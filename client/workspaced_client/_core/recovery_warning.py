@@ -1,0 +1,24 @@
+"""The warning that an app gets on connect when the daemon had to recover its store."""
+
+import warnings
+
+from workspaced_client._core.recovery_notice import in_short, is_pending
+from workspaced_protocol.models import RecoveryStatus
+
+
+class RecoveryWarning(UserWarning):
+    """The daemon recovered its store from damage, or lost it, and no user has acknowledged that yet.
+
+    Issued by each connect until `client.store.acknowledge_recovery()` or `workspacectl recovery ack`.
+    An app that tells its user in another way silences it by
+    `warnings.simplefilter("ignore", RecoveryWarning)`.
+    """
+
+    __module__ = "workspaced_client"  # as users import it
+
+
+def warn_of(notice: RecoveryStatus, *, stacklevel: int) -> None:
+    """Issue a RecoveryWarning if the notice is pending; `stacklevel` counts from the caller."""
+    if is_pending(notice):
+        told = f"{in_short(notice)} `workspacectl recovery show` tells more."
+        warnings.warn(RecoveryWarning(told), stacklevel=stacklevel + 1)

@@ -1,0 +1,1 @@
+"""The blocking client; `client/unasync.py` makes most of it from `_async`."""

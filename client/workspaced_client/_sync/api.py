@@ -1,0 +1,208 @@
+# Made from _async/api.py by client/unasync.py: change that file, then run it.
+"""The methods of a connected client, in groups: workspaces, projects, sessions, daemon; `store_api` has the store.
+
+Every method can raise `workspaced_client.errors.NotResponding`, `ConnectionLost` or `BadAnswer`, for want of
+a usable answer. The errors that the daemon answers with are named at each.
+"""
+# ruff: noqa: A002 - the protocol calls an id `id`, and so do the keyword arguments here
+
+import builtins
+import os
+from typing import Any, Final, Literal, cast
+
+from workspaced_client._core.conversation import OnProgress
+from workspaced_client._core.hello import greeting
+from workspaced_protocol import params as p
+from workspaced_protocol.models import (
+    ConnectedClient,
+    DaemonStatus,
+    Hello,
+    Session,
+    Workspace,
+    WorkspaceState,
+)
+
+from .request import NOTHING, Request
+
+CLONE_TIMEOUT_SECONDS: Final = 180.0
+"""The daemon ends a clone after its `git_timeout_seconds` (120 by default); the rest is for cleaning up and
+binding. A caller whose daemon has a longer limit passes a longer timeout."""
+
+# The type system has no form for this type yet (PEP 747): the cast states the decoder's result.
+_PONG = cast("type[str]", Literal["pong"])
+
+
+class Workspaces:
+    """The lifecycle of workspaces: create, open, close, update, delete, and look up.
+
+    `if_revision` makes a write conditional: the daemon refuses it with RevisionConflict unless the
+    workspace still has this `revision`.
+
+    Any write can also raise WriteTimeout, StorageFailure, Overloaded or ShuttingDown (it was not
+    applied) or CommitUnknown (it may have been).
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def create(self, name: str, root_path: str | os.PathLike[str]) -> Workspace:
+        """Create an active workspace.
+
+        `root_path` must be absolute. Raises NameConflict if the name is taken (compared without case),
+        InvalidParams for a blank name or a relative path.
+        """
+        params = p.CreateParams(name=name, root_path=os.fspath(root_path))
+        return self._request("workspace.create", params, Workspace)
+
+    def open(self, id: str, *, if_revision: int | None = None) -> Workspace:
+        """Open a closed workspace; its projects are checked, and unreachable ones become stale.
+
+        Raises NotFound, InvalidState, RevisionConflict.
+        """
+        params = p.TransitionParams(id=id, if_revision=if_revision)
+        return self._request("workspace.open", params, Workspace)
+
+    def close(self, id: str, *, if_revision: int | None = None) -> Workspace:
+        """Close an active workspace. Raises NotFound, InvalidState, RevisionConflict."""
+        params = p.TransitionParams(id=id, if_revision=if_revision)
+        return self._request("workspace.close", params, Workspace)
+
+    def update(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        root_path: str | os.PathLike[str] | None = None,
+        if_revision: int | None = None,
+    ) -> Workspace:
+        """Change the name of a workspace, its root path, or both.
+
+        Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
+        """
+        path = None if root_path is None else os.fspath(root_path)
+        params = p.UpdateParams(id=id, name=name, root_path=path, if_revision=if_revision)
+        return self._request("workspace.update", params, Workspace)
+
+    def delete(self, id: str, *, if_revision: int | None = None) -> None:
+        """Delete a workspace; its name is free again.
+
+        Raises ActiveSessions while a session is active in it, NotFound, InvalidState,
+        RevisionConflict.
+        """
+        self._request("workspace.delete", p.TransitionParams(id=id, if_revision=if_revision), NOTHING)
+
+    def get(self, id: str | None = None, *, name: str | None = None) -> Workspace:
+        """Return the workspace of an id or of a name (compared without case): pass one of the two.
+
+        Raises NotFound, unlike `client.store.get_by_id` and `get_by_name`, which return None; ValueError
+        for neither or both.
+        """
+        return self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
+
+    def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
+        """Return the workspaces by creation time: all, or those in one state."""
+        return self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+
+
+class Projects:
+    """The projects bound to workspaces: directories, and clones of git repositories.
+
+    Writes can also raise the errors of any write: see `Workspaces`.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def bind(self, workspace_id: str, root_path: str | os.PathLike[str]) -> Workspace:
+        """Bind a directory: an absolute path, whose symbolic links are resolved.
+
+        Raises NotFound, InvalidState, PathUnreachable, or DuplicateProject if it is already bound.
+        """
+        params = p.BindParams(workspace_id=workspace_id, root_path=os.fspath(root_path))
+        return self._request("project.bind", params, Workspace)
+
+    def clone(
+        self,
+        workspace_id: str,
+        git_url: str,
+        target_dir: str | os.PathLike[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        timeout_seconds: float = CLONE_TIMEOUT_SECONDS,
+    ) -> Workspace:
+        """Have the daemon clone a repository by the system's git, and bind the clone.
+
+        `target_dir` is an absolute path: of nothing yet, or of an empty directory. The default is the
+        repository's name below the workspace's root. The waiting call calls `on_progress` with a
+        `Progress`, at most ten times a second. Giving the call up (the timeout, a cancellation, an
+        interrupt, an error of `on_progress`) ends git and removes its files.
+
+        Raises NotFound, InvalidState, InvalidParams for an impossible URL or target, PathUnreachable,
+        DuplicateProject, GitUnavailable, GitFailed with git's own words, GitTimeout.
+        """
+        target = None if target_dir is None else os.fspath(target_dir)
+        params = p.CloneParams(workspace_id=workspace_id, git_url=git_url, target_dir=target)
+        return self._request(
+            "project.clone", params, Workspace, timeout_seconds=timeout_seconds, on_progress=on_progress
+        )
+
+    def unbind(self, workspace_id: str, project_id: str) -> Workspace:
+        """Unbind a project; its directory stays. Raises NotFound, InvalidState."""
+        params = p.UnbindParams(workspace_id=workspace_id, project_id=project_id)
+        return self._request("project.unbind", params, Workspace)
+
+    def check(self, workspace_id: str) -> Workspace:
+        """Check whether each project's directory can be reached, and record the result. Raises NotFound."""
+        params = p.CheckProjectsParams(workspace_id=workspace_id)
+        return self._request("project.check", params, Workspace)
+
+
+class Sessions:
+    """Sessions: who is at work in a workspace. A session ends with the connection that began it."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def begin(self, workspace_id: str, *, label: str | None = None) -> Session:
+        """Begin a session in an active workspace, which can't be deleted while it lasts.
+
+        `label` is for people. Raises NotFound, InvalidState.
+        """
+        params = p.BeginSessionParams(workspace_id=workspace_id, label=label)
+        return self._request("session.begin", params, Session)
+
+    def end(self, id: str) -> None:
+        """End a session that this client began. Raises NotFound."""
+        self._request("session.end", p.EndSessionParams(id=id), NOTHING)
+
+    def list(self, workspace_id: str | None = None) -> builtins.list[Session]:
+        """Return the sessions of all clients by start time: all, or those in one workspace."""
+        params = p.ListSessionsParams(workspace_id=workspace_id)
+        return self._request("session.list", params, list[Session])
+
+
+class Daemon:
+    """The daemon itself: its identity, its health, its clients."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def hello(self) -> Hello:
+        """Send this program's name and protocol; return the daemon's. Raises ProtocolUnsupported."""
+        return self._request("daemon.hello", greeting(), Hello)
+
+    def ping(self) -> None:
+        """Return once the daemon has answered."""
+        self._request("daemon.ping", p.NoParams(), _PONG)
+
+    def status(self) -> DaemonStatus:
+        """Return what the daemon serves, what its start found, and whether writes succeed."""
+        return self._request("daemon.status", p.NoParams(), DaemonStatus)
+
+    def clients(self) -> list[ConnectedClient]:
+        """Return the connected clients and their requests in flight, the oldest connection first."""
+        return self._request("daemon.clients", p.NoParams(), list[ConnectedClient])
+
+    def discover(self) -> dict[str, Any]:
+        """Return the methods, params, results and errors as an OpenRPC 1.3 document, in plain values."""
+        return self._request("rpc.discover", p.NoParams(), dict[str, Any])
