@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 FRAMEWORKS = (
     "anyio",
     "asyncio",
@@ -25,19 +27,52 @@ def loaded(statement: str) -> set[str]:
     return set(json.loads(done.stdout))
 
 
+def below(package: str, modules: set[str]) -> set[str]:
+    return {name for name in modules if f"{name}.".startswith(f"{package}.")}
+
+
+BLOCKING = "from workspaced_client import Client"
+ASYNC = "import workspaced_client.aio, workspaced_client.events"
+
+
 def test_importing_the_client_loads_no_framework() -> None:
-    assert loaded("import workspaced_client").isdisjoint(FRAMEWORKS)
+    assert loaded(BLOCKING).isdisjoint(FRAMEWORKS)
 
 
 def test_importing_the_async_client_loads_no_event_loop() -> None:
-    assert loaded("import workspaced_client.aio").isdisjoint(
-        {"trio", "pydantic", "structlog", "typer", "rich"}
+    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "typer", "rich"})
+
+
+@pytest.mark.parametrize("statement", [BLOCKING, "import workspaced_client, workspaced_client.events"])
+def test_the_blocking_client_is_loaded_without_the_async_one(statement: str) -> None:
+    modules = loaded(statement)
+    assert "anyio" not in modules
+    assert below("workspaced_client._async", modules) == set()
+    assert "workspaced_client.aio" not in modules
+
+
+def test_the_async_client_is_loaded_without_the_blocking_one() -> None:
+    assert below("workspaced_client._sync", loaded(ASYNC)) == set()
+
+
+def test_what_few_apps_need_is_loaded_when_they_need_it() -> None:
+    assert loaded(BLOCKING).isdisjoint(
+        {
+            "random",
+            "subprocess",
+            "workspaced_client._core.autostart",
+            "workspaced_client._core.event_feed",
+            "workspaced_client._core.recovery_notice",
+            "workspaced_client._sync.events",
+            "workspaced_protocol.methods",
+            "workspaced_protocol.paths",
+        }
     )
 
 
 def test_the_daemon_is_not_loaded() -> None:
-    modules = loaded("import workspaced_client, workspaced_client.aio")
-    assert not {name for name in modules if name.split(".")[0] == "workspaced"}
+    modules = loaded(f"{BLOCKING}; {ASYNC}")
+    assert below("workspaced", modules) == set()
 
 
 def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:

@@ -4,11 +4,6 @@ from workspaced_client._core.local_time import when
 from workspaced_protocol.models import RecoveryStatus
 
 
-def is_pending(notice: RecoveryStatus) -> bool:
-    """Return whether the user has not acknowledged this recovery or loss yet."""
-    return notice.outcome in ("recovered", "dataLoss") and not notice.acknowledged
-
-
 def in_short(notice: RecoveryStatus) -> str:
     """Return one line: the event, its time and reason, and where the damaged files are kept."""
     kept = ", ".join(notice.quarantined)

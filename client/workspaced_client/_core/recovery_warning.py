@@ -2,7 +2,6 @@
 
 import warnings
 
-from workspaced_client._core.recovery_notice import in_short, is_pending
 from workspaced_protocol.models import RecoveryStatus
 
 
@@ -17,8 +16,15 @@ class RecoveryWarning(UserWarning):
     __module__ = "workspaced_client"  # as users import it
 
 
+def is_pending(notice: RecoveryStatus) -> bool:
+    """Return whether the user has not acknowledged this recovery or loss yet."""
+    return notice.outcome in ("recovered", "dataLoss") and not notice.acknowledged
+
+
 def warn_of(notice: RecoveryStatus, *, stacklevel: int) -> None:
     """Issue a RecoveryWarning if the notice is pending; `stacklevel` counts from the caller."""
     if is_pending(notice):
+        from workspaced_client._core.recovery_notice import in_short  # only a damaged store needs words
+
         told = f"{in_short(notice)} `workspacectl recovery show` tells more."
         warnings.warn(RecoveryWarning(told), stacklevel=stacklevel + 1)

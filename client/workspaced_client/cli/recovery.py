@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from workspaced_client._core.recovery_notice import in_short, is_pending, what_happened
+from workspaced_client._core.recovery_notice import in_short, what_happened
+from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.output import shown
 from workspaced_protocol.models import RecoveryStatus
 

@@ -7,7 +7,7 @@ import typer
 
 from workspaced_client import DaemonStatus
 from workspaced_client._core.local_time import when
-from workspaced_client._core.recovery_notice import is_pending
+from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli import recovery, salvage
 from workspaced_client.cli.clients import show_clients
 from workspaced_client.cli.connection import connected
