@@ -17,11 +17,13 @@ from types import FrameType
 import pytest
 
 from client.conftest import Begin, Serve
+from client.event_lives import notification
 from client.fake_server import CLEAN, HELLO, PATIENCE_SECONDS, STATUS, Peer, answering, greeting
 from workspaced_client import Client, ConnectionLost, SessionsLost
 from workspaced_client._core.conversation import Conversation
 from workspaced_client._core.event_feed import Event as StoreEvent
-from workspaced_client._core.event_feed import EventFeed
+from workspaced_client._core.event_feed import EventFeed, EventGap
+from workspaced_client._sync import events as sync_events
 from workspaced_client._sync.waiting import Closed
 
 
@@ -282,6 +284,54 @@ def test_a_client_that_reconnects_is_of_use_after_an_interrupt_at_any_moment(ser
         if isinstance(error, SessionsLost):
             break
     assert moment > 100
+
+
+def one_event_each(peer: Peer) -> None:
+    """Gives a stream the event after the one that it knows, and ends; other clients are greeted alone."""
+    peer.greet()
+    request = peer.request()
+    if request.method == "events.subscribe":
+        revision = request.params.get("since") or 5
+        peer.answer(request, {"revision": revision})
+        peer.send(notification("workspace.created", revision + 1, revision + 1))
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket")  # of a connection that nobody knew of yet
+def test_a_stream_misses_no_event_after_an_interrupt_at_any_moment(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step takes one event, and connects again for it."""
+    monkeypatch.setattr(sync_events, "pauses_seconds", lambda: itertools.repeat(0.0))
+    path = serve(one_event_each)
+    for moment in itertools.count(1):
+        taken: list[StoreEvent | EventGap] = []
+        with Client.connect(path) as client, client.events() as events:
+
+            def step() -> None:
+                # `next()` would lose its result to an interrupt that comes as it returns.
+                taken.append(events.__next__())  # noqa: B023 - called in this round
+
+            step()
+            error = interrupted(moment, step)
+            while len(taken) < 4:
+                step()
+        assert [event.revision for event in taken if isinstance(event, StoreEvent)] == [6, 7, 8, 9]
+        if error is None:
+            break
+    assert moment > 100
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket")  # as above
+def test_a_stream_can_be_begun_after_an_interrupt_at_any_moment_of_its_beginning(serve: Serve) -> None:
+    path = serve(one_event_each)
+    with Client.connect(path) as client:
+        for moment in itertools.count(1):
+            error = interrupted(moment, lambda: client.events().close())
+            with client.events() as events:
+                assert events.revision == 5
+            if error is None:
+                break
+    assert moment > 50
 
 
 def run_python(code: str, path: Path) -> str:

@@ -70,9 +70,9 @@ class EventSocket:
     def drop(self) -> None:
         """Close the connection, if any, so that the next step connects anew."""
         with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
+            connected, self._socket = self._socket, None  # first, so that an interrupt leaves no closed socket
+            if connected is not None:
+                connected.close()
 
     def end(self, *, forked: bool) -> None:
         """Close the connection for good, after `closed` was set; in a forked child, this process's copy alone."""
