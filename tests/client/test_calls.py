@@ -28,6 +28,7 @@ from workspaced_client import (
     ProjectBinding,
     Session,
     Unsendable,
+    UsedAfterFork,
     Workspace,
 )
 from workspaced_protocol import PROTOCOL_VERSION
@@ -303,3 +304,12 @@ def test_a_request_is_one_line(connect: Connect) -> None:
     connect(greeting(script)).call("a\nb", {"c\nd": "e\r\nf"})
     assert lines[0].count(b"\n") == 1
     assert json.loads(lines[0])["params"] == {"c\nd": "e\r\nf"}
+
+
+def test_a_child_process_is_refused(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = connect(answering(lambda request: request.method))
+    with monkeypatch.context() as patched:
+        patched.setattr("os.getpid", lambda: -1)
+        with pytest.raises(UsedAfterFork):
+            client.call("in the child")
+    assert client.call("in the parent") == "in the parent"

@@ -1,4 +1,4 @@
-"""Clients that are closed, or whose time is over, while they look for a daemon that they have lost."""
+"""Clients that are closed, or out of time, while calls wait: for answers, or for a daemon that was lost."""
 
 import itertools
 import socket
@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from client.conftest import Run, Serve
-from client.fake_server import HELLO, PATIENCE_SECONDS, Peer, Script
+from client.fake_server import HELLO, PATIENCE_SECONDS, Peer, Script, greeting
 from client.flavours import connected
 from workspaced_client import Client, ConnectionLost, NotResponding
 from workspaced_client._async import calls as async_calls
@@ -22,7 +22,50 @@ from workspaced_client._sync.opening import open_socket
 from workspaced_client._sync.waiting import Closed
 from workspaced_client.aio import AsyncClient
 
+LONG = "x" * (4 * 1024 * 1024)
+"""More than the buffers of a socket take."""
+
 LONG_SECONDS = 4 * PATIENCE_SECONDS
+
+
+def test_a_client_ends_with_its_block(flavour: str, serve: Serve) -> None:
+    hung_up = Event()
+
+    def script(peer: Peer) -> None:
+        assert peer.socket.recv(10) == b""
+        hung_up.set()
+
+    path = serve(greeting(script))
+    with pytest.raises(KeyError, match="the body"), connected(flavour, path):
+        raise KeyError("the body")
+    assert hung_up.wait(PATIENCE_SECONDS)
+
+
+def test_the_end_of_the_block_ends_the_calls_of_others(flavour: str, serve: Serve) -> None:
+    """Of one that waits for its answer, one whose request is on its way out, and one that waits to send."""
+    asked, begun, told = Event(), Event(), Event()
+
+    def script(peer: Peer) -> None:
+        peer.expect("waiting")
+        asked.set()
+        peer.see_a_beginning()
+        begun.set()
+        assert told.wait(PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor(3) as pool:
+        with connected(flavour, serve(greeting(script)), LONG_SECONDS) as client:
+            waiting = pool.submit(client.call, "waiting")
+            assert asked.wait(PATIENCE_SECONDS)
+            sending = pool.submit(client.call, "sending", {"text": LONG})
+            assert begun.wait(PATIENCE_SECONDS)
+            queued = pool.submit(client.call, "queued")
+            with pytest.raises(NotResponding):  # so the one before has got as far
+                client.call("also queued", timeout_seconds=0.05)
+        for method, call in (("waiting", waiting), ("sending", sending), ("queued", queued)):
+            with pytest.raises(ConnectionLost, match="this client was closed") as caught:
+                call.result(PATIENCE_SECONDS)
+            assert caught.value.method == method
+        told.set()
 
 
 @pytest.fixture

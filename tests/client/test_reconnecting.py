@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from client.cli_daemon import running_daemon
 from client.conftest import Serve
-from client.fake_server import Peer, Request, Script, line
+from client.fake_server import PATIENCE_SECONDS, Peer, Request, Script, line
 from client.flavours import connected
 from workspaced_client import Client, ConnectionLost, NotRunning, SessionsLost
 
@@ -280,7 +281,7 @@ def test_the_client_lives_through_a_kill_and_a_restart(flavour: str, tmp_path: P
     assert len(set(made)) == len(made)
 
 
-def test_threads_share_one_new_connection(serve: Serve) -> None:
+def test_all_callers_share_one_new_connection(flavour: str, serve: Serve) -> None:
     connections: list[int] = []
     scripts = Scripts()
 
@@ -294,10 +295,7 @@ def test_threads_share_one_new_connection(serve: Serve) -> None:
         scripts.answering(lambda _: "pong")(peer)
 
     scripts.then(cut, good)
-    with Client.connect(serve(scripts)) as client:
-        threads = [threading.Thread(target=client.daemon.ping) for _ in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
+    with connected(flavour, serve(scripts), reconnect=True) as client, ThreadPoolExecutor(16) as pool:
+        for call in [pool.submit(client.daemon.ping) for _ in range(16)]:
+            call.result(PATIENCE_SECONDS)
     assert connections == [1, 2]

@@ -6,7 +6,7 @@ from threading import Event, active_count, current_thread
 import pytest
 
 from client.conftest import Begin, Serve
-from client.fake_server import PATIENCE_SECONDS, Peer, answering, greeting, line
+from client.fake_server import PATIENCE_SECONDS, Peer, answering, line
 from workspaced_client import Client, ConnectionLost, NotResponding
 from workspaced_client._core.timeouts import remaining
 from workspaced_client._sync import connection
@@ -166,61 +166,20 @@ def test_others_wait_for_the_sender_no_longer_than_they_may(begin: Begin) -> Non
         assert sender.result() == "done"
 
 
-def test_closing_ends_the_calls_of_other_threads(begin: Begin) -> None:
-    asked = Event()
-
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.request()
-        asked.set()
-        peer.request()
-
-    client = begin(script)
-    with ThreadPoolExecutor(2) as pool:
-        pending = [pool.submit(client.call, "a"), pool.submit(client.call, "b")]
-        assert asked.wait(PATIENCE_SECONDS)
-        client.close()
-        client.close()
-        for call in pending:
-            with pytest.raises(ConnectionLost, match="this client was closed"):
-                call.result(PATIENCE_SECONDS)
-    with pytest.raises(ConnectionLost, match="this client was closed"):
-        client.daemon.ping()
-
-
-def test_closing_ends_a_request_on_its_way_out(begin: Begin) -> None:
-    begun = Event()
-
-    def script(peer: Peer) -> None:
-        peer.see_a_beginning()
-        begun.set()
-        while peer.socket.recv(1 << 20):
-            pass
-
-    client = begin(script)
-    with ThreadPoolExecutor(1) as pool:
-        sender = pool.submit(client.call, "sender", {"text": LONG * 4})
-        assert begun.wait(PATIENCE_SECONDS)
-        client.close()
-        with pytest.raises(ConnectionLost, match="this client was closed"):
-            sender.result(PATIENCE_SECONDS)
-
-
-def test_the_body_ends_with_the_connection(serve: Serve) -> None:
-    hung_up = Event()
-
-    def script(peer: Peer) -> None:
-        assert peer.socket.recv(10) == b""
-        hung_up.set()
-
-    with pytest.raises(KeyError, match="the body"), Client.connect(serve(greeting(script))):
-        raise KeyError("the body")
-    assert hung_up.wait(PATIENCE_SECONDS)
-
-
 def test_no_thread_of_its_own(serve: Serve) -> None:
     path = serve(answering(lambda request: request.method))
     before = active_count()
     with Client.connect(path) as client:
         client.call("a")
         assert active_count() == before + 1  # the server's, for this connection
+
+
+def test_a_second_close_has_no_effect(begin: Begin) -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+
+    client = begin(script)
+    client.close()
+    client.close()
+    with pytest.raises(ConnectionLost, match="this client was closed"):
+        client.daemon.ping()
