@@ -99,7 +99,7 @@ class AsyncWorkspaces:
         return await self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
 
     async def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
-        """Return the workspaces by creation time: all, or those in one state."""
+        """Return the workspaces by creation time: all, or the ones in one state."""
         return await self._request("workspace.list", p.ListParams(state=state), list[Workspace])
 
 
@@ -157,7 +157,7 @@ class AsyncProjects:
 
 
 class AsyncSessions:
-    """Sessions: who is at work in a workspace. A session ends with the connection that began it."""
+    """Sessions mark a program as at work in a workspace. A session ends with the connection that began it."""
 
     def __init__(self, request: AsyncRequest) -> None:
         self._request = request
@@ -175,7 +175,7 @@ class AsyncSessions:
         await self._request("session.end", p.EndSessionParams(id=id), NOTHING)
 
     async def list(self, workspace_id: str | None = None) -> builtins.list[Session]:
-        """Return the sessions of all clients by start time: all, or those in one workspace."""
+        """Return the sessions of all clients by start time: all, or the ones in one workspace."""
         params = p.ListSessionsParams(workspace_id=workspace_id)
         return await self._request("session.list", params, list[Session])
 
@@ -195,7 +195,7 @@ class AsyncDaemon:
         await self._request("daemon.ping", p.NoParams(), _PONG)
 
     async def status(self) -> DaemonStatus:
-        """Return what the daemon serves, what its start found, and whether writes succeed."""
+        """Return the daemon's paths and figures, the findings of its start, and whether writes succeed."""
         return await self._request("daemon.status", p.NoParams(), DaemonStatus)
 
     async def clients(self) -> list[ConnectedClient]:

@@ -36,13 +36,13 @@ class AsyncCalls:
     """The lifecycle of workspaces."""
     projects: AsyncProjects
     sessions: AsyncSessions
-    """Who is at work in them."""
+    """The people and programs at work in workspaces."""
     store: AsyncStore
     """The store itself, in the shape of an app's own workspace store."""
     daemon: AsyncDaemon
     """The daemon itself."""
 
-    _connection: Connection  # from `_begin_first` on
+    _connection: Connection  # set by `_begin_first`
 
     def __init__(self, path: str, timeout_seconds: float, *, reconnect: bool) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class AsyncCalls:
     ) -> object:
         """Call any method with plain JSON values, and return its result as such.
 
-        `method` and the names in `params` are those on the wire, such as `workspace.create` and
+        `method` and the names in `params` are the protocol's, such as `workspace.create` and
         `rootPath`. `timeout_seconds` replaces the client's for this call. Raises Unsendable if the params
         are not JSON, and the errors of any call.
         """

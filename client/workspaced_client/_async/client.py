@@ -55,7 +55,7 @@ class AsyncClient(AsyncCalls):
     ) -> AsyncGenerator[Self]:
         """Connect and say hello, so that every obstacle shows here; disconnect at the end of the block.
 
-        The arguments and errors are those of `Client.connect`. An exception of the block leaves it as
+        The arguments and errors are the same as of `Client.connect`. An exception of the block leaves it as
         itself, never in an ExceptionGroup.
         """
         seconds = checked_timeout(timeout_seconds)

@@ -25,8 +25,8 @@ _MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
 class AsyncStore:
     """The store of workspaces itself, without the rules of the lifecycle.
 
-    The six methods `get_all`, `get_by_id`, `get_by_name`, `save`, `remove` and `flush` are those of a
-    workspace store, so that this can replace an app's own. Writes can also raise the errors of any write:
+    The six methods `get_all`, `get_by_id`, `get_by_name`, `save`, `remove` and `flush` are the ones of
+    a workspace store, so that this can replace an app's own. Writes can also raise the errors of any write:
     see `AsyncWorkspaces`.
     """
 
@@ -88,7 +88,7 @@ class AsyncStore:
         return await self._request("store.listBackups", p.NoParams(), list[Backup])
 
     async def preview_restore(self, source: str | os.PathLike[str]) -> StoreDifference:
-        """Return what `restore` would change. `source` is a backup's name or a file's absolute path.
+        """Return the changes that `restore` would make. `source` is a backup's name or a file's absolute path.
 
         Raises InvalidParams if that is not a readable store.
         """

@@ -1,4 +1,4 @@
-"""What tasks wait by: the clock, the closing of a client or stream, and turns.
+"""Waiting in tasks: the clock, the closing of a client or stream, and turns.
 
 `_sync/waiting.py` has the same names for threads; both are written by hand.
 """

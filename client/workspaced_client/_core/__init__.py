@@ -1,1 +1,1 @@
-"""What both clients share: everything that neither waits nor locks, and the start of a daemon."""
+"""The code shared by both clients. Nothing here waits or locks, except `autostart`."""

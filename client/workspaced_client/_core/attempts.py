@@ -1,7 +1,7 @@
 """The attempts at one call, without I/O: whether it may be sent again, and for how long.
 
 The strategy: a read changes nothing, and a write carries a key that the daemon applies once. So after a lost
-connection both are sent again, whatever became of the first request. Other calls are sent once: a session,
+connection both are sent again, even if the first request was applied. Other calls are sent once: a session,
 for instance, ends with its connection.
 """
 

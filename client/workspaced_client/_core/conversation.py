@@ -48,7 +48,7 @@ twice that leaves room for any way of writing it, and still stops a peer that ne
 
 
 CANCEL_SECONDS: Final = 1.0
-"""The longest time that a caller who gives up waits to send `$/cancelRequest`."""
+"""The time limit for sending `$/cancelRequest` when a call is given up."""
 
 
 class PendingCall:
@@ -217,8 +217,8 @@ class Conversation:
     def _unreadable_call(self) -> PendingCall | None:
         """Return the call that the daemon refused without an id.
 
-        Every request is well formed, so it was too long. Then it was the longest one, whatever the limit
-        is, and the daemon has not read it.
+        Every request is well formed, so it was too long. Then it was the longest one, and the daemon has
+        not read it.
         """
         return max(self._waiting.values(), key=lambda call: call.request_bytes, default=None)
 

@@ -3,8 +3,8 @@
 The strategy:
 - A feed has a connection of its own, so that an app that is slow with an event delays no call.
 - It knows the revision of the last event that the app took, and the next connection resumes after it.
-- Events of sessions and of the store's health have no revision of their own, so the daemon sends those at
-  that very revision again. Sequence numbers, which rise per topic while one daemon lives, reveal repeats.
+- Events of sessions and of the store's health have no revision of their own, so the daemon sends the ones
+  at that revision again. Sequence numbers, which rise per topic while one daemon lives, reveal repeats.
 - Events that the daemon can't send any more are reported as an `EventGap`.
 - The next connection is made once the app has taken all received events. So receiving needs no accounting:
   events that an exception cut off are sent again.

@@ -24,7 +24,7 @@ def send_some(connected: socket.socket, data: bytes) -> bytes:
 
 
 def shut_down(connected: socket.socket) -> None:
-    """End the connection, which wakes everyone who waits on the socket."""
+    """End the connection, which wakes every wait on the socket."""
     try:
         connected.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -1,4 +1,4 @@
-"""Times to wait: which are valid, and what is left of them."""
+"""Checks of timeouts, and the time left until a deadline."""
 
 from typing import Final
 

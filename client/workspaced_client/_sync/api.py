@@ -100,7 +100,7 @@ class Workspaces:
         return self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
 
     def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
-        """Return the workspaces by creation time: all, or those in one state."""
+        """Return the workspaces by creation time: all, or the ones in one state."""
         return self._request("workspace.list", p.ListParams(state=state), list[Workspace])
 
 
@@ -158,7 +158,7 @@ class Projects:
 
 
 class Sessions:
-    """Sessions: who is at work in a workspace. A session ends with the connection that began it."""
+    """Sessions mark a program as at work in a workspace. A session ends with the connection that began it."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -176,7 +176,7 @@ class Sessions:
         self._request("session.end", p.EndSessionParams(id=id), NOTHING)
 
     def list(self, workspace_id: str | None = None) -> builtins.list[Session]:
-        """Return the sessions of all clients by start time: all, or those in one workspace."""
+        """Return the sessions of all clients by start time: all, or the ones in one workspace."""
         params = p.ListSessionsParams(workspace_id=workspace_id)
         return self._request("session.list", params, list[Session])
 
@@ -196,7 +196,7 @@ class Daemon:
         self._request("daemon.ping", p.NoParams(), _PONG)
 
     def status(self) -> DaemonStatus:
-        """Return what the daemon serves, what its start found, and whether writes succeed."""
+        """Return the daemon's paths and figures, the findings of its start, and whether writes succeed."""
         return self._request("daemon.status", p.NoParams(), DaemonStatus)
 
     def clients(self) -> list[ConnectedClient]:

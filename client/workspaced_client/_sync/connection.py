@@ -43,7 +43,7 @@ class Connection:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._conversation = Conversation()
-        self._lock = threading.Lock()  # guards what follows, and the conversation; never held in a wait
+        self._lock = threading.Lock()  # guards the next four and the conversation; never held during a wait
         self._sending = Turns(self._lock)
         self._reading = Turns(self._lock)
         self._inside: set[PendingCall] = set()  # calls whose threads may use the socket
@@ -172,7 +172,7 @@ class Connection:
             raise
 
     def _leave(self, call: PendingCall) -> None:
-        """Take the call out, so that nobody waits for it in vain: each thread's last step, whatever happened."""
+        """Remove the call and pass its turns on: the last step of every thread, even after an exception."""
         with self._lock:
             self._inside.discard(call)
             call.abandoned = True

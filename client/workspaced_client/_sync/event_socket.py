@@ -70,7 +70,10 @@ class EventSocket:
     def drop(self) -> None:
         """Close the connection, if any, so that the next step connects anew."""
         with self._lock:
-            connected, self._socket = self._socket, None  # first, so that an interrupt leaves no closed socket
+            connected, self._socket = (
+                self._socket,
+                None,
+            )  # first, so that an interrupt leaves no closed socket
             if connected is not None:
                 connected.close()
 

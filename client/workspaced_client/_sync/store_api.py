@@ -26,8 +26,8 @@ _MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
 class Store:
     """The store of workspaces itself, without the rules of the lifecycle.
 
-    The six methods `get_all`, `get_by_id`, `get_by_name`, `save`, `remove` and `flush` are those of a
-    workspace store, so that this can replace an app's own. Writes can also raise the errors of any write:
+    The six methods `get_all`, `get_by_id`, `get_by_name`, `save`, `remove` and `flush` are the ones of
+    a workspace store, so that this can replace an app's own. Writes can also raise the errors of any write:
     see `Workspaces`.
     """
 
@@ -89,7 +89,7 @@ class Store:
         return self._request("store.listBackups", p.NoParams(), list[Backup])
 
     def preview_restore(self, source: str | os.PathLike[str]) -> StoreDifference:
-        """Return what `restore` would change. `source` is a backup's name or a file's absolute path.
+        """Return the changes that `restore` would make. `source` is a backup's name or a file's absolute path.
 
         Raises InvalidParams if that is not a readable store.
         """

@@ -1,4 +1,4 @@
-"""What threads wait by: the clock, the closing of a client or stream, and turns. All of it survives Ctrl-C.
+"""Waiting in threads: the clock, the closing of a client or stream, and turns. All of it survives Ctrl-C.
 
 `_async/waiting.py` has the same names for tasks; both are written by hand.
 
