@@ -68,17 +68,28 @@ async def happened(event: Event) -> None:
 
 @contextmanager
 def subscribed(
-    flavour: str, path: str | PathLike[str], topics: Sequence[str] | None = None, **options: Any
+    flavour: str,
+    path: str | PathLike[str],
+    topics: Sequence[str] | None = None,
+    *,
+    timeout_seconds: float = 10.0,
+    **options: Any,
 ) -> Iterator[EventStream]:
     """A stream of events of this flavour, with the methods of the blocking one."""
     if flavour == "blocking":
-        with Client.connect(path) as client, client.events(topics, **options) as events:
+        with (
+            Client.connect(path, timeout_seconds=timeout_seconds) as client,
+            client.events(topics, **options) as events,
+        ):
             yield events
         return
 
     @asynccontextmanager
     async def stream() -> AsyncGenerator[AsyncEventStream]:
-        async with AsyncClient.connect(path) as client, client.events(topics, **options) as events:
+        async with (
+            AsyncClient.connect(path, timeout_seconds=timeout_seconds) as client,
+            client.events(topics, **options) as events,
+        ):
             yield events
 
     with start_blocking_portal(flavour) as portal, portal.wrap_async_context_manager(stream()) as waiting:

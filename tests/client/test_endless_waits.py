@@ -79,8 +79,9 @@ def test_a_stream_waits_for_its_subscription(serve: Serve, monkeypatch: pytest.M
     connections = itertools.count()
 
     def script(peer: Peer) -> None:
+        is_the_clients = next(connections) == 0
         peer.greet()
-        if next(connections) == 0:
+        if is_the_clients:
             peer.request()
         request = peer.expect("events.subscribe")
         assert parts.enough.wait(PATIENCE_SECONDS)

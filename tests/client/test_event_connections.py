@@ -83,6 +83,28 @@ def test_a_close_ends_the_wait_for_room(flavour: str, serve: Serve, room: Room) 
         assert rest.result(PATIENCE_SECONDS / 4) == []  # less than it waits for room
 
 
+def test_a_subscription_that_is_never_answered(flavour: str, serve: Serve) -> None:
+    hung_up = threading.Event()
+    connections = itertools.count()
+
+    def script(peer: Peer) -> None:
+        is_the_clients = next(connections) == 0
+        peer.greet()
+        if not is_the_clients:
+            peer.expect("events.subscribe")
+            assert peer.socket.recv(1) == b""
+            hung_up.set()
+        peer.request()
+
+    path = serve(script)
+    with (
+        pytest.raises(NotResponding, match=r"answer events\.subscribe within 0\.5 seconds"),
+        subscribed(flavour, path, timeout_seconds=0.5),
+    ):
+        raise AssertionError("not reached")
+    assert hung_up.wait(PATIENCE_SECONDS)
+
+
 def test_closed_as_it_connects_it_leaves_no_connection(
     flavour: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,8 +58,6 @@ def test_the_async_client_is_loaded_without_the_blocking_one() -> None:
 def test_what_few_apps_need_is_loaded_when_they_need_it() -> None:
     assert loaded(BLOCKING).isdisjoint(
         {
-            "random",
-            "subprocess",
             "workspaced_client._core.autostart",
             "workspaced_client._core.event_feed",
             "workspaced_client._core.recovery_notice",
