@@ -16,7 +16,7 @@ import pytest
 
 from client.cli_daemon import Result
 from workspaced_client.cli import main
-from workspaced_client.cli.service_manager import this_machine
+from workspaced_client.cli.service import this_machine
 from workspaced_protocol.paths import default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")

@@ -148,7 +148,7 @@ def test_a_terminal_gets_nothing_that_it_would_act_on(
     refused = run_on_terminal("--socket", str(daemon.socket), *arguments, "helios-v1", home=tmp_path)
     assert refused.code == 2
     assert refused.out.startswith("error: A store is not for a terminal: name a file with --output.")
-    monkeypatch.setattr("workspaced_client.cli.exports.on_terminal", lambda: True)
+    monkeypatch.setattr("workspaced_client.cli.export.on_terminal", lambda: True)
     shown = ctl(*arguments, "json").out
     assert shown.isascii()
     assert json.loads(shown)[0]["name"] == NAMES[2]

@@ -250,7 +250,7 @@ def test_a_change_after_the_preview_is_noticed(
         with daemon.client() as client:
             client.workspaces.create("between", "/srv/between")
 
-    monkeypatch.setattr("workspaced_client.cli.imports.require_yes", change_then_agree)
+    monkeypatch.setattr("workspaced_client.cli.import_.require_yes", change_then_agree)
     result = ctl("import", str(older_store(tmp_path / "old")))
     assert result.code == 1
     assert "Nothing was imported: the store has changed since it was compared" in result.err

@@ -20,7 +20,7 @@ from client.cli_daemon import (
 )
 from e2e.project_process import PATIENCE_SECONDS
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
-from workspaced_client.exchange import files
+from workspaced_client.exchange import directories
 
 FAILS = (
     "printf \"%s\\n\" \"Cloning into '/x'...\" 'ssh: Could not resolve hostname nope' 'fatal: Could not read.' '' "
@@ -150,7 +150,7 @@ def test_check_waits_for_no_path_that_hangs(ctl: Ctl, here: Path, monkeypatch: p
     for name in ("web", "api"):
         ctl("bind", "shop", name)
         (here / name).rmdir()
-    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(directories, "_PATIENCE_SECONDS", 0.5)
     with hanging(monkeypatch, here / "web"):
         header, *rows = ctl("check").out.splitlines()
     why = header.index("WHY")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.service_manager.installation import executable, shipped_text
-from workspaced_client.cli.service_manager.texts import is_ours, launchd_plist, systemd_unit
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.installation import executable, shipped_text
+from workspaced_client.cli.service.file_texts import is_ours, launchd_plist, systemd_unit
 
 ROOT = Path(__file__).parents[2]
 PLIST = "io.github.workspaced.plist"

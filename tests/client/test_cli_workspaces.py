@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from client.cli_daemon import Ctl, RunningDaemon, ctl_for, hanging, run_on_terminal, running_daemon
-from workspaced_client.exchange import files
+from workspaced_client.exchange import directories
 
 WIRE_MEMBERS = {"id", "name", "rootPath", "state", "createdAt", "updatedAt", "revision", "projects"}
 
@@ -45,7 +45,7 @@ def test_create_tells_of_what_it_made_where_the_directory_hangs(
     ctl: Ctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = tmp_path / "nodir"
-    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(directories, "_PATIENCE_SECONDS", 0.1)
     with hanging(monkeypatch, missing):
         result = ctl("create", "alpha", str(missing))
     assert (result.code, result.out, result.err) == (0, f"Created workspace “alpha” at {missing}.\n", "")

@@ -9,9 +9,10 @@ from time import monotonic
 import pytest
 
 from client.cli_daemon import hanging
-from workspaced_client.exchange import files
-from workspaced_client.exchange.files import read, real_directories, real_directories_in_time, write
+from workspaced_client.exchange import directories, regular_files
+from workspaced_client.exchange.directories import real_directories, real_directories_in_time
 from workspaced_client.exchange.json_text import Unusable
+from workspaced_client.exchange.regular_files import read, write
 
 
 def test_directories_are_told_by_their_real_paths_and_others_by_what_is_wrong(tmp_path: Path) -> None:
@@ -36,14 +37,14 @@ def test_directories_are_told_by_their_real_paths_and_others_by_what_is_wrong(tm
 
 def test_paths_that_hang_hold_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, missing = str(tmp_path.resolve()), str(tmp_path / "missing")
-    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(directories, "_PATIENCE_SECONDS", 0.5)
     with hanging(monkeypatch, Path("/dead/mount")):
         looked = real_directories_in_time(["/dead/mount", first, missing])
         assert looked == ({first: first}, {missing: "it does not exist"})
 
 
 def test_many_paths_that_hang_cost_one_wait_and_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(directories, "_PATIENCE_SECONDS", 0.5)
     threads, began = threading.active_count(), monotonic()
     with hanging(monkeypatch, Path("/dead/mount")):
         assert real_directories_in_time(["/dead/mount"] * 100) == ({}, {})
@@ -58,7 +59,7 @@ def test_only_regular_files_of_a_bearable_size_are_read(
     file.write_bytes(b"12345")
     (tmp_path / "link").symlink_to(file)
     assert read(str(tmp_path / "link")) == b"12345"
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 4)
+    monkeypatch.setattr(regular_files, "MAX_FILE_BYTES", 4)
     for path, problem in (
         (str(file), "has 5 bytes, and no store has more than 4"),
         (str(tmp_path), "can't be read: Is a directory"),

@@ -9,7 +9,7 @@ from msgspec import structs
 from support.samples import project, workspace
 from workspaced.domain import bulk
 from workspaced.domain.state import Draft, State
-from workspaced_client.exchange.plan import Plan
+from workspaced_client.exchange.import_plan import Plan
 from workspaced_protocol.models import Workspace
 
 NOW_MS = 1_800_000_000_000

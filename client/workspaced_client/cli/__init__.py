@@ -25,9 +25,9 @@ def _run(arguments: list[str]) -> int:
     import typer
 
     from workspaced_client import WorkspacedError
-    from workspaced_client.cli import failures, output
     from workspaced_client.cli.app import app
-    from workspaced_client.cli.options import asks_for_json
+    from workspaced_client.cli.base import failures, output
+    from workspaced_client.cli.base.options import asks_for_json
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

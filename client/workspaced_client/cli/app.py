@@ -9,19 +9,21 @@ import typer
 from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli import (
     backups,
-    exports,
-    imports,
+    doctor,
+    export,
+    flush,
+    import_,
     projects,
-    salvage,
+    recovery,
     service,
-    service_manager,
-    shell,
+    sessions,
+    shell_init,
+    status,
     watch,
     workspaces,
 )
-from workspaced_client.cli.doctor import doctor
-from workspaced_client.cli.failures import WrongUsage
-from workspaced_client.cli.options import (
+from workspaced_client.cli.base.failures import WrongUsage
+from workspaced_client.cli.base.options import (
     COPY_TIMEOUT_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     GlobalOptionsAnywhere,
@@ -31,7 +33,7 @@ from workspaced_client.cli.options import (
     options_of,
     parse_seconds,
 )
-from workspaced_client.cli.output import emit
+from workspaced_client.cli.base.output import emit
 from workspaced_protocol import __version__
 
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -92,7 +94,7 @@ def workspacectl(
 
 
 @_recovery.callback()
-def recovery(context: typer.Context) -> None:
+def recovery_(context: typer.Context) -> None:
     """Show what was recovered after damage, and bring back more.
 
     Every command warns of it until you acknowledge it.
@@ -125,7 +127,7 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
     group.command(name, cls=PlainCommand, epilog="\n".join((*lines, "", also)))(command)
 
 
-_add(app, "status", service.status, "status", "status --clients")
+_add(app, "status", status.status, "status", "status --clients")
 _add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
 _add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
@@ -146,9 +148,9 @@ _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alp
 _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", projects.path, "path alpha", "path alpha --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
-_add(app, "shell-init", shell.shell_init, "shell-init bash")
-_add(app, "sessions", service.sessions, "sessions", "sessions alpha")
-_add(app, "flush", service.flush, "flush")
+_add(app, "shell-init", shell_init.shell_init, "shell-init bash")
+_add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")
+_add(app, "flush", flush.flush, "flush")
 _add(app, "backup", backups.backup, "backup", "backup ~/workspaces.json")
 _add(app, "backups", backups.backups, "backups")
 _add(
@@ -161,7 +163,7 @@ _add(
 _add(
     app,
     "import",
-    imports.import_,
+    import_.import_,
     "import ~/old-app --dry-run",
     "import shop.code-workspace",
     "import --scan ~/code",
@@ -170,20 +172,20 @@ _add(
 _add(
     app,
     "export",
-    exports.export,
+    export.export,
     "export shop --format code-workspace -o shop.code-workspace",
     "export --all --format helios-v1 -o workspaces.json",
 )
-_add(app, "doctor", doctor, "doctor", "doctor --data-dir ~/old-data")
-_add(_recovery, "show", service.show_recovery, "recovery show")
-_add(_recovery, "salvage", salvage.salvage, "recovery salvage --dry-run", "recovery salvage alpha")
-_add(_recovery, "ack", service.acknowledge_recovery, "recovery ack")
+_add(app, "doctor", doctor.doctor, "doctor", "doctor --data-dir ~/old-data")
+_add(_recovery, "show", recovery.show, "recovery show")
+_add(_recovery, "salvage", recovery.salvage, "recovery salvage --dry-run", "recovery salvage alpha")
+_add(_recovery, "ack", recovery.acknowledge, "recovery ack")
 app.add_typer(_recovery, name="recovery")
-_add(_service, "install", service_manager.install, "service install", "service install --dry-run")
-_add(_service, "uninstall", service_manager.uninstall, "service uninstall")
-_add(_service, "start", service_manager.start, "service start")
-_add(_service, "stop", service_manager.stop, "service stop")
-_add(_service, "restart", service_manager.restart, "service restart")
-_add(_service, "status", service_manager.status, "service status")
-_add(_service, "logs", service_manager.logs, "service logs", "service logs --follow --lines 10")
+_add(_service, "install", service.install, "service install", "service install --dry-run")
+_add(_service, "uninstall", service.uninstall, "service uninstall")
+_add(_service, "start", service.start, "service start")
+_add(_service, "stop", service.stop, "service stop")
+_add(_service, "restart", service.restart, "service restart")
+_add(_service, "status", service.status, "service status")
+_add(_service, "logs", service.logs, "service logs", "service logs --follow --lines 10")
 app.add_typer(_service, name="service")

@@ -7,13 +7,22 @@ import typer
 
 from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.connection import connected
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.options import COPY_TIMEOUT_SECONDS, Options, options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, emit_path, preview, shown, tell
-from workspaced_client.cli.questions import require_yes
-from workspaced_client.cli.resolve import absolute_path
-from workspaced_client.cli.table import Column, emit_table
+from workspaced_client.cli.base.arguments import absolute_path
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, Options, options_of
+from workspaced_client.cli.base.output import (
+    coloured,
+    count,
+    emit,
+    emit_json,
+    emit_path,
+    preview,
+    shown,
+    tell,
+)
+from workspaced_client.cli.base.questions import require_yes
+from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.datadir import QUARANTINE
 from workspaced_protocol.models import StoreDifference
 
@@ -112,10 +121,13 @@ def _difference(client: Client, source: str) -> StoreDifference:
 
 
 def _json_fault(path: str) -> str | None:
-    from workspaced_client.exchange import files, json_text  # only here, because they take long to load
+    from workspaced_client.exchange import (  # only here, because they take long to load
+        json_text,
+        regular_files,
+    )
 
     try:
-        data = files.read(path)
+        data = regular_files.read(path)
     except json_text.Unusable:
         return None
     try:

@@ -9,12 +9,12 @@ import typer
 
 from workspaced_client import Client, GitError, NotResponding, Progress, ProjectBinding, Workspace
 from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
-from workspaced_client.cli.connection import connected
-from workspaced_client.cli.failures import EXIT_REFUSED, Failure
-from workspaced_client.cli.options import Options, options_of
-from workspaced_client.cli.output import count, emit_json, emit_path, errors_on_terminal, shown, tell
-from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
-from workspaced_client.cli.table import Column, emit_table
+from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure
+from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.output import count, emit_json, emit_path, errors_on_terminal, shown, tell
+from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_client.cli.workspaces import Given, tell_change
 
 _STATUS_COLOURS: Final = {"active": "green", "stale": "red"}
@@ -79,7 +79,7 @@ def _failing_in_words(workspace: Workspace) -> Generator[None]:
     except NotResponding as error:
         if error.method != "project.clone":
             raise
-        # The client has cancelled it (protocol.md, Long work), which may have come too late.
+        # The client has cancelled it (protocol.md, $/cancelRequest), which may have come too late.
         raise Failure(
             f"The clone took longer than {error.seconds:g} seconds, and the daemon was told to end it: unless it was "
             "done just then, what git had written is removed, and nothing is bound. "
@@ -216,7 +216,7 @@ def _ids(client: Client, given: list[str] | None) -> list[str]:
 
 def _reasons(paths: list[str]) -> dict[str, str]:
     """Why these can't be reached: looked at here, since the daemon tells it only as it changes."""
-    from workspaced_client.exchange.files import real_directories_in_time  # only here, as few need it
+    from workspaced_client.exchange.directories import real_directories_in_time  # only here, as few need it
 
     found, faults = real_directories_in_time(paths)
     # One that is found has come back meanwhile.

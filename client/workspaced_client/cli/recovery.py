@@ -1,31 +1,211 @@
-"""What the daemon had to recover its store from, in words: one line for every command, or in full."""
+"""`workspacectl recovery`: show a recovery from damage, acknowledge it, and salvage more from the damaged files."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from workspaced_client._core.recovery_notice import in_short, what_happened
+import msgspec
+import typer
+from msgspec import structs
+
+from workspaced_client import Client, NameConflict, RevisionConflict, Workspace
 from workspaced_client._core.recovery_warning import is_pending
-from workspaced_client.cli.output import shown
-from workspaced_protocol.models import RecoveryStatus
+from workspaced_client.cli.base import recovery_notice
+from workspaced_client.cli.base.arguments import is_id
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, options_of
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, preview, shown
+from workspaced_client.cli.base.questions import require_yes
 
-_ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
-
-
-def warning(notice: RecoveryStatus) -> str | None:
-    """One line that says what happened and where the quarantined files are, or None where all is well."""
-    if not is_pending(notice):
-        return None
-    return f"{shown(in_short(notice))} `workspacectl recovery show` tells more, {_ACKNOWLEDGE} ends this warning."
+_NAMED: Final = 5  # of those that can be saved, in `recovery show`; `recovery salvage` shows them all
 
 
-def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:
-    """Several lines: what happened, when, why, the quarantined files, and `contents`, lines on those."""
-    lines = [f"{shown(what_happened(notice))}."]
-    if notice.quarantined:
-        lines += ["The files as they were:", *(f"  {shown(path)}" for path in notice.quarantined)]
-        lines += contents
-    if is_pending(notice):
-        lines.append(f"{_ACKNOWLEDGE} ends the warnings about it.")
-    elif notice.outcome in ("recovered", "dataLoss"):
-        lines.append("This has been acknowledged.")
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Found:
+    """A workspace that stands whole in a damaged file, and why it is not to be brought back, if so."""
+
+    workspace: Workspace
+    is_there: bool = False
+    obstacle: str | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it can be brought back, as far as one can tell beforehand."""
+        return not self.is_there and self.obstacle is None
+
+
+def show(context: typer.Context) -> None:
+    """Show what was recovered, and what the damaged files still hold.
+
+    Tells when and why, and where the files are as they were. After damage the daemon recovers what it
+    can, and keeps copies of the damaged files. Every command warns of it until you acknowledge it.
+    """
+    options = options_of(context)
+    with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        notice = client.daemon.status().recovery
+        found = _look(client) if notice.quarantined else []
+    if options.as_json:
+        possible = [each.workspace for each in found if each.is_wanted]
+        emit_json({**msgspec.to_builtins(notice), "salvageable": possible})
+    else:
+        contents = _contents(found, is_loss=notice.outcome == "dataLoss")
+        emit(recovery_notice.in_full(notice, contents))
+
+
+def acknowledge(context: typer.Context) -> None:
+    """Acknowledge a recovery, which ends the warnings about it.
+
+    The copies are kept; `workspacectl recovery salvage` finds them until the daemon stops.
+    """
+    options = options_of(context)
+    with connected(options, warn=False) as client:
+        notice = client.daemon.status().recovery
+        client.store.acknowledge_recovery()
+    if options.as_json:
+        emit_json(None)
+    elif not options.quiet:
+        emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")
+
+
+def salvage(
+    context: typer.Context,
+    workspaces: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORKSPACE", help="Names or ids; without any, all that can be saved."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what could be saved.")] = False,
+) -> None:
+    """Bring back the workspaces that stand whole in damaged files.
+
+    The files are those that were set aside after damage. Shows the workspaces, then asks. What is in
+    the store already is never overwritten, and what was brought back once is not brought back again.
+    """
+    options = options_of(context)
+    with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
+        quarantined = client.daemon.status().recovery.quarantined
+        found = _chosen(_look(client), workspaces or ())
+        wanted = [each.workspace for each in found if each.is_wanted]
+        is_terse = options.as_json or options.quiet
+        if not is_terse or not (yes or dry_run):
+            told = _preview(found) if quarantined else "Nothing was set aside."
+            preview(told, apart=is_terse)
+        if wanted and not dry_run:
+            if not yes:
+                question = f"Bring back {count(len(wanted), 'workspace')}?"
+                require_yes(question, declined="Nothing was brought back.")
+            saved, left = _bring_back(client, wanted)
+        else:
+            saved, left = [], []
+    if options.as_json:
+        emit_json(
+            {
+                "saved": saved,
+                "possible": wanted if dry_run else [],
+                "present": [each.workspace.id for each in found if each.is_there],
+                "left": [
+                    {"id": each.workspace.id, "name": each.workspace.name, "reason": each.obstacle}
+                    for each in (*found, *left)
+                    if each.obstacle
+                ],
+            }
+        )
+    elif not options.quiet and wanted and not dry_run:
+        emit("\n".join((*map(_line, left), f"Brought back {count(len(saved), 'workspace')}.")))
+
+
+def _look(client: Client) -> list[Found]:
+    """What could be saved from the files of the last recovery, beside what the store holds."""
+    now = {workspace.id: workspace for workspace in client.store.get_all()}
+    found: list[Found] = []
+    for workspace in client.store.salvage().workspaces:
+        there = now.get(workspace.id)
+        if there is None:
+            found.append(Found(workspace, obstacle=_name_obstacle(client, workspace)))
+        elif structs.replace(there, revision=0) == structs.replace(workspace, revision=0):
+            found.append(Found(workspace, is_there=True))
+        else:
+            found.append(Found(workspace, obstacle="it is in the store already, with other content"))
+    return found
+
+
+def _contents(found: Sequence[Found], *, is_loss: bool) -> list[str]:
+    """What the files that were set aside still hold, in lines for `recovery show`."""
+    possible = [each.workspace for each in found if each.is_wanted]
+    if possible:
+        names = ", ".join(f"“{shown(workspace.name)}”" for workspace in possible[:_NAMED])
+        more = f" and {len(possible) - _NAMED} more" if possible[_NAMED:] else ""
+        return [
+            f"{count(len(possible), 'workspace')} in them can be saved: {names}{more}.",
+            "`workspacectl recovery salvage` brings back what you choose.",
+        ]
+    left = sum(each.obstacle is not None for each in found)
+    if left:
+        text = f"{count(left, 'workspace')} in them can't be brought back as things are"
+        return [f"{text}: `workspacectl recovery salvage --dry-run` tells why."]
+    if found:
+        return ["The store holds all that can still be read in them."]
+    if is_loss:
+        return ["No workspace can be read in them. `workspacectl backups` lists older copies of the store."]
+    return []
+
+
+def _name_obstacle(client: Client, workspace: Workspace) -> str | None:
+    holder = client.store.get_by_name(workspace.name) if workspace.state != "deleted" else None
+    return f"the name is taken by {holder.id}" if holder else None
+
+
+def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
+    """Those of these names or ids, or all. Raises Failure for one that is not among them."""
+    for each in given:
+        if not any(_is_meant(entry, each) for entry in found):
+            raise Failure(
+                f"No workspace “{each}” stands whole in the files that were set aside.",
+                kind="notFound",
+                hint="`workspacectl recovery salvage --dry-run` shows those that do.",
+            )
+    return [entry for entry in found if not given or any(_is_meant(entry, each) for each in given)]
+
+
+def _is_meant(found: Found, given: str) -> bool:
+    if is_id(given):
+        return given == found.workspace.id
+    return given == found.workspace.id or given.casefold() == found.workspace.name.casefold()
+
+
+def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Workspace], list[Found]]:
+    """Saves each where its id holds nothing still; gives those saved, and those left with the reason."""
+    saved: list[Workspace] = []
+    left: list[Found] = []
+    for workspace in wanted:
+        try:
+            saved.append(client.store.save(workspace, if_revision=0))
+        except RevisionConflict:
+            left.append(Found(workspace, obstacle="it is in the store by now"))
+        except NameConflict as error:
+            left.append(Found(workspace, obstacle=f"the name is taken by {error.data.get('id')}"))
+    return saved, left
+
+
+def _preview(found: Sequence[Found]) -> str:
+    if not found:
+        return "No workspace stands whole in the files that were set aside."
+    possible = sum(each.is_wanted for each in found)
+    outcome = f"{count(possible, 'workspace')} can be brought back."
+    if all(each.is_there for each in found):
+        outcome = "There is nothing to bring back: all of it is in the store already."
+    elif not possible:
+        outcome = "Nothing can be brought back as things are."
+    return "\n".join((*map(_line, found), outcome))
+
+
+def _line(found: Found) -> str:
+    workspace = found.workspace
+    text = f"{shown(workspace.name)}  {shown(workspace.root_path)}"
+    if found.is_there:
+        return f"= {text}  is there already"
+    if found.obstacle:
+        return coloured(f"! {text}  left as it is: {found.obstacle} ({workspace.id})", "yellow")
+    projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
+    return coloured(f"+ {text} ({workspace.state}{projects})", "green")

@@ -9,9 +9,9 @@ import typer
 
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.connection import connect, connected
-from workspaced_client.cli.options import Options, options_of, parse_whole_number
-from workspaced_client.cli.output import coloured, emit, shown, tell
+from workspaced_client.cli.base.connecting import connect, connected
+from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
+from workspaced_client.cli.base.output import coloured, emit, shown, tell
 from workspaced_client.events import Event, EventGap, EventStream
 
 _COLOURS: Final = {

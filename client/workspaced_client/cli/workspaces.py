@@ -9,13 +9,13 @@ import typer
 
 from workspaced_client import Workspace
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.connection import connected
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.options import Options, options_of
-from workspaced_client.cli.output import count, emit, emit_json, shown, tell
-from workspaced_client.cli.questions import can_ask, says_yes
-from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
-from workspaced_client.cli.table import Column, emit_table
+from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.output import count, emit, emit_json, shown, tell
+from workspaced_client.cli.base.questions import can_ask, says_yes
+from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
@@ -139,7 +139,7 @@ def create(
 
 def _warn_of_no_directory(path: str) -> None:
     """It may be meant so, or be a slip of the pen."""
-    from workspaced_client.exchange.files import real_directories_in_time  # only here, as few need it
+    from workspaced_client.exchange.directories import real_directories_in_time  # only here, as few need it
 
     _, faults = real_directories_in_time([path])
     for fault in faults.values():

@@ -11,8 +11,10 @@ from typing import Annotated, Final
 import typer
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli.doctor.check import Check
-from workspaced_client.cli.doctor.directory import check_directory
+from workspaced_client.cli.base.arguments import absolute_path
+from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.doctor.data_directory import check_directory
 from workspaced_client.cli.doctor.endpoint import (
     check_daemon,
     check_socket,
@@ -20,11 +22,9 @@ from workspaced_client.cli.doctor.endpoint import (
     reach,
 )
 from workspaced_client.cli.doctor.environment import check_configuration, check_git, check_python
-from workspaced_client.cli.doctor.files import check_recovery, checks_by_daemon, checks_without_daemon
-from workspaced_client.cli.doctor.lock import check_lock
-from workspaced_client.cli.options import Options, options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, shown
-from workspaced_client.cli.resolve import absolute_path
+from workspaced_client.cli.doctor.finding import Check
+from workspaced_client.cli.doctor.lock_owner import check_lock
+from workspaced_client.cli.doctor.store_files import check_recovery, checks_by_daemon, checks_without_daemon
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
 

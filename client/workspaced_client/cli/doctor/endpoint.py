@@ -16,8 +16,10 @@ from workspaced_client import (
     WorkspacedError,
 )
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.connection import connect, socket_of
-from workspaced_client.cli.doctor.check import (
+from workspaced_client.cli.base.connecting import connect, socket_of
+from workspaced_client.cli.base.failures import Unreachable
+from workspaced_client.cli.base.options import Options
+from workspaced_client.cli.doctor.finding import (
     Check,
     belongs_to_another,
     mode_of,
@@ -26,8 +28,6 @@ from workspaced_client.cli.doctor.check import (
     reason,
     warning,
 )
-from workspaced_client.cli.failures import Unreachable
-from workspaced_client.cli.options import Options
 from workspaced_protocol import __version__
 
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from typing import Final
 
-from workspaced_client.cli.doctor.check import Check, ok, problem, warning
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.service_manager.installation import executable
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.installation import executable
+from workspaced_client.cli.doctor.finding import Check, ok, problem, warning
 from workspaced_protocol import __version__
 
 _PROGRAM_SECONDS: Final = 10.0

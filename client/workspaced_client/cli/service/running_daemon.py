@@ -7,13 +7,13 @@ from time import monotonic
 from typing import Final
 
 from workspaced_client import DaemonStatus, UnusableSocketPath, WorkspacedError
-from workspaced_client.cli import data_lock
-from workspaced_client.cli.connection import connect
-from workspaced_client.cli.data_lock import Held
-from workspaced_client.cli.failures import EXIT_UNREACHABLE, Failure
-from workspaced_client.cli.options import Options
-from workspaced_client.cli.service_manager.manager import Manager, State
-from workspaced_client.cli.service_manager.steps import Step, wait
+from workspaced_client.cli.base import data_lock
+from workspaced_client.cli.base.connecting import connect
+from workspaced_client.cli.base.data_lock import Held
+from workspaced_client.cli.base.failures import EXIT_UNREACHABLE, Failure
+from workspaced_client.cli.base.options import Options
+from workspaced_client.cli.service.manager import Manager, State
+from workspaced_client.cli.service.steps import Step, wait
 
 START_SECONDS: Final = 60.0
 """For a start to come to an answer, unless the user chose otherwise: recovery reads files of up to 256 MiB."""

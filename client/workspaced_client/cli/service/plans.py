@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.service_manager.daemon import (
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.service.manager import Condition, Manager, ServiceFile, State
+from workspaced_client.cli.service.running_daemon import (
     another_daemon,
     data_directory,
     wait_until_it_let_go,
 )
-from workspaced_client.cli.service_manager.manager import Condition, Manager, ServiceFile, State
-from workspaced_client.cli.service_manager.steps import Step, remove, write
+from workspaced_client.cli.service.steps import Step, remove, write
 
 
 @dataclass(frozen=True)

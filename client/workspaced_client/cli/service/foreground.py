@@ -6,8 +6,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.output import OutputClosed, emit
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.output import OutputClosed, emit
 
 
 def run(command: Sequence[str]) -> int:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.service_manager import attached, installation, texts
-from workspaced_client.cli.service_manager.manager import Manager, ServiceFile, State
-from workspaced_client.cli.service_manager.steps import (
+from workspaced_client.cli.base import installation
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.service import file_texts, foreground
+from workspaced_client.cli.service.manager import Manager, ServiceFile, State
+from workspaced_client.cli.service.steps import (
     PROGRAM_SECONDS,
     Done,
     Step,
@@ -44,7 +45,7 @@ class Launchd(Manager):
             "SOCKET": str(self.socket),
             "LOG": str(_log()),
         }
-        return [ServiceFile(_plist(), texts.launchd_plist(installation.shipped_text(_FILE), values))]
+        return [ServiceFile(_plist(), file_texts.launchd_plist(installation.shipped_text(_FILE), values))]
 
     def state(self) -> State:
         """What `launchctl print` tells; its text is no API, so only what is plain in it is used."""
@@ -113,7 +114,7 @@ class Launchd(Manager):
         if not log.exists():
             raise Failure(f"There is no log at {log}: the service has not run yet.")
         command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(log)]
-        return attached.run_as_json(command) if as_json else attached.run(command)
+        return foreground.run_as_json(command) if as_json else foreground.run(command)
 
     def notes(self) -> list[str]:
         """What launchd does not do by itself."""

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli import data_lock
-from workspaced_client.cli.data_lock import Held
-from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
+from workspaced_client.cli.base import data_lock
+from workspaced_client.cli.base.data_lock import Held
+from workspaced_client.cli.doctor.finding import Check, ok, problem, reason, warning
 from workspaced_protocol.datadir import LOCK
 
 _NAME = "lock"

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from workspaced_client import Client, Workspace
-from workspaced_client.cli.connection import connected
-from workspaced_client.cli.failures import Failure, WrongUsage
-from workspaced_client.cli.options import options_of
-from workspaced_client.cli.output import count, emit, emit_json, on_terminal, shown
-from workspaced_client.cli.resolve import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown
 
 
 class Format(StrEnum):
@@ -113,10 +113,10 @@ def _emit(text: str) -> None:
 
 def _write(path: str, text: str, *, force: bool) -> None:
     """Makes the file. Raises Failure."""
-    from workspaced_client.exchange import files
+    from workspaced_client.exchange import regular_files
 
     try:
-        files.write(path, text.encode(), over=force)
+        regular_files.write(path, text.encode(), over=force)
     except FileExistsError as error:
         raise Failure(
             f"{path} is there already, and was left as it is.",

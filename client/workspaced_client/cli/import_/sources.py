@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from workspaced_client.cli.failures import Failure, WrongUsage
-from workspaced_client.cli.options import Options
-from workspaced_client.cli.output import count
-from workspaced_client.cli.resolve import absolute_path
+from workspaced_client.cli.base.arguments import absolute_path
+from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.options import Options
+from workspaced_client.cli.base.output import count
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for it
@@ -22,7 +22,7 @@ _TOLD_EVERY: Final = 100  # directories, for the progress to cost less than the 
 
 def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace]":
     """The absolute path of a file and what it holds. Raises Failure."""
-    from workspaced_client.exchange import code_workspace, files, stores
+    from workspaced_client.exchange import code_workspace, regular_files, stores
     from workspaced_client.exchange.json_text import Unusable
 
     path = absolute_path(given)
@@ -36,7 +36,7 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
                 hint=f"Name a file, or say --scan {os.path.dirname(path)} to look for git repositories.",
             )
     try:
-        data = files.read(path)
+        data = regular_files.read(path)
         if path.endswith(code_workspace.SUFFIX):
             return path, code_workspace.decode(path, data)
         whole = stores.decode(path, data)
@@ -49,12 +49,12 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
 
 
 def _snapshot_hint(directory: str) -> str:
-    from workspaced_client.exchange import files, stores
+    from workspaced_client.exchange import regular_files, stores
     from workspaced_client.exchange.json_text import Unusable
 
     path = os.path.join(directory, SNAPSHOT)
     try:
-        stores.decode(path, files.read(path))
+        stores.decode(path, regular_files.read(path))
     except Unusable:
         return ""
     return f"The snapshot beside it is in order: workspacectl import {path}"

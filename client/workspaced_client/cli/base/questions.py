@@ -2,7 +2,7 @@
 
 import sys
 
-from workspaced_client.cli.failures import Failure, WrongUsage
+from workspaced_client.cli.base.failures import Failure, WrongUsage
 
 
 def can_ask() -> bool:

@@ -2,8 +2,8 @@
 
 import sys
 
-from workspaced_client.cli.failures import EXIT_UNREACHABLE, Failure
-from workspaced_client.cli.service_manager.manager import Manager
+from workspaced_client.cli.base.failures import EXIT_UNREACHABLE, Failure
+from workspaced_client.cli.service.manager import Manager
 
 
 def platform() -> str:
@@ -15,12 +15,12 @@ def find_manager() -> Manager:
     """The manager of this machine. Raises Failure where there is none."""
     # Only one of them is needed, and neither by most commands.
     if platform() == "darwin":
-        from workspaced_client.cli.service_manager.launchd import Launchd
+        from workspaced_client.cli.service.launchd_agent import Launchd
 
         if Launchd.is_there():
             return Launchd()
         raise _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
-    from workspaced_client.cli.service_manager.systemd import Systemd
+    from workspaced_client.cli.service.systemd_units import Systemd
 
     if Systemd.is_there():
         return Systemd()

@@ -7,20 +7,20 @@ from typing import Annotated, Final
 import typer
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli.failures import EXIT_UNREACHABLE
-from workspaced_client.cli.options import Options, options_of, parse_whole_number
-from workspaced_client.cli.output import coloured, emit, emit_json, shown
-from workspaced_client.cli.service_manager import plans
-from workspaced_client.cli.service_manager.daemon import (
+from workspaced_client.cli.base.failures import EXIT_UNREACHABLE
+from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
+from workspaced_client.cli.base.output import coloured, emit, emit_json, shown
+from workspaced_client.cli.service import plans
+from workspaced_client.cli.service.manager import Condition, State
+from workspaced_client.cli.service.plans import Plan, Service
+from workspaced_client.cli.service.running_daemon import (
     END_SECONDS,
     START_SECONDS,
     ask,
     wait_until_it_answers,
 )
-from workspaced_client.cli.service_manager.manager import Condition, State
-from workspaced_client.cli.service_manager.plans import Plan, Service
-from workspaced_client.cli.service_manager.steps import Kind, Step
-from workspaced_client.cli.service_manager.this_machine import find_manager
+from workspaced_client.cli.service.steps import Kind, Step
+from workspaced_client.cli.service.this_machine import find_manager
 
 _DONE: Final[dict[Kind, str]] = {
     "make": "Made",

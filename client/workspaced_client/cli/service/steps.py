@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Literal
 
-from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.base.failures import Failure
 
 PROGRAM_SECONDS: Final = 120.0
 """For one call of a service manager: systemd by itself gives a service up to 90 s to stop (TimeoutStopSec=)."""
@@ -55,11 +55,11 @@ def write(path: Path, text: str) -> Step:
     """Writes a file whole, and makes its directory where there is none."""
 
     def act() -> None:
-        from workspaced_client.exchange import files  # only here, as most commands need none of it
+        from workspaced_client.exchange import regular_files  # only here, as most commands need none of it
 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.write(str(path), text.encode(), over=True)
+            regular_files.write(str(path), text.encode(), over=True)
         except OSError as error:
             raise Failure(f"{path} can't be written: {error.strerror}.") from error
 

@@ -5,10 +5,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from workspaced_client import CannotConnect, Client, RecoveryWarning, Unanswered, UnusableSocketPath
-from workspaced_client.cli import recovery
-from workspaced_client.cli.failures import Unreachable
-from workspaced_client.cli.options import DEFAULT_TIMEOUT_SECONDS, Options
-from workspaced_client.cli.output import tell
+from workspaced_client.cli.base import recovery_notice
+from workspaced_client.cli.base.failures import Unreachable
+from workspaced_client.cli.base.options import DEFAULT_TIMEOUT_SECONDS, Options
+from workspaced_client.cli.base.output import tell
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def connected(
     try:
         with connect(options, timeout_seconds) as client:
             if warn:
-                warning = recovery.warning(client.daemon.status().recovery)
+                warning = recovery_notice.warning(client.daemon.status().recovery)
                 if warning:
                     tell(f"warning: {warning}")
             yield client

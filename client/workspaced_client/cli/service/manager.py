@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.service_manager.steps import Step
-from workspaced_client.cli.service_manager.texts import is_ours
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.service.file_texts import is_ours
+from workspaced_client.cli.service.steps import Step
 
 
 class Condition(StrEnum):

@@ -7,7 +7,7 @@ from typing import Final
 import typer
 
 from workspaced_client import CannotConnect, DaemonError, Unanswered, Unsendable, UnusableSocketPath
-from workspaced_client.cli.output import shown, tell
+from workspaced_client.cli.base.output import shown, tell
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2

@@ -8,8 +8,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from workspaced_client.cli.failures import Failure
-from workspaced_client.cli.output import writing
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.output import writing
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.base.failures import Failure
 
 _DISTRIBUTION: Final = "workspaced"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from workspaced_client.cli.doctor.check import (
+from workspaced_client.cli.doctor.finding import (
     Check,
     belongs_to_another,
     mode_of,

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workspaced_client import Client, InvalidRequest, RevisionConflict
-from workspaced_client.cli.connection import connected
-from workspaced_client.cli.failures import Failure, WrongUsage
-from workspaced_client.cli.import_sources import load, look_for_repositories
-from workspaced_client.cli.options import options_of
-from workspaced_client.cli.output import coloured, count, emit, emit_json, preview, shown, tell
-from workspaced_client.cli.questions import require_yes
-from workspaced_client.cli.resolve import absolute_path, complete_workspace
+from workspaced_client.cli.base.arguments import absolute_path, complete_workspace
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, preview, shown, tell
+from workspaced_client.cli.base.questions import require_yes
+from workspaced_client.cli.import_.sources import load, look_for_repositories
 
 if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for it
     from workspaced_client.exchange.code_workspace import CodeWorkspace
-    from workspaced_client.exchange.plan import Entry, Plan
+    from workspaced_client.exchange.import_plan import Entry, Plan
     from workspaced_client.exchange.scan import Found
     from workspaced_client.exchange.stores import Workspaces
 
@@ -97,8 +97,8 @@ def _plan(
     found: "tuple[str, Found] | None",
     into: str | None,
 ) -> "Plan":
-    from workspaced_client.exchange.files import real_directories_in_time
-    from workspaced_client.exchange.plan import Plan
+    from workspaced_client.exchange.directories import real_directories_in_time
+    from workspaced_client.exchange.import_plan import Plan
     from workspaced_client.exchange.stores import Workspaces
 
     current = client.store.get_all()
@@ -153,7 +153,7 @@ def _plan_scan(plan: "Plan", root: str, found: "Found", gathers: list[str] | Non
 
 def _plan_folders(plan: "Plan", content: "CodeWorkspace", into: str | None) -> list[str]:
     """Plans what a `.code-workspace` file describes, or gives its folders for the workspace `into`."""
-    from workspaced_client.exchange.files import real_directories
+    from workspaced_client.exchange.directories import real_directories
 
     name, root_path = content.name, content.root_path
     for each in content.skipped:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from workspaced_client.cli.service_manager import attached, installation, texts
-from workspaced_client.cli.service_manager.manager import Manager, ServiceFile, State
-from workspaced_client.cli.service_manager.steps import Step, call, run
+from workspaced_client.cli.base import installation
+from workspaced_client.cli.service import file_texts, foreground
+from workspaced_client.cli.service.manager import Manager, ServiceFile, State
+from workspaced_client.cli.service.steps import Step, call, run
 
 _SOCKET: Final = "workspaced.socket"
 _SERVICE: Final = "workspaced.service"
@@ -44,7 +45,7 @@ class Systemd(Manager):
         return [
             ServiceFile(
                 _unit_directory() / name,
-                texts.systemd_unit(name, installation.shipped_text(name), program),
+                file_texts.systemd_unit(name, installation.shipped_text(name), program),
             )
             for name in _BOTH
         ]
@@ -98,7 +99,7 @@ class Systemd(Manager):
             command.append("--follow")
         if as_json:
             command.append("--output=json")
-        return attached.run(command)
+        return foreground.run(command)
 
     def notes(self) -> list[str]:
         """Whether it lasts without a session (loginctl(1), enable-linger)."""

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from workspaced_client.cli.options import options_of
-from workspaced_client.cli.output import emit, emit_json
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import emit, emit_json
 
 _SCRIPTS: Final = Path(__file__).with_name("shells")
 

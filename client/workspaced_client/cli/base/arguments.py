@@ -9,8 +9,8 @@ from typing import Any, Final
 import typer
 
 from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, WorkspacedError
-from workspaced_client.cli.failures import Failure, WrongUsage
-from workspaced_client.cli.output import shown
+from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.output import shown
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
 _COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits

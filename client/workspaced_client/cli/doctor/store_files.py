@@ -14,9 +14,9 @@ from typing import Literal
 import msgspec
 
 from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
-from workspaced_client.cli import recovery
-from workspaced_client.cli.doctor.check import Check, ok, problem, reason, warning
-from workspaced_client.cli.output import count
+from workspaced_client.cli.base import recovery_notice
+from workspaced_client.cli.base.output import count
+from workspaced_client.cli.doctor.finding import Check, ok, problem, reason, warning
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.datadir import FORMAT_VERSION, MAX_FILE_BYTES, PRIMARY, SNAPSHOT
@@ -81,7 +81,7 @@ def checks_without_daemon(data_dir: Path) -> Iterator[Check]:
 
 def check_recovery(notice: RecoveryStatus) -> Check:
     """Whether there is a recovery that nobody has acknowledged."""
-    told = recovery.warning(notice)
+    told = recovery_notice.warning(notice)
     if told is None:
         return ok("recovery", "Nothing to acknowledge.")
     return warning("recovery", told, "See to the copies if you miss something: workspacectl recovery show")

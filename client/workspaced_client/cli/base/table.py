@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from workspaced_client.cli.output import colours_wanted, emit, on_terminal, shown
+from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal, shown
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
-from workspaced_client.cli.failures import Failure
+from workspaced_client.cli.base.failures import Failure
 
 _MARK: Final = "Written by `workspacectl service install`, which writes it anew"
 _SYSTEMD_COMMENT: Final = (

@@ -1,0 +1,52 @@
+"""`workspacectl sessions`: the programs at work in a workspace."""
+
+from typing import Annotated
+
+import typer
+
+from workspaced_client._core.local_time import when
+from workspaced_client.cli.base.arguments import find_workspace, workspace_argument
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import emit_json, tell
+from workspaced_client.cli.base.table import Column, emit_table
+
+
+def sessions(
+    context: typer.Context,
+    workspace: Annotated[str | None, workspace_argument("Only those in this one, by name or id.")] = None,
+) -> None:
+    """List the sessions: the programs at work in a workspace."""
+    options = options_of(context)
+    with connected(options) as client:
+        if workspace is None:
+            found = client.sessions.list()
+            names = {each.id: each.name for each in client.workspaces.list()} if found else {}
+        else:
+            only = find_workspace(client, workspace)
+            found = client.sessions.list(only.id)
+            names = {only.id: only.name}
+    if options.as_json:
+        emit_json(found)
+    elif found:
+        emit_table(
+            (
+                Column("WORKSPACE", shrinks=True),
+                Column("LABEL", shrinks=True),
+                Column("PID"),
+                Column("SINCE"),
+                Column("ID", optional=True),
+            ),
+            [
+                (
+                    names.get(each.workspace_id, each.workspace_id),
+                    each.label or "-",
+                    str(each.pid),
+                    when(each.started_at),
+                    each.id,
+                )
+                for each in found
+            ],
+        )
+    elif not options.quiet:
+        tell("There are no sessions.")

@@ -1,0 +1,117 @@
+"""`workspacectl status`: the daemon, its store, and with --clients the programs connected to it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import typer
+
+from workspaced_client import ConnectedClient, DaemonStatus, InFlight, Subscribed
+from workspaced_client._core.local_time import when
+from workspaced_client._core.recovery_warning import is_pending
+from workspaced_client.cli.base import recovery_notice
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base.table import Column, emit_table
+
+
+def status(
+    context: typer.Context,
+    clients: Annotated[
+        bool, typer.Option("--clients", help="Also show who is connected, and what is in flight.")
+    ] = False,
+) -> None:
+    """Show whether the daemon runs, and how it fares."""
+    options = options_of(context)
+    with connected(options) as client:
+        found = client.daemon.status()
+        connections = client.daemon.clients() if clients else None
+    if options.as_json:
+        told = msgspec.to_builtins(found)
+        emit_json(told if connections is None else {**told, "clients": msgspec.to_builtins(connections)})
+        return
+    emit(_status_text(found))
+    if connections is not None:
+        emit("")
+        _emit_clients(connections)
+
+
+def _status_text(found: DaemonStatus) -> str:
+    connections = count(found.connections, "connection")
+    store: str = found.store.state
+    if store != "ok":
+        store = coloured(store, "red")
+    if found.store.last_error:
+        store += f" ({shown(found.store.last_error)})"
+    commits = "none since the start"
+    if found.commits.count:
+        commits = (
+            f"{found.commits.count} for {count(found.commits.requests, 'request')}, "
+            f"half within {found.commits.p50_ms:.1f} ms, 95 % within {found.commits.p95_ms:.1f} ms"
+        )
+    lines = [
+        f"workspaced {shown(found.version)} is running (pid {found.pid}, since {when(found.started_at)}).",
+        f"Socket      {shown(found.socket)}",
+        f"Data        {shown(found.data_dir)}",
+        f"Workspaces  {found.workspaces} (revision {found.revision})",
+        f"In use by   {connections}, {count(found.sessions, 'session')}",
+        f"Store       {store}",
+        f"Commits     {commits}",
+    ]
+    if is_pending(found.recovery):
+        lines += [
+            "",
+            recovery_notice.in_full(
+                found.recovery, ["`workspacectl recovery show` tells what they still hold."]
+            ),
+        ]
+    return "\n".join(lines)
+
+
+def _emit_clients(clients: Sequence[ConnectedClient]) -> None:
+    """Prints a row for each connection, the oldest first."""
+    emit_table(
+        (
+            Column("PROGRAM", shrinks=True),
+            Column("PID"),
+            Column("UID", optional=True),
+            Column("SINCE"),
+            Column("REQUESTS"),
+            Column("IN FLIGHT", shrinks=True),
+            Column("EVENTS", shrinks=True),
+            Column("SESSIONS"),
+        ),
+        [
+            (
+                each.program or "-",
+                str(each.pid),
+                str(each.uid),
+                when(each.connected_at),
+                str(each.requests),
+                _in_flight(each.in_flight),
+                _events(each.subscription),
+                str(len(each.sessions) or "-"),
+            )
+            for each in clients
+        ],
+    )
+
+
+def _in_flight(found: InFlight) -> str:
+    """The oldest request, with how long it has waited, and how many more there are."""
+    if not found.oldest:
+        return "-"
+    oldest = found.oldest[0]
+    more = f", {found.count - 1} more" if found.count > 1 else ""
+    return f"{oldest.method} for {oldest.for_ms / 1000:.1f} s{more}"
+
+
+def _events(subscription: Subscribed | None) -> str:
+    if subscription is None:
+        return "-"
+    if subscription.topics is None:
+        return "all"
+    return (
+        subscription.topics[0] if len(subscription.topics) == 1 else count(len(subscription.topics), "topic")
+    )
