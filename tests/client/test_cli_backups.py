@@ -89,7 +89,7 @@ def test_a_restore_shows_what_it_changes_and_keeps_what_was(
     assert done.code == 0
     *shown, last = done.out.splitlines()
     assert shown == preview.out.splitlines()
-    assert f"is kept in {daemon.data_dir / 'quarantine'}." in last
+    assert f"The old content is kept in {daemon.data_dir / 'quarantine'}." in last
     assert names(ctl) == ["alpha", "beta", "gamma"]
     kept = sorted((daemon.data_dir / "quarantine").glob("*before-restore*"))
     assert verified(kept[-1]) == before

@@ -36,7 +36,7 @@ def test_an_export_of_all_is_read_back_with_nothing_to_do(ctl: Ctl, tmp_path: Pa
     path = str(tmp_path / "all.json")
     result = ctl("export", "--all", "--format", format_, "-o", path)
     assert (result.code, result.out, result.err) == (0, f"Exported 3 workspaces to {path}.\n", "")
-    assert ctl("import", path).out.endswith("There is nothing to do: all of it is in the store already.\n")
+    assert ctl("import", path).out.endswith("Nothing to do: everything is in the store already.\n")
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -48,7 +48,7 @@ def test_a_code_workspace_is_read_back_with_nothing_to_do(ctl: Ctl, tmp_path: Pa
     folders = [folder["path"] for folder in json.loads(path.read_text())["folders"]]
     assert folders == ([each["rootPath"] for each in stored["projects"]] or [stored["rootPath"]])
     again = ctl("import", str(path))
-    assert again.out.endswith("There is nothing to do: all of it is in the store already.\n")
+    assert again.out.endswith("Nothing to do: everything is in the store already.\n")
 
 
 @pytest.mark.requirement("FR-005")
@@ -104,8 +104,8 @@ def test_a_file_is_not_overwritten_unasked(ctl: Ctl, tmp_path: Path) -> None:
         refused = ctl(*export)
         assert (refused.code, refused.out) == (1, "")
         assert refused.err == (
-            f"error: {tmp_path / name} is there already, and was left as it is.\n"
-            "Name another file, or say --force to replace it.\n"
+            f"error: {tmp_path / name} already exists, and was left as it is.\n"
+            "Name another file, or add --force to replace it.\n"
         )
         assert path.read_text() == "mine"
         assert ctl(*export, "--force").code == 0
@@ -147,7 +147,9 @@ def test_a_terminal_gets_nothing_that_it_would_act_on(
     arguments = ("export", NAMES[2], "--format")
     refused = run_on_terminal("--socket", str(daemon.socket), *arguments, "helios-v1", home=tmp_path)
     assert refused.code == 2
-    assert refused.out.startswith("error: A store is not for a terminal: name a file with --output.")
+    assert refused.out.startswith(
+        "error: This format can't be printed on a terminal: name a file with --output."
+    )
     monkeypatch.setattr("workspaced_client.cli.export.on_terminal", lambda: True)
     shown = ctl(*arguments, "json").out
     assert shown.isascii()
@@ -158,10 +160,10 @@ def test_wrong_usage(ctl: Ctl, tmp_path: Path) -> None:
     for arguments, problem in (
         (["alpha"], "Missing option '--format'"),
         (["alpha", "--format", "pdf"], "Invalid value for '--format'"),
-        (["--format", "json"], "What shall be exported?"),
-        (["alpha", "--all", "--format", "json"], "What shall be exported?"),
+        (["--format", "json"], "Give a WORKSPACE to export, or --all."),
+        (["alpha", "--all", "--format", "json"], "Give a WORKSPACE or --all, not both."),
         (["--all", "--format", "code-workspace"], "A .code-workspace file holds one workspace"),
-        (["alpha", "--force", "--format", "json"], "--force is for a FILE"),
+        (["alpha", "--force", "--format", "json"], "--force needs --output FILE."),
         (["alpha", "--format", "json", "-o", str(tmp_path)], f"{tmp_path} is a directory"),
     ):
         result = ctl("export", *arguments)

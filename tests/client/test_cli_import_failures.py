@@ -17,7 +17,7 @@ def ctl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ctl:
     return ctl_for(tmp_path / "none.sock", capsys)
 
 
-SNAPSHOT_HINT = "The snapshot beside it is in order: workspacectl import "
+SNAPSHOT_HINT = "The snapshot beside it is valid: workspacectl import "
 GOOD = with_checksum(json.dumps({"version": 1, "workspaces": OLDER}, indent=2))
 DAMAGED = {
     "damaged.code-workspace": (
@@ -94,18 +94,18 @@ def test_what_is_no_file_is_named(ctl: Ctl, tmp_path: Path) -> None:
         assert result.err == f"error: {path} {problem}\n"
     result = ctl("import", str(tmp_path), "--yes")
     assert result.err.splitlines() == [
-        f"error: There is no {tmp_path}/workspaces.json: this directory is no older app's.",
-        f"Name a file, or say --scan {tmp_path} to look for git repositories.",
+        f"error: There is no {tmp_path}/workspaces.json: this is not the directory of an older app.",
+        f"Name a file, or look for git repositories with --scan {tmp_path}",
     ]
 
 
 def test_wrong_usage(ctl: Ctl, tmp_path: Path) -> None:
     old = str(older_store(tmp_path / "old"))
     for arguments, problem in (
-        ([], "What shall be imported?"),
-        ([old, "--scan", old], "What shall be imported?"),
+        ([], "Give a FILE to import, or --scan DIR."),
+        ([old, "--scan", old], "Give a FILE or --scan DIR, not both."),
         (["--scan", old, "--into", " "], "The name for --into must not be empty or blank."),
-        ([old, "--into", "x"], f"{old}/workspaces.json holds whole workspaces: --into can't bind them"),
+        ([old, "--into", "x"], f"{old}/workspaces.json holds complete workspaces: --into can't bind them"),
     ):
         result = ctl("import", *arguments)
         assert result.code == 2

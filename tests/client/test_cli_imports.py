@@ -73,7 +73,7 @@ def test_an_older_store_is_shown_then_imported_whole_in_one_commit(
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines() == [
         *(f"= {each['name']}  {each['rootPath']}  it is there already" for each in OLDER),
-        "There is nothing to do: all of it is in the store already.",
+        "Nothing to do: everything is in the store already.",
     ]
     assert file_of(daemon) == after
 
@@ -85,7 +85,7 @@ def test_what_can_not_be_imported_is_told_and_the_rest_is(ctl: Ctl, tmp_path: Pa
     done = ctl("import", str(directory), "--yes", "--json")
     assert done.code == 0
     assert done.err == (
-        f"warning: {directory}/workspaces.json has members that are left out, because nothing is known of them: "
+        f"warning: {directory}/workspaces.json has unknown members, which are not imported: "
         "workspaces[0].color\n"
     )
     assert done.json["applied"] is True
@@ -102,7 +102,7 @@ def test_what_can_not_be_imported_is_told_and_the_rest_is(ctl: Ctl, tmp_path: Pa
     ]
     again = ctl("import", str(directory))
     assert "! " in again.out
-    assert again.out.endswith("There is nothing to do: all of it is in the store already, or left out.\n")
+    assert again.out.endswith("Nothing to do: everything is in the store already, or left out.\n")
     assert ctl("import", str(directory), "--json").json["applied"] is False
 
 
@@ -138,7 +138,7 @@ def test_a_code_workspace_is_imported_and_what_is_added_to_it_later(ctl: Ctl, tm
     ]
     (shop,) = stored(ctl)
     assert [each["rootPath"] for each in shop["projects"]] == [f"{code}/web", f"{tmp_path}/elsewhere/real"]
-    assert ctl("import", str(file)).out.endswith("all of it is in the store already, or left out.\n")
+    assert ctl("import", str(file)).out.endswith("everything is in the store already, or left out.\n")
     file.write_text(FILE.replace("gone", "new"))
     more = ctl("import", str(file), "--yes").out.splitlines()
     assert more[1:3] == [f"~ shop  {tmp_path}", f"    + {code}/new"]
@@ -167,7 +167,7 @@ def test_files_of_one_name_are_kept_apart_or_brought_together(ctl: Ctl, tmp_path
         f"{tmp_path}/a",
         f"{tmp_path}/b",
     ]
-    assert ctl("import", *files, "--into", "BOTH").out.endswith("all of it is in the store already.\n")
+    assert ctl("import", *files, "--into", "BOTH").out.endswith("everything is in the store already.\n")
 
 
 def test_a_scan_makes_a_workspace_of_each_repository(ctl: Ctl, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_scan_makes_a_workspace_of_each_repository(ctl: Ctl, tmp_path: Path) -
     ]
     again = ctl("import", "--scan", str(code))
     assert f"= api  {code}/api  it is in “api” already" in again.out.splitlines()
-    assert again.out.endswith("There is nothing to do: all of it is in the store already.\n")
+    assert again.out.endswith("Nothing to do: everything is in the store already.\n")
     assert stored(ctl) == found
 
 
@@ -228,7 +228,7 @@ def test_a_directory_without_repositories(ctl: Ctl, tmp_path: Path) -> None:
     result = ctl("import", "--scan", str(tmp_path), "--yes")
     assert (result.code, result.out) == (
         0,
-        "There is nothing to do: nothing was found that could be imported.\n",
+        "Nothing to do: found nothing to import.\n",
     )
 
 
@@ -238,7 +238,9 @@ def test_more_than_one_commit_takes_is_refused_whole(ctl: Ctl, tmp_path: Path) -
     path.write_text(json.dumps(without_revision(many)))
     result = ctl("import", str(path), "--yes", "--quiet")
     assert result.code == 1
-    assert result.err.startswith("error: Nothing was imported: 6 workspaces and 6 projects are more than")
+    assert result.err.startswith(
+        "error: Nothing was imported: 6 workspaces and 6 projects are too many for one commit."
+    )
     assert "max_line_bytes" in result.err
     assert stored(ctl) == []
 
@@ -253,14 +255,14 @@ def test_a_change_after_the_preview_is_noticed(
     monkeypatch.setattr("workspaced_client.cli.import_.require_yes", change_then_agree)
     result = ctl("import", str(older_store(tmp_path / "old")))
     assert result.code == 1
-    assert "Nothing was imported: the store has changed since it was compared" in result.err
+    assert "Nothing was imported: the store has changed in the meantime" in result.err
     assert [each["name"] for each in stored(ctl)] == ["between"]
 
 
 def test_with_nobody_to_ask_nothing_is_imported(ctl: Ctl, tmp_path: Path) -> None:
     result = ctl("import", str(older_store(tmp_path / "old")))
     assert result.code == 2
-    assert result.err.startswith("error: Nothing was imported. Nobody is there to be asked: say --yes")
+    assert result.err.startswith("error: Nothing was imported. There is no terminal to ask on: add --yes")
     assert stored(ctl) == []
 
 
@@ -269,7 +271,7 @@ def test_a_directory_that_can_not_be_scanned_is_named(ctl: Ctl, tmp_path: Path) 
     for name, problem in (("none", "No such file or directory"), ("file", "Not a directory")):
         result = ctl("import", "--scan", str(tmp_path / name), "--yes")
         assert (result.code, result.out) == (1, "")
-        assert result.err == f"error: {tmp_path / name} can't be looked into: {problem}.\n"
+        assert result.err == f"error: {tmp_path / name} can't be read: {problem}.\n"
 
 
 def test_on_a_terminal_a_scan_shows_how_far_it_is_and_asks(

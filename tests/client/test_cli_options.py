@@ -88,7 +88,7 @@ def test_what_follows_a_double_dash_is_no_option(
     daemon: RunningDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(capsys, "--socket", str(daemon.socket), "show", "--", "--json")
-    assert result.err.startswith("error: There is no workspace with the id or the name “--json”.")
+    assert result.err.startswith("error: There is no workspace with the id or name “--json”.")
 
 
 def test_a_tilde_in_the_socket_path(
@@ -142,10 +142,10 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], argument
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("list", "--timeout", "abc"), "it is “abc”, and has to be a number of seconds above 0."),
-        (("list", "--timeout", "nan"), "it is “nan”, and has to be a number of seconds above 0."),
-        (("watch", "--since", "x"), "it is “x”, and has to be a whole number from 0 on."),
-        (("service", "logs", "-n", "-1"), "it is “-1”, and has to be a whole number from 0 on."),
+        (("list", "--timeout", "abc"), "“abc” is not a number of seconds above 0."),
+        (("list", "--timeout", "nan"), "“nan” is not a number of seconds above 0."),
+        (("watch", "--since", "x"), "“x” is not a whole number from 0 on."),
+        (("service", "logs", "-n", "-1"), "“-1” is not a whole number from 0 on."),
     ],
 )
 def test_a_wrong_number_is_told_in_own_words(

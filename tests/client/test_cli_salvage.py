@@ -67,9 +67,9 @@ def test_what_can_be_saved_is_shown_first_and_brought_back_whole(ctl: Ctl) -> No
     assert again.out.splitlines() == [
         f"= Alpha  {ALPHA['rootPath']}  is there already",
         f"= Beta  {BETA['rootPath']}  is there already",
-        "There is nothing to bring back: all of it is in the store already.",
+        "Nothing to bring back: everything is in the store already.",
     ]
-    assert "The store holds all that can still be read in them.\n" in ctl("recovery", "show").out
+    assert "The store holds every workspace that can still be read in them.\n" in ctl("recovery", "show").out
 
 
 def test_one_can_be_chosen_by_name_or_id(ctl: Ctl) -> None:
@@ -79,7 +79,7 @@ def test_one_can_be_chosen_by_name_or_id(ctl: Ctl) -> None:
     assert names(ctl) == ["Alpha", "Beta"]
     unknown = ctl("recovery", "salvage", "Gamma", "--yes")
     assert unknown.code == 1
-    assert "No workspace “Gamma” stands whole" in unknown.err
+    assert "The damaged files hold no complete workspace “Gamma”" in unknown.err
 
 
 def test_what_looks_like_an_id_is_never_taken_for_a_name(
@@ -93,7 +93,7 @@ def test_what_looks_like_an_id_is_never_taken_for_a_name(
         ctl = ctl_for(daemon.socket, capsys)
         result = ctl("recovery", "salvage", ALPHA["id"], "--yes")
         assert (result.code, names(ctl)) == (1, [])
-        assert f"No workspace “{ALPHA['id']}” stands whole" in result.err
+        assert f"The damaged files hold no complete workspace “{ALPHA['id']}”" in result.err
         assert ctl("recovery", "salvage", workspace(9, 1)["id"], "--yes").code == 0
         assert names(ctl) == [ALPHA["id"]]
 
@@ -105,14 +105,14 @@ def test_what_is_in_the_store_is_never_overwritten(ctl: Ctl) -> None:
     before = ctl("list", "--json").json
     document = ctl("recovery", "salvage", "--yes", "--json").json
     told = ctl("recovery", "salvage").out.splitlines()
-    assert told[-1] == "Nothing can be brought back as things are."
+    assert told[-1] == "Nothing can be brought back at present."
     assert ctl("list", "--json").json == before
     assert (document["saved"], document["present"]) == ([], [])
     assert {each["name"]: each["reason"] for each in document["left"]} == {
         "Alpha": f"the name is taken by {taken['id']}",
         "Beta": "it is in the store already, with other content",
     }
-    assert "2 workspaces in them can't be brought back as things are" in ctl("recovery", "show").out
+    assert "2 workspaces in them can't be brought back at present" in ctl("recovery", "show").out
 
 
 def test_without_a_recovery_there_is_nothing_to_save(
@@ -122,7 +122,7 @@ def test_without_a_recovery_there_is_nothing_to_save(
         ctl = ctl_for(daemon.socket, capsys)
         assert ctl("recovery", "show").out == "Nothing had to be recovered: the store was in order.\n"
         result = ctl("recovery", "salvage", "--yes")
-        assert (result.code, result.out) == (0, "Nothing was set aside.\n")
+        assert (result.code, result.out) == (0, "There are no damaged files.\n")
 
 
 def test_a_snapshot_that_was_set_aside_is_told_though_nothing_is_lost(
@@ -142,5 +142,5 @@ def test_a_snapshot_that_was_set_aside_is_told_though_nothing_is_lost(
         "Nothing had to be recovered: the store was in order.",
         "The files as they were:",
         f"  {copy}",
-        "The store holds all that can still be read in them.",
+        "The store holds every workspace that can still be read in them.",
     ]

@@ -200,7 +200,7 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path, s
             assert "workspace.created" in watcher.out.readline()
             daemon.process.send_signal(signal.SIGSTOP)  # what happens next is not told before the kill
             daemon.close()
-            assert "Looking for the daemon." in watcher.err.readline()
+            assert "Reconnecting." in watcher.err.readline()
             daemon = ProjectProcess(socket_dir)
             daemon.wait_ready()
             assert watcher.err.readline() == "The daemon is back.\n"

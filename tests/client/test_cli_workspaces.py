@@ -93,7 +93,7 @@ def test_create_in_a_directory_that_is_gone(
     gone.rmdir()
     result = ctl("create", "alpha")
     assert result.code == 2
-    assert result.err == "error: The current directory is gone: name an absolute PATH.\n"
+    assert result.err == "error: The current directory no longer exists: give an absolute path.\n"
 
 
 def test_a_refusal_is_one_line_and_exit_code_1(ctl: Ctl) -> None:
@@ -181,7 +181,7 @@ def test_what_is_not_found_is_told_with_close_names(ctl: Ctl) -> None:
     result = ctl("show", "WEBISTE")
     assert result.code == 1
     assert result.err == (
-        "error: There is no workspace with the id or the name “WEBISTE”. Did you mean “Website”?\n"
+        "error: There is no workspace with the id or name “WEBISTE”. Did you mean “Website”?\n"
     )
     assert "`workspacectl list` shows all" in ctl("show", "zzz").err
     error = ctl("show", "webiste", "--json").error

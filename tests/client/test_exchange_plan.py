@@ -9,7 +9,7 @@ from msgspec import structs
 from support.samples import project, workspace
 from workspaced.domain import bulk
 from workspaced.domain.state import Draft, State
-from workspaced_client.exchange.import_plan import Plan
+from workspaced_client.exchange.import_plan import ImportPlan
 from workspaced_protocol.models import Workspace
 
 NOW_MS = 1_800_000_000_000
@@ -19,11 +19,11 @@ NOTES = workspace(2, name="Notes", root_path="/src/notes", state="closed")
 GONE = workspace(3, name="Gone", root_path="/src/gone", state="deleted")
 
 
-def fates(plan: Plan) -> list[tuple[str, str, str]]:
+def fates(plan: ImportPlan) -> list[tuple[str, str, str]]:
     return [(entry.fate, entry.name, entry.reason) for entry in plan.entries]
 
 
-def applied(current: Sequence[Workspace], plan: Plan) -> list[Workspace]:
+def applied(current: Sequence[Workspace], plan: ImportPlan) -> list[Workspace]:
     """What the daemon's own rules make of the plan."""
     draft = Draft(State.of(current))
     draft.apply(bulk.apply(plan.changes, 0)(draft))
@@ -35,12 +35,12 @@ def paths(one: Workspace) -> list[str]:
 
 
 def test_whole_workspaces_are_added_as_they_are_and_known_the_second_time() -> None:
-    plan = Plan([], NOW_MS)
+    plan = ImportPlan([], NOW_MS)
     for each in (SHOP, NOTES):
         plan.whole(each)
     stored = applied([], plan)
     assert [structs.replace(each, revision=0) for each in stored] == [SHOP, NOTES]
-    again = Plan(stored, NOW_MS + 1)
+    again = ImportPlan(stored, NOW_MS + 1)
     for each in (SHOP, NOTES):
         again.whole(each)
     assert again.changes == []
@@ -49,7 +49,7 @@ def test_whole_workspaces_are_added_as_they_are_and_known_the_second_time() -> N
 
 def test_a_workspace_that_is_there_gets_the_projects_that_it_lacks() -> None:
     here = structs.replace(SHOP, name="Renamed", state="closed", projects=(project(6, "ws_01"),))
-    plan = Plan([here], NOW_MS)
+    plan = ImportPlan([here], NOW_MS)
     plan.whole(SHOP)
     (stored,) = applied([here], plan)
     assert (stored.name, stored.state, stored.updated_at) == ("Renamed", "closed", NOW_MS)
@@ -59,7 +59,7 @@ def test_a_workspace_that_is_there_gets_the_projects_that_it_lacks() -> None:
 
 def test_one_of_the_same_name_and_root_is_the_same() -> None:
     here = workspace(9, name="SHOP", root_path="/src/shop")
-    plan = Plan([here], NOW_MS)
+    plan = ImportPlan([here], NOW_MS)
     plan.whole(SHOP)
     (stored,) = applied([here], plan)
     assert (stored.id, stored.name) == ("ws_09", "SHOP")
@@ -80,7 +80,7 @@ def test_one_of_the_same_name_and_root_is_the_same() -> None:
     ],
 )
 def test_what_can_not_be_added_is_left_out_with_the_reason(changed: dict[str, Any], reason: str) -> None:
-    plan = Plan([NOTES, GONE], NOW_MS)
+    plan = ImportPlan([NOTES, GONE], NOW_MS)
     wanted = structs.replace(SHOP, **changed)
     plan.whole(wanted)
     assert plan.changes == []
@@ -88,7 +88,7 @@ def test_what_can_not_be_added_is_left_out_with_the_reason(changed: dict[str, An
 
 
 def test_two_of_one_name_in_a_file_are_not_both_added() -> None:
-    plan = Plan([GONE], NOW_MS)
+    plan = ImportPlan([GONE], NOW_MS)
     plan.whole(workspace(4, name="É", root_path="/a"))
     plan.whole(workspace(5, name="e\u0301", root_path="/b"))
     plan.whole(workspace(6, name="gone", root_path="/c"))
@@ -100,7 +100,7 @@ def test_a_project_whose_id_stands_twice_is_taken_once() -> None:
     twice = structs.replace(
         SHOP, projects=(project(2, "ws_01"), structs.replace(project(2, "ws_01"), root_path="/x"))
     )
-    plan = Plan([], NOW_MS)
+    plan = ImportPlan([], NOW_MS)
     plan.whole(twice)
     (stored,) = applied([], plan)
     assert stored.projects == (project(2, "ws_01"),)
@@ -108,7 +108,7 @@ def test_a_project_whose_id_stands_twice_is_taken_once() -> None:
 
 
 def test_directories_become_the_projects_of_a_new_workspace() -> None:
-    plan = Plan([], NOW_MS)
+    plan = ImportPlan([], NOW_MS)
     plan.gather("Code", "/code", ["/code/a", "/code/b"], given=None)
     (made,) = applied([], plan)
     assert (made.name, made.root_path, made.state) == ("Code", "/code", "active")
@@ -117,14 +117,14 @@ def test_directories_become_the_projects_of_a_new_workspace() -> None:
     assert {(each.workspace_id, each.status, each.bound_at) for each in made.projects} == {
         (made.id, "active", NOW_MS)
     }
-    again = Plan([made], NOW_MS)
+    again = ImportPlan([made], NOW_MS)
     there = again.match("Code", "/code", ["/code/a", "/code/b"])
     again.gather("Code", "/code", ["/code/b", "/code/a"], given=there)
     assert again.changes == []
 
 
 def test_a_directory_behind_a_link_is_known_by_its_real_path() -> None:
-    plan = Plan([SHOP], NOW_MS, {"/src/repository 2": "/real"})
+    plan = ImportPlan([SHOP], NOW_MS, {"/src/repository 2": "/real"})
     plan.gather("Shop", "/src/shop", ["/real", "/new"], given=SHOP)
     (stored,) = applied([SHOP], plan)
     assert paths(stored) == ["/src/repository 2", "/src/repository 4", "/new"]
@@ -148,12 +148,12 @@ SHOP_PATHS = paths(SHOP)
 def test_which_workspace_a_file_describes(
     name: str, root: str, directories: list[str], expected: str | None
 ) -> None:
-    found = Plan([SHOP, NOTES, GONE], NOW_MS).match(name, root, directories)
+    found = ImportPlan([SHOP, NOTES, GONE], NOW_MS).match(name, root, directories)
     assert (found.id if found else None) == expected
 
 
 def test_repositories_become_workspaces_with_names_of_their_own() -> None:
-    plan = Plan([workspace(1, name="tool", root_path="/elsewhere"), NOTES], NOW_MS)
+    plan = ImportPlan([workspace(1, name="tool", root_path="/elsewhere"), NOTES], NOW_MS)
     plan.repositories("/c", ["/c/api", "/c/tool", "/c/x/tool", "/c/x/web", "/c/y/Web", "/src/notes", "/c/ "])
     assert [(entry.fate, entry.name, entry.path) for entry in plan.entries] == [
         ("present", "notes", "/src/notes"),
@@ -170,17 +170,17 @@ def test_repositories_become_workspaces_with_names_of_their_own() -> None:
 
 
 def test_repositories_are_known_wherever_they_are_bound() -> None:
-    first = Plan([SHOP], NOW_MS, {SHOP_PATHS[1]: "/real"})
+    first = ImportPlan([SHOP], NOW_MS, {SHOP_PATHS[1]: "/real"})
     first.repositories("/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
     assert [fate for fate, _, _ in fates(first)] == ["present", "present", "added", "added"]
-    again = Plan(applied([SHOP], first), NOW_MS, {SHOP_PATHS[1]: "/real"})
+    again = ImportPlan(applied([SHOP], first), NOW_MS, {SHOP_PATHS[1]: "/real"})
     again.repositories("/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
     assert again.changes == []
     assert {fate for fate, _, _ in fates(again)} == {"present"}
 
 
 def test_ids_are_new_and_rise() -> None:
-    plan = Plan([], NOW_MS)
+    plan = ImportPlan([], NOW_MS)
     plan.repositories("/c", [f"/c/{number:03}" for number in range(200)])
     ids = [each.id for each in plan.added]
     assert ids == sorted(set(ids))

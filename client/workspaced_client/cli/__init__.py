@@ -1,7 +1,7 @@
-"""The command line `workspacectl`: what it is started by, and how it ends.
+"""The command line `workspacectl`: its entry point and its exit codes.
 
-Exit codes: 0 fine, 1 refused by the daemon (for `doctor` and `check`: a problem was found), 2 wrong usage,
-3 the daemon or a service manager could not be reached, 130 interrupted, 141 nobody reads the output any more.
+Exit codes: 0 success, 1 refused by the daemon (for `doctor` and `check`: a problem was found), 2 wrong usage,
+3 no daemon or no service manager reached, 130 interrupted, 141 output closed.
 """
 
 import io
@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 EXIT_INTERRUPTED = 130
-EXIT_OUTPUT_CLOSED = 141  # as a shell tells of a program that SIGPIPE ended
+EXIT_OUTPUT_CLOSED = 141  # a shell's code for a program that SIGPIPE ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command with the arguments given, or those of the process; gives the exit code."""
+    """Run one command with `arguments`, or those of the process, and return the exit code."""
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    # Loaded here, so that an interrupt is quiet from the first moment on.
+    # Imported here, so that an interrupt is quiet from the first moment on.
     import typer
 
     from workspaced_client import WorkspacedError

@@ -1,4 +1,4 @@
-"""The commands of `workspacectl`, and the options that all of them take."""
+"""The commands of `workspacectl`, and the options of them all."""
 
 import os
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import typer
 from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli import (
     backups,
+    clone,
     doctor,
     export,
     flush,
@@ -42,12 +43,12 @@ app = typer.Typer(
     cls=GlobalOptionsAnywhere,
     context_settings=_HELP_OPTIONS,
     invoke_without_command=True,
-    # Plain text: it is there at once, and can be piped.
+    # Plain text: it appears at once, and can be piped.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     epilog="These options may also follow the command. With --json, an error is a JSON object on the last "
-    "line of stderr. Exit codes: 0 fine; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or no "
-    "service manager reached; 130 interrupted; 141 nobody reads the output.",
+    "line of stderr. Exit codes: 0 success; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or "
+    "no service manager reached; 130 interrupted; 141 output closed.",
 )
 _recovery = typer.Typer(
     cls=PlainGroup, context_settings=_HELP_OPTIONS, invoke_without_command=True, rich_markup_mode=None
@@ -79,13 +80,11 @@ def workspacectl(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only what was asked for, and warnings.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and warnings.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Look after the workspaces that the daemon workspaced keeps."""
-    # A shell leaves the tilde of --socket=~/… as it is.
+    """Manage your workspaces through the daemon workspaced."""
+    # A shell does not expand the tilde of --socket=~/…
     context.obj = Options(os.path.expanduser(socket) if socket else None, timeout, as_json, quiet)
     if version:
         emit(f"workspacectl {__version__}")
@@ -95,16 +94,16 @@ def workspacectl(
 
 @_recovery.callback()
 def recovery_(context: typer.Context) -> None:
-    """Show what was recovered after damage, and bring back more.
+    """Show a recovery from damage, and bring back more workspaces.
 
-    Every command warns of it until you acknowledge it.
+    Every command warns of a recovery until you acknowledge it.
     """
     _require_command(context)
 
 
 @_service.callback()
 def service_(context: typer.Context) -> None:
-    """Have systemd or launchd run the daemon, and look after that."""
+    """Run the daemon as a service of systemd or launchd."""
     _require_command(context)
 
 
@@ -140,13 +139,13 @@ _add(app, "bind", projects.bind, "bind alpha", "bind alpha ~/src/alpha/web")
 _add(
     app,
     "clone",
-    projects.clone,
+    clone.clone,
     "clone alpha https://example.com/web.git",
     "clone alpha git@example.com:web.git --into ~/src/web",
 )
 _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alpha/web")
 _add(app, "check", projects.check, "check", "check alpha beta")
-_add(app, "path", projects.path, "path alpha", "path alpha --json")
+_add(app, "path", workspaces.path, "path alpha", "path alpha --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
 _add(app, "shell-init", shell_init.shell_init, "shell-init bash")
 _add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")

@@ -9,7 +9,7 @@ from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, store_changed
 from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, Options, options_of
 from workspaced_client.cli.base.output import (
     coloured,
@@ -17,11 +17,11 @@ from workspaced_client.cli.base.output import (
     emit,
     emit_json,
     emit_path,
-    preview,
     shown,
     tell,
 )
-from workspaced_client.cli.base.questions import require_yes
+from workspaced_client.cli.base.questions import preview, require_yes
+from workspaced_client.cli.base.results import described
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.datadir import QUARANTINE
 from workspaced_protocol.models import StoreDifference
@@ -30,12 +30,13 @@ from workspaced_protocol.models import StoreDifference
 def backup(
     context: typer.Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Where to; without one, among the daemon's backups.")
+        str | None,
+        typer.Argument(metavar="FILE", help="The new file.  [default: one among the daemon's backups]"),
     ] = None,
 ) -> None:
-    """Make a copy of the store, and verify it.
+    """Copy the store, and verify the copy.
 
-    The daemon makes copies by itself, too: see `workspacectl backups`.
+    The daemon also makes copies by itself: see `workspacectl backups`.
     """
     options = options_of(context)
     path = absolute_path(file) if file is not None else None
@@ -50,10 +51,10 @@ def backup(
 
 
 def backups(context: typer.Context) -> None:
-    """List the copies that the daemon keeps, the newest first.
+    """List the daemon's copies of the store, newest first.
 
-    It makes one each hour in which something has changed, and keeps hourly ones for a day and daily
-    ones for a month.
+    It makes one in each hour with a change. It keeps hourly copies for a day, and daily copies for a
+    month.
     """
     options = options_of(context)
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
@@ -73,23 +74,23 @@ def restore(
     context: typer.Context,
     backup: Annotated[
         str,
-        typer.Argument(metavar="BACKUP", help="A name from `workspacectl backups`, or any store's file."),
+        typer.Argument(
+            metavar="BACKUP", help="A name from `workspacectl backups`, or the path of a store's file."
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
 ) -> None:
-    """Make the store what a backup holds, in one commit.
+    """Replace the content of the store with a backup, in one commit.
 
-    Shows what would change, then asks. What the store held before is kept as a copy.
+    Shows the changes, then asks. The daemon keeps a copy of the old content.
     """
     options = options_of(context)
     source = _source(backup)
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         difference = _difference(client, source)
         now = {workspace.id: workspace for workspace in client.store.get_all()}
-        is_terse = options.as_json or options.quiet
-        if not is_terse or not (yes or dry_run):
-            preview(difference_text(difference, now), apart=is_terse)
+        preview(options, _difference_text(difference, now), asks=not yes and not dry_run)
         changes_something = bool(difference.added or difference.changed or difference.removed)
         if dry_run or not changes_something:
             if options.as_json:
@@ -100,31 +101,21 @@ def restore(
         try:
             revision = client.store.restore(source, if_revision=difference.revision)
         except RevisionConflict as error:
-            raise Failure(
-                "Nothing was restored: the store has changed since it was compared with the backup.",
-                kind=error.kind,
-                code=error.code,
-                data=error.data,
-                hint="Run the command again to see what would change now.",
-            ) from error
+            raise store_changed(error, "Nothing was restored") from error
         data_dir = client.daemon.status().data_dir
     _tell_restored(options, difference, revision, os.path.join(data_dir, QUARANTINE))
 
 
 def _difference(client: Client, source: str) -> StoreDifference:
-    """What a restore would change. Raises Failure, with the line and the column where a file is no JSON."""
+    """Return the changes of a restore. Raise Failure, with line and column for a file that is not JSON."""
     try:
         return client.store.preview_restore(source)
     except DaemonError as error:
-        message = _json_fault(source) or error.message
-        raise Failure(message, kind=error.kind, code=error.code, data=error.data) from error
+        raise Failure.of(error, _json_fault(source)) from error
 
 
 def _json_fault(path: str) -> str | None:
-    from workspaced_client.exchange import (  # only here, because they take long to load
-        json_text,
-        regular_files,
-    )
+    from workspaced_client.exchange import json_text, regular_files  # only here: few need them
 
     try:
         data = regular_files.read(path)
@@ -138,7 +129,7 @@ def _json_fault(path: str) -> str | None:
 
 
 def _source(given: str) -> str:
-    """A path where it looks like one, or leads to a file from here; else a name among the backups."""
+    """Return an absolute path for a path or an existing file, else `given`: the name of a backup."""
     if os.sep in given or given.startswith("~") or os.path.lexists(given):
         return absolute_path(given)
     return given
@@ -148,9 +139,7 @@ def _tell_restored(options: Options, difference: StoreDifference, revision: int,
     if options.as_json:
         _emit_json(difference, applied=True, revision=revision)
     elif not options.quiet:
-        emit(
-            f"Restored: the store is at revision {revision}. What it held before is kept in {shown(kept_in)}."
-        )
+        emit(f"Restored: the store is at revision {revision}. The old content is kept in {shown(kept_in)}.")
 
 
 def _emit_json(difference: StoreDifference, *, applied: bool, revision: int) -> None:
@@ -165,11 +154,11 @@ def _emit_json(difference: StoreDifference, *, applied: bool, revision: int) -> 
     )
 
 
-def difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> str:
-    """What a restore would do, a line for each workspace; `now` is what the store holds, by id."""
+def _difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> str:
+    """Return the changes of a restore, a line for each workspace; `now` is the content of the store by id."""
     lines = [
-        *(coloured(f"+ {_described(workspace)}", "green") for workspace in difference.added),
-        *(coloured(f"- {_described(workspace)}", "red") for workspace in difference.removed),
+        *(coloured(f"+ {described(workspace)}", "green") for workspace in difference.added),
+        *(coloured(f"- {described(workspace)}", "red") for workspace in difference.removed),
         *(
             coloured(f"~ {shown(workspace.name)}  {_changes(now.get(workspace.id), workspace)}", "yellow")
             for workspace in difference.changed
@@ -184,15 +173,10 @@ def difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> s
     return "\n".join((*lines, summary))
 
 
-def _described(workspace: Workspace) -> str:
-    projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"{shown(workspace.name)}  {shown(workspace.root_path)} ({workspace.state}{projects})"
-
-
 def _changes(before: Workspace | None, after: Workspace) -> str:
-    """The fields that differ, in words."""
+    """Return the fields that differ, in words."""
     if before is None:
-        return "as it is in the backup"  # removed by another program since the comparison
+        return "as in the backup"  # another program has removed it since the comparison
     words = [
         f"{label} {shown(old)} → {shown(new)}"
         for label, old, new in (

@@ -1,4 +1,4 @@
-"""The command `export`: writes workspaces as files that VS Code, an older app or a program reads."""
+"""`workspacectl export`: workspaces as files for VS Code, an older app, or a program."""
 
 import io
 import os
@@ -12,13 +12,13 @@ import typer
 from workspaced_client import Client, Workspace
 from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import options_of
 from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown
 
 
 class Format(StrEnum):
-    """What an exported file can be."""
+    """The formats of an exported file."""
 
     CODE_WORKSPACE = "code-workspace"
     JSON = "json"
@@ -32,7 +32,7 @@ def export(
         typer.Option(
             "--format",
             "-f",
-            help="For VS Code; as `list --json` prints it; or the store of an older app (version 1).",
+            help="VS Code's format, the JSON of `list --json`, or the store of an older app (version 1).",
             show_default=False,
         ),
     ],
@@ -41,14 +41,14 @@ def export(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to; without one, to stdout.", show_default=False
+            "--output", "-o", metavar="FILE", help="The file to write.  [default: stdout]", show_default=False
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
 ) -> None:
     """Write workspaces to a file, for VS Code or another program.
 
-    `workspacectl import` reads each of the formats back, and finds nothing to do.
+    `workspacectl import` reads each format back.
     """
     options = options_of(context)
     path = None if output in (None, "-") else absolute_path(output)
@@ -72,15 +72,15 @@ def _check_usage(
 ) -> None:
     hint = "Try: workspacectl export --help"
     if bool(given) == everything:
-        what = "there is neither" if not everything else "not both"
-        raise WrongUsage(f"What shall be exported? Give a WORKSPACE, or --all: {what}.", hint=hint)
+        not_both = "Give a WORKSPACE or --all, not both."
+        raise WrongUsage(not_both if given else "Give a WORKSPACE to export, or --all.", hint=hint)
     if format_ is Format.CODE_WORKSPACE and len(given or ()) != 1:
         raise WrongUsage("A .code-workspace file holds one workspace: export one at a time.", hint=hint)
     if force and path is None:
-        raise WrongUsage("--force is for a FILE, and --output names none.", hint=hint)
+        raise WrongUsage("--force needs --output FILE.", hint=hint)
     if path is None and format_ is Format.HELIOS_V1 and on_terminal():
-        # Its text must stay as an older app prints it, and a terminal could act on what is in the names.
-        raise WrongUsage("A store is not for a terminal: name a file with --output.", hint=hint)
+        # Its text must stay as an older app prints it, and a terminal could act on control characters in names.
+        raise WrongUsage("This format can't be printed on a terminal: name a file with --output.", hint=hint)
     if path is not None and os.path.isdir(path):
         raise WrongUsage(f"{path} is a directory: name a file in it.", hint=hint)
 
@@ -93,7 +93,7 @@ def _chosen(client: Client, given: Sequence[str]) -> list[Workspace]:
 def _text(
     workspaces: Sequence[Workspace], format_: Format, directory: str | None, *, ascii_only: bool
 ) -> str:
-    from workspaced_client.exchange import stores  # only here, because it takes long to load
+    from workspaced_client.exchange import stores  # only here: it takes long to load
 
     if format_ is Format.CODE_WORKSPACE:
         from workspaced_client.exchange import code_workspace  # as above
@@ -107,26 +107,26 @@ def _text(
 def _emit(text: str) -> None:
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding="utf-8")  # as JSON is, whatever the locale (RFC 8259, section 8.1)
+        stream.reconfigure(encoding="utf-8")  # JSON's encoding in every locale (RFC 8259, section 8.1)
     emit(text.removesuffix("\n"))
 
 
 def _write(path: str, text: str, *, force: bool) -> None:
-    """Makes the file. Raises Failure."""
+    """Write the file. Raise Failure."""
     from workspaced_client.exchange import regular_files
 
     try:
         regular_files.write(path, text.encode(), over=force)
     except FileExistsError as error:
         raise Failure(
-            f"{path} is there already, and was left as it is.",
+            f"{path} already exists, and was left as it is.",
             kind="fileExists",
             data={"path": path},
-            hint="Name another file, or say --force to replace it.",
+            hint="Name another file, or add --force to replace it.",
         ) from error
     except OSError as error:
         raise Failure(
-            f"{path} can't be written: {error.strerror or error}. Nothing was exported.",
+            f"{path} can't be written: {reason(error)}. Nothing was exported.",
             kind="unwritable",
             data={"path": path},
         ) from error

@@ -8,11 +8,11 @@ from workspaced_client.cli.base.output import emit, emit_json
 
 
 def flush(context: typer.Context) -> None:
-    """Have the daemon write both of its files anew from memory."""
+    """Make the daemon write both of its files again, from memory."""
     options = options_of(context)
     with connected(options) as client:
         revision = client.store.flush()
     if options.as_json:
         emit_json({"revision": revision})
     elif not options.quiet:
-        emit(f"Both files were written anew, at revision {revision}.")
+        emit(f"Wrote both files again, at revision {revision}.")

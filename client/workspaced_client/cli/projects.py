@@ -1,33 +1,36 @@
-"""The commands on projects: bind, clone, unbind, check."""
+"""The commands on a workspace's projects: bind, unbind, check."""
 
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
 
-from workspaced_client import Client, GitError, NotResponding, Progress, ProjectBinding, Workspace
-from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
-from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client import Client, ProjectBinding, Workspace
+from workspaced_client.cli.base.arguments import (
+    WorkspaceArgument,
+    absolute_path,
+    find_workspace,
+    workspace_argument,
+)
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure
-from workspaced_client.cli.base.options import Options, options_of
-from workspaced_client.cli.base.output import count, emit_json, emit_path, errors_on_terminal, shown, tell
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import count, emit_json, shown, tell
+from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
-from workspaced_client.cli.workspaces import Given, tell_change
 
 _STATUS_COLOURS: Final = {"active": "green", "stale": "red"}
 
 
 def bind(
     context: typer.Context,
-    workspace: Given,
+    workspace: WorkspaceArgument,
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="The directory; without one, the current directory.")
+        str | None, typer.Argument(metavar="PATH", help="The directory.  [default: the current directory]")
     ] = None,
 ) -> None:
-    """Bind a directory to a workspace, as one of its projects."""
+    """Bind a directory to a workspace as a project."""
     options = options_of(context)
     directory = absolute_path(path)
     with connected(options) as client:
@@ -36,108 +39,14 @@ def bind(
     tell_change(options, bound, f"Bound {where} to workspace “{shown(bound.name)}”.")
 
 
-def clone(
-    context: typer.Context,
-    workspace: Given,
-    url: Annotated[str, typer.Argument(metavar="URL", help="What `git clone` takes, or a directory here.")],
-    into: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where to; it must be empty, or not be there yet.  "
-            "[default: the repository's name, below the workspace's directory]",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Clone a git repository, and bind the clone to a workspace.
-
-    The daemon clones, by your git and with your keys. Ctrl-C ends it, and removes what it had written.
-    """
-    options = options_of(context)
-    target = None if into is None else absolute_path(into)
-    source = absolute_path(url) if os.path.isdir(os.path.expanduser(url)) else url
-    with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
-        found = find_workspace(client, workspace)
-        with _failing_in_words(found), _progress_shown(options) as show:
-            bound = client.projects.clone(
-                found.id,
-                source,
-                target,
-                on_progress=show,
-                timeout_seconds=options.patience_seconds(CLONE_TIMEOUT_SECONDS),
-            )
-    where = shown(bound.projects[-1].root_path)
-    tell_change(options, bound, f"Cloned {shown(url)} to {where}, for workspace “{shown(bound.name)}”.")
-
-
-@contextmanager
-def _failing_in_words(workspace: Workspace) -> Generator[None]:
-    """Tells why git failed in its own lines, and what may have become of a clone that took too long."""
-    try:
-        yield
-    except NotResponding as error:
-        if error.method != "project.clone":
-            raise
-        # The client has cancelled it (protocol.md, $/cancelRequest), which may have come too late.
-        raise Failure(
-            f"The clone took longer than {error.seconds:g} seconds, and the daemon was told to end it: unless it was "
-            "done just then, what git had written is removed, and nothing is bound. "
-            f"`workspacectl show {workspace.id}` tells.",
-            kind="notResponding",
-            data={"method": error.method, "outcomeUnknown": error.outcome_unknown},
-            hint="To wait longer, say --timeout SECONDS.",
-        ) from error
-    except GitError as error:
-        lines = [
-            line
-            for line in (error.stderr or "").splitlines()
-            if line.strip() and not line.startswith("Cloning into ") and line not in error.message
-        ]
-        raise Failure(
-            error.message, kind=error.kind, code=error.code, data=error.data, hint="\n".join(lines)
-        ) from error
-
-
-@contextmanager
-def _progress_shown(options: Options) -> Generator[Callable[[Progress], None] | None]:
-    """What to call with each progress: a bar on a terminal, else a line for each phase."""
-    if options.quiet or options.as_json:
-        yield None
-        return
-    if not errors_on_terminal():
-        phases: set[str] = set()
-
-        def line(progress: Progress) -> None:
-            if progress.phase not in phases:
-                phases.add(progress.phase)
-                tell(f"{shown(progress.phase)} …")
-
-        yield line
-        return
-    from rich.console import Console  # only here, because it takes long to load
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
-        task = bar.add_task("Asking the daemon", total=None)
-
-        def move(progress: Progress) -> None:
-            total = None if progress.percent is None else 100
-            bar.update(task, description=shown(progress.phase), completed=progress.percent or 0, total=total)
-
-        yield move
-
-
 def unbind(
     context: typer.Context,
-    workspace: Given,
+    workspace: WorkspaceArgument,
     project: Annotated[
-        str, typer.Argument(metavar="PROJECT", help="Its path, the last part of it, or its id.")
+        str, typer.Argument(metavar="PROJECT", help="Its path, the last part of its path, or its id.")
     ],
 ) -> None:
-    """Take a project out of a workspace. Its directory and files stay as they are."""
+    """Remove a project from a workspace. Its directory and files stay."""
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
@@ -147,7 +56,7 @@ def unbind(
 
 
 def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
-    """The project of this id, path, or last part of a path. Raises Failure."""
+    """Return the project with this id, path, or last part of a path. Raise Failure unless there is exactly one."""
     path = absolute_path(given)
     paths = {path, os.path.realpath(path)}
     ways: tuple[Callable[[ProjectBinding], bool], ...] = (
@@ -162,7 +71,7 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
         if meant:
             which = ", ".join(project.root_path for project in meant)
             raise Failure(
-                f"More than one project is called “{given}”: {which}. Name its path.", kind="ambiguous"
+                f"More than one project is called “{given}”: {which}. Give its path.", kind="ambiguous"
             )
     name = workspace.name
     if not workspace.projects:
@@ -173,11 +82,11 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
 
 def check(
     context: typer.Context,
-    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids; without any, all.")] = None,
+    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids.  [default: all]")] = None,
 ) -> None:
-    """Look whether the projects' directories can be reached.
+    """Check whether the projects' directories can be reached.
 
-    The daemon notes it. Exit code 1 where one can't.
+    The daemon records the result. The exit code is 1 if a directory can't be reached.
     """
     options = options_of(context)
     with connected(options) as client:
@@ -215,23 +124,9 @@ def _ids(client: Client, given: list[str] | None) -> list[str]:
 
 
 def _reasons(paths: list[str]) -> dict[str, str]:
-    """Why these can't be reached: looked at here, since the daemon tells it only as it changes."""
-    from workspaced_client.exchange.directories import real_directories_in_time  # only here, as few need it
+    """Return why these paths can't be reached. Checked here: the daemon reports reasons only in events."""
+    from workspaced_client.exchange.directories import real_directories_in_time  # only here: few need it
 
     found, faults = real_directories_in_time(paths)
-    # One that is found has come back meanwhile.
+    # A directory that is found has come back in the meantime.
     return {path: "" if path in found else faults.get(path, "no answer in time") for path in paths}
-
-
-def path(context: typer.Context, workspace: Given) -> None:
-    """Print a workspace's directory, for use in scripts.
-
-    Such as: cd "$(workspacectl path alpha)"
-    """
-    options = options_of(context)
-    with connected(options) as client:
-        found = find_workspace(client, workspace)
-    if options.as_json:
-        emit_json(found.root_path)
-    else:
-        emit_path(found.root_path)

@@ -1,4 +1,4 @@
-"""`workspacectl recovery`: show a recovery from damage, acknowledge it, and salvage more from the damaged files."""
+"""`workspacectl recovery`: show a recovery from damage, salvage more from the damaged files, acknowledge it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ from workspaced_client.cli.base.arguments import is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, options_of
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, preview, shown
-from workspaced_client.cli.base.questions import require_yes
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base.questions import preview, require_yes
+from workspaced_client.cli.base.results import described
 
-_NAMED: Final = 5  # of those that can be saved, in `recovery show`; `recovery salvage` shows them all
+_NAMED: Final = 5  # workspaces named by `recovery show`; `recovery salvage` shows them all
 
 
 @dataclass(frozen=True)
 class Found:
-    """A workspace that stands whole in a damaged file, and why it is not to be brought back, if so."""
+    """A complete workspace in a damaged file, and the obstacle to bringing it back, if there is one."""
 
     workspace: Workspace
     is_there: bool = False
@@ -31,15 +32,16 @@ class Found:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it can be brought back, as far as one can tell beforehand."""
+        """Whether it can be brought back, as far as is known before the attempt."""
         return not self.is_there and self.obstacle is None
 
 
 def show(context: typer.Context) -> None:
-    """Show what was recovered, and what the damaged files still hold.
+    """Show the last recovery, and the content of the damaged files.
 
-    Tells when and why, and where the files are as they were. After damage the daemon recovers what it
-    can, and keeps copies of the damaged files. Every command warns of it until you acknowledge it.
+    After damage, the daemon recovers what it can, and keeps copies of the damaged files. This command
+    shows when that was, why, and where the copies are. Every command warns of it until you acknowledge
+    it.
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
@@ -53,44 +55,27 @@ def show(context: typer.Context) -> None:
         emit(recovery_notice.in_full(notice, contents))
 
 
-def acknowledge(context: typer.Context) -> None:
-    """Acknowledge a recovery, which ends the warnings about it.
-
-    The copies are kept; `workspacectl recovery salvage` finds them until the daemon stops.
-    """
-    options = options_of(context)
-    with connected(options, warn=False) as client:
-        notice = client.daemon.status().recovery
-        client.store.acknowledge_recovery()
-    if options.as_json:
-        emit_json(None)
-    elif not options.quiet:
-        emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")
-
-
 def salvage(
     context: typer.Context,
     workspaces: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORKSPACE", help="Names or ids; without any, all that can be saved."),
+        typer.Argument(metavar="WORKSPACE", help="Names or ids.  [default: all that can be saved]"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what could be saved.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the workspaces.")] = False,
 ) -> None:
-    """Bring back the workspaces that stand whole in damaged files.
+    """Bring back complete workspaces from damaged files.
 
-    The files are those that were set aside after damage. Shows the workspaces, then asks. What is in
-    the store already is never overwritten, and what was brought back once is not brought back again.
+    Reads the copies that the daemon kept after damage. Shows the workspaces, then asks. Never
+    overwrites a workspace in the store, and brings back none a second time.
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         quarantined = client.daemon.status().recovery.quarantined
         found = _chosen(_look(client), workspaces or ())
         wanted = [each.workspace for each in found if each.is_wanted]
-        is_terse = options.as_json or options.quiet
-        if not is_terse or not (yes or dry_run):
-            told = _preview(found) if quarantined else "Nothing was set aside."
-            preview(told, apart=is_terse)
+        told = _preview(found) if quarantined else "There are no damaged files."
+        preview(options, told, asks=not yes and not dry_run)
         if wanted and not dry_run:
             if not yes:
                 question = f"Bring back {count(len(wanted), 'workspace')}?"
@@ -115,8 +100,23 @@ def salvage(
         emit("\n".join((*map(_line, left), f"Brought back {count(len(saved), 'workspace')}.")))
 
 
+def acknowledge(context: typer.Context) -> None:
+    """Acknowledge a recovery, and so end the warnings about it.
+
+    The copies stay; `workspacectl recovery salvage` finds them until the daemon stops.
+    """
+    options = options_of(context)
+    with connected(options, warn=False) as client:
+        notice = client.daemon.status().recovery
+        client.store.acknowledge_recovery()
+    if options.as_json:
+        emit_json(None)
+    elif not options.quiet:
+        emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")
+
+
 def _look(client: Client) -> list[Found]:
-    """What could be saved from the files of the last recovery, beside what the store holds."""
+    """Return the complete workspaces in the files of the last recovery, compared with the store."""
     now = {workspace.id: workspace for workspace in client.store.get_all()}
     found: list[Found] = []
     for workspace in client.store.salvage().workspaces:
@@ -131,21 +131,21 @@ def _look(client: Client) -> list[Found]:
 
 
 def _contents(found: Sequence[Found], *, is_loss: bool) -> list[str]:
-    """What the files that were set aside still hold, in lines for `recovery show`."""
+    """Return the content of the damaged files, in lines for `recovery show`."""
     possible = [each.workspace for each in found if each.is_wanted]
     if possible:
         names = ", ".join(f"“{shown(workspace.name)}”" for workspace in possible[:_NAMED])
         more = f" and {len(possible) - _NAMED} more" if possible[_NAMED:] else ""
         return [
             f"{count(len(possible), 'workspace')} in them can be saved: {names}{more}.",
-            "`workspacectl recovery salvage` brings back what you choose.",
+            "`workspacectl recovery salvage` brings back the ones that you choose.",
         ]
     left = sum(each.obstacle is not None for each in found)
     if left:
-        text = f"{count(left, 'workspace')} in them can't be brought back as things are"
-        return [f"{text}: `workspacectl recovery salvage --dry-run` tells why."]
+        text = f"{count(left, 'workspace')} in them can't be brought back at present"
+        return [f"{text}: `workspacectl recovery salvage --dry-run` shows why."]
     if found:
-        return ["The store holds all that can still be read in them."]
+        return ["The store holds every workspace that can still be read in them."]
     if is_loss:
         return ["No workspace can be read in them. `workspacectl backups` lists older copies of the store."]
     return []
@@ -157,13 +157,13 @@ def _name_obstacle(client: Client, workspace: Workspace) -> str | None:
 
 
 def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
-    """Those of these names or ids, or all. Raises Failure for one that is not among them."""
+    """Return the workspaces with these names or ids, or all. Raise Failure for one that is not among them."""
     for each in given:
         if not any(_is_meant(entry, each) for entry in found):
             raise Failure(
-                f"No workspace “{each}” stands whole in the files that were set aside.",
+                f"The damaged files hold no complete workspace “{each}”.",
                 kind="notFound",
-                hint="`workspacectl recovery salvage --dry-run` shows those that do.",
+                hint="`workspacectl recovery salvage --dry-run` shows the workspaces they hold.",
             )
     return [entry for entry in found if not given or any(_is_meant(entry, each) for each in given)]
 
@@ -175,7 +175,7 @@ def _is_meant(found: Found, given: str) -> bool:
 
 
 def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Workspace], list[Found]]:
-    """Saves each where its id holds nothing still; gives those saved, and those left with the reason."""
+    """Save each workspace unless its id is taken by now; return those saved, and the others with the reason."""
     saved: list[Workspace] = []
     left: list[Found] = []
     for workspace in wanted:
@@ -190,13 +190,13 @@ def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Works
 
 def _preview(found: Sequence[Found]) -> str:
     if not found:
-        return "No workspace stands whole in the files that were set aside."
+        return "The damaged files hold no complete workspace."
     possible = sum(each.is_wanted for each in found)
     outcome = f"{count(possible, 'workspace')} can be brought back."
     if all(each.is_there for each in found):
-        outcome = "There is nothing to bring back: all of it is in the store already."
+        outcome = "Nothing to bring back: everything is in the store already."
     elif not possible:
-        outcome = "Nothing can be brought back as things are."
+        outcome = "Nothing can be brought back at present."
     return "\n".join((*map(_line, found), outcome))
 
 
@@ -207,5 +207,4 @@ def _line(found: Found) -> str:
         return f"= {text}  is there already"
     if found.obstacle:
         return coloured(f"! {text}  left as it is: {found.obstacle} ({workspace.id})", "yellow")
-    projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return coloured(f"+ {text} ({workspace.state}{projects})", "green")
+    return coloured(f"+ {described(workspace)}", "green")

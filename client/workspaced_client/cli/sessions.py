@@ -14,7 +14,9 @@ from workspaced_client.cli.base.table import Column, emit_table
 
 def sessions(
     context: typer.Context,
-    workspace: Annotated[str | None, workspace_argument("Only those in this one, by name or id.")] = None,
+    workspace: Annotated[
+        str | None, workspace_argument("Only sessions in this workspace, by name or id.")
+    ] = None,
 ) -> None:
     """List the sessions: the programs at work in a workspace."""
     options = options_of(context)

@@ -1,6 +1,6 @@
-"""`workspacectl shell-init`: what a shell's start-up file evaluates, for `wcd` and completion.
+"""`workspacectl shell-init`: shell code for `wcd` and completion, evaluated by a shell's start-up file.
 
-The completion itself is typer's: the shell runs `workspacectl` with variables that say what was typed.
+Typer does the completion: the shell runs `workspacectl` with variables that hold the text typed so far.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ _SCRIPTS: Final = Path(__file__).with_name("shells")
 
 
 class Shell(StrEnum):
-    """Those that there is an integration for."""
+    """The supported shells."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -25,15 +25,13 @@ class Shell(StrEnum):
 
 def shell_init(
     context: typer.Context,
-    shell: Annotated[
-        Shell, typer.Argument(metavar="SHELL", help="The one that you use.", show_default=False)
-    ],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="Your shell.", show_default=False)],
 ) -> None:
-    """Print what gives your shell `wcd WORKSPACE` and completion.
+    """Print shell code for `wcd WORKSPACE` and for completion.
 
     `wcd` changes to a workspace's directory.
 
-    Put the line of your shell into its start-up file:
+    Add the line for your shell to its start-up file:
 
     \b
     ~/.bashrc                   eval "$(workspacectl shell-init bash)"

@@ -19,10 +19,10 @@ from workspaced_client.cli.base.table import Column, emit_table
 def status(
     context: typer.Context,
     clients: Annotated[
-        bool, typer.Option("--clients", help="Also show who is connected, and what is in flight.")
+        bool, typer.Option("--clients", help="Also show the connected programs and their requests in flight.")
     ] = False,
 ) -> None:
-    """Show whether the daemon runs, and how it fares."""
+    """Show whether the daemon runs, and its state."""
     options = options_of(context)
     with connected(options) as client:
         found = client.daemon.status()
@@ -63,14 +63,14 @@ def _status_text(found: DaemonStatus) -> str:
         lines += [
             "",
             recovery_notice.in_full(
-                found.recovery, ["`workspacectl recovery show` tells what they still hold."]
+                found.recovery, ["`workspacectl recovery show` shows what they still hold."]
             ),
         ]
     return "\n".join(lines)
 
 
 def _emit_clients(clients: Sequence[ConnectedClient]) -> None:
-    """Prints a row for each connection, the oldest first."""
+    """Print a row for each connection, oldest first."""
     emit_table(
         (
             Column("PROGRAM", shrinks=True),
@@ -99,7 +99,7 @@ def _emit_clients(clients: Sequence[ConnectedClient]) -> None:
 
 
 def _in_flight(found: InFlight) -> str:
-    """The oldest request, with how long it has waited, and how many more there are."""
+    """Return the oldest request, its age, and the number of the others."""
     if not found.oldest:
         return "-"
     oldest = found.oldest[0]

@@ -1,4 +1,4 @@
-"""`workspacectl watch`: what happens, one line each, for as long as somebody watches."""
+"""`workspacectl watch`: the daemon's events, a line for each, until the user ends it."""
 
 import json
 from contextlib import suppress
@@ -22,9 +22,9 @@ _COLOURS: Final = {
     "recovered": "yellow",
     "statusChanged": "yellow",
 }
-"""By the last part of a topic."""
+"""The colour for the last part of a topic."""
 
-_NAME_SECONDS: Final = 1.0  # an event waits for it to be shown
+_NAME_SECONDS: Final = 1.0  # the event is printed only after it
 
 
 def watch(
@@ -33,7 +33,7 @@ def watch(
         list[str] | None,
         typer.Argument(
             metavar="TOPIC",
-            help="Such as workspace.created or 'project.*'; all without any.",
+            help="Such as workspace.created or 'project.*'.  [default: all]",
             show_default=False,
         ),
     ] = None,
@@ -42,20 +42,20 @@ def watch(
         typer.Option(
             metavar="REVISION",
             parser=parse_whole_number,
-            help="Begin after this revision of the store.",
+            help="Start after this revision of the store.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show what happens, as it happens, until Ctrl-C.
+    """Show events as they happen, until Ctrl-C.
 
-    Through a restart of the daemon it goes on by itself. With --json, each event is one line.
+    Continues by itself after a restart of the daemon. With --json, each event is one line.
     """
     options = options_of(context)
     with connected(options) as client:
         if since is not None and since > (revision := client.daemon.status().revision):
             tell(
-                f"warning: The store is only at revision {revision}: {since} is still to come, or of another store."
+                f"warning: The store is only at revision {revision}: {since} is in the future, or of another store."
             )
         told = _Teller(options, client)
         stream = client.events(topics or None, since=since, on_lost=told.lost, on_found=told.found)
@@ -77,7 +77,7 @@ def _tell_all(stream: EventStream, told: "_Teller") -> None:
 
 
 class _Teller:
-    """Prints events, with the names of workspaces where the events have ids alone."""
+    """The printer of events. It adds the names of workspaces to events that have only their ids."""
 
     def __init__(self, options: Options, client: Client) -> None:
         self._options = options
@@ -85,31 +85,31 @@ class _Teller:
         self._is_lost = False
 
     def lost(self, error: WorkspacedError) -> None:
-        """Says once that the daemon is gone."""
+        """Report once that the daemon is gone."""
         if not self._is_lost and not self._options.quiet:
-            tell(f"{shown(str(error))} Looking for the daemon.")
+            tell(f"{shown(str(error))} Reconnecting.")
         self._is_lost = True
 
     def found(self) -> None:
-        """Says that it is back."""
+        """Report that the daemon is back."""
         if not self._options.quiet:
             tell("The daemon is back.")
         self._is_lost = False
 
     def gap(self, gap: EventGap) -> None:
-        """Events that were missed for good."""
+        """Print a gap: events that are missed for good."""
         if self._options.as_json:
             self._emit_line(
                 {"topic": "events.gap", "payload": {"from": gap.first_revision, "to": gap.last_revision}}
             )
         else:
-            self._names.clear()  # any of them may have been changed
+            self._names.clear()  # the missed events may have changed any of them
             first, last = gap.first_revision, gap.last_revision
-            revisions = f"revision {first}" if first == last else f"the revisions {first} to {last}"
-            tell(f"What happened at {revisions} can't be told any more: list what you follow anew.")
+            revisions = f"revision {first}" if first == last else f"revisions {first} to {last}"
+            tell(f"Missed the events of {revisions}: list the workspaces again.")
 
     def event(self, event: Event) -> None:
-        """One event."""
+        """Print one event."""
         payload = msgspec.to_builtins(event.payload)
         if self._options.as_json:
             self._emit_line(
@@ -128,7 +128,7 @@ class _Teller:
         if "name" in payload:
             self._names[id_] = str(payload["name"])
         elif event.topic == "workspace.updated":
-            self._names.pop(id_, None)  # it may have another by now, and the event does not tell
+            self._names.pop(id_, None)  # its name may have changed, and the event does not tell
         words = [shown(self._name(id_))] if id_ else []
         words += [
             shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
@@ -141,13 +141,13 @@ class _Teller:
         emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 
     def _name(self, id_: str) -> str:
-        """The workspace's name, asked for where it is not known; the id where no daemon tells it just now."""
+        """Return the workspace's name, from the daemon if need be, or its id while no daemon answers."""
         if id_ not in self._names:
-            # Not over the command's own connection, which ends with the daemon that it was made to.
+            # Not over the command's own connection: that ends with the daemon it was made to.
             with suppress(WorkspacedError), connect(self._options, _NAME_SECONDS) as client:
                 self._names[id_] = client.workspaces.get(id_).name
         return self._names.get(id_, id_)
 
     @staticmethod
     def _emit_line(value: object) -> None:
-        emit(json.dumps(value))  # ASCII alone, as everywhere with --json
+        emit(json.dumps(value))  # ASCII only, as all JSON of this program

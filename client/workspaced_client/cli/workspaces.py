@@ -1,4 +1,4 @@
-"""The commands on workspaces: list, show, create, rename, move, open, close, delete."""
+"""The commands on workspaces: list, show, path, create, rename, move, open, close, delete."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -9,18 +9,18 @@ import typer
 
 from workspaced_client import Workspace
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import Options, options_of
-from workspaced_client.cli.base.output import count, emit, emit_json, shown, tell
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import count, emit, emit_json, emit_path, shown, tell
 from workspaced_client.cli.base.questions import can_ask, says_yes
+from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
 
-Given = Annotated[str, workspace_argument("Its name or its id.")]
 Sorting = Literal["created", "changed", "name", "path", "projects"]
 
 _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
@@ -35,25 +35,25 @@ _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
 def list_(
     context: typer.Context,
     state: Annotated[
-        WorkspaceState | None, typer.Option(help="Only those in this state.", show_default=False)
+        WorkspaceState | None, typer.Option(help="Only workspaces in this state.", show_default=False)
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            metavar="PATTERN", help="Only those whose name is like this, such as 'shop*'.", show_default=False
+            metavar="PATTERN", help="Only names that match, in any case, such as 'shop*'.", show_default=False
         ),
     ] = None,
     under: Annotated[
         str | None,
-        typer.Option(
-            metavar="DIR", help="Only those whose directory is this or below it.", show_default=False
-        ),
+        typer.Option(metavar="DIR", help="Only workspaces at or below DIR.", show_default=False),
     ] = None,
-    stale: Annotated[bool, typer.Option("--stale", help="Only those with a project out of reach.")] = False,
-    sort: Annotated[Sorting, typer.Option(help="What to sort by.")] = "created",
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The other way round.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Only workspaces with an unreachable project.")
+    ] = False,
+    sort: Annotated[Sorting, typer.Option(help="The order.")] = "created",
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Reverse the order.")] = False,
 ) -> None:
-    """List the workspaces, the oldest first."""
+    """List the workspaces, oldest first."""
     options = options_of(context)
     with connected(options) as client:
         workspaces = client.workspaces.list(state)
@@ -84,7 +84,7 @@ def list_(
         )
     elif not options.quiet:
         if has_any:
-            tell("No workspace is like that.")
+            tell("No workspace matches.")
         else:
             tell("There are no workspaces." if state is None else f"No workspace is {state}.")
 
@@ -97,7 +97,7 @@ def _has_stale(workspace: Workspace) -> bool:
     return any(project.status == "stale" for project in workspace.projects)
 
 
-def show(context: typer.Context, workspace: Given) -> None:
+def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
     """Show a workspace and its projects."""
     options = options_of(context)
     with connected(options) as client:
@@ -120,12 +120,26 @@ def show(context: typer.Context, workspace: Given) -> None:
     emit("\n".join(lines))
 
 
+def path(context: typer.Context, workspace: WorkspaceArgument) -> None:
+    """Print a workspace's directory, for use in scripts.
+
+    For example: cd "$(workspacectl path alpha)"
+    """
+    options = options_of(context)
+    with connected(options) as client:
+        found = find_workspace(client, workspace)
+    if options.as_json:
+        emit_json(found.root_path)
+    else:
+        emit_path(found.root_path)
+
+
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name that no other workspace has.")],
     path: Annotated[
         str | None,
-        typer.Argument(metavar="PATH", help="Its directory; without one, the current directory."),
+        typer.Argument(metavar="PATH", help="Its directory.  [default: the current directory]"),
     ] = None,
 ) -> None:
     """Create a workspace. It is active at once."""
@@ -138,8 +152,8 @@ def create(
 
 
 def _warn_of_no_directory(path: str) -> None:
-    """It may be meant so, or be a slip of the pen."""
-    from workspaced_client.exchange.directories import real_directories_in_time  # only here, as few need it
+    """Warn if `path` is no usable directory; it may be a typing error, or be intended."""
+    from workspaced_client.exchange.directories import real_directories_in_time  # only here: few need it
 
     _, faults = real_directories_in_time([path])
     for fault in faults.values():
@@ -148,25 +162,25 @@ def _warn_of_no_directory(path: str) -> None:
 
 def rename(
     context: typer.Context,
-    workspace: Given,
-    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="The name it shall have.")],
+    workspace: WorkspaceArgument,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.")],
 ) -> None:
     """Give a workspace another name."""
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-        is_so = found.name == new_name
-        renamed = found if is_so else client.workspaces.update(found.id, name=new_name)
+        is_same = found.name == new_name
+        renamed = found if is_same else client.workspaces.update(found.id, name=new_name)
     told = f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”."
-    tell_change(options, renamed, f"“{shown(found.name)}” has that name already." if is_so else told)
+    tell_change(options, renamed, f"“{shown(found.name)}” has that name already." if is_same else told)
 
 
 def move(
     context: typer.Context,
-    workspace: Given,
+    workspace: WorkspaceArgument,
     directory: Annotated[
         str | None,
-        typer.Argument(metavar="DIRECTORY", help="The new one; without it, the current directory."),
+        typer.Argument(metavar="DIRECTORY", help="Its new directory.  [default: the current directory]"),
     ] = None,
 ) -> None:
     """Give a workspace another directory. No file is moved.
@@ -177,15 +191,15 @@ def move(
     root_path = absolute_path(directory)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-        is_so = found.root_path == root_path
-        moved = found if is_so else client.workspaces.update(found.id, root_path=root_path)
+        is_same = found.root_path == root_path
+        moved = found if is_same else client.workspaces.update(found.id, root_path=root_path)
     _warn_of_no_directory(moved.root_path)
-    since = "already" if is_so else "now"
+    since = "already" if is_same else "now"
     tell_change(options, moved, f"Workspace “{shown(moved.name)}” is at {shown(moved.root_path)} {since}.")
 
 
-def open_(context: typer.Context, workspace: Given) -> None:
-    """Open a closed workspace. Its projects' directories are checked."""
+def open_(context: typer.Context, workspace: WorkspaceArgument) -> None:
+    """Open a closed workspace. The daemon checks its projects' directories."""
     options = options_of(context)
     with connected(options) as client:
         opened = client.workspaces.open(find_workspace(client, workspace).id)
@@ -197,8 +211,8 @@ def open_(context: typer.Context, workspace: Given) -> None:
     tell_change(options, opened, text)
 
 
-def close(context: typer.Context, workspace: Given) -> None:
-    """Close an active workspace. It stays in the list, and can be opened again."""
+def close(context: typer.Context, workspace: WorkspaceArgument) -> None:
+    """Close an active workspace. It stays in the list; `workspacectl open` opens it again."""
     options = options_of(context)
     with connected(options) as client:
         closed = client.workspaces.close(find_workspace(client, workspace).id)
@@ -207,12 +221,12 @@ def close(context: typer.Context, workspace: Given) -> None:
 
 def delete(
     context: typer.Context,
-    workspace: Given,
+    workspace: WorkspaceArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a workspace. Its directories and files stay as they are.
+    """Delete a workspace. Its directories and files stay.
 
-    On a terminal this asks first, unless --yes; in a script it does not ask.
+    Asks first on a terminal, unless --yes is given. Does not ask in a script.
     """
     options = options_of(context)
     with connected(options) as client:
@@ -224,15 +238,7 @@ def delete(
 
 
 def _confirms(workspace: Workspace) -> bool:
-    """Asks, where there is somebody to ask: a script that deletes has said so."""
+    """Ask on a terminal, and return the answer; without one the command itself is the answer."""
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
     question = f"Delete workspace “{shown(workspace.name)}” ({shown(workspace.root_path)}{projects})?"
     return says_yes(question) if can_ask() else True
-
-
-def tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
-    """What a command says of its change: the text, or the workspace as it is now."""
-    if options.as_json:
-        emit_json(workspace)
-    elif not options.quiet:
-        emit(text)

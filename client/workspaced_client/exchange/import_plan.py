@@ -35,7 +35,7 @@ class Entry:
     """The workspace that holds it, or will."""
 
 
-class Plan:
+class ImportPlan:
     """An import as it is put together, against the workspaces that the store holds.
 
     `real_paths` are those of stored projects whose path leads through symbolic links: stored path to real one.

@@ -1,10 +1,10 @@
-"""What a user wrote for a workspace or a path, made into what the daemon takes."""
+"""The arguments that many commands take: a workspace, by name or id, and a path."""
 
 import os
 import re
 import warnings
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,38 +13,30 @@ from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.output import shown
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
-_COMPLETION_SECONDS: Final = 1.0  # somebody has pressed Tab, and waits
+_COMPLETION_SECONDS: Final = 1.0  # the user has pressed Tab and waits
 
 
 def find_workspace(client: Client, given: str) -> Workspace:
-    """The workspace of this id, else of this name (compared without case). Raises Failure.
+    """Return the workspace with this id or name, in any case. Raise Failure if there is none.
 
-    What has the form of an id is no name here: it would be of another workspace than the one that had the id.
+    A text in the form of an id is never taken as a name: the name could belong to another workspace.
     """
-    if given.startswith("ws_"):  # no other text is an id, and the daemon logs what it refuses
+    if given.startswith("ws_"):  # no other text is an id, and the daemon logs each refusal
         try:
             return client.workspaces.get(given)
         except NotFound as error:
             if is_id(given):
-                raise Failure(
-                    f"There is no workspace with the id “{given}”. `workspacectl list` shows all.",
-                    kind=error.kind,
-                    code=error.code,
-                    data=error.data,
-                ) from error
+                message = f"There is no workspace with the id “{given}”. `workspacectl list` shows all."
+                raise Failure.of(error, message) from error
     try:
         return client.workspaces.get(name=given)
     except NotFound as error:
-        raise Failure(
-            f"There is no workspace with the id or the name “{given}”.{_suggestion(client, given)}",
-            kind=error.kind,
-            code=error.code,
-            data=error.data,
-        ) from error
+        message = f"There is no workspace with the id or name “{given}”.{_suggestion(client, given)}"
+        raise Failure.of(error, message) from error
 
 
 def is_id(text: str) -> bool:
-    """Whether it has the form of an id that a daemon makes: `ws_` and a ULID."""
+    """Return whether `text` has the form of an id made by a daemon: `ws_` and a ULID."""
     return _ID.fullmatch(text) is not None
 
 
@@ -63,7 +55,7 @@ def _suggestion(client: Client, given: str) -> str:
 
 
 def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
-    """For the shell: the names that begin as what was typed; none where no daemon answers."""
+    """Return the names that begin with `incomplete`, for the shell; none if no daemon answers."""
     given = context.find_root().params.get("socket")
     try:
         with warnings.catch_warnings():
@@ -77,16 +69,19 @@ def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and name == shown(name)]
 
 
-def workspace_argument(help_: str) -> Any:  # as typer has it
-    """For typer: an argument that takes workspaces by name or id, and that the shell completes."""
+def workspace_argument(help_: str) -> Any:  # typer's own type
+    """Return typer's description of an argument for workspaces, with completion."""
     return typer.Argument(
         metavar="WORKSPACE", help=help_, autocompletion=complete_workspace, show_default=False
     )
 
 
+WorkspaceArgument = Annotated[str, workspace_argument("Its name or its id.")]
+
+
 def absolute_path(given: str | None) -> str:
-    """The path from here, or the current directory; with a tilde, from the home directory."""
+    """Return `given`, or the current directory, as an absolute path; a tilde is the home directory."""
     try:
         return os.path.abspath(os.path.expanduser(given or "."))
     except FileNotFoundError as error:
-        raise WrongUsage("The current directory is gone: name an absolute PATH.") from error
+        raise WrongUsage("The current directory no longer exists: give an absolute path.") from error

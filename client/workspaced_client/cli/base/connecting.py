@@ -1,4 +1,4 @@
-"""Reaching the daemon for one command, and warning of what its last start had to recover from."""
+"""The connection of one command to the daemon, with a warning of a recovery that nobody has acknowledged."""
 
 import warnings
 from collections.abc import Generator
@@ -15,10 +15,10 @@ from workspaced_client.cli.base.output import tell
 def connected(
     options: Options, *, warn: bool = True, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 ) -> Generator[Client]:
-    """A client for the `with` block. Raises Unreachable, also where the daemon goes away meanwhile.
+    """Connect a client for the `with` block. Raise Unreachable if the daemon is not there, or goes away.
 
-    `warn` is for all commands but those that tell of the recovery in full; `timeout_seconds` holds for
-    each answer where the user has chosen none.
+    `warn` is False for commands that show the recovery themselves. `timeout_seconds` applies to each answer
+    unless the user chose another time.
     """
     try:
         with connect(options, timeout_seconds) as client:
@@ -32,21 +32,21 @@ def connected(
 
 
 def connect(options: Options, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Client:
-    """A client that warns of nothing. Raises what `Client.connect` does."""
+    """Return a connected client, without any warning. Raise what `Client.connect` raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecoveryWarning)
         return Client.connect(
             options.socket,
             timeout_seconds=options.patience_seconds(timeout_seconds),
-            reconnect=False,  # somebody waits, and is told at once
+            reconnect=False,  # the user waits, and gets the error at once
         )
 
 
 def socket_of(options: Options, error: Exception | None = None) -> str:
-    """The socket that is, or was, connected to. Raises UnusableSocketPath."""
+    """Return the path of the daemon's socket. Raise UnusableSocketPath."""
     if isinstance(error, CannotConnect):
         return error.path
-    from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+    from workspaced_protocol import paths  # only here: it loads a library that finds directories
 
     try:
         return str(paths.socket_path(options.socket))

@@ -1,7 +1,7 @@
-"""The lock on a data directory, as a client may look at it: who holds it.
+"""The holder of the lock on a data directory, seen from a client.
 
-It is opened for reading, never made, and tried as one of many readers. Where a daemon holds it, that
-fails at once and changes nothing; one that starts in the moment in which it is held here tries again.
+The client opens the lock's file for reading, never creates it, and tries to share the lock. While a daemon
+holds it, that fails at once and changes nothing. A daemon that starts in this moment tries again.
 """
 
 import errno
@@ -16,7 +16,7 @@ from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_
 
 @dataclass(frozen=True)
 class Held:
-    """That somebody holds it; `owner` is None where that one has not written its name yet."""
+    """A lock that a process holds; `owner` is None until that process has written its record."""
 
     owner: LockOwner | None
 
@@ -27,7 +27,10 @@ class Held:
 
 
 def look(data_dir: Path) -> Held | None:
-    """Who holds the lock; None where nobody does. Raises OSError, with EINVAL where the file is not a regular one."""
+    """Return the holder of the lock, or None if it is free.
+
+    Raise OSError if the file can't be opened, with EINVAL if it is not a regular file.
+    """
     path = data_dir / LOCK
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,4 +45,4 @@ def look(data_dir: Path) -> Held | None:
             return Held(parse_owner(os.pread(descriptor, MAX_OWNER_BYTES, 0)))
         return None
     finally:
-        os.close(descriptor)  # which also unlocks it
+        os.close(descriptor)  # also unlocks it

@@ -1,4 +1,4 @@
-"""How a command fails: the exit code, and what is told on stderr, in words or as JSON."""
+"""The end of a failed command: its exit code, and the error on stderr, in words or as JSON."""
 
 import json
 import os
@@ -6,7 +6,14 @@ from typing import Final
 
 import typer
 
-from workspaced_client import CannotConnect, DaemonError, Unanswered, Unsendable, UnusableSocketPath
+from workspaced_client import (
+    CannotConnect,
+    DaemonError,
+    RevisionConflict,
+    Unanswered,
+    Unsendable,
+    UnusableSocketPath,
+)
 from workspaced_client.cli.base.output import shown, tell
 
 EXIT_REFUSED: Final = 1
@@ -15,7 +22,7 @@ EXIT_UNREACHABLE: Final = 3
 
 
 class Failure(Exception):
-    """What ends a command. `code` and `data` are the daemon's where it refused, `kind` is for programs."""
+    """The error that ends a command. `code` and `data` are the daemon's, if it refused; `kind` is for programs."""
 
     def __init__(
         self,
@@ -35,6 +42,12 @@ class Failure(Exception):
         self.data = {"kind": kind, **(data or {})}
         self.hint = hint
 
+    @classmethod
+    def of(cls, error: DaemonError, message: str | None = None, *, hint: str = "") -> "Failure":
+        """Return the failure for an error of the daemon, with `message` in place of the daemon's own."""
+        message = error.message if message is None else message
+        return Failure(message, kind=error.kind, code=error.code, data=error.data, hint=hint)
+
 
 class WrongUsage(Failure):
     """An argument that can't be used."""
@@ -44,7 +57,7 @@ class WrongUsage(Failure):
 
 
 class Unreachable(Failure):
-    """There is no daemon at the socket, or none that answers, or none for this user."""
+    """No daemon at the socket, no answer from it, or no permission to use it."""
 
     def __init__(self, error: CannotConnect | Unanswered, socket: str) -> None:
         message = str(error)
@@ -60,8 +73,22 @@ class Unreachable(Failure):
         )
 
 
+def store_changed(error: RevisionConflict, nothing_done: str) -> Failure:
+    """Return the failure of a command whose preview is out of date; `nothing_done` begins its message."""
+    return Failure.of(
+        error,
+        f"{nothing_done}: the store has changed in the meantime.",
+        hint="Run the command again to see the changes it would make now.",
+    )
+
+
+def reason(error: OSError) -> str:
+    """Return the system's words for an error."""
+    return error.strerror or str(error)
+
+
 def report(error: Exception, *, as_json: bool) -> int:
-    """Tells on stderr what went wrong, in one line (and a hint below); gives the exit code."""
+    """Write the error to stderr, in one line with a hint below, and return the exit code."""
     failure = _failure(error)
     if as_json:
         document = {
@@ -83,12 +110,12 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, Failure):
         return error
     if isinstance(error, DaemonError):
-        return Failure(error.message, kind=error.kind, code=error.code, data=error.data)
+        return Failure.of(error)
     if isinstance(error, typer.TyperException):
-        # typer's own classes of usage errors tell where, and are private.
+        # typer's own classes of usage errors name the command, and are private.
         command = getattr(getattr(error, "ctx", None), "command_path", "workspacectl")
         words = " ".join(error.format_message().split())
-        message = words.replace(": Value error, ", ": ")  # as pydantic begins what it tells
+        message = words.replace(": Value error, ", ": ")  # the beginning of pydantic's messages
         return WrongUsage(message, hint=f"Try: {command} --help")
     if isinstance(error, Unsendable) and isinstance(error.__cause__, UnicodeEncodeError):
         given = repr(os.fsencode(error.__cause__.object))[2:-1]

@@ -1,6 +1,6 @@
-"""What of this installation a service needs: the `workspaced` command, and the service files shipped with it.
+"""The files of this installation: the command `workspaced`, and the service files that came with it.
 
-Both are found by what the installer recorded (a virtual environment, pipx, an editable checkout alike), so
+The installer's own record names them (in a virtual environment, with pipx, in an editable checkout), so
 that a service never runs the daemon of another installation.
 """
 
@@ -15,18 +15,18 @@ _DISTRIBUTION: Final = "workspaced"
 
 
 def executable() -> Path:
-    """The absolute path of this installation's `workspaced`, else of the one on PATH. Raises Failure."""
+    """Return the absolute path of this installation's `workspaced`, else of the one on PATH. Raise Failure."""
     recorded = _recorded(_DISTRIBUTION)  # the command has the distribution's name
     for path in (*recorded, shutil.which("workspaced")):
         if path is not None and os.path.isfile(path) and os.access(path, os.X_OK):
-            return Path(os.path.abspath(path))  # resolve() would follow links that an upgrade turns elsewhere
+            return Path(os.path.abspath(path))  # not resolve(): an upgrade may change where links lead
     raise Failure(
-        "The command `workspaced` is not in this installation, nor on PATH: install workspaced again."
+        "The command `workspaced` is neither in this installation nor on PATH: install workspaced again."
     )
 
 
 def shipped_text(name: str) -> str:
-    """The text of a service file that this installation brought along. Raises Failure."""
+    """Return the text of a service file that came with this installation. Raise Failure."""
     for path in _recorded(name):
         try:
             return path.read_text(encoding="utf-8")
@@ -36,8 +36,8 @@ def shipped_text(name: str) -> str:
 
 
 def _recorded(name: str) -> list[Path]:
-    """Where the installer put the files of this name."""
-    from importlib import metadata  # only here, because it takes long to load
+    """Return the paths of the installed files with this name."""
+    from importlib import metadata  # only here: it takes long to load
 
     try:
         files = metadata.files(_DISTRIBUTION)

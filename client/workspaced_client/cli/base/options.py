@@ -1,4 +1,4 @@
-"""The options that every command takes, before its name or after it."""
+"""The options of every command, given before its name or after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from workspaced_client.cli.base.output import writing
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
 COPY_TIMEOUT_SECONDS: Final = 40.0
-"""For what reads or writes a whole copy of the store, to which the daemon gives 30 s."""
+"""For commands that read or write a copy of the whole store: the daemon takes up to 30 s for it."""
 
 _FLAGS: Final = frozenset({"--json", "--quiet", "-q", "--version"})
 _WITH_VALUE: Final = ("--socket", "--timeout")
@@ -22,7 +22,7 @@ _WITH_VALUE: Final = ("--socket", "--timeout")
 
 @dataclass(frozen=True)
 class Options:
-    """What was chosen for all commands alike; `socket` and `timeout_seconds` are None for the default ones."""
+    """The values of these options; `socket` and `timeout_seconds` are None for the default ones."""
 
     socket: str | None = None
     timeout_seconds: float | None = None
@@ -30,99 +30,99 @@ class Options:
     quiet: bool = False
 
     def patience_seconds(self, default: float = DEFAULT_TIMEOUT_SECONDS) -> float:
-        """How long to wait for an answer that takes up to `default`, unless the user chose otherwise."""
+        """Return the time to wait for an answer: the user's choice, else `default`."""
         return default if self.timeout_seconds is None else self.timeout_seconds
 
 
 def options_of(context: typer.Context) -> Options:
-    """The options of this run."""
+    """Return the options of this run."""
     options = context.find_root().obj
     if not isinstance(options, Options):
-        raise TypeError("the options are set by the callback of the app, before any command runs")
+        raise TypeError("the app's callback sets the options, before any command runs")
     return options
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
-    """Whether errors are to be JSON: known before the arguments are understood, should they be wrong."""
+    """Return whether errors are to be JSON, without parsing the arguments: they may be wrong."""
     return "--json" in _before_double_dash(arguments)
 
 
 def parse_seconds(text: str) -> float:
-    """For typer: a time to wait."""
+    """Parse a time to wait, for typer."""
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not seconds > 0:  # nor NaN
-        raise typer.BadParameter(f"it is “{text}”, and has to be a number of seconds above 0.")
+        raise typer.BadParameter(f"“{text}” is not a number of seconds above 0.")
     return seconds
 
 
 def parse_whole_number(text: str) -> int:
-    """For typer: a revision, or how many."""
+    """Parse a revision or a count, for typer."""
     try:
         number = int(text)
     except ValueError:
         number = -1
     if number < 0:
-        raise typer.BadParameter(f"it is “{text}”, and has to be a whole number from 0 on.")
+        raise typer.BadParameter(f"“{text}” is not a whole number from 0 on.")
     return number
 
 
 class PlainGroup(TyperGroup):
-    """A group whose help ends as every other output does where it can't be written."""
+    """A group whose help fails like any other output if it can't be written."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's context class is private
-        """Typer prints the help in the middle of this."""
+        """Parse the arguments; typer prints the help in the middle of this."""
         with writing():
             return super().parse_args(ctx, args)
 
 
 class GlobalOptionsAnywhere(PlainGroup):
-    """A group whose own options are also taken from behind the command's name."""
+    """A group whose own options may also follow the command's name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
-        """Moves them in front of the command, where typer looks for them."""
-        for parameter in self.params:  # not when they are made: typer adds these two later
-            # `shell-init` has the same with names quoted, and edits none of the user's files.
+        """Move these options in front of the command, where typer expects them."""
+        for parameter in self.params:  # not in __init__: typer adds these two later
+            # `shell-init` also quotes names, and edits none of the user's files.
             if parameter.name in ("install_completion", "show_completion"):
                 parameter.hidden = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue] - they are options
         try:
             return super().parse_args(ctx, global_options_first(args))
-        except OSError as error:  # of a file: typer installs its completion in here
+        except OSError as error:  # typer writes its completion file in here
             raise Failure(
                 f"The completion could not be installed: {error.filename}: {error.strerror}.",
-                hint="`workspacectl shell-init SHELL` gives it without writing a file.",
+                hint="`workspacectl shell-init SHELL` prints it instead of writing a file.",
             ) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # as above
-        """Names the two commands for the protocol's `workspace.update`, where typer would suggest `path`."""
+        """Suggest the two commands for the protocol's `workspace.update`; typer would suggest `path`."""
         if args[0] == "update":
             ctx.fail("No such command 'update'. Did you mean 'rename' or 'move'?")
         return super().resolve_command(ctx, args)
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help shows arguments as manual pages do: `NAME [PATH]`."""
+    """A command whose help shows arguments in the style of manual pages: `NAME [PATH]`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # typer's own types are private
         super().__init__(*arguments, **options)
         for parameter in self.params:
-            # Before typer lays the columns out, which it does by the width of what this takes away.
+            # Before typer lays out the columns by the width of these texts.
             parameter.get_help_record = partial(_plain_record, parameter.get_help_record)  # type: ignore[method-assign]  # typer has no other way
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # as above
-        """Typer prints the help in the middle of this."""
+        """Parse the arguments; typer prints the help in the middle of this."""
         with writing():
             return super().parse_args(ctx, args)
 
     def get_help(self, ctx: Any) -> str:  # as above
-        """Typer's help, less the braces that it puts around arguments."""
+        """Return typer's help without its braces around arguments."""
         return super().get_help(ctx).replace("{", "").replace("}", "")
 
 
 def _plain_record(record: Callable[[Any], tuple[str, str] | None], ctx: Any) -> tuple[str, str] | None:
-    """A parameter's name and help, without the braces and the type that typer adds to the name."""
+    """Return a parameter's name and help, without the braces and the type that typer adds to the name."""
     made = record(ctx)
     if made is None:
         return None
@@ -133,7 +133,7 @@ def _plain_record(record: Callable[[Any], tuple[str, str] | None], ctx: Any) -> 
 
 
 def global_options_first(arguments: list[str]) -> list[str]:
-    """The arguments in another order; what follows `--` stays where it is."""
+    """Return the arguments with the options of every command first; all after `--` stays in place."""
     options: list[str] = []
     others: list[str] = []
     free = _before_double_dash(arguments)
@@ -143,7 +143,7 @@ def global_options_first(arguments: list[str]) -> list[str]:
         index += 1
         if argument in _WITH_VALUE:
             if index == len(free):
-                return [argument]  # alone, so that typer says what is missing
+                return [argument]  # alone, so that typer reports the missing value
             options += [argument, free[index]]
             index += 1
         elif argument in _FLAGS or argument.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):

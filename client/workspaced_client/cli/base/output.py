@@ -1,7 +1,7 @@
-"""What reaches the user: text and JSON on stdout, notes on stderr.
+"""The output for the user: text and JSON on stdout, notes on stderr.
 
-Names and paths come from other programs, so no text is sent to a terminal as it is: `shown` makes it
-harmless.
+Names and paths come from other programs and may hold control characters: `shown` makes them harmless before
+they reach a terminal.
 """
 
 import errno
@@ -16,21 +16,21 @@ from typing import Final
 import msgspec
 import typer
 
-# Control, format (such as those that turn the direction of text), lone surrogates, line separators.
+# Control characters, format characters (some turn the direction of text), lone surrogates, line separators.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"  # part of words in Persian, and of emoji
 
 
 class OutputClosed(Exception):
-    """Nobody reads stdout any more."""
+    """The reader of stdout is gone."""
 
 
 class OutputFailed(Exception):
-    """What stdout leads to takes no more; the message is a sentence for a person."""
+    """Stdout takes no more output; the message is a sentence for a person."""
 
 
 def shown(text: str) -> str:
-    r"""`text` on one line, with what a terminal would act on as an escape, such as `\x1b` or `\n`."""
+    r"""Return `text` on one line, with an escape such as `\x1b` or `\n` for each character that a terminal acts on."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -42,31 +42,23 @@ def shown(text: str) -> str:
 
 
 def emit(text: str) -> None:
-    """Writes a line, or several, to stdout. Raises OutputClosed or OutputFailed."""
+    """Write one or more lines to stdout. Raise OutputClosed or OutputFailed."""
     _write(text + "\n")
 
 
 def emit_path(path: str) -> None:
-    """Writes a path, for use in scripts: into a pipe or a file as it is."""
+    """Write a path for scripts: unchanged into a pipe or a file, harmless on a terminal."""
     emit(shown(path) if on_terminal() else path)
 
 
-def preview(text: str, *, apart: bool) -> None:
-    """Shows what is going to be asked about; `apart` from a stdout that shall hold nothing of it."""
-    if apart:
-        tell(text)
-    else:
-        emit(text)
-
-
 def emit_json(value: object) -> None:
-    """Writes one JSON document to stdout: models in their shapes on the wire."""
-    # ASCII alone: no terminal acts on it, and every encoding of stdout holds it.
+    """Write one JSON document to stdout; models have the shape of the protocol."""
+    # ASCII only: harmless on a terminal, and possible in every encoding of stdout.
     _write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
 
 
 def _write(text: str) -> None:
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - None after `>&-`
         return
     with writing():
         sys.stdout.write(text)
@@ -75,13 +67,13 @@ def _write(text: str) -> None:
 
 @contextmanager
 def writing() -> Generator[None]:
-    """For a block that writes to stdout. Raises OutputClosed or OutputFailed, or an OSError of a file as it is."""
+    """Turn the errors of a block that writes to stdout into OutputClosed or OutputFailed; errors of files pass."""
     try:
         yield
     except OSError as error:
         if error.filename is not None:
             raise
-        # What is left in the buffer would fail again, loudly, at the end of the process.
+        # The rest of the buffer would fail again, with a traceback, at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:
             raise OutputClosed from error
@@ -89,20 +81,20 @@ def writing() -> Generator[None]:
 
 
 def tell(text: str) -> None:
-    """Writes a line to stderr."""
-    # There is nobody left to tell that stderr is closed.
+    """Write a line to stderr."""
+    # With stderr closed there is no place left for an error.
     with suppress(OSError, AttributeError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 def on_terminal() -> bool:
-    """Whether a person reads stdout."""
+    """Return whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] - as above
 
 
 def errors_on_terminal() -> bool:
-    """Whether a person reads stderr, on a terminal where a line can be drawn anew."""
+    """Return whether stderr is a terminal that can redraw a line."""
     return (
         sys.stderr is not None  # pyright: ignore[reportUnnecessaryComparison] - as above
         and sys.stderr.isatty()
@@ -111,15 +103,15 @@ def errors_on_terminal() -> bool:
 
 
 def colours_wanted() -> bool:
-    """Whether to colour: on a terminal that can, unless NO_COLOR is set (https://no-color.org)."""
+    """Return whether to colour: on a capable terminal, unless NO_COLOR is set (https://no-color.org)."""
     return on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def coloured(text: str, colour: str) -> str:
-    """`text` in a colour of the terminal, where colours are wanted."""
+    """Return `text` in a colour of the terminal, if colours are wanted."""
     return typer.style(text, fg=colour) if colours_wanted() else text
 
 
 def count(number: int, singular: str, plural: str = "") -> str:
-    """`1 session`, `2 sessions`; `plural` is for words that take more than an s."""
+    """Return a number with its noun: `1 session`, `2 sessions`; `plural` is for words that take more than an s."""
     return f"{number} {singular}" if number == 1 else f"{number} {plural or f'{singular}s'}"

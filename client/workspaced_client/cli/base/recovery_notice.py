@@ -1,4 +1,4 @@
-"""What the daemon had to recover its store from, in words: one line for every command, or in full."""
+"""The daemon's last recovery in words: one line of warning for every command, or the whole story."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,14 +12,14 @@ _ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
 
 
 def warning(notice: RecoveryStatus) -> str | None:
-    """One line that says what happened and where the quarantined files are, or None where all is well."""
+    """Return one line about a recovery that nobody has acknowledged, or None."""
     if not is_pending(notice):
         return None
     return f"{shown(in_short(notice))} `workspacectl recovery show` tells more, {_ACKNOWLEDGE} ends this warning."
 
 
 def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:
-    """Several lines: what happened, when, why, the quarantined files, and `contents`, lines on those."""
+    """Return several lines: what happened, when, why, the quarantined files, and `contents`, lines about those."""
     lines = [f"{shown(what_happened(notice))}."]
     if notice.quarantined:
         lines += ["The files as they were:", *(f"  {shown(path)}" for path in notice.quarantined)]
@@ -27,5 +27,5 @@ def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:
     if is_pending(notice):
         lines.append(f"{_ACKNOWLEDGE} ends the warnings about it.")
     elif notice.outcome in ("recovered", "dataLoss"):
-        lines.append("This has been acknowledged.")
+        lines.append("It has been acknowledged.")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""Tables on stdout: within the terminal's width, or as wide as they are where stdout is none.
+"""Tables on stdout: within the width of a terminal, else in full width.
 
-Widths are counted in a terminal's cells, of which a wide character takes two.
+Widths are in a terminal's cells; a wide character takes two.
 """
 
 import shutil
@@ -14,14 +14,14 @@ from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal,
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
-"""What a column that shrinks keeps, should the terminal be narrower than that allows."""
+"""The least width of a column that shrinks; a table may then be wider than the terminal."""
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
 
-    Where the terminal is too narrow for all, the `optional` ones are left out; then those that
+    On a terminal that is too narrow, the `optional` columns are left out first. Then the columns that
     `shrink` are cut, with an ellipsis.
     """
 
@@ -29,12 +29,12 @@ class Column:
     shrinks: bool = False
     optional: bool = False
     colours: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Values, and the colour for each."""
+    """The colour of each value."""
 
 
 def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Prints the rows below the columns' headers; any text may be in a cell."""
-    from rich.cells import cell_len  # only here, because it takes long to load
+    """Print the rows below the columns' headers; a cell may hold any text."""
+    from rich.cells import cell_len  # only here: it takes long to load
 
     texts = [[column.header for column in columns], *([shown(cell) for cell in row] for row in rows)]
     widths = [max(cell_len(row[index]) for row in texts) for index in range(len(columns))]
@@ -58,12 +58,12 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
 
 def _within(room: int, columns: Sequence[Column], widths: Sequence[int], chosen: Sequence[int]) -> list[int]:
-    """The widths that fit into `room` cells: what is left by the others is shared by those that shrink."""
+    """Return widths that fit into `room` cells: columns that shrink share the room left by the others."""
     fitting = list(widths)
     shrinking = sorted((index for index in chosen if columns[index].shrinks), key=lambda i: widths[i])
     left = room - len(_GAP) * (len(chosen) - 1)
     left -= sum(widths[index] for index in chosen if not columns[index].shrinks)
-    # The narrowest come first, so that what they do not need goes to the others.
+    # The narrowest come first, so that the room they do not need goes to the others.
     for position, index in enumerate(shrinking):
         share = left // (len(shrinking) - position)
         fitting[index] = max(min(widths[index], share), min(widths[index], _LEAST_CELLS))

@@ -1,4 +1,4 @@
-"""What `import` is given: files, which are read, and a directory, which is scanned with a progress bar."""
+"""The sources of an import: files to read, and a directory to scan, with a progress bar."""
 
 import os
 import sys
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from workspaced_client.cli.base.arguments import absolute_path
-from workspaced_client.cli.base.failures import Failure, WrongUsage
+from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
-if TYPE_CHECKING:  # loaded when it is wanted: other commands shall not wait for it
+if TYPE_CHECKING:  # loaded by the commands that need it
     from workspaced_client.exchange.code_workspace import CodeWorkspace
     from workspaced_client.exchange.scan import Found
     from workspaced_client.exchange.stores import Workspaces
 
-_TOLD_EVERY: Final = 100  # directories, for the progress to cost less than the scan
+_TOLD_EVERY: Final = 100  # directories: a progress for each would cost more than the scan
 
 
 def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace]":
-    """The absolute path of a file and what it holds. Raises Failure."""
+    """Return the absolute path of a file, and its content. Raise Failure."""
     from workspaced_client.exchange import code_workspace, regular_files, stores
     from workspaced_client.exchange.json_text import Unusable
 
@@ -31,9 +31,9 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
         path = os.path.join(path, PRIMARY)
         if not os.path.lexists(path):
             raise Failure(
-                f"There is no {path}: this directory is no older app's.",
+                f"There is no {path}: this is not the directory of an older app.",
                 kind="unusableFile",
-                hint=f"Name a file, or say --scan {os.path.dirname(path)} to look for git repositories.",
+                hint=f"Name a file, or look for git repositories with --scan {os.path.dirname(path)}",
             )
     try:
         data = regular_files.read(path)
@@ -44,7 +44,7 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
         hint = _snapshot_hint(os.path.dirname(path)) if is_directory else ""
         raise Failure(str(error), kind="unusableFile", data={"path": path}, hint=hint) from error
     if into is not None:
-        raise WrongUsage(f"{path} holds whole workspaces: --into can't bind them to another one.")
+        raise WrongUsage(f"{path} holds complete workspaces: --into can't bind them to another one.")
     return path, whole
 
 
@@ -57,31 +57,31 @@ def _snapshot_hint(directory: str) -> str:
         stores.decode(path, regular_files.read(path))
     except Unusable:
         return ""
-    return f"The snapshot beside it is in order: workspacectl import {path}"
+    return f"The snapshot beside it is valid: workspacectl import {path}"
 
 
-def look_for_repositories(options: Options, directory: str) -> "tuple[str, Found]":
-    """The real path of a directory, and the repositories below it. Raises Failure."""
+def find_repositories(options: Options, directory: str) -> "tuple[str, Found]":
+    """Return the real path of a directory, and the repositories below it. Raise Failure."""
     from workspaced_client.exchange import scan
 
     try:
         root = os.path.realpath(directory, strict=True)
-        with _progress(options) as told:
-            return root, scan.scan(root, told)
+        with _progress(options) as show:
+            return root, scan.scan(root, show)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        told = reason(error) if isinstance(error, OSError) else str(error)
         raise Failure(
-            f"{directory} can't be looked into: {reason}.", kind="unusableDirectory", data={"path": directory}
+            f"{directory} can't be read: {told}.", kind="unusableDirectory", data={"path": directory}
         ) from error
 
 
 @contextmanager
 def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
-    """Shows on a terminal how far a scan has come."""
+    """Show the progress of a scan on a terminal; yield the function that takes it."""
     if options.as_json or options.quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console  # only here, because it takes long to load
+    from rich.console import Console  # only here: it takes long to load
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(), TextColumn("{task.description}"))
