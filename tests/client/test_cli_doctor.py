@@ -231,7 +231,7 @@ def test_a_lock_that_somebody_else_took(daemon: RunningDaemon, doctor: Doctor) -
         lock.write('{"pid":1,"socket":"/x"}')
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
-        expect(doctor()["lock"], "problem", "is held by pid 1, and not by the daemon that answers")
+        expect(doctor()["lock"], "problem", "is held by pid 1, not by the daemon that answers")
 
 
 def test_no_git(tmp_path: Path) -> None:
@@ -242,16 +242,14 @@ def test_no_git(tmp_path: Path) -> None:
     (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "bin" / "git").chmod(0o755)
     result = run_process("doctor", "--json", home=tmp_path, env=env)
-    expect(found(result)["git"], "warning", "can't be run", "Install git")
+    expect(found(result)["git"], "warning", "failed with exit code 3", "Install git")
 
 
 def test_data_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux has /dev/shm")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
-        expect(
-            without_daemon(Path(directory), capsys)["file system"], "warning", "lies on tmpfs", "--data-dir"
-        )
+        expect(without_daemon(Path(directory), capsys)["file system"], "warning", "is on tmpfs", "--data-dir")
 
 
 @pytest.mark.parametrize(
@@ -302,11 +300,11 @@ def daemon_with(status: dict[str, object]) -> Callable[[Peer], None]:
 def test_a_daemon_of_another_release(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     ctl: Ctl = ctl_for(serve(daemon_with({})), capsys)
     message = (
-        f"workspaced 9.9.9 answers (pid 1, since 1970-01-01 00:00:00), and workspacectl is {__version__}."
+        f"workspaced 9.9.9 answers (pid 1, since 1970-01-01 00:00:00), but workspacectl is {__version__}."
     )
     check = found(ctl("doctor", "--json"))["daemon"]
     expect(check, "warning", message.partition(", since")[0], "Restart the daemon")
-    assert check["message"].endswith(f"and workspacectl is {__version__}.")
+    assert check["message"].endswith(f"but workspacectl is {__version__}.")
 
 
 def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
@@ -314,7 +312,7 @@ def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
 ) -> None:
     ctl = ctl_for(serve(daemon_with({})), capsys)
     check = found(ctl("doctor", "--json", "--data-dir", str(tmp_path)))["daemon"]
-    where = f"; it keeps its data in /nowhere/data, and not in {tmp_path}, and workspacectl is {__version__}."
+    where = f"; its data is in /nowhere/data, not in {tmp_path}, but workspacectl is {__version__}."
     expect(check, "warning", where, "Restart the daemon")
 
 

@@ -56,7 +56,7 @@ def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) ->
     checks = without_daemon(stored, capsys)
     for name in (PRIMARY, SNAPSHOT):
         expect(checks[name], "ok", "Version 2, 1 workspace, ")
-        assert checks[name]["message"].endswith(" bytes, as it was written.")
+        assert checks[name]["message"].endswith(" bytes, unchanged since it was written.")
     expect(checks["lock"], "ok", "No daemon holds")
 
 
@@ -143,7 +143,7 @@ def test_a_damaged_file_beside_one_that_is_missing(
     (stored / other).unlink()
     checks = without_daemon(stored, capsys)
     expect(checks[name], "problem", "it is empty", "The other file is missing too")
-    expect(checks[other], "warning", "It is missing.", "can't be written anew")
+    expect(checks[other], "warning", "It is missing.", "can't be written again")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFix
 
 def test_a_file_of_a_newer_release(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (stored / PRIMARY).write_bytes(b'{"version":3,"workspaces":[],"new":1}')
-    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "of version 3", "Install that release")
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "has version 3", "Install that release")
 
 
 def test_a_file_of_an_older_app(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,8 +222,8 @@ def test_another_data_directory_than_the_daemons(
     (stored / SNAPSHOT).write_bytes(b"")
     ctl = ctl_for(daemon.socket, capsys)
     checks = found(ctl("doctor", "--json", "--data-dir", str(stored)))
-    where = f"; it keeps its data in {daemon.data_dir}, and not in {stored}."
-    expect(checks["daemon"], "warning", where, "leave out --data-dir")
+    where = f"; its data is in {daemon.data_dir}, not in {stored}."
+    expect(checks["daemon"], "warning", where, "omit --data-dir")
     expect(checks["data directory"], "ok", str(stored))
     expect(checks["lock"], "ok", "No daemon holds")
     expect(checks[SNAPSHOT], "problem", "it is empty")

@@ -37,8 +37,8 @@ DAMAGED = {
         GOOD.replace("repo-1", "repo-2", 1),
         "is damaged: its checksum does not match its content",
     ),
-    "newer.json": (store_text([]), "is a store of workspaced itself: `workspacectl restore`"),
-    "else.json": ("{}", "holds neither an older app's store, nor workspaces"),
+    "newer.json": (store_text([]), "is a store of workspaced itself: restore it with `workspacectl restore`"),
+    "else.json": ("{}", "is neither an older app's store nor the output"),
 }
 
 
@@ -78,8 +78,8 @@ def test_the_version_of_a_store_that_can_not_be_imported_is_told(
     file = tmp_path / "workspaces.json"
     file.write_text(f'{{"version": {version}, "workspaces": []}}')
     assert ctl("import", str(file), "--yes").err == (
-        f"error: {file}, line 1, column 13: `version` is not 1 but {version}: only stores of version 1, which older "
-        "apps wrote, can be imported.\n"
+        f"error: {file}, line 1, column 13: `version` is {version}: only stores of version 1, written by "
+        "older apps, can be imported.\n"
     )
 
 
@@ -87,7 +87,7 @@ def test_what_is_no_file_is_named(ctl: Ctl, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, problem in (
         (tmp_path / "none", "can't be read: No such file or directory."),
-        (tmp_path / "pipe", "is not a file that can be imported: it is not a regular one."),
+        (tmp_path / "pipe", "is not a regular file."),
     ):
         result = ctl("import", str(path), "--yes")
         assert (result.code, result.out) == (1, "")

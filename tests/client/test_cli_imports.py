@@ -129,7 +129,7 @@ def test_a_code_workspace_is_imported_and_what_is_added_to_it_later(ctl: Ctl, tm
     done = ctl("import", str(file), "--yes")
     assert done.code == 0
     assert done.out.splitlines()[:-1] == [
-        "! shop  vscode-remote://box/srv  left out: it is not a folder of this machine",
+        "! shop  vscode-remote://box/srv  left out: it is not a folder on this machine",
         f"! shop  {code}/gone  left out: it does not exist",
         f"+ shop  {tmp_path}",
         f"    + {code}/web",

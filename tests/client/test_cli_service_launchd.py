@@ -55,7 +55,7 @@ def test_the_life_of_an_agent(machine: Machine) -> None:
     assert machine.socket.parent.stat().st_mode & 0o777 == 0o700
 
     assert machine.ctl("install").out.endswith(
-        "The service is installed already: nothing had to be done.\n" + note(machine)
+        "The service is installed already: nothing to do.\n" + note(machine)
     )
     assert machine.changes() == []
     status = machine.ctl("status", "--json").json
@@ -77,7 +77,7 @@ def test_the_life_of_an_agent(machine: Machine) -> None:
 
 def note(machine: Machine) -> str:
     log = machine.root / "Library/Logs/workspaced.log"
-    return f"It runs while you are logged in; its log is {log}, which launchd never shortens.\n"
+    return f"It runs while you are logged in; its log is {log}, which launchd never truncates.\n"
 
 
 def test_the_log_is_a_file(machine: Machine) -> None:
@@ -95,7 +95,7 @@ def test_an_agent_that_ends_at_once_is_told(machine: Machine) -> None:
     failed = machine.ctl("install", "--json")
     assert failed.code == 3
     assert failed.error["kind"] == "notAnswering"
-    assert "of the service its manager says: ended with exit code 78." in failed.error["message"]
+    assert "The service manager reports: ended with exit code 78." in failed.error["message"]
     config.unlink()
     machine.changes()
     assert machine.ctl("start").code == 0
@@ -105,10 +105,7 @@ def test_an_agent_that_ends_at_once_is_told(machine: Machine) -> None:
 def test_an_answer_that_does_not_come_is_not_waited_for_longer_than_told(machine: Machine) -> None:
     result = machine.ctl("--timeout", "0.01", "install")
     assert result.code == 3
-    assert (
-        f"Nobody answered at {machine.socket} within 0.01 s; of the service its manager says: running."
-        in result.err
-    )
+    assert f"No answer at {machine.socket} within 0.01 s. The service manager reports: running." in result.err
 
 
 def test_without_a_session_on_the_screen(machine: Machine) -> None:

@@ -49,7 +49,7 @@ def test_install_runs_the_daemon_and_is_repeatable(machine: Machine) -> None:
         f"Ran {ENABLE}",
         f"Waiting until the daemon answers at {machine.socket} (60 s at most)",
     ]
-    assert f"answers (pid {machine.pid}), and keeps its data in {machine.data_dir}." in result.out
+    assert f"answers (pid {machine.pid}); its data is in {machine.data_dir}." in result.out
     assert "starts when you log in" in result.out
     assert "loginctl enable-linger" in result.out
 
@@ -57,7 +57,7 @@ def test_install_runs_the_daemon_and_is_repeatable(machine: Machine) -> None:
     again = machine.ctl("install", "--json")
     assert again.code == 0
     assert again.json["steps"] == []
-    assert again.json["outcome"] == "The service is installed already: nothing had to be done."
+    assert again.json["outcome"] == "The service is installed already: nothing to do."
     assert again.json["daemon"]["pid"] == pid
     assert machine.changes() == []
     assert machine.everything() == before
@@ -85,7 +85,7 @@ def test_stop_ends_when_the_data_is_free_and_uninstall_leaves_the_data(machine: 
     assert running.code == 0
     assert running.json["daemon"]["dataDir"] == str(machine.data_dir)
     assert {each["condition"] for each in running.json["files"]} == {"current"}
-    assert machine.ctl("start").out.endswith("The service runs already: nothing had to be done.\n")
+    assert machine.ctl("start").out.endswith("The service runs already: nothing to do.\n")
 
     first = answering_pid(machine)
     machine.changes()
@@ -110,7 +110,7 @@ def test_stop_ends_when_the_data_is_free_and_uninstall_leaves_the_data(machine: 
     assert status.code == 3
     assert "Service  inactive (dead) (systemd)" in status.out
     assert "(nobody listens)" in status.out
-    assert machine.ctl("stop").out == "The service does not run: nothing had to be done.\n"
+    assert machine.ctl("stop").out == "The service does not run: nothing to do.\n"
 
     result = machine.ctl("uninstall")
     assert result.code == 0
@@ -120,7 +120,7 @@ def test_stop_ends_when_the_data_is_free_and_uninstall_leaves_the_data(machine: 
     assert str(machine.data_dir / "workspaces.json") in left
     assert {Path(path).parent for path in left} == {machine.data_dir}
     again = machine.ctl("uninstall")
-    assert (again.code, again.out) == (0, "The service is not installed: nothing had to be done.\n")
+    assert (again.code, again.out) == (0, "The service is not installed: nothing to do.\n")
     assert machine.changes() == []
 
 
@@ -153,7 +153,7 @@ def test_a_unit_that_somebody_else_wrote_is_kept(machine: Machine) -> None:
         assert advice in refused.error["message"]
         preview = machine.ctl(command, "--dry-run")
         assert preview.code == 0
-        assert f"\nAs things are, this would be refused: {refused.error['message']}\n" in preview.out
+        assert f"\nAt present, this would be refused: {refused.error['message']}\n" in preview.out
     assert own.read_text() == "[Service]\nExecStart=/opt/mine\n"
     assert not (machine.units / "workspaced.socket").exists()
     assert machine.changes() == []
@@ -173,15 +173,15 @@ def test_a_daemon_that_was_started_otherwise_is_not_pushed_aside(machine: Machin
     with machine.held_lock():
         refused = machine.ctl("install")
         assert refused.code == 1
-        assert f"A daemon runs already (pid {os.getpid()}), and systemd did not start it" in refused.err
+        assert f"A daemon already runs (pid {os.getpid()}), and systemd did not start it" in refused.err
     with running_daemon(machine.root, machine.socket) as daemon:  # its data is elsewhere
         refused = machine.ctl("install")
-        assert f"A daemon runs already (pid {daemon.process.pid})" in refused.err
+        assert f"A daemon already runs (pid {daemon.process.pid})" in refused.err
         preview = machine.ctl("install", "--dry-run")
         as_json = machine.ctl("install", "--dry-run", "--json").json
     assert preview.code == 0
     assert f"\nWould run {ENABLE}\n" in preview.out
-    note = f"As things are, this would be refused: A daemon runs already (pid {daemon.process.pid})"
+    note = f"At present, this would be refused: A daemon already runs (pid {daemon.process.pid})"
     assert f"\n{note}" in preview.out
     assert as_json["notes"][0].startswith(note)
     assert machine.changes() == []
@@ -245,7 +245,7 @@ def test_this_shells_variables_are_told_not_to_reach_the_service(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKSPACED_DATA_DIR", "/elsewhere")
-    assert "(WORKSPACED_DATA_DIR): that belongs in config.toml." in machine.ctl("install", "--dry-run").out
+    assert "(WORKSPACED_DATA_DIR): use config.toml instead." in machine.ctl("install", "--dry-run").out
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -79,11 +79,11 @@ def test_the_root_is_where_the_file_lies_or_above_all_folders(paths: list[str], 
 @pytest.mark.parametrize(
     ("folder", "skipped"),
     [
-        ({"uri": "vscode-remote://ssh-remote+box/srv/x"}, "it is not a folder of this machine"),
-        ({"uri": "file://server/share/x"}, "it is not a folder of this machine"),
-        ({"uri": "file:relative"}, "its address holds no absolute path"),
-        ({"uri": "file:///a%00b"}, "its address holds no absolute path"),
-        ({"uri": "file://[oops/x"}, "its address can't be read"),
+        ({"uri": "vscode-remote://ssh-remote+box/srv/x"}, "it is not a folder on this machine"),
+        ({"uri": "file://server/share/x"}, "it is not a folder on this machine"),
+        ({"uri": "file:relative"}, "its URI has no absolute path"),
+        ({"uri": "file:///a%00b"}, "its URI has no absolute path"),
+        ({"uri": "file://[oops/x"}, "its URI can't be read"),
     ],
 )
 def test_folders_that_are_elsewhere_are_skipped_with_the_reason(folder: dict[str, str], skipped: str) -> None:

@@ -61,7 +61,7 @@ def test_only_regular_files_of_a_bearable_size_are_read(
     assert read(str(tmp_path / "link")) == b"12345"
     monkeypatch.setattr(regular_files, "MAX_FILE_BYTES", 4)
     for path, problem in (
-        (str(file), "has 5 bytes, and no store has more than 4"),
+        (str(file), "has 5 bytes; the limit is 4"),
         (str(tmp_path), "can't be read: Is a directory"),
         (f"{file}\0", "can't be read: embedded null byte"),
     ):

@@ -104,7 +104,7 @@ def test_a_project_whose_id_stands_twice_is_taken_once() -> None:
     plan.whole(twice)
     (stored,) = applied([], plan)
     assert stored.projects == (project(2, "ws_01"),)
-    assert ("skipped", "Shop", "proj_02 stands twice in ws_01") in fates(plan)
+    assert ("skipped", "Shop", "proj_02 appears twice in ws_01") in fates(plan)
 
 
 def test_directories_become_the_projects_of_a_new_workspace() -> None:

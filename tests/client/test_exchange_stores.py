@@ -102,8 +102,13 @@ def line_of(text: str, part: str, nth: int = 0) -> int:
             "`workspaces[1].createdAt` is wrong: expected `int`, got `str`",
         ),
         ('"createdAt": 2', '"createdAt": 1e999', 0, "`workspaces[1].createdAt` is wrong: "),
-        ('"id": "ws_02"', '"id": "ws_01"', 0, "`workspaces[1].id` is ws_01, which stood there before"),
-        ('"createdAt": 2,', '"createdAt": 2, "id": "ws_02",', 0, "`workspaces[1].id` stands twice"),
+        (
+            '"id": "ws_02"',
+            '"id": "ws_01"',
+            0,
+            "`workspaces[1].id` is ws_01, which an earlier workspace has already",
+        ),
+        ('"createdAt": 2,', '"createdAt": 2, "id": "ws_02",', 0, "`workspaces[1].id` appears twice"),
         ('"updatedAt": 2,', '"updatedAt": 2', 0, "a comma is expected here"),
     ],
 )
@@ -148,19 +153,19 @@ def test_every_flipped_letter_of_a_store_is_noticed() -> None:
 OTHERS: list[tuple[Any, str]] = [
     (
         {"version": 2, "revision": 3, "workspaces": []},
-        "f is a store of workspaced itself: `workspacectl restore`",
+        "f is a store of workspaced itself: restore it with `workspacectl restore`",
     ),
-    ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is not 1"),
-    ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is not 1"),
+    ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is "),
+    ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is "),
     (
         {"version": 1},
         "f, line 1, column 1: the document is wrong: object missing required field `workspaces`",
     ),
     ({"version": 1, "workspaces": {}}, "f, line 1, column 30: `workspaces` is wrong: expected `array`"),
-    ({"folders": []}, "f holds neither an older app's store, nor workspaces"),
+    ({"folders": []}, "f is neither an older app's store nor the output"),
     ([1], "f, line 1, column 2: `[0]` is wrong: expected `object`, got `int`"),
-    ("text", "f holds neither"),
-    (None, "f holds neither"),
+    ("text", "f is neither"),
+    (None, "f is neither"),
 ]
 
 

@@ -12,7 +12,7 @@ from workspaced_client.exchange.json_text import (
     Unusable,
     parse,
     places,
-    refuse_what_is_no_json,
+    refuse_invalid_json,
     without_comments,
 )
 
@@ -106,7 +106,7 @@ def test_every_value_is_found_where_it_stands(value: Any) -> None:
         (b'{"a" 1}', "f, line 1, column 6: a colon is expected here."),
         (b"{\n\n  a: 1}", "f, line 3, column 3: a name in double quotes is expected here."),
         (b'{"a": oops}', "f, line 1, column 7: a value is expected here."),
-        (b"{}\n{}", "f, line 2, column 1: the document has ended, and more follows."),
+        (b"{}\n{}", "f, line 2, column 1: there is more text after the end of the document."),
         (b'{"a":\n "\x01"}', "f, line 2, column 3: a string holds a control character that is not escaped."),
         ('["é",\n"'.encode() + b'\xff"]', "f, line 2, column 2: this is not UTF-8."),
         (
@@ -140,16 +140,16 @@ def test_an_open_comment_is_wrong_where_it_begins() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('{"a": {"b": 1,\n "b": 2}}', "f, line 2, column 7: `a.b` stands twice."),
-        ("[1, 2,\n NaN]", "f, line 2, column 2: `[2]` is NaN, which is no number of JSON."),
-        ('{"a":\n-Infinity}', "f, line 2, column 1: `a` is -Infinity, which is no number of JSON."),
+        ('{"a": {"b": 1,\n "b": 2}}', "f, line 2, column 7: `a.b` appears twice."),
+        ("[1, 2,\n NaN]", "f, line 2, column 2: `[2]` is NaN, which is not a number in JSON."),
+        ('{"a":\n-Infinity}', "f, line 2, column 1: `a` is -Infinity, which is not a number in JSON."),
         ('{"a":\n["\\ud800x"]}', "f, line 2, column 2: `a[0]` holds half a character"),
     ],
 )
 def test_what_no_store_takes_is_told_with_its_place(text: str, problem: str) -> None:
     document = parse("f", text.encode())
     with pytest.raises(Unusable) as caught:
-        refuse_what_is_no_json(document)
+        refuse_invalid_json(document)
     assert str(caught.value).startswith(problem)
 
 
@@ -158,4 +158,4 @@ def test_numbers_with_thousands_of_digits_are_read() -> None:
 
 
 def test_a_whole_pair_of_surrogates_is_a_character() -> None:
-    refuse_what_is_no_json(parse("f", b'["\\ud83d\\ude80"]'))
+    refuse_invalid_json(parse("f", b'["\\ud83d\\ude80"]'))

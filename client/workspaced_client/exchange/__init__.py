@@ -1,5 +1,5 @@
-"""What other programs and people keep: read into proposals for the store, and written from it.
+"""The files of other programs: read as proposals for the store, and written from its content.
 
-All but `files` and `scan`, which look at the disk, are pure: bytes in, proposals or bytes out. Nothing here
-talks to the daemon; `workspacectl import` and `export` do. It is no part of `import workspaced_client`.
+`regular_files`, `directories` and `scan` use the disk; the other modules are pure: bytes in, proposals or bytes
+out. None talks to the daemon; `workspacectl import` and `export` do. `import workspaced_client` loads none of it.
 """

@@ -1,8 +1,8 @@
-"""VS Code's `.code-workspace` files: their folders, and such a file for a workspace.
+"""VS Code's `.code-workspace` files: the folders in them, and a new file for a workspace.
 
 The format is described at https://code.visualstudio.com/docs/editing/workspaces/multi-root-workspaces: JSON with
-comments, in which each folder has a `path`, relative to the file or absolute, or a `uri`. It may have a `name`, too,
-under which the editor shows it; a project goes by its path alone, so names are read over and not written.
+comments. Each folder has a `path`, relative to the file or absolute, or a `uri`. It may also have a `name` for the
+editor to show; projects have no names, so these are neither imported nor written.
 """
 
 import json
@@ -22,7 +22,7 @@ SUFFIX: Final = ".code-workspace"
 
 @dataclass(frozen=True)
 class Skipped:
-    """A folder that is not on this machine: what the file calls it, and why it is skipped."""
+    """A folder that is not on this machine: its text in the file, and the reason to skip it."""
 
     folder: str
     reason: str
@@ -30,13 +30,13 @@ class Skipped:
 
 @dataclass(frozen=True)
 class CodeWorkspace:
-    """What a file describes."""
+    """The content of a file."""
 
     name: str
-    """The file's name, less its suffix."""
+    """The file's name without its suffix."""
     root_path: str
     folders: tuple[str, ...]
-    """Absolute paths, in the order of the file, each once. Nothing was looked at: they need not exist."""
+    """Absolute paths in the order of the file, each once. They need not exist."""
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -57,7 +57,7 @@ class _Folder(BaseModel):
 
 
 class _File(BaseModel):
-    """The members that are looked at; settings, extensions and the like belong to the editor."""
+    """The members used here; settings, extensions and the like belong to the editor."""
 
     model_config = ConfigDict(strict=True)
 
@@ -66,7 +66,7 @@ class _File(BaseModel):
 
 
 def decode(file: str, data: bytes) -> CodeWorkspace:
-    """What `data` describes, the content of the file at the absolute path `file`. Raises Unusable."""
+    """Return the content of the file at the absolute path `file`, whose bytes are `data`. Raise Unusable."""
     document = parse(file, data, comments=True)
     try:
         content = _File.model_validate(document.value)
@@ -84,18 +84,15 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
             folders.append(found)
     name = base.removesuffix(SUFFIX)
     if not name.strip():
-        raise Unusable(
-            f"{file} has no name before {SUFFIX}, by which its workspace could be called: --into gives one."
-        )
+        raise Unusable(f"{file} has no name before {SUFFIX} for its workspace: give one with --into.")
     return CodeWorkspace(name, _root(directory, folders), tuple(folders), tuple(skipped))
 
 
 def encode(workspace: Workspace, directory: str | None, *, ascii_only: bool = False) -> str:
-    """The text of a file that opens the workspace's projects, or its root where it has none.
+    """Return the text of a file that opens the workspace's projects, or its root if it has none.
 
-    `directory` is the absolute path of where the file is to lie: folders are told relative to it, if there is
-    more above both than the root of the file system. Without it, they are absolute. `ascii_only` is for a
-    terminal.
+    `directory` is the absolute path of the file's directory. Folders are relative to it if both share more than
+    the root of the file system; without it, they are absolute. `ascii_only` is for a terminal.
     """
     paths = [project.root_path for project in workspace.projects] or [workspace.root_path]
     folders = [{"path": _relative(path, directory)} for path in dict.fromkeys(paths)]
@@ -125,17 +122,17 @@ def _path_or_reason(folder: _Folder, directory: str, remote: str | None) -> str 
     try:
         parts = urlsplit(uri)
     except ValueError:
-        return Skipped(uri, "its address can't be read")
+        return Skipped(uri, "its URI can't be read")
     path = unquote(parts.path)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        return Skipped(uri, "it is not a folder of this machine")
+        return Skipped(uri, "it is not a folder on this machine")
     if not path.startswith("/") or "\0" in path:
-        return Skipped(uri, "its address holds no absolute path")
+        return Skipped(uri, "its URI has no absolute path")
     return os.path.normpath(path)
 
 
 def _root(directory: str, folders: Sequence[str]) -> str:
-    """Where the file lies, if all folders are there; else what is above them all, if that tells anything."""
+    """Return the file's directory if it holds all folders, else the one above them all, unless that is `/`."""
     if not folders or os.path.commonpath([directory, *folders]) == directory:
         return directory
     above = os.path.commonpath(folders)

@@ -1,4 +1,4 @@
-"""The directories of projects, as the disk has them."""
+"""The directories of projects: whether they are usable, and where symbolic links lead."""
 
 import errno
 import os
@@ -10,30 +10,30 @@ from typing import Final
 from workspaced_client.exchange.json_text import Unusable
 
 _PATIENCE_SECONDS: Final = 2.0
-"""For all paths together: a look takes microseconds, unless its file system hangs."""
+"""For all paths together: one takes microseconds, unless its file system hangs."""
 
 _LOOKS_AT_ONCE: Final = 16
-"""So many paths may hang before no other is looked at any more."""
+"""The number of threads: when so many paths hang, the others get no answer."""
 
 
 def real_directories(paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """For each path the directory that it leads to, with symbolic links resolved; or why none can be bound."""
+    """Return the real directories by path, and by path the reasons of those that can't be bound."""
     return _apart({path: _real_directory(path) for path in paths})
 
 
 def real_directories_in_time(paths: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """As `real_directories`, with a bound on the time: those of which nothing is known soon are in neither.
+    """Return the same as `real_directories` within a bounded time; paths without an answer are in neither.
 
-    One of them may be on a dead network mount, which holds up a look for as long as it likes.
+    A path may be on a dead network mount, where a system call takes forever.
     """
     looks: dict[str, str | Unusable] = {}
-    waiting = iter(paths)  # each goes to the next thread that is free
+    waiting = iter(paths)  # a free thread takes the next one
 
     def look() -> None:
         for path in waiting:
             looks[path] = _real_directory(path)
 
-    # Daemon threads, so that one that hangs keeps no process from its end.
+    # Daemon threads: a hanging one does not keep the process alive.
     threads = [threading.Thread(target=look, daemon=True) for _ in range(min(_LOOKS_AT_ONCE, len(paths)))]
     deadline = monotonic() + _PATIENCE_SECONDS
     for thread in threads:

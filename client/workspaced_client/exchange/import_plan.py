@@ -1,7 +1,7 @@
-"""What an import would change in the store, and why the rest is left as it is.
+"""The changes of an import to the store, and the reasons for the things it leaves out.
 
-Nothing is ever overwritten or taken out: workspaces are added, and projects to those that are there. What is
-there already is recognised, so that the same import a second time has nothing to do.
+An import adds workspaces, and projects to existing workspaces. It never overwrites or removes anything. It
+recognises what the store holds already: the same import a second time has nothing to do.
 """
 
 import os
@@ -21,31 +21,31 @@ Fate = Literal["added", "changed", "present", "skipped"]
 
 @dataclass(frozen=True)
 class Entry:
-    """What becomes of one thing that is to be imported; `reason` tells why, for what is present or skipped."""
+    """The fate of one thing to import; `reason` is given if it is present or skipped."""
 
     fate: Fate
     name: str
     path: str
     reason: str = ""
     projects: tuple[str, ...] = ()
-    """The paths of the projects that come with it."""
+    """The paths of the projects that the import adds."""
     is_whole: bool = False
-    """Whether the projects are those of a whole workspace, and none that were put together here."""
+    """Whether it is a complete workspace from a file, with its own projects."""
     id: str | None = None
-    """The workspace that holds it, or will."""
+    """The id of the workspace that holds it, or will hold it."""
 
 
 class ImportPlan:
-    """An import as it is put together, against the workspaces that the store holds.
+    """An import in the making, against the workspaces in the store.
 
-    `real_paths` are those of stored projects whose path leads through symbolic links: stored path to real one.
+    `real_paths` gives the real path for each stored path of a project that leads through symbolic links.
     """
 
     def __init__(
         self, current: Sequence[Workspace], now_ms: int, real_paths: Mapping[str, str] | None = None
     ) -> None:
         self.entries: list[Entry] = []
-        """What becomes of each thing, in the order in which it was looked at."""
+        """The fate of each thing, in the order of planning."""
         self._now_ms = now_ms
         self._real_paths = real_paths or {}
         self._ulids = ULIDGenerator()
@@ -58,25 +58,25 @@ class ImportPlan:
 
     @property
     def added(self) -> list[Workspace]:
-        """The workspaces that are new, as they will be."""
+        """The new workspaces, as they will be."""
         return [each for id_, each in self._by_id.items() if id_ not in self._before]
 
     @property
     def changed(self) -> list[Workspace]:
-        """The workspaces that get more projects, as they will be."""
+        """The existing workspaces with more projects, as they will be."""
         return [each for id_, each in self._by_id.items() if self._before.get(id_, each) is not each]
 
     @property
     def changes(self) -> list[Change]:
-        """What to apply."""
+        """The changes to apply."""
         return [Change(save=workspace) for workspace in (*self.added, *self.changed)]
 
     def skip(self, name: str, path: str, reason: str) -> None:
-        """Notes what is not imported."""
+        """Note a thing that is not imported."""
         self.entries.append(Entry("skipped", name, path, reason))
 
     def find(self, given: str) -> Workspace | None:
-        """The workspace of this id or name, with what is planned for it; None also for a deleted one."""
+        """Return the workspace with this id or name, as planned so far; None also for a deleted one."""
         found = self._by_id.get(given)
         if found is not None and found.state != "deleted":
             return found
@@ -84,11 +84,11 @@ class ImportPlan:
         return self._by_id[id_] if id_ else None
 
     def holds(self, workspace: Workspace | None, path: str) -> bool:
-        """Whether the workspace has this directory already."""
+        """Return whether the workspace has this directory already."""
         return workspace is not None and path in self._paths_of(workspace)
 
     def whole(self, workspace: Workspace) -> None:
-        """A workspace with its id, its times and its projects as they stand in a file."""
+        """Plan a workspace with its id, times and projects from a file."""
         name, path = workspace.name, workspace.root_path
         same = self._by_id.get(workspace.id)
         holder = self.find(name)
@@ -108,10 +108,10 @@ class ImportPlan:
             self._add(structs.replace(workspace, projects=self._each_once(workspace)), is_whole=True)
 
     def match(self, name: str, root_path: str, directories: Sequence[str]) -> Workspace | None:
-        """The workspace that a file of this name describes, if there is one.
+        """Return the workspace that a file of this name describes, if there is one.
 
-        It has the name, and either the root or one of the directories; or else it has all of these
-        directories and no others, and was renamed.
+        It has the name, and the root or one of the directories. Or it was renamed: it has exactly these
+        directories.
         """
         holder = self.find(name)
         if holder is not None:
@@ -128,7 +128,7 @@ class ImportPlan:
     def gather(
         self, name: str, root_path: str, directories: Sequence[str], *, given: Workspace | None
     ) -> None:
-        """Directories, to be the projects of `given`, or of a new workspace of this name and root."""
+        """Plan directories as projects of `given`, or of a new workspace with this name and root."""
         if given is not None:
             known = self._paths_of(given)
             missing = [path for path in directories if path not in known]
@@ -152,9 +152,9 @@ class ImportPlan:
         )
 
     def repositories(self, root: str, paths: Sequence[str]) -> None:
-        """Git repositories below `root`: each becomes a workspace, unless one holds it already.
+        """Plan each git repository below `root` as a workspace, unless a workspace holds it already.
 
-        It is called by its directory's name, or by its path from `root` where two have one name.
+        Its name is its directory's name, or its path from `root` if that name is taken.
         """
         fresh: list[str] = []
         for path in paths:
@@ -208,15 +208,15 @@ class ImportPlan:
         self.entries.append(Entry("changed", there.name, there.root_path, projects=paths, id=there.id))
 
     def _each_once(self, workspace: Workspace) -> tuple[ProjectBinding, ...]:
-        """Its projects, less those whose id stood before: no workspace holds one twice."""
+        """Return its projects without duplicate ids: a workspace can't hold a project twice."""
         projects: dict[str, ProjectBinding] = {}
         for project in workspace.projects:
             if projects.setdefault(project.id, project) is not project:
-                self.skip(workspace.name, project.root_path, f"{project.id} stands twice in {workspace.id}")
+                self.skip(workspace.name, project.root_path, f"{project.id} appears twice in {workspace.id}")
         return tuple(projects.values())
 
     def _missing(self, there: Workspace, workspace: Workspace) -> tuple[ProjectBinding, ...]:
-        """The projects that `there` lacks, by their ids and their paths, as projects of it."""
+        """Return the projects that `there` lacks, by id and by path, as projects of `there`."""
         ids = {project.id for project in there.projects}
         paths = self._paths_of(there)
         missing: list[ProjectBinding] = []
@@ -229,7 +229,7 @@ class ImportPlan:
         return tuple(missing)
 
     def _paths_of(self, workspace: Workspace) -> set[str]:
-        """The directories that it holds: its projects, or its root where it has none."""
+        """Return the directories it holds: its projects, or its root if it has none."""
         paths = {project.root_path for project in workspace.projects} or {workspace.root_path}
         return paths | {self._real_paths.get(path, path) for path in paths}
 
@@ -240,7 +240,7 @@ class ImportPlan:
     def _note(self, workspace: Workspace) -> None:
         if workspace.state == "deleted":
             return
-        # The first is the oldest, which has the name where an older app's store holds it twice.
+        # The oldest comes first. It has the name if an older app's store holds the name twice.
         self._ids.setdefault(name_key(workspace.name), workspace.id)
         for path in self._paths_of(workspace):
             self._holders.setdefault(path, workspace.id)

@@ -1,7 +1,7 @@
-"""JSON as people and other programs leave it in files: with comments or without, and where in it things stand.
+"""JSON in files of people and other programs: with or without comments, and with the place of each value.
 
-Comments and trailing commas are blanked out, and never cut out: so each offset is one of the file's
-own text, and what is wrong can be told with its line and column.
+Comments and trailing commas are replaced by spaces, never removed. So every offset is an offset in the file's
+own text, and every error has its line and column.
 """
 
 import json
@@ -12,25 +12,25 @@ from typing import Final
 
 Part = str | int
 Path = tuple[Part, ...]
-"""Where a value is in a document: the names and the indexes that lead to it."""
+"""The place of a value in a document: the names and the indexes that lead to it."""
 
 
 class Unusable(Exception):
-    """A file that can't be imported. The message names the file, and the place in it where there is one."""
+    """A file that can't be imported. The message names the file, and the place in it if there is one."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """The JSON of a file: its value, and the text that it was read from."""
+    """The JSON of a file: its value, and the text of it."""
 
     file: str
     text: str
     value: object
 
     def wrong(self, path: Path, problem: str) -> Unusable:
-        """What to raise for the value at `path`, or for the nearest one around it that is there.
+        """Return the error for the value at `path`, or for the nearest existing value around it.
 
-        `problem` is what is wrong, to follow the field in a sentence, without its full stop.
+        `problem` follows the name of the field in a sentence, without the full stop.
         """
         offsets = {place: offset for place, offset in places(self.text) if place == path[: len(place)]}
         nearest = max(offsets, key=len)
@@ -39,10 +39,9 @@ class Document:
 
 
 def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
-    """The JSON in `data`, which is the content of `file`.
+    """Return the JSON in `data`, the content of `file`. Raise Unusable.
 
-    With `comments`, it may hold comments and commas behind the last item, as VS Code's own files do.
-    Raises Unusable.
+    With `comments`, it may hold comments, and commas after a last item, like VS Code's own files.
     """
     text = _decoded(file, data)
     bare = without_comments(text) if comments else text
@@ -67,26 +66,26 @@ def _decoded(file: str, data: bytes) -> str:
         is_cut = error.reason == "unexpected end of data"
         problem = "the file ends here, in the middle of a character" if is_cut else "this is not UTF-8"
         raise Unusable(f"{_place(file, before, len(before))}: {problem}.") from error
-    # A byte order mark is no part of the JSON; the space in its place keeps the offsets.
+    # A byte order mark is not JSON; a space in its place keeps the offsets.
     return f" {text[1:]}" if text.startswith("\ufeff") else text
 
 
 def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < 20 else float(digits)  # more digits than any number that is used here
+    return int(digits) if len(digits) < 20 else float(digits)  # longer than every number in use here
 
 
 _WORDS: Final = {
     "Expecting value": "a value is expected here",
     "Expecting property name enclosed in double quotes": "a name in double quotes is expected here",
-    "Illegal trailing comma before end of object": "a comma stands behind the last member",
-    "Illegal trailing comma before end of array": "a comma stands behind the last item",
+    "Illegal trailing comma before end of object": "there is a comma after the last member",
+    "Illegal trailing comma before end of array": "there is a comma after the last item",
     "Expecting ':' delimiter": "a colon is expected here",
     "Expecting ',' delimiter": "a comma is expected here, or the end of the list or object",
     "Unterminated string starting at": "the string that begins here has no end",
     "Invalid control character at": "a string holds a control character that is not escaped",
-    "Extra data": "the document has ended, and more follows",
+    "Extra data": "there is more text after the end of the document",
 }
-"""What Python's reader says, and what a person is told; other words of it are told as they are."""
+"""The messages of Python's reader, in words for a person; others stay as they are."""
 
 
 def _in_words(message: str) -> str:
@@ -105,7 +104,7 @@ _STRING_OR_COMMA: Final = re.compile(rf"{_STRING}|(?P<blank>,)(?=\s*[\]}}])")
 
 
 def without_comments(text: str) -> str:
-    """`text` with spaces in the place of comments, and of each comma behind a last item or member."""
+    """Return `text` with spaces in place of comments, and of each comma after a last item or member."""
     for pattern in (_STRING_OR_COMMENT, _STRING_OR_COMMA):
         text = pattern.sub(_blanked, text)
     return text
@@ -120,7 +119,7 @@ _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+
 
 
 def places(text: str) -> Iterator[tuple[Path, int]]:
-    """Each value in a valid JSON text, in order: the path to it, and its offset. A member that stands twice comes twice."""
+    """Yield the path and the offset of each value in a valid JSON text, in order; a duplicate member comes twice."""
     path: list[Part] = []
     expects_name = False
     for token in _TOKEN.finditer(text):
@@ -147,21 +146,21 @@ def places(text: str) -> Iterator[tuple[Path, int]]:
 
 
 def field_name(path: Path) -> str:
-    """The path as it is written for people: `workspaces[3].name`."""
+    """Return the path in the form for people: `workspaces[3].name`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 
 
-def refuse_what_is_no_json(document: Document) -> None:
-    """Raises Unusable for what Python's reader takes, and no store's: a member twice, NaN, half a character."""
+def refuse_invalid_json(document: Document) -> None:
+    """Raise Unusable for JSON that only Python's reader accepts: duplicate members, NaN, half a character."""
     seen: set[Path] = set()
     for path, offset in places(document.text):
         if path in seen:
-            raise document.wrong(path, "stands twice")
+            raise document.wrong(path, "appears twice")
         seen.add(path)
         token = _TOKEN.match(document.text, offset)
         mark = token[0] if token else ""
         if mark in ("NaN", "Infinity", "-Infinity"):
-            raise document.wrong(path, f"is {mark}, which is no number of JSON")
+            raise document.wrong(path, f"is {mark}, which is not a number in JSON")
         if "\\u" in mark and any("\ud800" <= each <= "\udfff" for each in json.loads(mark)):
             raise document.wrong(path, "holds half a character: one of a pair of surrogates is missing")

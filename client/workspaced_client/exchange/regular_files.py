@@ -1,4 +1,4 @@
-"""Reads and writes the files of an import or an export, whole."""
+"""The files of an import or an export, read and written as a whole."""
 
 import errno
 import os
@@ -9,18 +9,16 @@ from workspaced_protocol.datadir import MAX_FILE_BYTES
 
 
 def read(path: str) -> bytes:
-    """The content of a regular file, to which a symbolic link may lead. Raises Unusable."""
+    """Return the content of a regular file; symbolic links are followed. Raise Unusable."""
     try:
-        # Not to wait for another program, should it be a pipe.
+        # O_NONBLOCK: if it is a pipe, do not wait for another program.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise Unusable(f"{path} is not a file that can be imported: it is not a regular one.")
+                raise Unusable(f"{path} is not a regular file.")
             if status.st_size > MAX_FILE_BYTES:
-                raise Unusable(
-                    f"{path} has {status.st_size:,} bytes, and no store has more than {MAX_FILE_BYTES:,}."
-                )
+                raise Unusable(f"{path} has {status.st_size:,} bytes; the limit is {MAX_FILE_BYTES:,}.")
             return file.read()
     except OSError as error:
         raise Unusable(f"{path} can't be read: {_reason(error)}.") from error
@@ -29,9 +27,9 @@ def read(path: str) -> bytes:
 
 
 def write(path: str, data: bytes, *, over: bool) -> None:
-    """Makes a file of this content; `over` lets it take the place of one. Raises FileExistsError, or another OSError.
+    """Write a file with this content; `over` allows to replace one. Raise FileExistsError, or another OSError.
 
-    A file that was there before is replaced whole or left as it was.
+    An existing file is replaced as a whole, or stays as it was.
     """
     if not over:
         _write_new(path, data)

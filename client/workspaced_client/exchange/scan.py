@@ -1,8 +1,7 @@
-"""Finds the git repositories below a directory.
+"""The search for git repositories below a directory.
 
-The strategy: directory after directory, the upper ones first, by what the names in each tell. What is in a
-repository is its own, so nothing is looked for there; symbolic links are never followed, so the way is
-never a circle.
+It reads one directory after the other, the upper ones first, and decides by the names in it. It does not look
+inside repositories, and does not follow symbolic links, so it never goes in circles.
 """
 
 import os
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-PASSED_OVER: Final = frozenset(
+SKIPPED_NAMES: Final = frozenset(
     {
         "__pycache__",
         "bower_components",
@@ -24,30 +23,32 @@ PASSED_OVER: Final = frozenset(
         "venv",
     }
 )
-"""Directories that tools fill with what others wrote. Hidden ones are passed over, too."""
+"""Directories that tools fill with other people's code. Hidden ones are skipped too."""
 
 _GIT_FILE: Final = b"gitdir: "  # gitrepository-layout(5): the .git of a linked work tree or a submodule
-_BARE: Final = frozenset({"HEAD", "objects", "refs"})  # the same: what a repository holds at the least
+_BARE: Final = frozenset(
+    {"HEAD", "objects", "refs"}
+)  # the same manual page: the least content of a repository
 
 
 @dataclass
 class Found:
-    """What a scan has come upon so far."""
+    """The results of a scan so far."""
 
     repositories: list[str] = field(default_factory=list[str])
-    """The paths of their work trees, sorted once the scan is over."""
+    """The paths of the work trees, sorted at the end of the scan."""
     unreadable: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Paths of directories that could not be looked into, and why, in the system's words."""
+    """Paths of directories that could not be read, and the system's reasons."""
     directories: int = 0
-    """How many were looked into."""
+    """The number of directories read."""
     waiting: int = 0
-    """How many are known that were not looked into yet."""
+    """The number of directories still to read."""
 
 
 def scan(root: str, tell: Callable[[Found], object] = lambda _: None) -> Found:
-    """The repositories at and below the absolute path `root`.
+    """Return the repositories at and below the absolute path `root`. Raise OSError if `root` can't be read.
 
-    `tell` is given what was found so far, after each directory. Raises OSError where `root` itself can't be read.
+    `tell` is called with the results so far, after each directory.
     """
     found = Found()
     queue = deque([root])
@@ -68,23 +69,23 @@ def scan(root: str, tell: Callable[[Found], object] = lambda _: None) -> Found:
 
 
 def _look(directory: str, found: Found) -> list[str]:
-    """The directories to look into next: none, where this is a repository."""
+    """Return the directories to read next: none if this is a repository."""
     with os.scandir(directory) as entries:
         names = {entry.name: entry for entry in entries}
     if ".git" in names and _is_git(names[".git"].path):
         found.repositories.append(directory)
         return []
     if names.keys() >= _BARE:
-        return []  # a bare repository: there is nothing to work in
+        return []  # a bare repository has no work tree
     return [
         entry.path
         for name, entry in sorted(names.items())
-        if not name.startswith(".") and name not in PASSED_OVER and entry.is_dir(follow_symlinks=False)
+        if not name.startswith(".") and name not in SKIPPED_NAMES and entry.is_dir(follow_symlinks=False)
     ]
 
 
 def _is_git(path: str) -> bool:
-    """Whether a `.git` makes its directory a work tree; a symbolic link to a repository does, too."""
+    """Return whether a `.git` makes its directory a work tree; it may be a symbolic link to a repository."""
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
         return os.path.lexists(os.path.join(path, "HEAD"))

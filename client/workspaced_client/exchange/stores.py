@@ -1,7 +1,7 @@
-"""Whole workspaces in files: an older app's store (version 1), and the JSON that `list --json` prints.
+"""Complete workspaces in files: an older app's store (version 1), and the JSON of `list --json`.
 
 A store of version 1 is pretty-printed JSON, `{"version": 1, "workspaces": [...],
-"_checksum": "..."}`, whose workspaces have no revision, and whose checksum may be absent.
+"_checksum": "..."}`. Its workspaces have no revision; its checksum may be absent.
 """
 
 import codecs
@@ -14,7 +14,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Struct, field
 
-from workspaced_client.exchange.json_text import Document, Path, Unusable, parse, refuse_what_is_no_json
+from workspaced_client.exchange.json_text import Document, Path, Unusable, parse, refuse_invalid_json
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.datadir import FORMAT_VERSION
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Workspaces:
-    """What a file holds."""
+    """The content of a file."""
 
     workspaces: tuple[Workspace, ...]
     unknown_members: tuple[str, ...] = ()
-    """The paths of members that this release has no place for, and that an import leaves out."""
+    """The paths of members that this release does not know, and does not import."""
 
 
 class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,12 +40,12 @@ class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def decode(file: str, data: bytes) -> Workspaces:
-    """The workspaces in `data`, the content of `file`: a store of version 1, a workspace or a list of them.
+    """Return the workspaces in `data`, the content of `file`: a store of version 1, a workspace, or a list of them.
 
-    Raises Unusable for what is damaged, of another version, or something else.
+    Raise Unusable if it is damaged, of another version, or something else.
     """
     document = parse(file, data)
-    refuse_what_is_no_json(document)
+    refuse_invalid_json(document)
     value = document.value
     data = data.removeprefix(codecs.BOM_UTF8)
     if isinstance(value, dict) and "rootPath" in value:
@@ -61,17 +61,16 @@ def decode(file: str, data: bytes) -> Workspaces:
     stated, actual = checksum(data)
     if stated != actual and content.checksum is not None:
         raise Unusable(
-            f"{file} is damaged: its checksum does not match its content, so something in it was changed "
-            "after it was written. The checksum can't tell in which line."
+            f"{file} is damaged: its checksum does not match its content. Somebody changed the content later; "
+            "the checksum does not show where."
         )
     return Workspaces(content.workspaces, tuple(left_out))
 
 
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
-    """The text of a store that an older app reads: as JavaScript's `JSON.stringify(store, null, 2)` prints it.
+    """Return the text of a store for an older app, in the format of JavaScript's `JSON.stringify(store, null, 2)`.
 
-    Characters outside ASCII stand as they are, since an older app verifies the checksum over what it would
-    print itself.
+    Characters outside ASCII are not escaped: an older app verifies the checksum over its own output.
     """
     plain = [
         {name: value for name, value in each.items() if name != "revision"}
@@ -83,7 +82,7 @@ def encode_version_1(workspaces: Iterable[Workspace]) -> str:
 
 
 def encode_list(workspaces: Iterable[Workspace], *, ascii_only: bool = False) -> str:
-    """The workspaces in the shape of `list --json`; `ascii_only` is for a terminal."""
+    """Return the workspaces in the format of `list --json`; `ascii_only` is for a terminal."""
     return json.dumps(msgspec.to_builtins(list(workspaces)), ensure_ascii=ascii_only, indent=2) + "\n"
 
 
@@ -92,16 +91,16 @@ def _require_version_1(document: Document) -> None:
     version = value.get("version") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType] - any JSON
     if version is None:
         raise Unusable(
-            f"{document.file} holds neither an older app's store, nor workspaces as `list --json` prints them. "
-            "VS Code's files are known by their names, which end in .code-workspace."
+            f"{document.file} is neither an older app's store nor the output of `list --json`. "
+            "The name of a VS Code file has to end in .code-workspace."
         )
     if version == FORMAT_VERSION:
         raise Unusable(
-            f"{document.file} is a store of workspaced itself: `workspacectl restore` makes the store what it holds."
+            f"{document.file} is a store of workspaced itself: restore it with `workspacectl restore`."
         )
     if version != 1:
         given = json.dumps(version)[:40]  # it may be anything
-        problem = f"is not 1 but {given}: only stores of version 1, which older apps wrote, can be imported"
+        problem = f"is {given}: only stores of version 1, written by older apps, can be imported"
         raise document.wrong(("version",), problem)
 
 
@@ -123,5 +122,7 @@ def _refuse_duplicate_ids(document: Document, prefix: Path, workspaces: Sequence
     seen: set[str] = set()
     for index, workspace in enumerate(workspaces):
         if workspace.id in seen:
-            raise document.wrong((*prefix, index, "id"), f"is {workspace.id}, which stood there before")
+            raise document.wrong(
+                (*prefix, index, "id"), f"is {workspace.id}, which an earlier workspace has already"
+            )
         seen.add(workspace.id)

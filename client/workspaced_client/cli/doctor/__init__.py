@@ -1,7 +1,6 @@
-"""`workspacectl doctor`: checks all that the daemon and its clients stand on, and says what to do.
+"""`workspacectl doctor`: checks of everything that the daemon and its clients need, with advice.
 
-It needs no running daemon. Where one runs, it is asked for what it knows best; no check changes
-anything, or gets in the daemon's way.
+It needs no running daemon, and asks one that runs. No check changes anything, or holds the daemon up.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from workspaced_client.cli.doctor.endpoint import (
     reach,
 )
 from workspaced_client.cli.doctor.environment import check_configuration, check_git, check_python
-from workspaced_client.cli.doctor.finding import Check
+from workspaced_client.cli.doctor.finding import Finding
 from workspaced_client.cli.doctor.lock_owner import check_lock
 from workspaced_client.cli.doctor.store_files import check_recovery, checks_by_daemon, checks_without_daemon
 
@@ -40,31 +39,31 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Check the installation, and say how to mend what is wrong.
+    """Check the installation, and show how to fix each problem.
 
-    Works without a running daemon too. The exit code is 1 if there is a problem, and 0 if there are
+    Also works without a running daemon. The exit code is 1 if there is a problem, and 0 if there are
     only warnings.
     """
     options = options_of(context)
-    checks = list(_checks(options, data_dir))
-    problems = sum(check.status == "problem" for check in checks)
+    findings = list(_findings(options, data_dir))
+    problems = sum(each.status == "problem" for each in findings)
     if options.as_json:
-        emit_json(checks)
+        emit_json(findings)
     else:
-        shown_checks = [check for check in checks if check.status != "ok"] if options.quiet else checks
-        for check in shown_checks:
-            _tell(check)
-        warnings = sum(check.status == "warning" for check in checks)
+        for each in findings:
+            if each.status != "ok" or not options.quiet:
+                _tell(each)
+        warnings = sum(each.status == "warning" for each in findings)
         if not options.quiet:
             emit(f"\n{_summary(problems, warnings)}")
     raise typer.Exit(1 if problems else 0)
 
 
-def _tell(check: Check) -> None:
-    label = coloured(f"{check.status:<7}", _COLOURS[check.status])
-    emit(f"{label}  {check.name}: {shown(check.message)}")
-    if check.advice:
-        emit(f"{'':7}  -> {shown(check.advice)}")
+def _tell(finding: Finding) -> None:
+    label = coloured(f"{finding.status:<7}", _COLOURS[finding.status])
+    emit(f"{label}  {finding.name}: {shown(finding.message)}")
+    if finding.advice:
+        emit(f"{'':7}  -> {shown(finding.advice)}")
 
 
 def _summary(problems: int, warnings: int) -> str:
@@ -73,7 +72,7 @@ def _summary(problems: int, warnings: int) -> str:
     return f"No problem, {count(warnings, 'warning')}." if warnings else "All is well."
 
 
-def _checks(options: Options, given_data_dir: str | None) -> Iterator[Check]:
+def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]:
     daemon = reach(options)
     data_dir = _data_dir(given_data_dir, daemon.status)
     status = daemon.status if daemon.status and _is_same(data_dir, Path(daemon.status.data_dir)) else None
@@ -95,16 +94,16 @@ def _checks(options: Options, given_data_dir: str | None) -> Iterator[Check]:
 
 
 def _data_dir(given: str | None, status: DaemonStatus | None) -> Path:
-    """The one given, else the running daemon's, else the one that a daemon would take from here."""
+    """Return the directory given, else the running daemon's, else the one that a new daemon would use."""
     if given:
         return Path(absolute_path(given))
     if status is not None:
         return Path(status.data_dir)
-    from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+    from workspaced_protocol import paths  # only here: it loads a library that finds directories
 
     try:
         return paths.data_dir()
-    except paths.UnusablePath:  # the check of the configuration tells why
+    except paths.UnusablePath:  # the check of the configuration reports it
         return paths.default_data_dir()
 
 

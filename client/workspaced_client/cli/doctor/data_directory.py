@@ -1,4 +1,4 @@
-"""Doctor's checks of the data directory: its permissions, what it lies on, left-overs, free space."""
+"""Doctor's checks of the data directory: permissions, file system, free space, left-over files."""
 
 import os
 import stat
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.doctor.finding import (
-    Check,
+    Finding,
     belongs_to_another,
     mode_of,
     ok,
     problem,
-    reason,
     warning,
 )
 from workspaced_protocol import mounts
@@ -22,19 +22,19 @@ from workspaced_protocol.datadir import is_temp
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
 _LITTLE_SPACE_BYTES: Final = 256 * _MIB
-_NO_SPACE_BYTES: Final = 8 * _MIB  # a commit needs both files twice, and then some
-_LEFT_OVER_SECONDS: Final = 60.0  # a younger one may belong to a commit in progress
+_NO_SPACE_BYTES: Final = 8 * _MIB  # a commit needs each of the two files twice, and some room
+_LEFT_OVER_SECONDS: Final = 60.0  # a newer file may belong to a commit in progress
 
 
-def check_directory(data_dir: Path) -> Iterator[Check]:
-    """All checks of the directory; only the first where there is none."""
+def check_directory(data_dir: Path) -> Iterator[Finding]:
+    """Run all checks of the directory, or only the first if it does not exist."""
     try:
         status = os.stat(data_dir)
     except FileNotFoundError:
-        yield ok(_NAME, f"{data_dir} is not there yet; the daemon makes it when it starts.")
+        yield ok(_NAME, f"{data_dir} does not exist yet; the daemon creates it when it starts.")
         return
     except OSError as error:
-        yield problem(_NAME, f"{data_dir} can't be looked at: {reason(error)}.", "Mend its permissions.")
+        yield problem(_NAME, f"{data_dir} can't be accessed: {reason(error)}.", "Fix its permissions.")
         return
     yield _check_permissions(data_dir, status)
     if not stat.S_ISDIR(status.st_mode):
@@ -44,7 +44,7 @@ def check_directory(data_dir: Path) -> Iterator[Check]:
     yield from _check_left_overs(data_dir)
 
 
-def _check_permissions(data_dir: Path, status: os.stat_result) -> Check:
+def _check_permissions(data_dir: Path, status: os.stat_result) -> Finding:
     if not stat.S_ISDIR(status.st_mode):
         return problem(
             _NAME, f"{data_dir} is not a directory.", "Move it away, or choose another --data-dir."
@@ -53,15 +53,17 @@ def _check_permissions(data_dir: Path, status: os.stat_result) -> Check:
         return problem(_NAME, f"{data_dir} belongs to another user.", "Choose another --data-dir.")
     mode = mode_of(status)
     if stat.S_IMODE(status.st_mode) & 0o777 != 0o700:
-        message = f"{data_dir} has mode {mode}, and not 0700: others may look into it, or you may not write."
+        message = (
+            f"{data_dir} has mode {mode}, not 0700: other users may read it, or you may not write to it."
+        )
         return problem(_NAME, message, f"chmod 700 '{data_dir}'")
     if not os.access(data_dir, os.W_OK | os.X_OK):
         return problem(_NAME, f"{data_dir} can't be written to.", "Is it mounted read-only?")
     return ok(_NAME, f"{data_dir} (mode {mode}).")
 
 
-def _check_file_system(data_dir: Path) -> Iterator[Check]:
-    """Linux only: other systems have no table of mounts to read, nor a tmpfs."""
+def _check_file_system(data_dir: Path) -> Iterator[Finding]:
+    """Check the file system, on Linux only: other systems have no readable table of mounts, and no tmpfs."""
     try:
         table = Path(mounts.TABLE).read_bytes()
     except OSError:
@@ -69,32 +71,32 @@ def _check_file_system(data_dir: Path) -> Iterator[Check]:
     kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
     doubt = mounts.doubt_about(kind)
     if doubt:
-        yield warning("file system", f"{data_dir} lies on {kind}: {doubt}.", mounts.ADVICE)
+        yield warning("file system", f"{data_dir} is on {kind}: {doubt}.", mounts.ADVICE)
     elif kind:
         yield ok("file system", f"{kind}.")
 
 
-def _check_space(data_dir: Path) -> Iterator[Check]:
+def _check_space(data_dir: Path) -> Iterator[Finding]:
     name = "free space"
     try:
         space = os.statvfs(data_dir)
     except OSError as error:
-        yield problem(name, f"It can't be told for {data_dir}: {reason(error)}.", "Check the disk.")
+        yield problem(name, f"Unknown for {data_dir}: {reason(error)}.", "Check the disk.")
         return
     free = space.f_bavail * space.f_frsize
     told = f"{free / 1024 / _MIB:,.1f} GiB" if free >= 1024 * _MIB else f"{free / _MIB:,.1f} MiB"
-    advice = "Make room on that disk."
+    advice = "Free some space on that disk."
     if space.f_files and not space.f_favail:
-        yield problem(name, "The file system of the data directory takes no more files.", advice)
+        yield problem(name, "The file system of the data directory has no room for more files.", advice)
     elif free < _NO_SPACE_BYTES:
-        yield problem(name, f"Only {told} are left: writes will fail.", advice)
+        yield problem(name, f"Only {told} left: writes will fail.", advice)
     elif free < _LITTLE_SPACE_BYTES:
-        yield warning(name, f"Only {told} are left.", advice)
+        yield warning(name, f"Only {told} left.", advice)
     else:
         yield ok(name, f"{told}.")
 
 
-def _check_left_overs(data_dir: Path) -> Iterator[Check]:
+def _check_left_overs(data_dir: Path) -> Iterator[Finding]:
     name = "temporary files"
     old: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Doctor's checks of the way to the daemon: the daemon itself, its socket, the socket's directory."""
+"""Doctor's checks of the daemon itself, its socket, and the socket's directory."""
 
 import os
 import stat
@@ -17,15 +17,14 @@ from workspaced_client import (
 )
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.connecting import connect, socket_of
-from workspaced_client.cli.base.failures import Unreachable
+from workspaced_client.cli.base.failures import Unreachable, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.doctor.finding import (
-    Check,
+    Finding,
     belongs_to_another,
     mode_of,
     ok,
     problem,
-    reason,
     warning,
 )
 from workspaced_protocol import __version__
@@ -33,7 +32,7 @@ from workspaced_protocol import __version__
 
 @dataclass(frozen=True)
 class Daemon:
-    """What came of asking the daemon at `socket`, which is empty where the path can't be one."""
+    """The answers of the daemon at `socket`, or the error; `socket` is empty if its path is not usable."""
 
     socket: str
     status: DaemonStatus | None = None
@@ -42,7 +41,7 @@ class Daemon:
 
 
 def reach(options: Options) -> Daemon:
-    """Asks the daemon all that doctor needs of it."""
+    """Ask the daemon for its status and a check of its store."""
     try:
         socket = _socket(options)
     except WorkspacedError as error:
@@ -61,19 +60,19 @@ def reach(options: Options) -> Daemon:
 
 
 def _socket(options: Options) -> str:
-    """The socket; the platform's where the configuration, which has a check of its own, can't tell it."""
+    """Return the socket's path; the default one if the configuration is broken, which has a check of its own."""
     try:
         return socket_of(options)
     except UnusableSocketPath:
         if options.socket or os.environ.get("WORKSPACED_SOCKET"):
             raise
-        from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+        from workspaced_protocol import paths  # only here: it loads a library that finds directories
 
         return socket_of(replace(options, socket=str(paths.default_socket_path())))
 
 
-def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Check:
-    """Whether a daemon answers, is of this release, and is the one that keeps its data in `data_dir`."""
+def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
+    """Check that a daemon answers, that it is of this release, and that its data is in `data_dir`."""
     error, status = daemon.error, daemon.status
     if isinstance(error, NotRunning):
         return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspaced run")
@@ -81,34 +80,34 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Check:
         advice = "Its log tells more. If it hangs, stop it and start it again: workspaced run"
         return problem("daemon", Unreachable(error, daemon.socket).message, advice)
     if error is not None or status is None:
-        return problem("daemon", str(error), "Mend that, then run doctor again.")
+        return problem("daemon", str(error), "Fix that, then run doctor again.")
     running = f"workspaced {status.version} answers (pid {status.pid}, since {when(status.started_at)})"
     if not owns_it:
-        running += f"; it keeps its data in {status.data_dir}, and not in {data_dir}"
+        running += f"; its data is in {status.data_dir}, not in {data_dir}"
     if status.version != __version__:
-        advice = "Restart the daemon, so that both are of one release."
-        return warning("daemon", f"{running}, and workspacectl is {__version__}.", advice)
+        advice = "Restart the daemon, so that both have the same release."
+        return warning("daemon", f"{running}, but workspacectl is {__version__}.", advice)
     if status.store.state != "ok":
         told = f": {status.store.last_error.removesuffix('.')}" if status.store.last_error else ""
-        advice = "Mend what the disk complains of; the daemon tries again by itself."
+        advice = "Fix the problem of the disk; the daemon tries again by itself."
         return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
     if not owns_it:
-        advice = "To check what it keeps, leave out --data-dir; to ask another daemon, give its --socket."
+        advice = "To check that daemon's data, omit --data-dir; to ask another daemon, give its --socket."
         return warning("daemon", f"{running}.", advice)
     return ok("daemon", f"{running}.")
 
 
-def check_socket_directory(daemon: Daemon) -> Check | None:
-    """Whether others could put a socket of theirs in the place of the daemon's."""
+def check_socket_directory(daemon: Daemon) -> Finding | None:
+    """Check that other users can't replace the daemon's socket by their own."""
     if not daemon.socket:
         return None
     name, directory = "socket directory", os.path.dirname(daemon.socket)
     try:
         status = os.stat(directory)
     except FileNotFoundError:
-        return ok(name, f"{directory} is not there yet; the daemon makes it.")
+        return ok(name, f"{directory} does not exist yet; the daemon creates it.")
     except OSError as error:
-        return problem(name, f"{directory} can't be looked at: {reason(error)}.", "Mend its permissions.")
+        return problem(name, f"{directory} can't be accessed: {reason(error)}.", "Fix its permissions.")
     if not stat.S_ISDIR(status.st_mode):
         return problem(name, f"{directory} is not a directory.", "Move it away, or choose another --socket.")
     if belongs_to_another(status) and not status.st_mode & stat.S_ISVTX:
@@ -123,18 +122,18 @@ def check_socket_directory(daemon: Daemon) -> Check | None:
     return ok(name, f"{directory} (mode {mode_of(status)}).")
 
 
-def check_socket(daemon: Daemon) -> Check:
-    """Whether the socket is one, and for this user alone."""
+def check_socket(daemon: Daemon) -> Finding:
+    """Check that the socket is a socket, and only this user's."""
     name, path = "socket", daemon.socket
     if not path:
         return problem(name, str(daemon.error), "Choose another --socket.")
     try:
         status = os.lstat(path)
     except FileNotFoundError:
-        return ok(name, f"{path} is not there; the daemon makes it when it starts.")
+        return ok(name, f"{path} does not exist; the daemon creates it when it starts.")
     except OSError as error:
         return problem(
-            name, f"{path} can't be looked at: {reason(error)}.", "Mend its directory's permissions."
+            name, f"{path} can't be accessed: {reason(error)}.", "Fix its directory's permissions."
         )
     if not stat.S_ISSOCK(status.st_mode):
         return problem(name, f"{path} is not a socket.", "Move it away, or choose another --socket.")
@@ -142,13 +141,13 @@ def check_socket(daemon: Daemon) -> Check:
         return problem(name, f"{path} belongs to another user.", "Choose another --socket.")
     if stat.S_IMODE(status.st_mode) != 0o600:
         message = (
-            f"{path} has mode {mode_of(status)}, and not 0600: others may see it, or you may not use it."
+            f"{path} has mode {mode_of(status)}, not 0600: other users may find it, or you may not use it."
         )
         return problem(name, message, f"chmod 600 '{path}'")
     if isinstance(daemon.error, NotRunning):
         return warning(
             name,
-            f"{path} is left over from a daemon that ended without removing it.",
+            f"{path} is left over from a daemon that did not remove it.",
             "Start the daemon, which replaces it: workspaced run",
         )
     return ok(name, f"{path} (mode 0600).")

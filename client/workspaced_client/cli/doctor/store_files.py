@@ -1,6 +1,7 @@
-"""Doctor's checks of the store's two files: by the daemon where it runs, else as far as a client can.
+"""Doctor's checks of the store's two files, by the daemon if it runs, else by the client.
 
-Without a daemon the files are read and their checksums verified, to say what its start will make of them.
+The client reads the files and verifies their checksums, to predict what the daemon does with them when it
+starts.
 """
 
 import errno
@@ -15,19 +16,20 @@ import msgspec
 
 from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
 from workspaced_client.cli.base import recovery_notice
+from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
-from workspaced_client.cli.doctor.finding import Check, ok, problem, reason, warning
+from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
-from workspaced_protocol.datadir import FORMAT_VERSION, MAX_FILE_BYTES, PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import FORMAT_VERSION, MAX_FILE_BYTES, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
 
-def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Check]:
-    """What the daemon found when it verified its files."""
+def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Finding]:
+    """Report the daemon's own check of its files."""
     if isinstance(found, DaemonError):
-        yield problem("store files", found.message, "Mend that; until then nothing can be written.")
+        yield problem("store files", found.message, "Fix that; until then nothing can be written.")
         return
     for name, file in ((PRIMARY, found.primary), (SNAPSHOT, found.snapshot)):
         yield _check_by_daemon(
@@ -39,23 +41,23 @@ def _is_missing(file: FileCheck) -> bool:
     return not file.corrupted and file.reason == "missing"
 
 
-def _check_by_daemon(name: str, file: FileCheck, *, both_missing: bool) -> Check:
+def _check_by_daemon(name: str, file: FileCheck, *, both_missing: bool) -> Finding:
     if file.corrupted:
-        advice = "workspacectl flush writes it anew from memory; a copy of the damaged file is kept."
-        return problem(name, f"It is damaged: {file.reason or 'no reason was told'}.", advice)
+        advice = "workspacectl flush writes it again from memory; a copy of the damaged file is kept."
+        return problem(name, f"It is damaged: {file.reason or 'the daemon gave no reason'}.", advice)
     if both_missing:
-        return ok(name, "It is not there yet: nothing has been stored.")
+        return ok(name, "It does not exist yet: nothing has been stored.")
     if _is_missing(file):
-        return warning(name, "It is missing.", "workspacectl flush writes it anew from memory.")
+        return warning(name, "It is missing.", "workspacectl flush writes it again from memory.")
     if file.reason and file.reason.startswith("unreadable"):
-        return problem(name, f"It is {file.reason}.", "Mend that; until then nothing can be written.")
+        return problem(name, f"It is {file.reason}.", "Fix that; until then nothing can be written.")
     if file.reason:
         return problem(name, f"It is {file.reason}.", "Another program wrote it: find out which.")
     return ok(name, "Valid: the daemon has just verified it.")
 
 
 class _Document(msgspec.Struct, frozen=True):
-    """The members of a file that are looked at here."""
+    """The members of a file that this check reads."""
 
     version: int
     workspaces: list[msgspec.Raw]
@@ -69,8 +71,8 @@ class _Read:
     document: _Document | None = None
 
 
-def checks_without_daemon(data_dir: Path) -> Iterator[Check]:
-    """What can be told of the files in `data_dir` from their text."""
+def checks_without_daemon(data_dir: Path) -> Iterator[Finding]:
+    """Check the files in `data_dir` by their text."""
     primary, snapshot = _read(data_dir / PRIMARY), _read(data_dir / SNAPSHOT)
     yield _check_alone(PRIMARY, primary, snapshot)
     yield _check_alone(SNAPSHOT, snapshot, primary)
@@ -79,12 +81,14 @@ def checks_without_daemon(data_dir: Path) -> Iterator[Check]:
         yield check_recovery(notice)
 
 
-def check_recovery(notice: RecoveryStatus) -> Check:
-    """Whether there is a recovery that nobody has acknowledged."""
+def check_recovery(notice: RecoveryStatus) -> Finding:
+    """Report a recovery that nobody has acknowledged."""
     told = recovery_notice.warning(notice)
     if told is None:
         return ok("recovery", "Nothing to acknowledge.")
-    return warning("recovery", told, "See to the copies if you miss something: workspacectl recovery show")
+    return warning(
+        "recovery", told, "If workspaces are missing, look at the copies: workspacectl recovery show"
+    )
 
 
 def _notice(read: _Read) -> RecoveryStatus | None:
@@ -94,36 +98,36 @@ def _notice(read: _Read) -> RecoveryStatus | None:
         notice = {"quarantined": (), **read.document.recovery, "acknowledged": False}
         return msgspec.convert(notice, RecoveryStatus)
     except msgspec.ValidationError:
-        return None  # the daemon reports this as damage of the file
+        return None  # the daemon takes this as damage of the file
 
 
-def _check_alone(name: str, this: _Read, other: _Read) -> Check:
+def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
     if this.state == "valid":
         return ok(name, this.message)
     if this.state == "missing":
         if other.state == "missing":
-            return ok(name, "It is not there yet: nothing has been stored.")
+            return ok(name, "It does not exist yet: nothing has been stored.")
         advice = (
-            "Start the daemon, which writes it anew: workspaced run"
+            "Start the daemon, which writes it again: workspaced run"
             if other.state == "valid"
-            else "It can't be written anew from the other file: see there."
+            else "It can't be written again from the other file: see there."
         )
         return warning(name, "It is missing.", advice)
     if this.state == "newer":
-        return problem(name, this.message, "Install that release; this one leaves the file alone.")
+        return problem(name, this.message, "Install that release; this one does not touch the file.")
     if this.state == "unusable":
         return problem(
-            name, this.message, "Mend that before you start the daemon; it touches nothing until then."
+            name, this.message, "Fix that before you start the daemon; it changes nothing until then."
         )
     if other.state == "valid":
         advice = "Start the daemon, which recovers it from the other file and keeps a copy: workspaced run"
     elif other.state in ("newer", "unusable"):
-        advice = "No daemon starts until the other file is seen to: see there."
+        advice = "No daemon starts until the other file is fixed: see there."
     else:
         advice = (
-            f"The other file is {other.state} too: the daemon would start with an empty store, and keep what is "
-            "here in quarantine/, of which `workspacectl recovery salvage` brings back what can still be read. "
-            "To have an older state instead, restore one of `workspacectl backups` then."
+            f"The other file is {other.state} too: the daemon would start with an empty store, and keep this file "
+            f"in {QUARANTINE}/. Then `workspacectl recovery salvage` brings back the workspaces that can still be "
+            "read, or `workspacectl restore` an older state: see `workspacectl backups`."
         )
     return problem(name, this.message, advice)
 
@@ -141,7 +145,7 @@ def _read(path: Path) -> _Read:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Read("damaged", f"It is damaged: {error}." if data.strip() else "It is damaged: it is empty.")
     if document.version > FORMAT_VERSION:
-        told = f"It is of version {document.version}, and this release reads up to {FORMAT_VERSION}."
+        told = f"It has version {document.version}; this release reads versions up to {FORMAT_VERSION}."
         return _Read("newer", told)
     if document.version < 1:
         return _Read("damaged", f"It is damaged: there is no version {document.version}.")
@@ -151,13 +155,13 @@ def _read(path: Path) -> _Read:
     older = " (an older app's; the daemon keeps a copy and converts it)" if document.version == 1 else ""
     told = (
         f"Version {document.version}{older}, {count(len(document.workspaces), 'workspace')}, "
-        f"{len(data):,} bytes, as it was written."
+        f"{len(data):,} bytes, unchanged since it was written."
     )
     return _Read("valid", told, document)
 
 
 def _fault(data: bytes, document: _Document) -> str | None:
-    """What makes a daemon take a file for damaged that is JSON, and of a known version; else None."""
+    """Return the damage in a file that is JSON of a known version, or None."""
     stated, actual = checksum(data)
     if stated is None and document.version == FORMAT_VERSION:
         return "its checksum is missing"
@@ -175,14 +179,12 @@ def _fault(data: bytes, document: _Document) -> str | None:
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a regular file. Raises OSError."""
+    """Return the bytes of a regular file. Raise OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         if status.st_size > MAX_FILE_BYTES:
-            raise OSError(
-                errno.EFBIG, f"it has {status.st_size:,} bytes, which is more than a store may have"
-            )
+            raise OSError(errno.EFBIG, f"it has {status.st_size:,} bytes, more than a store may have")
         return file.read(MAX_FILE_BYTES)

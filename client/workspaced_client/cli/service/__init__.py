@@ -1,4 +1,4 @@
-"""`workspacectl service`: has the machine's service manager run the daemon, and looks after that."""
+"""`workspacectl service`: the daemon as a service of systemd or launchd."""
 
 import os
 from pathlib import Path
@@ -37,8 +37,8 @@ _WOULD: Final[dict[Kind, str]] = {
     "wait": "Would wait",
 }
 _CONDITIONS: Final = {
-    Condition.MISSING: "not there",
-    Condition.CURRENT: "as this installation writes it",
+    Condition.MISSING: "missing",
+    Condition.CURRENT: "up to date",
     Condition.OUTDATED: "of another release or installation: `workspacectl service install` renews it",
     Condition.FOREIGN: "not written by workspacectl",
 }
@@ -52,16 +52,16 @@ def install(
     context: typer.Context,
     dry_run: DryRun = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace service files that something else wrote.")
+        bool, typer.Option("--force", help="Replace service files that workspacectl did not write.")
     ] = False,
 ) -> None:
-    """Have the daemon run now and at each login.
+    """Run the daemon now and at each login.
 
     Writes the service's files with the paths of this installation, enables and starts the service, and
-    waits until the daemon answers (for 60 s, or --timeout). Do it again after workspaced was moved or
-    upgraded: what is fine stays as it is.
+    waits until the daemon answers (for 60 s, or --timeout). Run it again after you have moved or
+    upgraded workspaced: it changes only what is out of date.
 
-    The service takes none of this shell's variables, and no option: settings belong in config.toml.
+    The service sees no variables and no options of this shell: put settings into config.toml.
     """
     options = options_of(context)
     service = _service(options)
@@ -73,7 +73,7 @@ def uninstall(
     context: typer.Context,
     dry_run: DryRun = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Remove service files that something else wrote.")
+        bool, typer.Option("--force", help="Remove service files that workspacectl did not write.")
     ] = False,
 ) -> None:
     """Stop the service and remove its files. The data stays."""
@@ -85,7 +85,7 @@ def uninstall(
 def start(context: typer.Context) -> None:
     """Start the service.
 
-    Waits until the daemon answers, for 60 s, or --timeout.
+    Waits until the daemon answers (for 60 s, or --timeout).
     """
     options = options_of(context)
     service = _service(options)
@@ -95,8 +95,8 @@ def start(context: typer.Context) -> None:
 def stop(context: typer.Context) -> None:
     """Stop the service until the next start or login.
 
-    Ends when no daemon holds the data any more; waits for that for 30 s, or --timeout. No client starts
-    the daemon meanwhile: the service's socket is stopped too.
+    Waits until no daemon holds the data (for 30 s, or --timeout). Also stops the service's socket, so
+    that no client starts the daemon.
     """
     options = options_of(context)
     service = _service(options)
@@ -104,9 +104,9 @@ def stop(context: typer.Context) -> None:
 
 
 def restart(context: typer.Context) -> None:
-    """Start the daemon anew.
+    """Restart the daemon.
 
-    Waits until it answers, for 60 s, or --timeout. With systemd, clients that come meanwhile wait too.
+    Waits until it answers (for 60 s, or --timeout). With systemd, new clients wait too.
     """
     options = options_of(context)
     service = _service(options)
@@ -114,9 +114,9 @@ def restart(context: typer.Context) -> None:
 
 
 def status(context: typer.Context) -> None:
-    """Show how the service fares.
+    """Show the state of the service.
 
-    Starts nothing. The exit code is 3 where the service does not run.
+    Starts nothing. The exit code is 3 if the service does not run.
     """
     options = options_of(context)
     service = _service(options)
@@ -146,20 +146,24 @@ def status(context: typer.Context) -> None:
 def logs(
     context: typer.Context,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", parser=parse_whole_number, metavar="N", help="How many lines.")
+        int,
+        typer.Option("--lines", "-n", parser=parse_whole_number, metavar="N", help="The number of lines."),
     ] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged next.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Also print new lines as they come.")
+    ] = False,
 ) -> None:
     """Print the last lines of the daemon's log.
 
-    With --json, each is an object that has the text in MESSAGE, and with systemd the journal's other fields.
+    With --json, each line is an object with the text in MESSAGE. With systemd, it also has the other
+    fields of the journal.
     """
     code = find_manager().show_log(lines, follow=follow, as_json=options_of(context).as_json)
     raise typer.Exit(code)
 
 
 def _service(options: Options) -> Service:
-    """The service here; its socket is the one that the user named, should it have been moved."""
+    """Return this machine's service; the user names its socket if that was moved."""
     manager = find_manager()
     socket = Path(options.socket) if options.socket else manager.socket
     return Service(manager, socket, options.patience_seconds(END_SECONDS))
@@ -168,7 +172,7 @@ def _service(options: Options) -> Service:
 def _carry_out(
     options: Options, service: Service, plan: Plan, *, dry_run: bool = False, tell_notes: bool = False
 ) -> None:
-    """Does it, or shows it, and tells about it. Raises the plan's obstacle, where it is to be done."""
+    """Carry out the plan, or only show it, and report. Raise the plan's obstacle before a step is done."""
     if plan.obstacle is not None and not dry_run:
         raise plan.obstacle
     is_told = not options.as_json and not options.quiet
@@ -187,7 +191,7 @@ def _carry_out(
             answer = wait_until_it_answers(socket, seconds, service.manager.state)
     notes = [*service.manager.notes(), *_of_this_shell()] if tell_notes else []
     if plan.obstacle is not None:
-        notes.insert(0, f"As things are, this would be refused: {plan.obstacle.message}")
+        notes.insert(0, f"At present, this would be refused: {plan.obstacle.message}")
     if options.as_json:
         emit_json(
             {
@@ -201,7 +205,7 @@ def _carry_out(
         )
     elif is_told:
         if answer is not None:
-            emit(f"{_answers(answer)}, and keeps its data in {shown(answer.data_dir)}.")
+            emit(f"{_answers(answer)}; its data is in {shown(answer.data_dir)}.")
         if not dry_run or not plan.steps:
             emit(shown(plan.outcome))
         for note in notes:
@@ -227,12 +231,12 @@ def _answers(status: DaemonStatus) -> str:
 
 
 def _of_this_shell() -> list[str]:
-    """What works for commands in this shell, and not for the service."""
+    """Return a note about variables that this shell sets, and that the service does not see."""
     names = sorted(name for name in os.environ if name.upper().startswith("WORKSPACED_"))
     if not names:
         return []
     return [
-        f"The service does not see what this shell sets ({', '.join(names)}): that belongs in config.toml."
+        f"The service does not see the variables of this shell ({', '.join(names)}): use config.toml instead."
     ]
 
 
@@ -247,7 +251,7 @@ def _status_text(service: Service, state: State, found: DaemonStatus | None) -> 
         daemon = "does not answer" if state.is_running else "does not run"
     lines = [
         f"Service  {coloured(shown(state.told), colour)}{pid} ({manager.name})",
-        f"Login    {'it starts when you log in' if state.is_enabled else 'it does not start by itself'}",
+        f"Login    {'starts when you log in' if state.is_enabled else 'does not start by itself'}",
         f"Socket   {shown(str(service.socket))} ({listening})",
         f"Daemon   {daemon}",
     ]

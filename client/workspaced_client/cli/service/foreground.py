@@ -1,4 +1,4 @@
-"""Running a program that writes to the user's own terminal, until it ends or the user has seen enough."""
+"""A program in the foreground: it writes to the user's own terminal, until it ends or the user stops it."""
 
 import json
 import signal
@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, reason
 from workspaced_client.cli.base.output import OutputClosed, emit
 
 
 def run(command: Sequence[str]) -> int:
-    """Runs it with the streams of this process, and gives its exit code. Raises Failure or OutputClosed."""
+    """Run it with the streams of this process, and return its exit code. Raise Failure or OutputClosed."""
     sys.stdout.flush()
     try:
         code = subprocess.call(command, stdin=subprocess.DEVNULL)
@@ -21,7 +21,7 @@ def run(command: Sequence[str]) -> int:
 
 
 def run_as_json(command: Sequence[str]) -> int:
-    """As `run`, with each line that it prints as a JSON object, whose `MESSAGE` it is."""
+    """Run it, and print each of its lines as a JSON object with the line in `MESSAGE`."""
     try:
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
@@ -34,10 +34,10 @@ def run_as_json(command: Sequence[str]) -> int:
 
 
 def _not_run(command: Sequence[str], error: OSError) -> Failure:
-    return Failure(f"{command[0]} can't be run: {error.strerror}.")
+    return Failure(f"{command[0]} can't be run: {reason(error)}.")
 
 
 def _checked(code: int) -> int:
     if code == -signal.SIGPIPE:
         raise OutputClosed
-    return min(abs(code), 1)  # more would mean something else here
+    return min(abs(code), 1)  # higher codes of workspacectl have other meanings

@@ -1,4 +1,4 @@
-"""launchd as the daemon's service manager: an agent in the user's graphical session (launchctl(1), gui/UID)."""
+"""launchd as the service manager: the daemon is an agent of the user's graphical session (launchctl(1), gui/UID)."""
 
 import os
 import re
@@ -9,11 +9,11 @@ from typing import Final
 
 from workspaced_client.cli.base import installation
 from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.programs import Done
 from workspaced_client.cli.service import file_texts, foreground
 from workspaced_client.cli.service.manager import Manager, ServiceFile, State
 from workspaced_client.cli.service.steps import (
     PROGRAM_SECONDS,
-    Done,
     Step,
     call,
     make_directory,
@@ -24,22 +24,22 @@ from workspaced_client.cli.service.steps import (
 _LABEL: Final = "io.github.workspaced"
 _FILE: Final = f"{_LABEL}.plist"
 
-# macOS's numbers of ESRCH and EINPROGRESS, with which `bootout` ends where the agent is gone, or is still ending.
+# macOS's ESRCH and EINPROGRESS: exit codes of `bootout` for an agent that is gone, or still ending.
 _GOING_OR_GONE: Final = (3, 36)
 
 
 class Launchd(Manager):
-    """The agent is loaded at each login, since its file is in ~/Library/LaunchAgents."""
+    """An agent that launchd loads at each login, from its file in ~/Library/LaunchAgents."""
 
     name = "launchd"
 
     @staticmethod
     def is_there() -> bool:
-        """Whether this user has a graphical session; an ssh session alone has no agents."""
+        """Return whether this user has a graphical session; an ssh session has no agents."""
         return bool(shutil.which("launchctl")) and call("launchctl", "print", _domain()).code == 0
 
     def _files(self) -> Sequence[ServiceFile]:
-        """The agent's property list alone."""
+        """Return the agent's property list."""
         values = {
             "WORKSPACED": str(installation.executable()),
             "SOCKET": str(self.socket),
@@ -48,7 +48,7 @@ class Launchd(Manager):
         return [ServiceFile(_plist(), file_texts.launchd_plist(installation.shipped_text(_FILE), values))]
 
     def state(self) -> State:
-        """What `launchctl print` tells; its text is no API, so only what is plain in it is used."""
+        """Read `launchctl print`; its text is no API, so only its clearest lines are used."""
         found = _print()
         is_enabled = _plist().exists()
         if found.code != 0:
@@ -71,29 +71,29 @@ class Launchd(Manager):
         )
 
     def reload(self) -> list[Step]:
-        """launchd reads the file when the agent is loaded."""
+        """Do nothing: launchd reads the file when it loads the agent."""
         return []
 
     def enable(self, state: State) -> list[Step]:
-        """The file does that by itself, unless the user has disabled the label."""
+        """Start it; its file starts it at the login, unless the user has disabled the label."""
         return self.start(state)
 
     def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
-        """That the file is gone is enough."""
+        """Do nothing: without its file the agent does not start."""
         return []
 
     def start(self, state: State) -> list[Step]:
-        """Loads the agent, which runs it; where it is loaded, runs it."""
+        """Load the agent, which also runs it, or run it if it is loaded."""
         if state.is_listening:
             return [run("launchctl", "kickstart", _target())]
         return [
-            make_directory(self.socket.parent),  # launchd makes none for a socket
+            make_directory(self.socket.parent),  # launchd does not create the socket's directory
             run("launchctl", "enable", _target()),
             run("launchctl", "bootstrap", _domain(), str(_plist())),
         ]
 
     def stop(self) -> list[Step]:
-        """Unloads the agent: while it is loaded, launchd starts it for every client."""
+        """Unload the agent: while it is loaded, launchd starts it for each client."""
         return [
             run("launchctl", "bootout", _target(), also_fine=_GOING_OR_GONE),
             wait(
@@ -105,11 +105,11 @@ class Launchd(Manager):
         ]
 
     def restart(self) -> list[Step]:
-        """launchd could only kill it (`kickstart -k`)."""
+        """Return no steps: launchd could only kill the daemon (`kickstart -k`)."""
         return []
 
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
-        """The file's that the agent writes to."""
+        """Print the end of the agent's log file."""
         log = _log()
         if not log.exists():
             raise Failure(f"There is no log at {log}: the service has not run yet.")
@@ -117,8 +117,8 @@ class Launchd(Manager):
         return foreground.run_as_json(command) if as_json else foreground.run(command)
 
     def notes(self) -> list[str]:
-        """What launchd does not do by itself."""
-        return [f"It runs while you are logged in; its log is {_log()}, which launchd never shortens."]
+        """Return when the daemon runs, and where its log grows."""
+        return [f"It runs while you are logged in; its log is {_log()}, which launchd never truncates."]
 
 
 def _domain() -> str:

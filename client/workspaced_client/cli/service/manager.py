@@ -1,4 +1,4 @@
-"""What every service manager can do with the daemon."""
+"""The operations of every service manager on the daemon."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,38 +8,38 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, reason
 from workspaced_client.cli.service.file_texts import is_ours
 from workspaced_client.cli.service.steps import Step
 
 
 class Condition(StrEnum):
-    """What is found where a service file goes."""
+    """The state of a service file on disk."""
 
     MISSING = "missing"
     CURRENT = "current"
     OUTDATED = "outdated"
-    """Written by another installation or release of ours, or changed since."""
+    """Written by another installation or release of workspaced, or changed since."""
     FOREIGN = "foreign"
-    """Somebody else's."""
+    """Not written by workspacectl."""
 
 
 @dataclass(frozen=True)
 class ServiceFile:
-    """A file that `service install` writes, with the text that this installation would write."""
+    """A file of `service install`, with the text of this installation."""
 
     path: Path
     text: str
 
     @cached_property
     def condition(self) -> Condition:
-        """What is there, at the first look. Raises Failure where nothing can be read."""
+        """The file's state at the first look. Raise Failure if it can't be read."""
         try:
             found = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return Condition.MISSING
         except OSError as error:
-            raise Failure(f"{self.path} can't be read: {error.strerror}.") from error
+            raise Failure(f"{self.path} can't be read: {reason(error)}.") from error
         if found == self.text:
             return Condition.CURRENT
         return Condition.OUTDATED if is_ours(found) else Condition.FOREIGN
@@ -47,22 +47,22 @@ class ServiceFile:
 
 @dataclass(frozen=True)
 class State:
-    """What the manager knows of the service."""
+    """The manager's knowledge of the service."""
 
     told: str
     """In the manager's own words."""
     is_known: bool = False
-    """Whether it could be started."""
+    """Whether it can be started."""
     is_enabled: bool = False
     """Whether it starts at the login."""
     is_running: bool = False
     """Whether the daemon runs, or is about to."""
     is_listening: bool = False
-    """Whether the manager listens for the daemon, and so starts it when a client comes."""
+    """Whether the manager listens for the daemon, and starts it for a client."""
     has_failed: bool = False
-    """Whether it ended with an error, and the manager does not try again by itself at once."""
+    """Whether it ended with an error, and the manager does not restart it at once."""
     pid: int | None = None
-    """The daemon's, where one runs."""
+    """The daemon's pid, if one runs."""
 
     @property
     def is_stopped(self) -> bool:
@@ -70,25 +70,25 @@ class State:
         return not self.is_running and not self.is_listening
 
     def after_stop(self) -> "State":
-        """The same once it is stopped; what has failed is still counted."""
+        """Return the state after a stop; a failure is still counted."""
         return replace(self, is_running=False, is_listening=False, pid=None)
 
 
 class Manager(ABC):
-    """A service manager. Its methods that give steps change nothing by themselves."""
+    """A service manager. The methods that return steps change nothing themselves."""
 
     name: ClassVar[str]
 
     @cached_property
     def socket(self) -> Path:
-        """Where it listens for the daemon, which is where clients look for that by themselves."""
-        from workspaced_protocol import paths  # only here, because it loads a library that finds directories
+        """The socket on which it listens for the daemon: the clients' default one."""
+        from workspaced_protocol import paths  # only here: it loads a library that finds directories
 
         return paths.default_socket_path()
 
     @cached_property
     def files(self) -> Sequence[ServiceFile]:
-        """What an installation consists of, in the order of writing. Raises Failure where parts of it are missing."""
+        """The service files, in the order of writing. Raise Failure if this installation lacks one."""
         return self._files()
 
     @abstractmethod
@@ -96,36 +96,36 @@ class Manager(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """How the service is now."""
+        """Return the current state of the service."""
 
     @abstractmethod
     def reload(self) -> list[Step]:
-        """For the manager to see files that were written or removed."""
+        """Return the steps that make the manager notice written and removed files."""
 
     @abstractmethod
     def enable(self, state: State) -> list[Step]:
-        """For the service to start at the login, and now."""
+        """Return the steps that start the service now, and at each login."""
 
     @abstractmethod
     def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
-        """For it not to start at the login, before these files are removed."""
+        """Return the steps that end the start at each login, before these files are removed."""
 
     @abstractmethod
     def start(self, state: State) -> list[Step]:
-        """For it to start now."""
+        """Return the steps that start the service now."""
 
     @abstractmethod
     def stop(self) -> list[Step]:
-        """For the daemon to end, and not to be started by the next client."""
+        """Return the steps that stop the daemon, and keep the next client from starting it."""
 
     @abstractmethod
     def restart(self) -> list[Step]:
-        """For a daemon that runs to be replaced while the manager listens; empty where it can't do that."""
+        """Return the steps that replace a running daemon while the manager listens; none if it can't do that."""
 
     @abstractmethod
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
-        """Prints the last lines of the daemon's log, and gives an exit code."""
+        """Print the last lines of the daemon's log, and return an exit code."""
 
     @abstractmethod
     def notes(self) -> list[str]:
-        """What the user should know of how the service will run."""
+        """Return notes for the user on how the service will run."""

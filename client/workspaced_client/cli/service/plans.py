@@ -1,4 +1,4 @@
-"""What each command does with the service, as steps: found out by looking, before anything is changed."""
+"""The plan of each command, as steps: made from the current state, before anything is changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,47 +9,47 @@ from workspaced_client.cli.service.manager import Condition, Manager, ServiceFil
 from workspaced_client.cli.service.running_daemon import (
     another_daemon,
     data_directory,
-    wait_until_it_let_go,
+    wait_until_data_is_free,
 )
 from workspaced_client.cli.service.steps import Step, remove, write
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps; `outcome` is what they come to, or why there are none."""
+    """The steps of a command; `outcome` is their result, or the reason for none."""
 
     steps: Sequence[Step]
     outcome: str
     expects_answer: bool = False
-    """Whether the daemon answers afterwards."""
+    """Whether the daemon should answer afterwards."""
     obstacle: Failure | None = None
-    """Why none of it is to be done as things are."""
+    """The reason to do none of it at present."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """The service that is meant."""
+    """The service on this machine."""
 
     manager: Manager
     socket: Path
-    """Where its daemon answers."""
+    """The socket of its daemon."""
     end_seconds: float
-    """How long a daemon that was stopped may hold its data."""
+    """The time for a stopped daemon to free its data."""
 
     def stop(self, state: State) -> list[Step]:
-        """Ends it, and waits until it has let go of its data."""
+        """Return the steps that stop it, and wait until its data is free."""
         data_dir = data_directory(self.socket, state)
-        return [*self.manager.stop(), wait_until_it_let_go(data_dir, self.end_seconds)]
+        return [*self.manager.stop(), wait_until_data_is_free(data_dir, self.end_seconds)]
 
 
 def install(service: Service, *, force: bool) -> Plan:
-    """Writes what is not there as it should be, and has it run; a running daemon of older files is replaced."""
+    """Plan to write the files that are not up to date, and to run the service; an outdated daemon is replaced."""
     state = service.manager.state()
     changed = [each for each in service.manager.files if each.condition is not Condition.CURRENT]
-    obstacle = None if force else _not_ours(changed, "say --force to replace it")
+    obstacle = None if force else _not_ours(changed, "add --force to replace it")
     obstacle = obstacle or another_daemon(service.manager, service.socket, state)
     steps: list[Step] = []
-    # Under a daemon that runs, a manager can't begin to listen.
+    # A manager can't start to listen while the daemon runs.
     if not state.is_stopped and (changed or not state.is_listening):
         steps += service.stop(state)
         state = state.after_stop()
@@ -59,17 +59,17 @@ def install(service: Service, *, force: bool) -> Plan:
     if changed or not (state.is_enabled and state.is_running and state.is_listening):
         steps += service.manager.enable(state)
     if not steps:
-        return Plan([], "The service is installed already: nothing had to be done.", expects_answer=True)
+        return Plan([], "The service is installed already: nothing to do.", expects_answer=True)
     outcome = "The service is installed, and starts when you log in."
     return Plan(steps, outcome, expects_answer=True, obstacle=obstacle)
 
 
 def uninstall(service: Service, *, force: bool) -> Plan:
-    """Stops it, and removes the files; the data stays."""
+    """Plan to stop the service and remove its files; the data stays."""
     present = [each for each in service.manager.files if each.condition is not Condition.MISSING]
     if not present:
-        return Plan([], "The service is not installed: nothing had to be done.")
-    obstacle = None if force else _not_ours(present, "remove it yourself, or say --force")
+        return Plan([], "The service is not installed: nothing to do.")
+    obstacle = None if force else _not_ours(present, "remove it yourself, or add --force")
     state = service.manager.state()
     data_dir = data_directory(service.socket, state)
     steps: list[Step] = []
@@ -82,26 +82,26 @@ def uninstall(service: Service, *, force: bool) -> Plan:
 
 
 def start(service: Service) -> Plan:
-    """Has it run until it is stopped, or the session ends."""
+    """Plan to start the service."""
     state = service.manager.state()
     _require_known(state)
     if state.is_running and state.is_listening:
-        return Plan([], "The service runs already: nothing had to be done.", expects_answer=True)
+        return Plan([], "The service runs already: nothing to do.", expects_answer=True)
     obstacle = another_daemon(service.manager, service.socket, state)
     return Plan(_anew(service, state), "The service is started.", expects_answer=True, obstacle=obstacle)
 
 
 def stop(service: Service) -> Plan:
-    """Ends it, until the next login or start; afterwards the data is free."""
+    """Plan to stop the service until the next login or start, and to free the data."""
     state = service.manager.state()
     if state.is_stopped:
-        return Plan([], "The service does not run: nothing had to be done.")
+        return Plan([], "The service does not run: nothing to do.")
     later = " It starts again when you log in." if state.is_enabled else ""
     return Plan(service.stop(state), f"The service is stopped.{later}")
 
 
 def restart(service: Service) -> Plan:
-    """Replaces the daemon that runs, if one does."""
+    """Plan to replace the running daemon, or to start one."""
     state = service.manager.state()
     _require_known(state)
     obstacle = another_daemon(service.manager, service.socket, state)

@@ -1,4 +1,4 @@
-"""systemd as the daemon's service manager: its instance for the user (systemctl --user)."""
+"""systemd as the service manager: the daemon is a pair of units of the user's instance (systemctl --user)."""
 
 import os
 import shutil
@@ -16,31 +16,31 @@ _SERVICE: Final = "workspaced.service"
 _BOTH: Final = (_SOCKET, _SERVICE)
 _CTL: Final = ("systemctl", "--user")
 
-# What `is-system-running` says of a manager that can be talked to (systemctl(1)); `offline` and `unknown` are others.
+# The answers of `is-system-running` from a usable manager (systemctl(1)); `offline` and `unknown` are the others.
 _MANAGER_STATES: Final = ("initializing", "starting", "running", "degraded", "maintenance", "stopping")
 _RUNNING: Final = ("active", "activating", "reloading", "deactivating")
 
-# How systemctl ends where it knows one of the units not (systemctl(1), Exit status), as where a user has made one alone.
+# Exit code of systemctl for a unit that it does not know (systemctl(1), Exit status): a user may have made only one.
 _NOT_LOADED: Final = 5
 
-# How its `reset-failed` ends for a unit that is not loaded, of which systemd has counted no starts.
+# Exit code of `reset-failed` for a unit that is not loaded: systemd has counted no starts of it.
 _NOTHING_TO_FORGIVE: Final = 1
 
 
 class Systemd(Manager):
-    """Both units are enabled: the service for a daemon that is there, the socket for clients that come early."""
+    """Two enabled units: the service runs the daemon, the socket lets early clients wait."""
 
     name = "systemd"
 
     @staticmethod
     def is_there() -> bool:
-        """Whether a manager of this user answers."""
+        """Return whether this user's manager answers."""
         return bool(shutil.which("systemctl")) and (
             call(*_CTL, "is-system-running").out.strip() in _MANAGER_STATES
         )
 
     def _files(self) -> Sequence[ServiceFile]:
-        """The socket unit first: the service unit names it."""
+        """Return both units, the socket first: the service unit names it."""
         program = installation.executable()
         return [
             ServiceFile(
@@ -51,7 +51,7 @@ class Systemd(Manager):
         ]
 
     def state(self) -> State:
-        """What `systemctl show` tells of both units."""
+        """Read `systemctl show` for both units."""
         units = _show()
         service, socket = units.get(_SERVICE, {}), units.get(_SOCKET, {})
         active = service.get("ActiveState", "")
@@ -69,31 +69,31 @@ class Systemd(Manager):
         )
 
     def reload(self) -> list[Step]:
-        """systemd reads unit files when it is told to."""
+        """Make systemd read the unit files again."""
         return [run(*_CTL, "daemon-reload")]
 
     def enable(self, state: State) -> list[Step]:
-        """For the login, and now."""
+        """Enable both units, and start them now."""
         return [*(_forgive() if state.has_failed else []), run(*_CTL, "enable", "--now", *_BOTH)]
 
     def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
-        """Removes the links by which the units start at the login."""
+        """Remove the links that start the units at the login."""
         return [run(*_CTL, "disable", *(file.path.name for file in files))]
 
     def start(self, state: State) -> list[Step]:
-        """The socket in the same go: it can't be started under a service that runs already."""
+        """Start both units with one command: the socket can't be started while the service runs."""
         return [*_forgive(), run(*_CTL, "start", *_BOTH)]
 
     def stop(self) -> list[Step]:
-        """In one go, in which systemd starts nothing for clients that still come."""
+        """Stop both units with one command, so that systemd starts nothing for new clients."""
         return [run(*_CTL, "stop", *_BOTH, also_fine=(_NOT_LOADED,))]
 
     def restart(self) -> list[Step]:
-        """Clients that come meanwhile wait at the socket."""
+        """Restart the service; new clients wait at the socket."""
         return [*_forgive(), run(*_CTL, "restart", _SERVICE)]
 
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
-        """The journal's."""
+        """Print the end of the journal."""
         command = ["journalctl", "--user", f"--unit={_SERVICE}", f"--lines={lines}", "--no-pager"]
         if follow:
             command.append("--follow")
@@ -102,23 +102,23 @@ class Systemd(Manager):
         return foreground.run(command)
 
     def notes(self) -> list[str]:
-        """Whether it lasts without a session (loginctl(1), enable-linger)."""
+        """Return a note if the service ends with the last session (loginctl(1), enable-linger)."""
         if not shutil.which("loginctl"):
             return []
         lingers = call("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value")
         if lingers.out.strip() != "no":
             return []
-        until = "It runs from your first login to your last logout; to have it run from boot to shutdown:"
+        until = "It runs from your first login to your last logout. To run it from boot to shutdown:"
         return [f"{until} loginctl enable-linger"]
 
 
 def _forgive() -> list[Step]:
-    """Without this, systemd refuses to start what has failed, or was started by hand, too often within a minute."""
+    """Reset systemd's count of starts: it refuses a unit that failed or was started too often within a minute."""
     return [run(*_CTL, "reset-failed", *_BOTH, also_fine=(_NOTHING_TO_FORGIVE, _NOT_LOADED))]
 
 
 def _show() -> dict[str, dict[str, str]]:
-    """The properties of both units, which `systemctl show` tells in blocks with a blank line between them."""
+    """Return the properties of both units; `systemctl show` prints them in blocks between blank lines."""
     properties = "Id,LoadState,ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID"
     blocks = call(*_CTL, "show", *_BOTH, f"--property={properties}").out.split("\n\n")
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
@@ -126,8 +126,8 @@ def _show() -> dict[str, dict[str, str]]:
 
 
 def _unit_directory() -> Path:
-    """`$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5), User Unit Search Path)."""
+    """Return `$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5), User Unit Search Path)."""
     given = os.environ.get("XDG_CONFIG_HOME", "")
-    # The XDG base directory specification has relative paths ignored.
+    # The XDG base directory specification ignores relative paths.
     base = Path(given) if given.startswith("/") else Path.home() / ".config"
     return base / "systemd" / "user"

@@ -1,4 +1,4 @@
-"""Which service manager this machine has."""
+"""The service manager of this machine."""
 
 import sys
 
@@ -7,13 +7,13 @@ from workspaced_client.cli.service.manager import Manager
 
 
 def platform() -> str:
-    """The one thing by which the manager is chosen, as in `sys.platform`."""
+    """Return the platform, as in `sys.platform`."""
     return sys.platform
 
 
 def find_manager() -> Manager:
-    """The manager of this machine. Raises Failure where there is none."""
-    # Only one of them is needed, and neither by most commands.
+    """Return the manager of this machine. Raise Failure if there is none."""
+    # Imported here: a command needs at most one of them.
     if platform() == "darwin":
         from workspaced_client.cli.service.launchd_agent import Launchd
 
