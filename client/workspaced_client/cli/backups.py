@@ -10,7 +10,7 @@ from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, store_changed
-from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, Options, options_of
+from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, Options, YesOption, options_of
 from workspaced_client.cli.base.output import (
     coloured,
     count,
@@ -31,7 +31,7 @@ def backup(
     context: typer.Context,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", help="The new file.  [default: one among the daemon's backups]"),
+        typer.Argument(metavar="FILE", help="The new file.  [default: among the daemon's backups]"),
     ] = None,
 ) -> None:
     """Copy the store, and verify the copy.
@@ -78,7 +78,7 @@ def restore(
             metavar="BACKUP", help="A name from `workspacectl backups`, or the path of a store's file."
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
 ) -> None:
     """Replace the content of the store with a backup, in one commit.

@@ -14,7 +14,7 @@ from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.arguments import is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, options_of
+from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
@@ -61,7 +61,7 @@ def salvage(
         list[str] | None,
         typer.Argument(metavar="WORKSPACE", help="Names or ids.  [default: all that can be saved]"),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the workspaces.")] = False,
 ) -> None:
     """Bring back complete workspaces from damaged files.

@@ -12,7 +12,7 @@ from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import YesOption, options_of
 from workspaced_client.cli.base.output import count, emit, emit_json, emit_path, shown, tell
 from workspaced_client.cli.base.questions import can_ask, says_yes
 from workspaced_client.cli.base.results import tell_change
@@ -222,7 +222,7 @@ def close(context: typer.Context, workspace: WorkspaceArgument) -> None:
 def delete(
     context: typer.Context,
     workspace: WorkspaceArgument,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
 ) -> None:
     """Delete a workspace. Its directories and files stay.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,6 +15,8 @@ DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
 COPY_TIMEOUT_SECONDS: Final = 40.0
 """For commands that read or write a copy of the whole store: the daemon takes up to 30 s for it."""
+
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _FLAGS: Final = frozenset({"--json", "--quiet", "-q", "--version"})
 _WITH_VALUE: Final = ("--socket", "--timeout")

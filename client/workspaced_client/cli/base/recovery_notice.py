@@ -15,7 +15,7 @@ def warning(notice: RecoveryStatus) -> str | None:
     """Return one line about a recovery that nobody has acknowledged, or None."""
     if not is_pending(notice):
         return None
-    return f"{shown(in_short(notice))} `workspacectl recovery show` tells more, {_ACKNOWLEDGE} ends this warning."
+    return f"{shown(in_short(notice))} `workspacectl recovery show` shows more; {_ACKNOWLEDGE} ends this warning."
 
 
 def in_full(notice: RecoveryStatus, contents: Sequence[str] = ()) -> str:

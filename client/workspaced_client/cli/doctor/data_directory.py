@@ -84,7 +84,7 @@ def _check_space(data_dir: Path) -> Iterator[Finding]:
         yield problem(name, f"Unknown for {data_dir}: {reason(error)}.", "Check the disk.")
         return
     free = space.f_bavail * space.f_frsize
-    told = f"{free / 1024 / _MIB:,.1f} GiB" if free >= 1024 * _MIB else f"{free / _MIB:,.1f} MiB"
+    told = _size(free)
     advice = "Free some space on that disk."
     if space.f_files and not space.f_favail:
         yield problem(name, "The file system of the data directory has no room for more files.", advice)
@@ -94,6 +94,12 @@ def _check_space(data_dir: Path) -> Iterator[Finding]:
         yield warning(name, f"Only {told} left.", advice)
     else:
         yield ok(name, f"{told}.")
+
+
+def _size(size_bytes: int) -> str:
+    """Return a number of bytes in MiB or GiB."""
+    mib = size_bytes / _MIB
+    return f"{mib / 1024:,.1f} GiB" if mib >= 1024 else f"{mib:,.1f} MiB"
 
 
 def _check_left_overs(data_dir: Path) -> Iterator[Finding]:

@@ -77,7 +77,7 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
     if isinstance(error, NotRunning):
         return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspaced run")
     if isinstance(error, (CannotConnect, Unanswered)):
-        advice = "Its log tells more. If it hangs, stop it and start it again: workspaced run"
+        advice = "See its log. If it hangs, stop it and start it again: workspaced run"
         return problem("daemon", Unreachable(error, daemon.socket).message, advice)
     if error is not None or status is None:
         return problem("daemon", str(error), "Fix that, then run doctor again.")

@@ -98,7 +98,7 @@ def _notice(read: _Read) -> RecoveryStatus | None:
         notice = {"quarantined": (), **read.document.recovery, "acknowledged": False}
         return msgspec.convert(notice, RecoveryStatus)
     except msgspec.ValidationError:
-        return None  # the daemon takes this as damage of the file
+        return None  # for the daemon, this is damage of the file
 
 
 def _check_alone(name: str, this: _Read, other: _Read) -> Finding:

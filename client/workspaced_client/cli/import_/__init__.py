@@ -9,7 +9,7 @@ from workspaced_client import Client, InvalidRequest, RevisionConflict
 from workspaced_client.cli.base.arguments import absolute_path, complete_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, store_changed
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import YesOption, options_of
 from workspaced_client.cli.base.output import emit
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.import_.plan_text import counted, emit_plan, preview_text
@@ -46,7 +46,7 @@ def import_(
             show_default=False,
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
 ) -> None:
     """Import workspaces and projects from files, or from the disk.

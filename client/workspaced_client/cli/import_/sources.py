@@ -77,7 +77,7 @@ def find_repositories(options: Options, directory: str) -> "tuple[str, Found]":
 
 @contextmanager
 def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
-    """Show the progress of a scan on a terminal; yield the function that takes it."""
+    """Show the progress of a scan on a terminal; yield the function to call with the results so far."""
     if options.as_json or options.quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -88,7 +88,7 @@ def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None)
 
-        def told(found: "Found") -> None:
+        def move(found: "Found") -> None:
             if found.directories % _TOLD_EVERY == 0:
                 progress.update(
                     task,
@@ -98,4 +98,4 @@ def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
                     f"{count(len(found.repositories), 'git repository', 'git repositories')}",
                 )
 
-        yield told
+        yield move

@@ -53,7 +53,7 @@ def wait_until_it_answers(socket: Path, seconds: float, state: Callable[[], Stat
             f"No answer at {socket}{within}. The service manager reports: {found.told}.",
             kind="notAnswering",
             exit_code=EXIT_UNREACHABLE,
-            hint="The log tells more: workspacectl service logs",
+            hint="See the log: workspacectl service logs",
         )
 
 

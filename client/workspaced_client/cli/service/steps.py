@@ -78,7 +78,7 @@ def run(*command: str, also_fine: Sequence[int] = ()) -> Step:
             told = " ".join((done.err or done.out).split()) or "no reason given"
             raise Failure(
                 f"`{shlex.join(command)}` failed with exit code {done.code}: {told}",
-                hint="The log may tell more: workspacectl service logs",
+                hint="See the log: workspacectl service logs",
             )
 
     return Step("run", shlex.join(command), act)

@@ -8,7 +8,7 @@ wcd() {
     directory=$(workspacectl path -- "$1") && cd -- "$directory"
 }
 
-# What typer's own script lacks: names with spaces are quoted as the shell needs them.
+# Unlike typer's own script, this quotes names with spaces for the shell.
 _workspaced_complete() {
     local IFS=$'\n' index
     COMPREPLY=( $(COMP_WORDS="$1" COMP_CWORD="$2" _WORKSPACECTL_COMPLETE=complete_bash workspacectl 2>/dev/null) )
