@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from repository import ROOT, sources
+from support.repository import ROOT, sources
 
 _DOCUMENT = re.compile(r"([\w./-]*\w\.md)\b`?")
 _SPACE = re.compile(r"[\s#]+")  # a citation may go on in the next line of a comment

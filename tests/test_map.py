@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from repository import ROOT
+from support.repository import ROOT
 
 PACKAGES = {
     "daemon": ROOT / "daemon/workspaced",

@@ -1,7 +1,7 @@
 """Each requirement is defined once, proven by a test, and cited under an id that exists."""
 
-from repository import sources
 from requirement_ids import DOCUMENT, ID, ROOT, defined, page, proofs
+from support.repository import sources
 
 
 def test_each_requirement_is_defined_once_and_proven() -> None:

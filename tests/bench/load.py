@@ -6,11 +6,11 @@ import socket
 import time
 from collections.abc import Sequence
 
-from bench.samples import Distribution
+from bench.distributions import Distribution
 
 
-def request(method: str, params: dict[str, object], id_: int = 1) -> bytes:
-    """One request line."""
+def request_line(method: str, params: dict[str, object], id_: int = 1) -> bytes:
+    """Return one request as a line."""
     return json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).encode() + b"\n"
 
 
@@ -32,7 +32,7 @@ class Talker:
         self._count += 1
 
     def receive(self) -> bool:
-        """Takes what came; true once that is a whole answer."""
+        """Take what came; true once that is a whole answer."""
         self._pending += self.socket.recv(1 << 20)
         if not self._pending.endswith(b"\n"):
             return False
@@ -44,7 +44,7 @@ class Talker:
 
 
 def talk(talkers: Sequence[Talker], seconds: float) -> float:
-    """Lets all of them talk for a while; gives the answers a second."""
+    """Let all of them talk for a while; return the answers a second."""
     answers = 0
     with selectors.DefaultSelector() as selector:
         for talker in talkers:

@@ -8,15 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from bench.samples import workspace
+from support.daemon_process import DaemonProcess, Home, running_daemon
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document
-from workspaced_client import Client
-from workspaced_protocol.models import Workspace
+from workspaced_protocol.models import ProjectBinding, Workspace
 
 ECHO_SERVER = """
 import sys, trio
@@ -37,62 +36,22 @@ trio.run(main)
 """
 
 
-class Daemon:
-    """A running daemon: its socket, its data directory and its process."""
-
-    def __init__(self, directory: Path, process: subprocess.Popen[bytes]) -> None:
-        self.data_dir = directory / "data"
-        self.socket = directory / "socket"
-        self.process = process
-
-    def connect(self) -> Client:
-        """A client of it."""
-        return Client.connect(self.socket)
-
-    def raw(self) -> socket.socket:
-        """A plain connection to it."""
-        return connect(self.socket)
-
-    def memory_kb(self) -> int:
-        """What the process holds in memory now."""
-        return memory_kb(self.process.pid)
-
-
 @contextmanager
-def directory() -> Iterator[Path]:
-    """A directory on the disk that the results are about: that of the checkout."""
+def measured_directory() -> Iterator[Path]:
+    """Yield a directory on the disk that the results are about: that of the checkout."""
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as name:
         yield Path(name)
 
 
 @contextmanager
-def daemon(where: Path) -> Iterator[Daemon]:
-    """Starts a daemon that keeps its things in `where`, and stops it."""
+def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
+    """Run a daemon that keeps its data in `where`."""
     # A socket's path has at most 107 bytes, and the checkout may lie deep.
-    with tempfile.TemporaryDirectory(prefix="wsd-") as short:
-        (where / "socket").unlink(missing_ok=True)
-        (where / "socket").symlink_to(Path(short) / "s")
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "workspaced",
-                "run",
-                "--data-dir",
-                str(where / "data"),
-                "--socket",
-                f"{short}/s",
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        with closing(process.stdout):  # type: ignore[type-var]  # PIPE was asked for
-            try:
-                process.stdout.readline()  # type: ignore[union-attr]
-                yield Daemon(where, process)
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
+    with (
+        tempfile.TemporaryDirectory(prefix="wsd-") as short,
+        running_daemon(Home(where, socket=Path(short) / "s")) as daemon,
+    ):
+        yield daemon
 
 
 @contextmanager
@@ -109,16 +68,34 @@ def echo_server() -> Iterator[Path]:
                 process.kill()
 
 
-def memory_kb(pid: int) -> int:
-    """What a process holds in memory: VmRSS of /proc/PID/status (proc_pid_status(5))."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
+def service_workspace(number: int, projects: int) -> Workspace:
+    """Return one of the mission's workspaces: Unicode in every third name, half of the projects clones."""
+    id_ = f"ws_01BENCH{number:019}"
+    return Workspace(
+        id=id_,
+        name=f"{'Größe 大きさ' if number % 3 == 0 else 'service'} {number}",
+        root_path=f"/home/ada/src/service-{number}",
+        state="active",
+        created_at=1_767_225_600_000 + number,
+        updated_at=1_767_225_600_000 + number,
+        projects=tuple(
+            ProjectBinding(
+                id=f"proj_01BENCH{number:012}{project:07}",
+                workspace_id=id_,
+                root_path=f"/home/ada/src/service-{number}/packages/part-{project}",
+                git_url=f"https://git.example.com/team/part-{project}.git" if project % 2 else None,
+                status="active",
+                bound_at=1_767_225_600_000 + project,
+            )
+            for project in range(projects)
+        ),
+    )
 
 
 def make_store(where: Path, size: int) -> None:
-    """Fills the data directory of a daemon to be started."""
+    """Fill the data directory of a daemon to be started."""
     store = create_json_store(where / "data")
-    store.commit(State.of((workspace(number, 10) for number in range(size)), 1), None)
+    store.commit(State.of((service_workspace(number, 10) for number in range(size)), 1), None)
     store.close()
 
 
@@ -187,12 +164,12 @@ class EagerLoop(BareLoop):
         self._replaced, self._standing = self._standing, [fd for _, fd in temps]
 
     def tidy(self) -> None:
-        """Frees what was replaced."""
+        """Free what was replaced."""
         while self._replaced:
             os.close(self._replaced.pop())
 
     def close(self) -> None:
-        """Gives up the descriptors."""
+        """Give up the descriptors."""
         for fd in (self._directory_fd, *self._standing):
             os.close(fd)
 
@@ -224,5 +201,5 @@ class Sqlite:
         )
 
     def close(self) -> None:
-        """Closes the database."""
+        """Close the database."""
         self._connection.close()

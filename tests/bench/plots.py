@@ -19,7 +19,7 @@ _DASHES = tuple(
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
-    """Draws what the rows hold; gives the files."""
+    """Draw what the rows hold; return the files."""
     mpl.rcParams.update(
         {
             "font.size": 9,

@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from bench.samples import Distribution, median_ratio
+from bench.distributions import Distribution, median_ratio
 from workspaced_protocol import __version__
 
 

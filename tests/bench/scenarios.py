@@ -13,8 +13,10 @@ from pathlib import Path
 from msgspec import structs
 
 from bench import load, machines
+from bench.distributions import Distribution
+from bench.machines import service_workspace
 from bench.results import Row
-from bench.samples import Distribution, workspace
+from support.daemon_process import DaemonProcess
 from workspaced_client import Client
 from workspaced_protocol.models import Workspace
 
@@ -32,13 +34,15 @@ def settle() -> None:
 
 
 def fill(client: Client, count: int, projects: int = 10) -> list[Workspace]:
-    """Puts so many workspaces into the store; nothing is at the paths of their projects."""
-    return [client.store.save(workspace(number, projects)) for number in range(count)]
+    """Put so many workspaces into the store; nothing is at the paths of their projects."""
+    return [client.store.save(service_workspace(number, projects)) for number in range(count)]
 
 
 def fill_with_directories(client: Client, where: Path, count: int) -> list[Workspace]:
     """The same, with a directory for each of ten projects."""
-    return [client.store.save(with_directories(where, workspace(number, 10))) for number in range(count)]
+    return [
+        client.store.save(with_directories(where, service_workspace(number, 10))) for number in range(count)
+    ]
 
 
 def with_directories(where: Path, workspace: Workspace) -> Workspace:
@@ -54,9 +58,9 @@ def with_directories(where: Path, workspace: Workspace) -> Workspace:
 def writes(rounds: int) -> Iterator[Row]:
     """create, open, close and flush at 50 x 10, each beside bare loops of the same file operations."""
     with (
-        machines.directory() as where,
-        machines.daemon(where) as daemon,
-        daemon.connect() as client,
+        machines.measured_directory() as where,
+        machines.measured_daemon(where) as daemon,
+        daemon.client() as client,
     ):
         workspaces = fill(client, 50)
         workspaces[0] = client.store.save(with_directories(where, workspaces[0]))
@@ -108,14 +112,17 @@ def writes(rounds: int) -> Iterator[Row]:
 def reads(rounds: int) -> Iterator[Row]:
     """workspace.get from one client beside a bare echo server, and pipelined."""
     with (
-        machines.directory() as where,
-        machines.daemon(where) as daemon,
-        daemon.connect() as client,
+        machines.measured_directory() as where,
+        machines.measured_daemon(where) as daemon,
+        daemon.client() as client,
         machines.echo_server() as echo,
     ):
         id_ = fill_with_directories(client, where, 50)[7].id
-        get = load.request("workspace.get", {"id": id_})
-        reader, echoer = load.Talker(daemon.raw(), [get]), load.Talker(machines.connect(echo), [get])
+        get = load.request_line("workspace.get", {"id": id_})
+        reader, echoer = (
+            load.Talker(machines.connect(daemon.socket), [get]),
+            load.Talker(machines.connect(echo), [get]),
+        )
         for _ in range(rounds):
             for talker in (reader, echoer):
                 load.talk([talker], 0.05)
@@ -125,7 +132,10 @@ def reads(rounds: int) -> Iterator[Row]:
         yield Row(
             "get, pipelined", pipelined(daemon, get, rounds * 1000), "a second", goal=100_000, higher=True
         )
-        idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
+        idle, busy = (
+            load.Talker(machines.connect(daemon.socket), [get]),
+            load.Talker(machines.connect(daemon.socket), [get]),
+        )
         bystander = load.Talker(machines.connect(echo), [get])
         load.talk([idle], rounds * 0.05)
         with _beside(WRITERS, daemon, "49"):
@@ -143,9 +153,9 @@ def reads(rounds: int) -> Iterator[Row]:
             yield Row(name, ratio, "x", goal=goal)
 
 
-def pipelined(daemon: machines.Daemon, get: bytes, count: int) -> float:
+def pipelined(daemon: DaemonProcess, get: bytes, count: int) -> float:
     """Answers a second to requests that do not wait for one another."""
-    connected = daemon.raw()
+    connected = machines.connect(daemon.socket)
     connected.setblocking(False)
     outgoing = memoryview(get * count)
     answers = 0
@@ -161,23 +171,30 @@ def pipelined(daemon: machines.Daemon, get: bytes, count: int) -> float:
 
 
 def open_and_close(number: int) -> list[bytes]:
-    params: dict[str, object] = {"id": workspace(number, 0).id}
-    return [load.request("workspace.close", params), load.request("workspace.open", params)]
+    params: dict[str, object] = {"id": service_workspace(number, 0).id}
+    return [load.request_line("workspace.close", params), load.request_line("workspace.open", params)]
 
 
 def concurrency(seconds: float, clients: tuple[int, ...]) -> Iterator[Row]:
     """Acknowledged durable writes of several clients at once."""
     rates: dict[int, float] = {}
-    with machines.directory() as where, machines.daemon(where) as daemon, daemon.connect() as client:
+    with (
+        machines.measured_directory() as where,
+        machines.measured_daemon(where) as daemon,
+        daemon.client() as client,
+    ):
         fill_with_directories(client, where, max(clients))
         for count in clients:
-            talkers = [load.Talker(daemon.raw(), open_and_close(number)) for number in range(count)]
+            talkers = [
+                load.Talker(machines.connect(daemon.socket), open_and_close(number))
+                for number in range(count)
+            ]
             parts = [load.talk(talkers, seconds / 5) for _ in range(5)]
             rates[count] = statistics.median(parts)
             for number, talker in enumerate(talkers):
                 talker.socket.close()
-                if client.workspaces.get(workspace(number, 0).id).state == "closed":
-                    client.workspaces.open(workspace(number, 0).id)
+                if client.workspaces.get(service_workspace(number, 0).id).state == "closed":
+                    client.workspaces.open(service_workspace(number, 0).id)
             name = f"durable writes, {count} client{'s' if count > 1 else ''}"
             spread = (min(parts), max(parts))
             yield Row(name, rates[count], "a second", higher=True, spread=spread, at=count)
@@ -189,15 +206,15 @@ def events(subscribers: int, rounds: int) -> Iterator[Row]:
     """How long after a write's answer its event has reached each of its subscribers."""
     times = Distribution()
     with (
-        machines.directory() as where,
-        machines.daemon(where) as daemon,
-        daemon.connect() as client,
+        machines.measured_directory() as where,
+        machines.measured_daemon(where) as daemon,
+        daemon.client() as client,
         closing(selectors.DefaultSelector()) as selector,
     ):
         id_ = fill(client, 50)[7].id
-        listeners = [daemon.raw() for _ in range(subscribers)]
+        listeners = [machines.connect(daemon.socket) for _ in range(subscribers)]
         for listener in listeners:
-            listener.sendall(load.request("events.subscribe", {"topics": ["workspace.*"]}))
+            listener.sendall(load.request_line("events.subscribe", {"topics": ["workspace.*"]}))
             listener.recv(1000)
             selector.register(listener, selectors.EVENT_READ, listener)
         for number in range(rounds):
@@ -242,8 +259,8 @@ load.talk(talkers, inf)
 
 
 @contextmanager
-def _beside(program: str, daemon: machines.Daemon, *arguments: str) -> Iterator[None]:
-    """Runs a load in a process of its own, so that its work is not counted as the daemon's."""
+def _beside(program: str, daemon: DaemonProcess, *arguments: str) -> Iterator[None]:
+    """Run a load in a process of its own, so that its work is not counted as the daemon's."""
     command = [sys.executable, "-c", program, str(daemon.socket), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
@@ -258,11 +275,14 @@ def _beside(program: str, daemon: machines.Daemon, *arguments: str) -> Iterator[
 
 def large_answers(size: int, seconds: float) -> Iterator[Row]:
     """How long a get takes while another client lists a large store all the time."""
-    with machines.directory() as where:
+    with machines.measured_directory() as where:
         machines.make_store(where, size)
-        with machines.daemon(where) as daemon:
-            get = load.request("workspace.get", {"id": workspace(7, 0).id})
-            idle, busy = load.Talker(daemon.raw(), [get]), load.Talker(daemon.raw(), [get])
+        with machines.measured_daemon(where) as daemon:
+            get = load.request_line("workspace.get", {"id": service_workspace(7, 0).id})
+            idle, busy = (
+                load.Talker(machines.connect(daemon.socket), [get]),
+                load.Talker(machines.connect(daemon.socket), [get]),
+            )
             load.talk([idle], seconds)
             with _beside(LISTER, daemon):
                 load.talk([busy], seconds)

@@ -8,7 +8,6 @@ in its time, either outcome is right, and the next read tells which.
 import argparse
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import machines
-from bench.samples import percentile
+from bench.distributions import percentile
+from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.process_memory import memory_kb
 from workspaced.store import create_json_store
 from workspaced_client import Client, NotFound, Unanswered, Workspace, WorkspacedError, WriteTimeout
 from workspaced_client.errors import CommitUnknown
@@ -43,48 +44,6 @@ class Report:
     gaps: int = 0
     restarts: int = 0
     memory_kb: list[int] = field(default_factory=list[int])
-
-
-class Supervisor:
-    """Keeps a daemon running, and ends it again and again: by a kill, or as a service manager does."""
-
-    def __init__(self, where: Path, socket: Path) -> None:
-        self.data_dir = where / "data"
-        self.socket = socket
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "workspaced", "run", "--log-level", "error"]
-        process = subprocess.Popen(
-            [*command, "--data-dir", str(self.data_dir), "--socket", str(self.socket)],
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        return process
-
-    def restart(self, number: signal.Signals) -> None:
-        """Ends it by this signal, and starts it again."""
-        self.end(number)
-        self._process = self._start()
-
-    def end(self, number: signal.Signals) -> None:
-        """Ends it by this signal."""
-        self._process.send_signal(number)
-        code = self._process.wait(timeout=60)
-        if code not in (0, -signal.SIGKILL):
-            raise AssertionError(f"The daemon ended with code {code}.")
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def close(self) -> None:
-        """Ends it whatever its condition."""
-        if self._process.poll() is None:
-            self.end(signal.SIGKILL)
-
-    def memory_kb(self) -> int:
-        """What it holds in memory now."""
-        return machines.memory_kb(self._process.pid)
 
 
 class Writer:
@@ -197,13 +156,13 @@ def _listen(stream: EventStream, report: Report) -> None:
 
 
 def soak(seconds: float, where: Path, socket: Path, seed: int) -> Report:
-    """Runs the load. Raises AssertionError for what was lost, or is not as it should be."""
+    """Run the load. Raises AssertionError for what was lost, or is not as it should be."""
     chance = random.Random(seed)
-    with closing(Supervisor(where, socket)) as daemon:
+    with running_daemon(Home(where, socket=socket), "--log-level", "error") as daemon:
         return _soak(daemon, seconds, chance)
 
 
-def _soak(daemon: Supervisor, seconds: float, chance: random.Random) -> Report:
+def _soak(daemon: DaemonProcess, seconds: float, chance: random.Random) -> Report:
     report = Report()
     is_over = threading.Event()
     clients = [
@@ -222,7 +181,7 @@ def _soak(daemon: Supervisor, seconds: float, chance: random.Random) -> Report:
         try:
             while time.monotonic() < deadline and not any(task.done() for task in tasks):
                 is_over.wait(min(chance.uniform(2, 8), max(0.0, deadline - time.monotonic())))
-                report.memory_kb.append(daemon.memory_kb())
+                report.memory_kb.append(memory_kb(daemon.pid))
                 daemon.restart(chance.choice((signal.SIGKILL, signal.SIGTERM)))
                 report.restarts += 1
         finally:
@@ -233,7 +192,7 @@ def _soak(daemon: Supervisor, seconds: float, chance: random.Random) -> Report:
     for task in tasks:
         task.result()
     _check(writers, clients[0])
-    daemon.end(signal.SIGKILL)
+    daemon.kill()
     for client in clients:
         client.close()
     with closing(create_json_store(daemon.data_dir)) as store:
@@ -255,14 +214,14 @@ def _compare(writers: list[Writer], stored: dict[str, Workspace]) -> None:
 
 
 def main() -> int:
-    """Runs it, and says what it came to; 1 where something was lost."""
+    """Run it, and say what it came to; 1 where something was lost."""
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1800, help="for how long (default: 1800)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"Soaking for {options.seconds:g} s with --seed {options.seed}.", flush=True)
     # A socket's path has at most 107 bytes, and the checkout may lie deep.
-    with machines.directory() as where, tempfile.TemporaryDirectory(prefix="wsd-") as short:
+    with machines.measured_directory() as where, tempfile.TemporaryDirectory(prefix="wsd-") as short:
         try:
             report = soak(options.seconds, where, Path(short) / "s", options.seed)
         except (AssertionError, WorkspacedError) as error:

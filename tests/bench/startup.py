@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import machines
+from bench.distributions import Distribution
 from bench.results import Row
-from bench.samples import Distribution
 from bench.scenarios import fill, timed
 from workspaced.store import create_json_store
 
@@ -36,8 +36,8 @@ def restores(rounds: int) -> Iterator[Row]:
     """Opening a store of 50 x 10, and the whole way from a process's start to its first answer."""
     in_process, process, imports, bare = Distribution(), Distribution(), Distribution(), Distribution()
     phases: list[list[float]] = []
-    with machines.directory() as where:
-        with machines.daemon(where) as daemon, daemon.connect() as client:
+    with machines.measured_directory() as where:
+        with machines.measured_daemon(where) as daemon, daemon.client() as client:
             fill(client, 50)
         for _ in range(rounds * 4):
             in_process.add(timed(open_and_close_store, where))
@@ -71,7 +71,7 @@ def _phases(where: Path) -> list[float]:
 
 def _first_answer(where: Path) -> float:
     began_at = time.perf_counter()
-    with machines.daemon(where) as daemon, daemon.connect() as client:
+    with machines.measured_daemon(where) as daemon, daemon.client() as client:
         client.daemon.ping()
         return time.perf_counter() - began_at
 

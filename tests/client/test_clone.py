@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -15,8 +16,8 @@ from client.flavours import connected, happened
 from client.test_aio_cancellation import cancelled_while
 from client.test_calls import ALPHA, WORKSPACE
 from client.test_interrupts import Interrupted, interrupting
-from e2e.project_process import ProjectProcess
-from support.git_samples import HANGS, Lifeline, fake_git, make_repository
+from support.daemon_process import running_daemon
+from support.git_samples import Lifeline, fake_git, make_repository
 from workspaced_client import BadAnswer, NotResponding
 from workspaced_client.aio import AsyncClient
 from workspaced_protocol.models import Progress
@@ -191,33 +192,30 @@ def test_a_listener_that_takes_its_time_holds_up_no_other_thread(begin: Begin) -
 def test_with_the_daemon_and_git(socket_dir: Path, flavour: str) -> None:
     """By the system's git, and by one that hangs at some URLs, which it does until the client gives it up."""
     lifeline = Lifeline(socket_dir / "lifeline")
-    hang = f"{lifeline.script()}\n{HANGS}\nsleep 600 & wait"
+    hang = lifeline.hanging_script()
     git = fake_git(
         socket_dir / "bin", f'case "$*" in *hangs*) {hang};; esac\nPATH="{os.environ["PATH"]}" exec git "$@"'
     )
     url = make_repository(socket_dir / "origin")
     root = socket_dir / "alpha"
     root.mkdir()
-    daemon = ProjectProcess(socket_dir, {"PATH": git.replace_path()})
-    try:
-        daemon.wait_ready()
-        with connected(flavour, daemon.socket_path) as client:
-            workspace = client.workspaces.create("Alpha", root)
-            told: list[Progress] = []
-            bound = client.projects.clone(workspace.id, url, on_progress=told.append)
-            assert [project.git_url for project in bound.projects] == [url]
-            assert (root / "origin" / "file0").is_file()
-            assert told
+    with (
+        closing(lifeline),
+        running_daemon(socket_dir, environment={"PATH": git.replace_path()}) as daemon,
+        connected(flavour, daemon.socket) as client,
+    ):
+        workspace = client.workspaces.create("Alpha", root)
+        told: list[Progress] = []
+        bound = client.projects.clone(workspace.id, url, on_progress=told.append)
+        assert [project.git_url for project in bound.projects] == [url]
+        assert (root / "origin" / "file0").is_file()
+        assert told
 
-            def stop(_progress: Progress) -> None:
-                raise LookupError
+        def stop(_progress: Progress) -> None:
+            raise LookupError
 
-            with pytest.raises(LookupError):
-                client.projects.clone(workspace.id, "https://example.com/hangs.git", on_progress=stop)
-            assert lifeline.wait_until_let_go(PATIENCE_SECONDS)
-            assert client.workspaces.get(workspace.id) == bound
-        daemon.stop()
-    finally:
-        daemon.close()
-        lifeline.close()
+        with pytest.raises(LookupError):
+            client.projects.clone(workspace.id, "https://example.com/hangs.git", on_progress=stop)
+        assert lifeline.wait_until_let_go(PATIENCE_SECONDS)
+        assert client.workspaces.get(workspace.id) == bound
     assert [entry.name for entry in root.iterdir()] == ["origin"]

@@ -5,10 +5,10 @@ from threading import Event as Signal
 
 import pytest
 
-from client.cli_daemon import running_daemon
 from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import subscribed
+from support.daemon_process import running_daemon
 from workspaced_client import BadAnswer
 from workspaced_client.events import Event, EventGap, EventStream
 from workspaced_protocol.messages import parse_answer

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from client.cli_daemon import RunningDaemon, running_daemon
 from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
+from support.daemon_process import DaemonProcess, running_daemon
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
 from workspaced_client.events import Event, EventGap, EventStream
 from workspaced_protocol.events import Peer as Process
@@ -20,7 +20,7 @@ from workspaced_protocol.events import SessionChanged, WorkspaceChanged, Workspa
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     with running_daemon(tmp_path_factory.mktemp("d")) as daemon:
         yield daemon
 
@@ -42,7 +42,7 @@ def take(events: EventStream, count: int) -> list[Event]:
 
 
 @pytest.mark.requirement("FR-009")
-def test_what_happens_is_told_in_order_and_by_whom(daemon: RunningDaemon, flavour: str) -> None:
+def test_what_happens_is_told_in_order_and_by_whom(daemon: DaemonProcess, flavour: str) -> None:
     with subscribed(flavour, daemon.socket) as events, daemon.client() as client:
         before_ms = time.time() * 1000
         id_ = create(client)
@@ -69,7 +69,7 @@ def test_what_happens_is_told_in_order_and_by_whom(daemon: RunningDaemon, flavou
         assert events.revision == told[-1].revision == client.daemon.status().revision
 
 
-def test_only_the_topics_that_were_asked_for(daemon: RunningDaemon, flavour: str) -> None:
+def test_only_the_topics_that_were_asked_for(daemon: DaemonProcess, flavour: str) -> None:
     with (
         subscribed(flavour, daemon.socket, ["session.*", "workspace.closed"]) as events,
         daemon.client() as client,
@@ -80,14 +80,14 @@ def test_only_the_topics_that_were_asked_for(daemon: RunningDaemon, flavour: str
         assert [event.topic for event in take(events, 2)] == ["session.began", "workspace.closed"]
 
 
-def test_more_topics_than_a_socket_takes_at_once(daemon: RunningDaemon, flavour: str) -> None:
+def test_more_topics_than_a_socket_takes_at_once(daemon: DaemonProcess, flavour: str) -> None:
     with subscribed(flavour, daemon.socket, ["workspace.created"] * 20_000) as events:
         with daemon.client() as client:
             create(client)
         assert take(events, 1)[0].topic == "workspace.created"
 
 
-def test_a_topic_that_there_is_not_is_refused(daemon: RunningDaemon, flavour: str) -> None:
+def test_a_topic_that_there_is_not_is_refused(daemon: DaemonProcess, flavour: str) -> None:
     with (
         pytest.raises(InvalidParams, match=r"There is no topic “no\.such”"),
         subscribed(flavour, daemon.socket, ["no.such"]),
@@ -102,7 +102,7 @@ def test_nobody_there_is_told_at_once(flavour: str, tmp_path: Path) -> None:
             client.events()
 
 
-def test_since_goes_on_from_there(daemon: RunningDaemon, flavour: str) -> None:
+def test_since_goes_on_from_there(daemon: DaemonProcess, flavour: str) -> None:
     with daemon.client() as client:
         first, second, third = create(client), create(client), create(client)
         revision = client.workspaces.get(first).revision
@@ -132,8 +132,7 @@ def test_through_a_kill_and_restarts_nothing_is_missed_or_told_twice(flavour: st
             with daemon.client() as client:
                 made.append(create(client))
         until(lambda: len(seen) == len(made))
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
         for _ in range(2):
             with running_daemon(tmp_path) as again:
                 for _ in range(5):
@@ -167,7 +166,7 @@ def test_what_was_missed_beyond_recall_is_a_gap(flavour: str, tmp_path: Path) ->
             assert take(events, 1)[0].payload.workspace_id == id_  # type: ignore[union-attr]
 
 
-def test_a_close_ends_the_iteration_of_another_thread(daemon: RunningDaemon, flavour: str) -> None:
+def test_a_close_ends_the_iteration_of_another_thread(daemon: DaemonProcess, flavour: str) -> None:
     with subscribed(flavour, daemon.socket) as events:
         waiting = threading.Thread(target=lambda: list(events))
         waiting.start()

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from client.cli_daemon import running_daemon
 from client.conftest import Serve
 from client.fake_server import PATIENCE_SECONDS, Peer, Request, Script, line
 from client.flavours import connected
+from support.daemon_process import running_daemon
 from workspaced_client import Client, ConnectionLost, NotRunning, SessionsLost
 
 WORKSPACE = {
@@ -267,8 +267,7 @@ def test_the_client_lives_through_a_kill_and_a_restart(flavour: str, tmp_path: P
                 each.start()
             while len(made) < 40:
                 assert all(each.is_alive() for each in writers)
-            daemon.process.kill()
-            daemon.process.wait()
+            daemon.kill()
         with running_daemon(tmp_path):
             count = len(made)
             while len(made) < count + 40:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from e2e.raw_connection import RawConnection
+from support.process_memory import memory_kb
+from support.raw_connection import RawConnection
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -122,11 +123,11 @@ class Bystander:
 
 
 class Memory:
-    """How much the memory of a process has grown (VmHWM of /proc/PID/status, proc_pid_status(5): the most so far)."""
+    """How much the memory of a process has grown, by the most that it had so far."""
 
     def __init__(self, pid: int) -> None:
-        self._status = Path(f"/proc/{pid}/status")
-        self._before_bytes = self._most_bytes() if self._status.exists() else None
+        self._pid = pid
+        self._before_bytes = self._most_bytes() if Path(f"/proc/{pid}/status").exists() else None
 
     def check_grown_at_most(self, limit_bytes: int) -> None:
         """The most that it ever had is no more above what that was at first; to be asked last, for it may skip."""
@@ -137,4 +138,4 @@ class Memory:
         assert grown_bytes <= limit_bytes
 
     def _most_bytes(self) -> int:
-        return int(self._status.read_text().partition("VmHWM:")[2].split()[0]) * KIB
+        return memory_kb(self._pid, "VmHWM") * KIB

@@ -1,14 +1,14 @@
 """What the end-to-end tests share: homes for daemons, daemons, and connections to them."""
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+from typing import Any
 
 import pytest
 
-from e2e.daemon_process import WORKSPACED, DaemonProcess, Home, new_home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import DaemonProcess, Home, new_home, running_daemon
+from support.raw_connection import RawConnection
 
 StartDaemon = Callable[..., DaemonProcess]
 Connect = Callable[[], RawConnection]
@@ -26,16 +26,13 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture
 def start(home: Home) -> Iterator[StartDaemon]:
-    """Starts a daemon in the home, waits until it answers, and kills it in the end, before its home goes."""
+    """Start a daemon in the home, wait until it answers, and kill it in the end, before its home goes."""
     with ExitStack() as stack:
 
-        def start(*arguments: str, launcher: Sequence[str] = ()) -> DaemonProcess:
-            daemon = DaemonProcess(
-                home.root, (*home.arguments(), *arguments), command=(*launcher, *WORKSPACED)
-            )
+        def start(*arguments: str, **options: Any) -> DaemonProcess:
+            daemon = DaemonProcess(home, *arguments, **options)
             stack.callback(daemon.close)
-            daemon.wait_ready(home.socket)
-            return daemon
+            return daemon.start()
 
         yield start
 
@@ -50,18 +47,13 @@ def shared_home() -> Iterator[Home]:
 @pytest.fixture(scope="module")
 def shared_daemon(shared_home: Home) -> Iterator[DaemonProcess]:
     """A daemon for the tests of a module that need none of their own."""
-    daemon = DaemonProcess(shared_home.root, shared_home.arguments())
-    try:
-        daemon.wait_ready(shared_home.socket)
+    with running_daemon(shared_home) as daemon:
         yield daemon
-        assert daemon.stop(signal.SIGTERM) == 0
-    finally:
-        daemon.close()
 
 
 @pytest.fixture
 def connect(shared_daemon: DaemonProcess, shared_home: Home) -> Iterator[Connect]:
-    """Connects to the shared daemon; what is still open after the test is closed."""
+    """Connect to the shared daemon; what is still open after the test is closed."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(RawConnection(shared_home.socket))
 
@@ -74,5 +66,5 @@ def connection(connect: Connect) -> RawConnection:
 
 @pytest.fixture
 def new_name() -> NewName:
-    """Gives a workspace name that no test had before."""
+    """Give a workspace name that no test had before."""
     return lambda: f"Name {next(_numbers)}"

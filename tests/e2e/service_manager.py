@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from e2e.daemon_process import DEADLINE_SECONDS, WORKSPACED
+from support.waiting import PATIENCE_SECONDS
 
 Message = dict[str, str]
 
@@ -23,8 +23,8 @@ os.execv(command[0], command)
 
 
 def passing(listening: socket.socket, pid: str = "") -> Sequence[str]:
-    """The command of a daemon that is passed this socket, as sd_listen_fds(3) tells it; `pid` is another's."""
-    return (sys.executable, "-c", _LAUNCH, str(listening.fileno()), pid, *WORKSPACED)
+    """Return a launcher that passes a daemon this socket, as sd_listen_fds(3) tells it; `pid` is another's."""
+    return (sys.executable, "-c", _LAUNCH, str(listening.fileno()), pid)
 
 
 class ServiceManager:
@@ -47,21 +47,21 @@ class ServiceManager:
     ) -> None:
         self._socket.close()
 
-    def hear(self, within_seconds: float = DEADLINE_SECONDS) -> Message:
-        """The next message, by field; TimeoutError where none comes."""
+    def hear(self, within_seconds: float = PATIENCE_SECONDS) -> Message:
+        """Return the next message, by field. Raises TimeoutError where none comes."""
         self._socket.settimeout(within_seconds)
         lines = self._socket.recv(4096).decode().split("\n")
         return dict(line.split("=", 1) for line in lines)
 
     def hear_of(self, field: str) -> list[Message]:
-        """All messages up to the first that has this field."""
+        """Return all messages up to the first that has this field."""
         messages = [self.hear()]
         while field not in messages[-1]:
             messages.append(self.hear())
         return messages
 
     def falls_silent(self, seconds: float, messages: int = 20) -> bool:
-        """Whether no message comes for so long, after those that were on their way."""
+        """Return whether no message comes for so long, after those that were on their way."""
         for _ in range(messages + 1):
             try:
                 self.hear(seconds)

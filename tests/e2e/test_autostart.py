@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.daemon_process import DaemonProcess, Home, listens, new_home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import Home, leads_elsewhere, listens, new_home, running_daemon
+from support.raw_connection import RawConnection
 from workspaced_client import Client, NotRunning, NotStarted
 from workspaced_client.aio import AsyncClient
 
@@ -48,18 +48,18 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A user's home where no daemon runs; one that was started there is ended."""
     with new_home() as home:
         for name in os.environ:
-            if name.startswith(("WORKSPACED_", "XDG_")):
+            if leads_elsewhere(name):
                 monkeypatch.delenv(name)
         monkeypatch.setenv("HOME", str(home.root))
         monkeypatch.setenv("WORKSPACED_SOCKET", str(home.socket))
-        monkeypatch.setenv("WORKSPACED_DATA_DIR", str(home.data))
+        monkeypatch.setenv("WORKSPACED_DATA_DIR", str(home.data_dir))
         yield home
         if listens(home.socket):
             end(home)
 
 
 def end(home: Home, number: signal.Signals = signal.SIGTERM) -> None:
-    """Ends the daemon, and waits until it is gone: it is no child of this process."""
+    """End the daemon, and wait until it is gone: it is no child of this process."""
     with RawConnection(home.socket) as connection:
         os.kill(connection.call("daemon.status")["pid"], number)
         with pytest.raises(EOFError):
@@ -114,13 +114,8 @@ def test_it_is_detached_from_the_one_that_started_it(
 
 
 def test_one_that_runs_is_used(home: Home) -> None:
-    daemon = DaemonProcess(home.root, home.arguments())
-    try:
-        daemon.wait_ready(home.socket)
-        with Client.connect(autostart=True) as client:
-            assert client.daemon.status().pid == daemon.pid
-    finally:
-        daemon.close()
+    with running_daemon(home) as daemon, Client.connect(autostart=True) as client:
+        assert client.daemon.status().pid == daemon.pid
     assert list(home.root.rglob("daemon.log")) == []
 
 
@@ -153,13 +148,13 @@ def failure() -> str:
 def test_a_daemon_that_can_not_start_is_told_at_once_with_its_reason(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home.data.write_text("no directory")
+    home.data_dir.write_text("no directory")
     began_at = time.monotonic()
     told = failure()
     assert time.monotonic() - began_at < 15  # and not when the time is over
-    assert str(home.data) in told
+    assert str(home.data_dir) in told
     assert "daemon.log" in told
-    home.data.unlink()
+    home.data_dir.unlink()
     monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "loud")
     assert "debug, info, warning or error" in failure()
 

@@ -1,20 +1,12 @@
 """`daemon.*`: who answers, and how it fares."""
 
-import time
 from typing import Any
 
 import pytest
 
 from e2e.conftest import Connect, NewName
-from e2e.daemon_process import DEADLINE_SECONDS, DaemonProcess, Home
-from e2e.raw_connection import RawConnection
-
-
-def wait_for_connections(connection: RawConnection, count: int) -> None:
-    """Waits until the daemon counts so many: it learns of a closed one a moment later."""
-    until = time.monotonic() + DEADLINE_SECONDS
-    while (counted := connection.call("daemon.status")["connections"]) != count:
-        assert time.monotonic() < until, f"{counted} connections are counted, and there are {count}"
+from support.daemon_process import DaemonProcess, Home
+from support.raw_connection import RawConnection, wait_for_connections
 
 
 def test_hello(connection: RawConnection) -> None:
@@ -65,7 +57,7 @@ def test_status(
     expected: dict[str, Any] = {
         "protocol": 1,
         "pid": shared_daemon.pid,
-        "dataDir": str(shared_home.data),
+        "dataDir": str(shared_home.data_dir),
         "socket": str(shared_home.socket),
         "workspaces": len(connection.call("store.getAll")),
         "sessions": 1,

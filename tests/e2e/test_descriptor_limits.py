@@ -12,8 +12,9 @@ import pytest
 
 from e2e.bystander import KIB, MIB, Bystander, Memory
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import Home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import Home
+from support.raw_connection import RawConnection
+from support.waiting import PATIENCE_SECONDS
 
 CLIENTS = 1000
 ROUNDS = 30
@@ -26,7 +27,6 @@ TURN_SECONDS = 0.0001  # for one request of one client: a turn of its task, a re
 SLACK_BYTES = 6 * MIB  # what the allocator may take beside
 SOFT_LIMIT = 256  # what launchd grants at first; 1,024 is usual on Linux
 FEW = 64  # descriptors, of which the daemon gives half to clients
-PATIENCE_SECONDS = 20.0  # only a defect takes longer
 
 
 def limited(limit: str) -> Sequence[str]:
@@ -36,7 +36,7 @@ def limited(limit: str) -> Sequence[str]:
 
 @pytest.fixture
 def _many_descriptors() -> Iterator[None]:
-    """Lets this process have as many connections as the test needs."""
+    """Let this process have as many connections as the test needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CLIENTS + 200
     if hard != resource.RLIM_INFINITY and hard < wanted:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import DaemonProcess, Home, new_home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import verified, without_revision, workspace
+from support.daemon_process import DaemonProcess, Home, new_home
+from support.documents import verified, without_revision, workspace_json
+from support.raw_connection import RawConnection
 
 UNICODE = (
     "日本語ワークスペース",
@@ -53,19 +53,19 @@ def story() -> Iterator[Story]:
     lives: dict[str, Life] = {}
     keyed: dict[str, Any] = {}
     with new_home() as home, contextlib.ExitStack() as stack:
+        daemon = DaemonProcess(home)
+        stack.callback(daemon.close)
 
-        def start() -> tuple[DaemonProcess, RawConnection]:
-            daemon = DaemonProcess(home.root, home.arguments())
-            stack.callback(daemon.close)
-            daemon.wait_ready(home.socket)
-            return daemon, stack.enter_context(RawConnection(home.socket))
+        def start() -> RawConnection:
+            daemon.start()
+            return stack.enter_context(RawConnection(home.socket))
 
         def remember(life: Life, connection: RawConnection) -> None:
             life.after = connection.call("store.getAll")
             life.status = connection.call("daemon.status")
 
-        daemon, connection = start()
-        connection.call("store.apply", changes=[{"save": workspace(number, 10)} for number in range(50)])
+        connection = start()
+        connection.call("store.apply", changes=[{"save": workspace_json(number, 10)} for number in range(50)])
         for number, name in enumerate(UNICODE):
             connection.create(name, f"/srv/{name.replace('/', '')}/{number}")
         connection.call("workspace.close", id="ws_01HX" + f"{0:022d}")
@@ -73,9 +73,9 @@ def story() -> Iterator[Story]:
         lives["SIGTERM"] = Life(*ask(connection))
         assert daemon.stop() == 0
 
-        daemon, connection = start()
+        connection = start()
         remember(lives["SIGTERM"], connection)
-        connection.call("store.save", workspace=workspace(60, 3))
+        connection.call("store.save", workspace=workspace_json(60, 3))
         renamed = connection.create("To be renamed")["id"]
         keyed["create"] = connection.request(
             "workspace.create", name="Keyed", rootPath="/k", requestKey="create 1"
@@ -87,7 +87,7 @@ def story() -> Iterator[Story]:
         lives["SIGKILL"] = Life(*ask(connection))
         daemon.kill()
 
-        _, connection = start()
+        connection = start()
         remember(lives["SIGKILL"], connection)
         yield Story(lives, keyed, connection)
 
@@ -127,7 +127,7 @@ def test_a_request_key_is_remembered_after_sigkill(story: Story) -> None:
 
 def test_revisions_go_on_where_they_were(story: Story) -> None:
     connection = story.connection
-    before = connection.call("store.getById", id=workspace(60)["id"])
+    before = connection.call("store.getById", id=workspace_json(60)["id"])
     revision = connection.revision()
     changed = connection.call(
         "workspace.update", id=before["id"], rootPath="/on", ifRevision=before["revision"]
@@ -138,7 +138,7 @@ def test_revisions_go_on_where_they_were(story: Story) -> None:
 @pytest.mark.requirement("NFR-004", "T011", "T012")
 def test_the_files_have_the_written_form_and_are_small(home: Home, start: StartDaemon) -> None:
     start()
-    workspaces = [workspace(number, 10) for number in range(50)]
+    workspaces = [workspace_json(number, 10) for number in range(50)]
     with RawConnection(home.socket) as connection:
         revision = connection.call("store.apply", changes=[{"save": each} for each in workspaces])["revision"]
         stored = connection.call("store.getAll")
@@ -149,7 +149,7 @@ def test_the_files_have_the_written_form_and_are_small(home: Home, start: StartD
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len([line for line in lines if line.startswith('{"id":"ws_')]) == 50, "one workspace a line"
         assert path.stat().st_size < 150_000
-    assert sum(path.stat().st_size for path in home.data.rglob("*") if path.is_file()) < 1_000_000
+    assert sum(path.stat().st_size for path in home.data_dir.rglob("*") if path.is_file()) < 1_000_000
     assert without_revision(stored) == without_revision(workspaces)
 
 
@@ -174,20 +174,20 @@ def test_sigkill_in_the_middle_of_writing_loses_nothing_answered(home: Home, sta
         assert {each: there[each]["rootPath"] for each in there} == {each: sent[each] for each in there}
         assert status["revision"] >= max(each["revision"] for each in there.values())
         assert status["recovery"]["outcome"] in ("clean", "recovered")
-    assert list(home.data.glob(".workspaces*.tmp")) == []
+    assert list(home.data_dir.glob(".workspaces*.tmp")) == []
 
 
 def write_until_killed(
     daemon: DaemonProcess, home: Home, life: int, sent: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Saves from 4 connections, kills the daemon at the 100th answer; gives what was answered, by id."""
+    """Save from 4 connections, kill the daemon at the 100th answer; return what was answered, by id."""
     answered: dict[str, dict[str, Any]] = {}
     enough = threading.Event()
 
     def save(client: int) -> None:
         with RawConnection(home.socket) as connection, contextlib.suppress(EOFError, BrokenPipeError):
             for number in range(10_000):
-                each = workspace(
+                each = workspace_json(
                     number, 1, id=f"ws_{life}_{client}_{number}", name=f"{life} {client} {number}"
                 )
                 each["projects"][0]["workspaceId"] = each["id"]

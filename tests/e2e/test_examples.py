@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from e2e.daemon_process import DEADLINE_SECONDS, Home
-from e2e.raw_connection import RawConnection
-from repository import ROOT
+from support.daemon_process import Home
 from support.git_samples import make_repository
+from support.raw_connection import RawConnection, wait_for_connections
+from support.repository import ROOT
+from support.waiting import PATIENCE_SECONDS
 from workspaced_protocol import examples as e
 
 # What differs from one daemon, and one moment, to the next. Each is compared by its type alone.
@@ -31,11 +32,10 @@ class Exchange:
     def __init__(self, connection: RawConnection, home: Home) -> None:
         self.connection = connection
         self.user = home.root / f"ada{next(_numbers)}"
-        self.here = {e.DATA_DIR: str(home.data), e.SOCKET: str(home.socket), e.HOME: str(self.user)}
+        self.here = {e.DATA_DIR: str(home.data_dir), e.SOCKET: str(home.socket), e.HOME: str(self.user)}
         for name in ("shop/web", "shop/api", "notes", "copies"):
             (self.user / name).mkdir(parents=True)
-        while connection.call("session.list"):
-            pass  # the daemon is about to notice that the connection of the last example is gone
+        wait_for_connections(connection, 1)  # until the sessions of the last example are gone with its own
         for workspace in connection.call("store.getAll"):
             connection.call("store.remove", id=workspace["id"])
         for workspace in (e.SHOP, e.NOTES):
@@ -53,25 +53,13 @@ class Exchange:
             text = text.replace(old, new)
         return json.loads(text)
 
-    def result(self, method: str, params: dict[str, Any]) -> Any:
-        """The result of the call; what a clone tells of its progress is passed over."""
-        message = self.connection.request(method, **params)
-        self.connection.send(message)
-        answers = iter(self.connection.receive, None)
-        answer = next(each for each in answers if each.get("id") == message["id"])
-        assert "result" in answer, answer
-        return answer["result"]
-
     def prepare(self, method: str) -> None:
-        """Brings about what an example names beyond the store."""
+        """Bring about what an example names beyond the store."""
         if method in ("session.end", "session.list"):
             session = self.connection.call("session.begin", workspaceId="ws_shop", label="editor")
             self.here[e.SESSION_ID] = session["id"]
         elif method in ("store.previewRestore", "store.restore"):
             self.connection.call("store.backup", path=self.localised(e.COPY))
-        elif method == "daemon.clients":
-            while self.connection.call("daemon.status")["connections"] > 1:
-                pass  # as above
         elif method == "store.listBackups":
             self.here[e.BACKUP] = self.connection.call("store.backup")["name"]
         elif method == "project.clone":
@@ -107,7 +95,7 @@ def test_an_example_is_what_a_daemon_answers(exchange: Exchange, method: str) ->
     params = exchange.localised(example.params)
     if "ifRevision" in params:
         params["ifRevision"] = exchange.connection.revision()
-    result = exchange.published(exchange.result(method, params))
+    result = exchange.published(exchange.connection.call(method, **params))
     if example.abridged:
         assert isinstance(example.result, dict)
         result = {name: result[name] for name in example.result}
@@ -135,7 +123,7 @@ def test_a_python_example_runs(connection: RawConnection, shared_home: Home, cod
     program = [sys.executable, "-W", "error", "-u", "-c", code]
     environment = os.environ | {"HOME": str(shared_home.root), "WORKSPACED_SOCKET": str(shared_home.socket)}
     if not _FOLLOWS_EVENTS.search(code):
-        subprocess.run(program, env=environment, timeout=DEADLINE_SECONDS, check=True)
+        subprocess.run(program, env=environment, timeout=PATIENCE_SECONDS, check=True)
         return
     # It follows the events until somebody ends it.
     with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE) as example:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import Home
-from e2e.raw_connection import RawConnection, checked_error
-from e2e.store_files import verified, workspace
-from e2e.strace import injected, needs_strace
+from support.daemon_process import Home
+from support.documents import verified, workspace_json
+from support.raw_connection import RawConnection, checked_error
+from support.strace import injected, needs_strace
+from support.waiting import wait_until
 
 MIB = 1024 * 1024
 DEADLINE_SECONDS = 5.0  # of a write (storage.md, The actor)
@@ -35,10 +36,11 @@ def served(connection: RawConnection) -> tuple[int, list[Any]]:
 
 
 def wait_until_ok(connection: RawConnection) -> None:
-    """Asks until the store takes writes again, for as long as a repair may pause."""
-    deadline = time.monotonic() + 20
-    while connection.call("daemon.status")["store"]["state"] != "ok":
-        assert time.monotonic() < deadline, connection.call("daemon.status")["store"]
+    """Wait until the store takes writes again."""
+    wait_until(
+        lambda: connection.call("daemon.status")["store"]["state"] == "ok",
+        lambda: str(connection.call("daemon.status")["store"]),
+    )
 
 
 def topics(connection: RawConnection, count: int) -> list[str]:
@@ -63,15 +65,15 @@ def _mounts_are_allowed() -> bool:
 @pytest.fixture
 def small_disk(home: Home) -> Iterator[Path]:
     """The data directory on a disk of its own, of 1 MiB."""
-    home.data.mkdir(mode=0o700)
+    home.data_dir.mkdir(mode=0o700)
     subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "workspaced-test", str(home.data)], check=True
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "workspaced-test", str(home.data_dir)], check=True
     )
     try:
-        yield home.data
+        yield home.data_dir
     finally:
         # Lazily: the daemon is killed by a fixture of its own.
-        subprocess.run(["umount", "--lazy", str(home.data)], check=True)
+        subprocess.run(["umount", "--lazy", str(home.data_dir)], check=True)
 
 
 @pytest.mark.requirement("T011", "T014")
@@ -86,7 +88,9 @@ def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(
         (small_disk / "filler").write_bytes(b"x" * (MIB - 64 * 1024))
         before = served(connection)
         batch = [
-            connection.request("store.save", workspace=workspace(number, 10, name=f"N {number}" + "n" * 900))
+            connection.request(
+                "store.save", workspace=workspace_json(number, 10, name=f"N {number}" + "n" * 900)
+            )
             for number in range(60)
         ]
         answers = connection.answers(batch)
@@ -100,11 +104,11 @@ def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(
         data = connection.refused(
             2003,
             "store.apply",
-            changes=[{"save": workspace(n, 10, rootPath="/" + "p" * 9000)} for n in range(90)],
+            changes=[{"save": workspace_json(n, 10, rootPath="/" + "p" * 9000)} for n in range(90)],
         )
         assert data["errno"] == errno.ENOSPC
         assert connection.call("daemon.status")["store"]["state"] == "degraded"
-        assert list(home.data.glob(".workspaces*.tmp")) == []
+        assert list(home.data_dir.glob(".workspaces*.tmp")) == []
         (small_disk / "filler").unlink()
         assert connection.create("Beta")["name"] == "Beta"
         assert served(connection) == stored(home)
@@ -112,7 +116,7 @@ def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(
         assert connection.call("daemon.status")["store"] == {"state": "ok"}
         assert topics(watcher, 2) == ["store.degraded", "store.ok"]
     assert daemon.stop() == 0
-    assert daemon.stderr.count(f"{home.data} lies on tmpfs: its content is gone after a restart") == 1
+    assert daemon.stderr.count(f"{home.data_dir} lies on tmpfs: its content is gone after a restart") == 1
 
 
 # A disk that fails once renaming has begun
@@ -137,7 +141,7 @@ def test_after_a_rename_the_outcome_is_unknown_and_the_store_is_repaired(
         connection.create("Alpha")
         before = served(connection)
         # Of all syncs, only that of the directory itself is on its path.
-        path = home.data if calls == "fsync" else None
+        path = home.data_dir if calls == "fsync" else None
         with injected(daemon.pid, calls, fault, path=path):
             data = connection.refused(2002, "workspace.create", name="Beta", rootPath="/b")
             assert data["revision"] == before[0] + 1
@@ -158,7 +162,7 @@ def test_after_a_rename_the_outcome_is_unknown_and_the_store_is_repaired(
     start()
     with RawConnection(home.socket) as connection:
         assert served(connection) == final
-        assert list(home.data.glob(".workspaces*.tmp")) == []
+        assert list(home.data_dir.glob(".workspaces*.tmp")) == []
 
 
 @needs_strace
@@ -167,12 +171,12 @@ def test_a_stop_before_the_store_could_be_repaired_is_no_success(home: Home, sta
     daemon = start()
     with RawConnection(home.socket) as connection:
         connection.create("Alpha")
-        with injected(daemon.pid, "fsync", "error=EIO", path=home.data):
+        with injected(daemon.pid, "fsync", "error=EIO", path=home.data_dir):
             connection.refused(2002, "workspace.create", name="Beta", rootPath="/b")
             assert daemon.stop() == 74
     last = daemon.stderr.splitlines()[-1]
     assert last.startswith("workspaced: ")
-    assert str(home.data) in last
+    assert str(home.data_dir) in last
     assert os.strerror(errno.EIO) in last
     assert "Stopped." not in daemon.stderr
     start()
@@ -195,8 +199,7 @@ def test_a_disk_that_hangs_holds_nobody_for_longer_than_the_deadline(home: Home,
             begun_at = time.monotonic()
             in_flight = connection.request("workspace.create", name="In flight", rootPath="/i")
             connection.send(in_flight)
-            while not list(home.data.glob(".workspaces*.tmp")):
-                assert time.monotonic() - begun_at < DEADLINE_SECONDS, "the commit has not begun"
+            wait_until(lambda: list(home.data_dir.glob(".workspaces*.tmp")) != [], "the commit has not begun")
             queued = [
                 connection.request("workspace.create", name=f"Queued {number}", rootPath="/q")
                 for number in range(3)
@@ -223,8 +226,7 @@ def test_a_disk_that_hangs_holds_nobody_for_longer_than_the_deadline(home: Home,
                 assert DEADLINE_SECONDS <= answered_at - time_of_queueing < hang_seconds
             assert slowest_read < 1.0
             # The disk comes back by itself; the commit in flight ends in its own time, and once.
-            while reader.revision() != unknown["revision"]:
-                assert time.monotonic() - begun_at < 30
+            wait_until(lambda: reader.revision() == unknown["revision"])
         names = [each["name"] for each in reader.call("store.getAll")]
         assert names == ["Alpha", "In flight"], "what was queued is never applied"
         assert served(reader) == stored(home)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from e2e.conftest import NewName, StartDaemon
-from e2e.daemon_process import DaemonProcess, Home, Start, run_to_end
-from e2e.raw_connection import RawConnection
-from e2e.store_files import verified
+from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.documents import quarantined, verified
+from support.raw_connection import RawConnection
 
 CLEAN = {"primary": {"corrupted": False}, "snapshot": {"corrupted": False}}
 Write = Callable[[RawConnection, str], object]
@@ -37,7 +37,7 @@ def assert_whole(home: Home, connection: RawConnection) -> None:
         )
         assert document["revision"] == status["revision"]
     assert status["store"] == {"state": "ok"}
-    assert list(home.data.glob(".workspaces*.tmp")) == []
+    assert list(home.data_dir.glob(".workspaces*.tmp")) == []
     assert connection.call("store.check") == CLEAN
 
 
@@ -82,7 +82,7 @@ def test_an_edited_file_is_kept_in_quarantine_and_written_anew(
     edited = text.replace(b"/srv/code", mine, 1) if valid else text[:-20] + mine
     edit(shared_home, edited)
     write(connection, new_name())
-    assert edited in shared_home.quarantined()
+    assert edited in quarantined(shared_home.data_dir).values()
     assert mine not in shared_home.primary.read_bytes()
     assert_whole(shared_home, connection)
 
@@ -96,7 +96,7 @@ def test_the_newest_16_files_are_kept_in_quarantine(
         edited.append(shared_home.primary.read_bytes() + b" " * number + b"edited")
         in_place(shared_home, edited[-1])
         connection.call("store.flush")
-    assert sorted(shared_home.quarantined()) == sorted(edited[-16:])
+    assert sorted(quarantined(shared_home.data_dir).values()) == sorted(edited[-16:])
 
 
 @pytest.mark.requirement("FR-006", "T012")
@@ -134,14 +134,13 @@ def test_a_data_directory_that_is_gone_is_made_and_locked_again(
     shared_home: Home, shared_daemon: DaemonProcess, connection: RawConnection, new_name: NewName
 ) -> None:
     connection.create(new_name())
-    shutil.rmtree(shared_home.data)
+    shutil.rmtree(shared_home.data_dir)
     assert connection.call("daemon.ping") == "pong"
     connection.create(new_name())
     assert_whole(shared_home, connection)
     root = shared_home.root
-    ended = run_to_end(
-        Start(root, ("--data-dir", str(shared_home.data), "--socket", str(root / "o" / "d.sock")))
-    )
+    other = Home(root, data_dir=shared_home.data_dir, socket=root / "o" / "d.sock")
+    ended = DaemonProcess(other).run_to_end()
     assert ended.code == 75
     assert str(shared_daemon.pid) in ended.stderr
 
@@ -154,11 +153,9 @@ def test_a_data_directory_that_another_daemon_owns_by_now_is_left_to_it(
     with RawConnection(home.socket) as first:
         kept = first.create("Alpha")
         before = first.revision()
-        home.data.rename(home.root / "moved")
+        home.data_dir.rename(home.root / "moved")
         other = home.root / "other" / "d.sock"
-        second = DaemonProcess(home.root, ("--data-dir", str(home.data), "--socket", str(other)))
-        try:
-            second.wait_ready(other)
+        with running_daemon(Home(home.root, data_dir=home.data_dir, socket=other)) as second:
             data = first.refused(2003, "workspace.create", name="Beta", rootPath="/x")
             assert str(second.pid) in data["message"]
             assert first.call("store.getAll") == [kept], "not applied; reads go on"
@@ -167,8 +164,6 @@ def test_a_data_directory_that_another_daemon_owns_by_now_is_left_to_it(
                 assert theirs.call("store.getAll") == []
                 assert theirs.create("Theirs")["name"] == "Theirs"
                 assert verified(home.primary)["workspaces"] == theirs.call("store.getAll")
-        finally:
-            second.close()
 
 
 if sys.platform == "linux":
@@ -212,7 +207,7 @@ if sys.platform == "linux":
                 assert data["errno"] == number, f"{os.strerror(data['errno'])}: {data['message']}"
                 assert (connection.call("store.getAll"), connection.revision()) == before
             assert [path.read_bytes() for path in (shared_home.primary, shared_home.snapshot)] == files
-            assert list(shared_home.data.glob(".workspaces*.tmp")) == []
+            assert list(shared_home.data_dir.glob(".workspaces*.tmp")) == []
         closed = connection.call("workspace.close", id=kept["id"])
         assert closed["revision"] > before[1]
         assert_whole(shared_home, connection)

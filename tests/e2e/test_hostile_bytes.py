@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from e2e.daemon_process import DaemonProcess, Home
-from e2e.raw_connection import ANSWER_SECONDS, RawConnection
+from support.daemon_process import DaemonProcess, Home
+from support.raw_connection import ANSWER_SECONDS, RawConnection
 from workspaced_protocol.methods import METHODS
 
 JSON_VALUES = st.recursive(
@@ -89,7 +89,7 @@ def cut(draw: st.DrawFn) -> list[bytes]:
 
 
 def all_that_comes_back(home: Home, pieces: list[bytes]) -> list[Any]:
-    """Sends the pieces, and no more; gives every line that is answered until the daemon closes it."""
+    """Send the pieces, and no more; return every line that is answered until the daemon closes it."""
     with socket.socket(socket.AF_UNIX) as connected:
         connected.settimeout(ANSWER_SECONDS)
         connected.connect(str(home.socket))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from e2e.conftest import NewName
-from e2e.raw_connection import RawConnection, checked_error
+from support.raw_connection import RawConnection, checked_error
 
 PING = {"jsonrpc": "2.0", "method": "daemon.ping"}
 

@@ -15,8 +15,8 @@ import pytest
 
 from e2e.bystander import KIB, MIB, Bystander, Memory
 from e2e.conftest import Connect, StartDaemon
-from e2e.daemon_process import DaemonProcess, Home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import DaemonProcess, Home
+from support.raw_connection import RawConnection
 from workspaced.events import KEPT_BYTES, KEPT_EVENTS
 from workspaced.rpc.connection import OUTBOX_BYTES
 from workspaced_protocol.framing import MAX_LINE_BYTES
@@ -47,7 +47,7 @@ def bystander(daemon: DaemonProcess, home: Home) -> Iterator[Bystander]:
 
 @pytest.fixture
 def connect(daemon: DaemonProcess, home: Home) -> Iterator[Connect]:
-    """Connects to the test's daemon."""
+    """Connect to the test's daemon."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(RawConnection(home.socket))
 
@@ -59,7 +59,7 @@ def lines(method: str, count: int, params: dict[str, object] | None = None) -> b
 
 
 def send_what_is_taken(connected: socket.socket, data: bytes) -> int:
-    """Sends until nothing more is taken; gives how many bytes were."""
+    """Send until nothing more is taken; return how many bytes were."""
     connected.setblocking(False)
     view = memoryview(data)
     while view and select.select([], [connected], [], A_MOMENT_SECONDS)[1]:

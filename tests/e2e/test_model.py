@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from msgspec import structs
 
-from e2e.daemon_process import DaemonProcess, new_home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import DaemonProcess, new_home
+from support.raw_connection import RawConnection
+from support.waiting import wait_until
 from workspaced_client import (
     ActiveSessions,
     Change,
@@ -54,6 +55,8 @@ class Model(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.home = self.stack.enter_context(new_home())
+        self.daemon = DaemonProcess(self.home)
+        self.stack.callback(self.daemon.close)
         self.held: dict[str, Workspace] = {}
         self.keys: dict[str, str | None] = {}
         self.sessions: list[dict[str, str]] = [{}, {}, {}]
@@ -68,16 +71,13 @@ class Model(RuleBasedStateMachine):
         self.stack.callback(self.events.close)
 
     def start(self) -> None:
-        self.daemon = DaemonProcess(self.home.root, self.home.arguments())
-        self.stack.callback(self.daemon.close)
-        self.daemon.wait_ready(self.home.socket)
+        self.daemon.start()
         self.clients = [Client.connect(self.home.socket, reconnect=False) for _ in range(3)]
         for client in self.clients:
             self.stack.callback(client.close)
 
     def end(self, number: signal.Signals) -> None:
-        self.daemon.send_signal(number)
-        assert self.daemon.wait() == (0 if number == signal.SIGTERM else -number)
+        assert self.daemon.stop(number) == (0 if number == signal.SIGTERM else -number)
         for client in self.clients:
             client.close()
         self.sessions = [{}, {}, {}]
@@ -226,8 +226,8 @@ class Model(RuleBasedStateMachine):
         self.stack.callback(self.clients[by].close)
         gone, self.sessions[by] = self.sessions[by], {}
         # It is noticed when the daemon next reads from it, which is before this new client's answer, or soon after.
-        while gone.keys() & {session.id for session in self.clients[by].sessions.list()}:
-            self.clients[by].daemon.ping()
+        sessions = self.clients[by].sessions
+        wait_until(lambda: gone.keys().isdisjoint(session.id for session in sessions.list()))
 
     # What is compared
 

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import DEADLINE_SECONDS, Home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import Home
+from support.raw_connection import RawConnection
+from support.waiting import PATIENCE_SECONDS
 
 # Becomes the user once Python is loaded, which may lie where that user can't read.
 AS_ANOTHER = """
@@ -48,7 +49,7 @@ def test_another_user_gets_nothing(home: Home, start: StartDaemon) -> None:
             str(nobody.pw_uid),
             str(nobody.pw_gid),
         ]
-        child = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
+        child = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
         return (child.stdout + child.stderr).strip()
 
     with RawConnection(home.socket) as own:

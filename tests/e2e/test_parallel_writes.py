@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Connect, NewName
-from e2e.daemon_process import DEADLINE_SECONDS, Home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import verified, without_revision, workspace
+from support.daemon_process import Home
+from support.documents import verified, without_revision, workspace_json
+from support.raw_connection import RawConnection
+from support.waiting import PATIENCE_SECONDS
 
 
 def save_in_parallel(
     connections: list[RawConnection], workspaces: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Deals the saves to the connections, which all start at one moment; gives the answers."""
+    """Deal the saves to the connections, which all start at one moment; return the answers."""
     together = threading.Barrier(len(connections))
 
     def save(number: int) -> list[dict[str, Any]]:
@@ -40,7 +41,7 @@ def test_parallel_saves_lose_nothing(
     before = connections[0].revision()
     workspaces: list[dict[str, Any]] = []
     for number in range(saves):
-        each = workspace(number, 2, id=f"ws_{saves}_{clients}_{number}", name=new_name())
+        each = workspace_json(number, 2, id=f"ws_{saves}_{clients}_{number}", name=new_name())
         for binding in each["projects"]:
             binding["workspaceId"] = each["id"]
         workspaces.append(each)
@@ -74,7 +75,7 @@ def test_parallel_updates_of_one_workspace_with_if_revision_lose_nothing(
 
     def count_on(connection: RawConnection) -> None:
         done = 0
-        until = time.monotonic() + DEADLINE_SECONDS
+        until = time.monotonic() + PATIENCE_SECONDS
         while done < steps:
             assert time.monotonic() < until, "nobody gets on"
             now = connection.call("workspace.get", id=workspace_id)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from e2e.conftest import NewName
-from e2e.raw_connection import RawConnection
-from e2e.store_files import workspace
+from support.documents import workspace_json
+from support.raw_connection import RawConnection
 
 REQUIRED = {
     "daemon.hello": ("client", "protocol"),
@@ -56,7 +56,7 @@ VALID: dict[str, Any] = {
     "protocol": 1,
     "name": "Never made",
     "rootPath": "/x",
-    "workspace": workspace(1),
+    "workspace": workspace_json(1),
     "changes": [],
 }
 
@@ -68,7 +68,7 @@ def params_for(method: str) -> dict[str, Any]:
 
 @pytest.fixture
 def unchanged(connection: RawConnection) -> Iterator[None]:
-    """Sees that the test changed nothing."""
+    """See that the test changed nothing."""
     before = connection.revision()
     yield
     assert connection.revision() == before

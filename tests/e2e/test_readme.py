@@ -20,8 +20,9 @@ from time import monotonic
 
 import pytest
 
-from e2e.daemon_process import DEADLINE_SECONDS, new_home
-from repository import ROOT
+from support.daemon_process import new_home
+from support.repository import ROOT
+from support.waiting import PATIENCE_SECONDS
 
 RUN_DAEMON = "workspaced run"
 REST = "…"
@@ -109,7 +110,7 @@ class Tour:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=DEADLINE_SECONDS,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         return ended.stdout.decode().splitlines()
@@ -117,7 +118,7 @@ class Tour:
     def _start_daemon(self, step: Step) -> list[str]:
         """Starts the daemon on a terminal, and reads as many lines as are printed: it answers by then."""
         if self._daemon is not None:
-            self._daemon.wait(DEADLINE_SECONDS)  # the tour has ended it
+            self._daemon.wait(PATIENCE_SECONDS)  # the tour has ended it
             os.close(self._terminal)
         self._terminal, slave = pty.openpty()
         try:
@@ -132,7 +133,7 @@ class Tour:
         finally:
             os.close(slave)
         wanted = len(step.expected) - (step.expected[-1:] == [REST])
-        text, deadline = b"", monotonic() + DEADLINE_SECONDS
+        text, deadline = b"", monotonic() + PATIENCE_SECONDS
         while text.count(b"\n") < wanted:
             readable, _, _ = select.select([self._terminal], [], [], max(deadline - monotonic(), 0))
             assert readable, f"the daemon has printed only {text!r}"

@@ -1,6 +1,7 @@
 """Every kind of damage to the files: what the daemon starts with, what it says of it, what it keeps."""
 
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from e2e.daemon_process import DaemonProcess, Home, new_home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import store_text, verified, with_checksum, workspace
+from e2e.conftest import StartDaemon
+from support.daemon_process import DaemonProcess, Home, new_home, running_daemon
+from support.documents import quarantined, store_text, verified, with_checksum, workspace_json
+from support.raw_connection import RawConnection
 
-WORKSPACES = [workspace(number, projects=3) for number in range(5)]
+WORKSPACES = [workspace_json(number, projects=3) for number in range(5)]
 OLDER = WORKSPACES[:3]
 SOUND = store_text(WORKSPACES, revision=7).encode()
 BEHIND = store_text(OLDER, revision=6).encode()
@@ -92,17 +94,12 @@ SeenOf = Callable[[str], Seen]
 
 def look(case: Case) -> Seen:
     with new_home() as home:
-        home.data.mkdir(0o700)
+        home.data_dir.mkdir(0o700)
         for path, content in ((home.primary, case.primary), (home.snapshot, case.snapshot)):
             if content is not None:
                 path.write_bytes(content)
-        daemon = DaemonProcess(home.root, home.arguments())
-        try:
-            daemon.wait_ready(home.socket)
-            with RawConnection(home.socket) as connection:
-                return observe(home, daemon, connection)
-        finally:
-            daemon.close()
+        with running_daemon(home) as daemon, RawConnection(home.socket) as connection:
+            return observe(home, daemon, connection)
 
 
 def observe(home: Home, daemon: DaemonProcess, connection: RawConnection) -> Seen:
@@ -112,17 +109,17 @@ def observe(home: Home, daemon: DaemonProcess, connection: RawConnection) -> See
     primary, snapshot = (
         path.read_bytes() if path.exists() else b"" for path in (home.primary, home.snapshot)
     )
-    quarantined = [Path(path).read_bytes() for path in status["recovery"]["quarantined"]]
+    named = [Path(path).read_bytes() for path in status["recovery"]["quarantined"]]
     connection.create("After")
     names = sorted(each["name"] for each in verified(home.primary)["workspaces"])
-    after_write = home.quarantined()
+    after_write = list(quarantined(home.data_dir).values())
     daemon.kill()
-    return Seen(status, workspaces, check, primary, snapshot, quarantined, after_write, names, daemon.stderr)
+    return Seen(status, workspaces, check, primary, snapshot, named, after_write, names, daemon.stderr)
 
 
 @pytest.fixture(scope="module")
 def seen() -> SeenOf:
-    """Gives what was seen of a case; a case that failed fails the tests of it alone."""
+    """Give what was seen of a case; a case that failed fails the tests of it alone."""
     with ThreadPoolExecutor(3) as pool:
         looks = {name: pool.submit(look, case) for name, case in CASES.items()}
     return lambda name: looks[name].result()
@@ -201,54 +198,28 @@ def test_a_sound_primary_keeps_its_revision(case: str, seen: SeenOf) -> None:
     assert seen(case).status["revision"] == 7
 
 
-StartAgain = Callable[[], tuple[DaemonProcess, RawConnection]]
-
-
-@pytest.fixture
-def start_again(home: Home) -> Iterator[StartAgain]:
-    """Kills the daemon of the home, if there is one, and starts another."""
-    running: list[tuple[DaemonProcess, RawConnection]] = []
-
-    def end() -> None:
-        for daemon, connection in running:
-            connection.close()
-            daemon.close()
-        running.clear()
-
-    def start() -> tuple[DaemonProcess, RawConnection]:
-        end()
-        daemon = DaemonProcess(home.root, home.arguments())
-        try:
-            daemon.wait_ready(home.socket)
-            running.append((daemon, RawConnection(home.socket)))
-        except BaseException:
-            daemon.close()
-            raise
-        return running[0]
-
-    yield start
-    end()
-
-
 @pytest.mark.requirement("FR-007", "T013")
 def test_the_notice_of_a_loss_outlives_restarts_until_it_is_acknowledged(
-    home: Home, start_again: StartAgain
+    home: Home, start: StartDaemon
 ) -> None:
-    home.data.mkdir(0o700)
+    home.data_dir.mkdir(0o700)
     home.primary.write_bytes(UNLIKE_OURS)
-    _, connection = start_again()
-    first = connection.call("daemon.status")["recovery"]
-    assert (first["outcome"], first["acknowledged"]) == ("dataLoss", False)
-    assert [Path(path).read_bytes() for path in first["quarantined"]] == [UNLIKE_OURS]
-    assert connection.call("store.getAll") == []
-    connection.create("Written since")
-    daemon, connection = start_again()
-    assert connection.call("daemon.status")["recovery"] == first
-    assert daemon.stop() == 0
-    _, connection = start_again()
-    assert connection.call("daemon.status")["recovery"] == first
-    assert connection.call("store.acknowledgeRecovery") is None
-    assert connection.call("daemon.status")["recovery"]["acknowledged"] is True
-    _, connection = start_again()
-    assert connection.call("daemon.status")["recovery"]["acknowledged"] is True
-    assert [each["name"] for each in connection.call("store.getAll")] == ["Written since"]
+    daemon = start()
+    with RawConnection(home.socket) as connection:
+        first = connection.call("daemon.status")["recovery"]
+        assert (first["outcome"], first["acknowledged"]) == ("dataLoss", False)
+        assert [Path(path).read_bytes() for path in first["quarantined"]] == [UNLIKE_OURS]
+        assert connection.call("store.getAll") == []
+        connection.create("Written since")
+    daemon.restart(signal.SIGKILL)
+    with RawConnection(home.socket) as connection:
+        assert connection.call("daemon.status")["recovery"] == first
+    daemon.restart()
+    with RawConnection(home.socket) as connection:
+        assert connection.call("daemon.status")["recovery"] == first
+        assert connection.call("store.acknowledgeRecovery") is None
+        assert connection.call("daemon.status")["recovery"]["acknowledged"] is True
+    daemon.restart(signal.SIGKILL)
+    with RawConnection(home.socket) as connection:
+        assert connection.call("daemon.status")["recovery"]["acknowledged"] is True
+        assert [each["name"] for each in connection.call("store.getAll")] == ["Written since"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.daemon_process import Ended, Home, Start, new_home, run_all_to_end
-from e2e.store_files import store_text, workspace
+from support.daemon_process import DaemonProcess, Ended, Home, new_home, run_all_to_end
+from support.documents import PRIMARY, SNAPSHOT, store_text, workspace_json
 
 USABLE_CODES = (64, 74, 75, 78)  # which of them a socket in use gives is nowhere written
 LONGEST = 107  # bytes in a socket's path on Linux; macOS has 103
@@ -20,35 +20,35 @@ def nothing_prepared(home: Home) -> None:
 
 
 def data_is_a_file(home: Home) -> None:
-    home.data.write_text("not a directory")
+    home.data_dir.write_text("not a directory")
 
 
 def directory_in_place_of(name: str) -> Callable[[Home], None]:
-    return lambda home: (home.data / name).mkdir(parents=True)
+    return lambda home: (home.data_dir / name).mkdir(parents=True)
 
 
 def symlink_in_place_of(name: str) -> Callable[[Home], None]:
     def prepare(home: Home) -> None:
-        home.data.mkdir()
-        (home.root / "elsewhere.json").write_text(store_text([workspace(1)]))
-        (home.data / name).symlink_to(home.root / "elsewhere.json")
+        home.data_dir.mkdir()
+        (home.root / "elsewhere.json").write_text(store_text([workspace_json(1)]))
+        (home.data_dir / name).symlink_to(home.root / "elsewhere.json")
 
     return prepare
 
 
 def fifo_in_place_of(name: str) -> Callable[[Home], None]:
     def prepare(home: Home) -> None:
-        home.data.mkdir()
-        os.mkfifo(home.data / name)
+        home.data_dir.mkdir()
+        os.mkfifo(home.data_dir / name)
 
     return prepare
 
 
 def newer(name: str, text: str) -> Callable[[Home], None]:
     def prepare(home: Home) -> None:
-        home.data.mkdir()
-        home.primary.write_text(store_text([workspace(1)]), encoding="utf-8")
-        (home.data / name).write_text(text, encoding="utf-8")
+        home.data_dir.mkdir()
+        home.primary.write_text(store_text([workspace_json(1)]), encoding="utf-8")
+        (home.data_dir / name).write_text(text, encoding="utf-8")
 
     return prepare
 
@@ -66,9 +66,8 @@ def config(text: str) -> Callable[[Home], None]:
 
 
 ODD = os.fsdecode(b"caf\xe9")
-SNAPSHOT, PRIMARY = "workspaces.snapshot.json", "workspaces.json"
 TOO_LONG = "/tmp/" + "s" * 120  # noqa: S108 - never made
-ROUND = store_text([workspace(1)], revision=9, version=3)
+ROUND = store_text([workspace_json(1)], revision=9, version=3)
 UNLIKE = '{"version": 3, "shape": {"unlike": "ours"}}'
 
 # name: (what is prepared, arguments beside the paths, environment, exit code, what the line names)
@@ -135,7 +134,7 @@ def contents(root: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def before(homes: dict[str, Home]) -> dict[str, dict[str, object]]:
     """What was in each home before the start."""
-    return {name: contents(home.data) for name, home in homes.items()}
+    return {name: contents(home.data_dir) for name, home in homes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +142,7 @@ def ended(homes: dict[str, Home], before: dict[str, object]) -> dict[str, Ended]
     """How the daemon ended in each case."""
     return run_all_to_end(
         {
-            name: Start(homes[name].root, (*homes[name].arguments(), *arguments), environment)
+            name: DaemonProcess(homes[name], *arguments, environment=environment)
             for name, (_, arguments, environment, _, _) in CASES.items()
         }
     )
@@ -164,7 +163,7 @@ def test_a_refused_start_touches_nothing(
     case: str, homes: dict[str, Home], before: dict[str, dict[str, object]], ended: dict[str, Ended]
 ) -> None:
     assert ended[case].code
-    assert contents(homes[case].data) == before[case]
+    assert contents(homes[case].data_dir) == before[case]
     assert not homes[case].socket.exists()
 
 
@@ -177,13 +176,13 @@ def socket_starts() -> Iterator[dict[str, tuple[Home, Ended]]]:
             other_home.socket.parent.mkdir(0o700)
             foreign.bind(str(other_home.socket))
             foreign.listen()
-            environment = {"WORKSPACED_DATA_DIR": str(long_home.data), "WORKSPACED_SOCKET": TOO_LONG}
+            environment = {"WORKSPACED_DATA_DIR": str(long_home.data_dir), "WORKSPACED_SOCKET": TOO_LONG}
             homes = {"too long": long_home, "a file": file_home, "another program's": other_home}
             ended = run_all_to_end(
                 {
-                    "too long": Start(long_home.root, (), environment),
-                    "a file": Start(file_home.root, file_home.arguments()),
-                    "another program's": Start(other_home.root, other_home.arguments()),
+                    "too long": DaemonProcess(long_home, environment=environment, names_paths=False),
+                    "a file": DaemonProcess(file_home),
+                    "another program's": DaemonProcess(other_home),
                 }
             )
         yield {name: (homes[name], ended[name]) for name in homes}

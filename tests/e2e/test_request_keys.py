@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Connect, NewName, StartDaemon
-from e2e.daemon_process import Home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import workspace
+from support.daemon_process import Home
+from support.documents import workspace_json
+from support.raw_connection import RawConnection
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_repeated_delete_is_null(
 def test_a_repeated_save_does_not_undo_what_came_between(
     connection: RawConnection, new_name: NewName, key: str
 ) -> None:
-    given = workspace(1, 2, id=f"ws_{key.split()[-1]}", name=new_name())
+    given = workspace_json(1, 2, id=f"ws_{key.split()[-1]}", name=new_name())
     params = {"workspace": given, "requestKey": key}
     connection.call("store.save", **params)
     now = connection.call("workspace.update", id=given["id"], rootPath="/between")
@@ -87,7 +87,7 @@ def test_a_repeated_save_does_not_undo_what_came_between(
 
 
 def test_a_repeated_apply_changes_nothing(connection: RawConnection, new_name: NewName, key: str) -> None:
-    given = workspace(1, id=f"ws_{key.split()[-1]}", name=new_name())
+    given = workspace_json(1, id=f"ws_{key.split()[-1]}", name=new_name())
     params = {"changes": [{"save": given}], "requestKey": key}
     connection.call("store.apply", **params)
     connection.call("workspace.update", id=given["id"], rootPath="/between")

@@ -2,19 +2,20 @@
 
 import os
 import re
-import time
 
 import pytest
 
 from e2e.conftest import Connect, NewName, StartDaemon
-from e2e.daemon_process import DEADLINE_SECONDS, Home
-from e2e.raw_connection import RawConnection
+from support.daemon_process import Home
+from support.raw_connection import RawConnection, wait_for_connections
+from support.waiting import wait_until
 
 
 def wait_until_sessions_end(connection: RawConnection, workspace_id: str) -> None:
-    until = time.monotonic() + DEADLINE_SECONDS
-    while connection.call("session.list", workspaceId=workspace_id):
-        assert time.monotonic() < until, "the session outlives its connection"
+    wait_until(
+        lambda: connection.call("session.list", workspaceId=workspace_id) == [],
+        "the session outlives its connection",
+    )
 
 
 def test_begin_list_and_end(connection: RawConnection, new_name: NewName) -> None:
@@ -116,9 +117,7 @@ def test_a_session_that_was_begun_and_left_at_once_does_not_stay(connect: Connec
         leaving = connect()
         leaving.send(leaving.request("session.begin", workspaceId=workspace_id))
         leaving.close()
-    until = time.monotonic() + DEADLINE_SECONDS
-    while other.call("daemon.status")["connections"] > 1:
-        assert time.monotonic() < until, "closed connections are still counted"
+    wait_for_connections(other, 1)
     wait_until_sessions_end(other, workspace_id)
     assert other.call("workspace.delete", id=workspace_id) is None
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import DaemonProcess, Ended, Home, Start, new_home, run_all_to_end
-from e2e.raw_connection import RawConnection
+from support.daemon_process import DaemonProcess, Ended, Home, new_home, run_all_to_end, running_daemon
+from support.raw_connection import RawConnection
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"daemon.ping"}\n'
 
@@ -25,19 +25,19 @@ def mode(path: Path) -> int:
 def shared_home() -> Iterator[Home]:
     """A home that is not there yet, and neither is the directory above it."""
     with new_home() as home:
-        yield Home(home.root / "not" / "there")
+        below = home.root / "not" / "there"
+        yield Home(home.root, data_dir=below / "data", socket=below / "run" / "d.sock")
 
 
 @pytest.fixture(scope="module")
 def shared_daemon(shared_home: Home) -> Iterator[DaemonProcess]:
     """A daemon that is told by its environment alone where to live, and by its umask to hide nothing."""
-    environment = {"WORKSPACED_DATA_DIR": str(shared_home.data), "WORKSPACED_SOCKET": str(shared_home.socket)}
-    daemon = DaemonProcess(shared_home.root.parent.parent, (), environment, umask=0)
-    try:
-        daemon.wait_ready(shared_home.socket)
+    environment = {
+        "WORKSPACED_DATA_DIR": str(shared_home.data_dir),
+        "WORKSPACED_SOCKET": str(shared_home.socket),
+    }
+    with running_daemon(shared_home, environment=environment, names_paths=False, umask=0) as daemon:
         yield daemon
-    finally:
-        daemon.close()
 
 
 @pytest.mark.requirement("T011")
@@ -45,12 +45,12 @@ def test_directories_are_made_and_nothing_is_open_to_others(
     shared_home: Home, connection: RawConnection
 ) -> None:
     connection.create("Alpha")
-    assert connection.call("daemon.status")["dataDir"] == str(shared_home.data)
-    assert mode(shared_home.data) == 0o700
+    assert connection.call("daemon.status")["dataDir"] == str(shared_home.data_dir)
+    assert mode(shared_home.data_dir) == 0o700
     assert mode(shared_home.socket.parent) == 0o700
     assert stat.S_ISSOCK(shared_home.socket.stat().st_mode)
     assert mode(shared_home.socket) == 0o600
-    files = [path for path in shared_home.data.rglob("*") if not path.is_dir()]
+    files = [path for path in shared_home.data_dir.rglob("*") if not path.is_dir()]
     assert {path.name for path in files} >= {
         "workspaces.json",
         "workspaces.snapshot.json",
@@ -62,7 +62,7 @@ def test_directories_are_made_and_nothing_is_open_to_others(
 def test_the_lock_file_holds_the_pid_and_the_socket_path(
     shared_home: Home, shared_daemon: DaemonProcess
 ) -> None:
-    held = (shared_home.data / "workspaced.lock").read_text()
+    held = (shared_home.data_dir / "workspaced.lock").read_text()
     assert re.search(rf"\b{shared_daemon.pid}\b", held)
     assert str(shared_home.socket) in held
 
@@ -70,18 +70,16 @@ def test_the_lock_file_holds_the_pid_and_the_socket_path(
 @pytest.fixture(scope="module")
 def seconds(shared_home: Home, shared_daemon: DaemonProcess) -> dict[str, Ended]:
     """How daemons end that want what the shared one has."""
-    root, data, path = shared_home.root, str(shared_home.data), str(shared_home.socket)
-    (root / "alias").symlink_to(data)
-    return run_all_to_end(
-        {
-            "directory": Start(root, ("--data-dir", data, "--socket", str(root / "other" / "d.sock"))),
-            "alias": Start(
-                root, ("--data-dir", str(root / "alias"), "--socket", str(root / "other" / "d.sock"))
-            ),
-            "both": Start(root, shared_home.arguments()),
-            "socket": Start(root, ("--data-dir", str(root / "other data"), "--socket", path)),
-        }
-    )
+    root, data_dir, path = shared_home.root, shared_home.data_dir, shared_home.socket
+    (root / "alias").symlink_to(data_dir)
+    other = root / "other" / "d.sock"
+    homes = {
+        "directory": Home(root, data_dir=data_dir, socket=other),
+        "alias": Home(root, data_dir=root / "alias", socket=other),
+        "both": shared_home,
+        "socket": Home(root, data_dir=root / "other data", socket=path),
+    }
+    return run_all_to_end({case: DaemonProcess(home) for case, home in homes.items()})
 
 
 @pytest.mark.parametrize("case", ["directory", "alias", "both"])
@@ -102,7 +100,7 @@ def test_a_second_daemon_on_one_socket_is_refused(seconds: dict[str, Ended], sha
 
 @pytest.mark.usefixtures("seconds")
 def test_the_first_daemon_goes_on(shared_home: Home, connection: RawConnection) -> None:
-    assert connection.call("daemon.status")["dataDir"] == str(shared_home.data)
+    assert connection.call("daemon.status")["dataDir"] == str(shared_home.data_dir)
     assert connection.create("After the others")["name"] == "After the others"
 
 
@@ -131,8 +129,10 @@ def test_a_signal_ends_it_with_0_whatever_its_clients_do(home: Home, start: Star
 def test_what_a_killed_daemon_left_is_cleared_away(home: Home, start: StartDaemon) -> None:
     start().kill()
     assert home.socket.is_socket()
-    left = [home.data / name for name in (".workspaces.tmp", ".workspaces-a1.tmp", ".workspaces.json.x.tmp")]
-    notes = home.data / "notes.tmp"
+    left = [
+        home.data_dir / name for name in (".workspaces.tmp", ".workspaces-a1.tmp", ".workspaces.json.x.tmp")
+    ]
+    notes = home.data_dir / "notes.tmp"
     for path in (*left, notes):
         path.write_text("half")
     start()
@@ -146,13 +146,10 @@ def test_the_default_socket_is_in_the_runtime_directory(home: Home) -> None:
     runtime = home.root / "runtime"
     runtime.mkdir(0o700)
     environment = {"XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(home.root / "share")}
-    daemon = DaemonProcess(home.root, (), environment)
-    try:
-        path = daemon.wait_ready_at(lambda: runtime.glob("workspaced/*"))
+    path = runtime / "workspaced" / "workspaced.sock"
+    where = Home(home.root, socket=path)
+    with running_daemon(where, environment=environment, names_paths=False), RawConnection(path) as connection:
         assert mode(path.parent) == 0o700
-        with RawConnection(path) as connection:
-            status = connection.call("daemon.status")
+        status = connection.call("daemon.status")
         assert status["socket"] == str(path)
         assert status["dataDir"].startswith(str(home.root)), "data is in the user's data directory"
-    finally:
-        daemon.close()

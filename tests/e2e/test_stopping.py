@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from e2e.conftest import StartDaemon
-from e2e.daemon_process import Home
-from e2e.raw_connection import RawConnection, checked_error
+from support.daemon_process import Home
+from support.raw_connection import RawConnection, checked_error
 
 CLIENTS, WRITES = 6, 500
 Answers = dict[str, dict[str, Any]]
@@ -23,7 +23,7 @@ def test_writes_that_are_under_way_are_answered_and_durable_or_refused(
     some_answered = threading.Event()
 
     def write(client: int) -> Answers:
-        """Sends all its writes at once, and gives the answers by the name that was asked for."""
+        """Send all its writes at once, and return the answers by the name that was asked for."""
         answered: Answers = {}
         with RawConnection(home.socket) as connection:
             requests: dict[int, str] = {}

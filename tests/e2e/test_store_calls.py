@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from e2e.conftest import NewName
-from e2e.daemon_process import Home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import project, verified, workspace
+from support.daemon_process import Home
+from support.documents import project_json, verified, workspace_json
+from support.raw_connection import RawConnection
 
 
 @pytest.fixture
 def given(new_name: NewName) -> dict[str, Any]:
     """A workspace with three projects that no test saved before."""
     name = new_name()
-    return workspace(int(name.split()[1]), projects=3, name=name)
+    return workspace_json(int(name.split()[1]), projects=3, name=name)
 
 
 def test_save_keeps_every_field_but_the_revision(connection: RawConnection, given: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ def test_a_saved_workspace_is_replaced_whole(connection: RawConnection, given: d
         "state": "closed",
         "createdAt": 5,
         "updatedAt": 6,
-        "projects": [project(given["id"], 999)],
+        "projects": [project_json(given["id"], 999)],
     }
     second = connection.call("store.save", workspace=changed)
     assert second == {**changed, "revision": first["revision"] + 1}
@@ -159,7 +159,7 @@ def test_get_all_is_sorted_by_creation(connection: RawConnection, new_name: NewN
     numbers = [3, 1, 2, 5, 4]
     ids = {f"ws_sorted{number}" for number in numbers}
     for number in numbers:
-        each = workspace(number, id=f"ws_sorted{number}", name=new_name(), createdAt=1_000_000 + number)
+        each = workspace_json(number, id=f"ws_sorted{number}", name=new_name(), createdAt=1_000_000 + number)
         connection.call("store.save", workspace=each)
     everything = connection.call("store.getAll")
     assert [each["createdAt"] for each in everything] == sorted(each["createdAt"] for each in everything)
@@ -170,7 +170,7 @@ def test_get_all_is_sorted_by_creation(connection: RawConnection, new_name: NewN
 def test_apply_makes_every_change_in_one(connection: RawConnection, new_name: NewName) -> None:
     gone = connection.create(new_name())
     before = connection.revision()
-    first, second = (workspace(int(name.split()[1]), 2, name=name) for name in (new_name(), new_name()))
+    first, second = (workspace_json(int(name.split()[1]), 2, name=name) for name in (new_name(), new_name()))
     takes_over = {**second, "name": gone["name"]}
     changes = [{"save": first}, {"remove": gone["id"]}, {"save": takes_over}]
     result = connection.call("store.apply", changes=changes)
@@ -186,8 +186,8 @@ def test_apply_makes_every_change_in_one(connection: RawConnection, new_name: Ne
 def test_apply_makes_all_changes_or_none(connection: RawConnection, new_name: NewName) -> None:
     kept = connection.create(new_name())
     before = connection.call("store.getAll"), connection.revision()
-    good = workspace(1, id="ws_good", name=new_name())
-    clashing = workspace(2, id="ws_clashing", name=kept["name"].upper())
+    good = workspace_json(1, id="ws_good", name=new_name())
+    clashing = workspace_json(2, id="ws_clashing", name=kept["name"].upper())
     changes = [{"save": good}, {"remove": before[0][0]["id"]}, {"save": clashing}]
     if before[0][0]["id"] == kept["id"]:
         changes.pop(1)
@@ -196,7 +196,7 @@ def test_apply_makes_all_changes_or_none(connection: RawConnection, new_name: Ne
 
 
 def test_apply_with_if_revision_of_the_store(connection: RawConnection, new_name: NewName) -> None:
-    change = {"save": workspace(1, id="ws_if_revision", name=new_name())}
+    change = {"save": workspace_json(1, id="ws_if_revision", name=new_name())}
     before = connection.revision()
     data = connection.refused(1005, "store.apply", changes=[change], ifRevision=before + 1)
     assert data["revision"] == before
@@ -206,7 +206,14 @@ def test_apply_with_if_revision_of_the_store(connection: RawConnection, new_name
 
 @pytest.mark.parametrize(
     "change",
-    [{}, {"save": workspace(1), "remove": "ws_a"}, {"keep": "ws_a"}, "ws_a", {"remove": 5}, {"save": {}}],
+    [
+        {},
+        {"save": workspace_json(1), "remove": "ws_a"},
+        {"keep": "ws_a"},
+        "ws_a",
+        {"remove": 5},
+        {"save": {}},
+    ],
 )
 def test_apply_refuses_what_is_no_change(connection: RawConnection, change: object) -> None:
     before = connection.revision()

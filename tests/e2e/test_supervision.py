@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from e2e.daemon_process import DEADLINE_SECONDS, DaemonProcess, Home, listens
-from e2e.raw_connection import RawConnection
 from e2e.service_manager import ServiceManager, passing
+from support.daemon_process import DaemonProcess, Home, listens
+from support.raw_connection import RawConnection
+from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 
 WATCHDOG_SECONDS = 0.4
@@ -28,13 +29,13 @@ Begin = Callable[..., DaemonProcess]
 
 @pytest.fixture
 def begin(home: Home) -> Iterator[Begin]:
-    """Starts a daemon in the home, and waits for nothing; kills it in the end."""
+    """Start a daemon in the home, and wait for nothing; kill it in the end."""
     with ExitStack() as stack:
 
         def begin(*arguments: str, **options: Any) -> DaemonProcess:
-            daemon = DaemonProcess(home.root, (*home.arguments(), *arguments), **options)
+            daemon = DaemonProcess(home, *arguments, **options)
             stack.callback(daemon.close)
-            return daemon
+            return daemon.begin()
 
         yield begin
 
@@ -109,7 +110,7 @@ def test_a_hangup_reads_the_configuration_file_again(
 def test_a_daemon_that_can_not_start_is_never_ready(
     home: Home, begin: Begin, manager: ServiceManager
 ) -> None:
-    home.data.mkdir()
+    home.data_dir.mkdir()
     home.primary.mkdir()
     assert begin(environment=manager.environment).wait() == 74
     assert set(manager.hear()) == {"STATUS"}
@@ -119,7 +120,7 @@ def test_a_daemon_that_can_not_start_is_never_ready(
 
 def test_a_manager_that_is_gone_changes_nothing_but_the_log(home: Home, begin: Begin) -> None:
     daemon = begin(environment={"NOTIFY_SOCKET": str(home.root / "gone"), "WATCHDOG_USEC": "100000"})
-    daemon.wait_ready(home.socket)
+    daemon.wait_ready()
     with RawConnection(home.socket) as connection:
         connection.create("Alpha")
     assert daemon.stop() == 0
@@ -129,9 +130,9 @@ def test_a_manager_that_is_gone_changes_nothing_but_the_log(home: Home, begin: B
 # A daemon in which one method never comes back, as a defect might have it.
 _BLOCKING = """
 import threading
-import workspaced.service
+import workspaced_protocol.openrpc
+workspaced_protocol.openrpc.openrpc_document = threading.Event().wait
 from workspaced.__main__ import main
-workspaced.service.openrpc_document = threading.Event().wait
 main()
 """
 
@@ -140,11 +141,11 @@ def test_the_watchdog_is_fed_until_the_loop_is_blocked(
     home: Home, begin: Begin, manager: ServiceManager
 ) -> None:
     environment = {**manager.environment, "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1_000_000))}
-    begin(environment=environment, command=(sys.executable, "-c", _BLOCKING))
+    begin(environment=environment, program=(sys.executable, "-c", _BLOCKING))
     manager.hear_of("READY")
     with RawConnection(home.socket) as connection:
         for _ in range(3):
-            assert manager.hear(DEADLINE_SECONDS)["WATCHDOG"] == "1"
+            assert manager.hear(PATIENCE_SECONDS)["WATCHDOG"] == "1"
         (itself,) = [each for each in connection.call("daemon.clients") if "program" in each]
         assert itself["program"] == "workspaced (watchdog)"
         connection.send(connection.request("rpc.discover"))
@@ -164,7 +165,7 @@ def test_nothing_of_the_manager_is_passed_to_git(
         "WATCHDOG_USEC": "60000000",
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }
-    begin(environment=environment, command=passing(passed), pass_fds=[passed.fileno()])
+    begin(environment=environment, launcher=passing(passed), pass_fds=[passed.fileno()])
     manager.hear_of("READY")
     with RawConnection(passed_path(passed)) as connection:
         workspace = connection.create("Alpha", str(home.root))
@@ -183,14 +184,14 @@ def test_clients_go_on_across_restarts_with_the_socket_that_the_manager_keeps(
     before = path.lstat()
 
     def start() -> DaemonProcess:
-        return begin(command=passing(passed), pass_fds=[passed.fileno()])
+        return begin(launcher=passing(passed), pass_fds=[passed.fileno()])
 
     daemon = start()
     stopped = threading.Event()
 
     def work(number: int) -> int:
-        """Writes until the restarts are over; gives how much. Any error ends the test."""
-        with Client.connect(path, timeout_seconds=DEADLINE_SECONDS) as client:
+        """Write until the restarts are over; return how much. Any error ends the test."""
+        with Client.connect(path, timeout_seconds=PATIENCE_SECONDS) as client:
             count = 0
             while not stopped.is_set() or count == 0:
                 client.workspaces.create(f"{number} {count}", "/srv")
@@ -215,7 +216,7 @@ def test_clients_go_on_across_restarts_with_the_socket_that_the_manager_keeps(
                     assert status["socket"] == str(path)
         finally:
             stopped.set()
-        counts = [each.result(DEADLINE_SECONDS) for each in working]
+        counts = [each.result(PATIENCE_SECONDS) for each in working]
     with RawConnection(path) as connection:
         names = {each["name"] for each in connection.call("store.getAll")}
     assert names == {f"{number} {each}" for number, count in enumerate(counts) for each in range(count)}
@@ -226,8 +227,8 @@ def test_clients_go_on_across_restarts_with_the_socket_that_the_manager_keeps(
 
 
 def test_a_socket_for_another_process_is_left_alone(home: Home, begin: Begin, passed: socket.socket) -> None:
-    daemon = begin(command=passing(passed, str(os.getpid())), pass_fds=[passed.fileno()])
-    daemon.wait_ready(home.socket)
+    daemon = begin(launcher=passing(passed, str(os.getpid())), pass_fds=[passed.fileno()])
+    daemon.wait_ready()
     with RawConnection(home.socket) as connection:
         assert connection.call("daemon.status")["socket"] == str(home.socket)
     assert daemon.stop() == 0
@@ -236,13 +237,13 @@ def test_a_socket_for_another_process_is_left_alone(home: Home, begin: Begin, pa
 def test_what_is_no_socket_to_listen_on_ends_the_start_and_touches_nothing(home: Home, begin: Begin) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        daemon = begin(command=passing(theirs), pass_fds=[theirs.fileno()])
+        daemon = begin(launcher=passing(theirs), pass_fds=[theirs.fileno()])
         assert daemon.wait() == 74
     assert daemon.stderr.startswith(
         "workspaced: The service manager passed descriptor 3, which is one connection"
     )
     assert len(daemon.stderr.splitlines()) == 1
-    assert not home.data.exists()
+    assert not home.data_dir.exists()
 
 
 @pytest.mark.skipif(
@@ -252,7 +253,7 @@ def test_systemd_starts_the_daemon_for_its_first_client(home: Home, begin: Begin
     path = home.root / "activated.sock"
     kept = [f"--setenv={name}" for name in ("HOME", "PATH")]
     activate = ["systemd-socket-activate", f"--listen={path}", "--fdname=workspaced", *kept]
-    daemon = begin(command=[*activate, sys.executable, "-m", "workspaced"])
+    daemon = begin(launcher=activate)
     daemon.wait_ready(path)
     with RawConnection(path) as connection:
         status = connection.call("daemon.status")
@@ -269,7 +270,7 @@ def test_a_terminal_that_is_closed_ends_the_daemon_and_any_other_hangup_does_not
     try:
         daemon = begin(stdin=theirs)
         os.close(theirs)
-        daemon.wait_ready(home.socket)
+        daemon.wait_ready()
     finally:
         if is_closed:
             os.close(ours)

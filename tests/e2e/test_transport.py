@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from e2e.conftest import Connect, NewName
-from e2e.raw_connection import RawConnection
+from support.raw_connection import RawConnection
 
 MEBIBYTE = 1024 * 1024
 PING = b'{"jsonrpc":"2.0","id":1,"method":"daemon.ping"}'

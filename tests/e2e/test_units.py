@@ -32,7 +32,7 @@ def units(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def analyze(tmp_path: Path) -> Analyze:
-    """Gives what systemd-analyze says, which must not fail."""
+    """Return what systemd-analyze says, which must not fail."""
 
     def analyze(*arguments: str) -> str:
         runtime_dir = tmp_path / "run"

@@ -1,40 +1,37 @@
 """Stores of version 1, as older apps wrote them: read whole, and kept before the first write."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from e2e.daemon_process import DaemonProcess, new_home
-from e2e.raw_connection import RawConnection
-from e2e.store_files import checksum, project, verified, without_revision, workspace
+from support.daemon_process import new_home, running_daemon
+from support.documents import (
+    project_json,
+    quarantined,
+    verified,
+    version_1_text,
+    without_revision,
+    workspace_json,
+)
+from support.raw_connection import RawConnection
 
 
 def older(number: int) -> dict[str, Any]:
     """A workspace as version 1 has it: with no revision, and with a short id."""
-    return {**without_revision([workspace(number, 10)])[0], "id": f"ws_7ma7rc{number:02d}"}
+    return {**without_revision([workspace_json(number, 10)])[0], "id": f"ws_7ma7rc{number:02d}"}
 
 
 WORKSPACES = [older(number) for number in range(50)]
 for each in WORKSPACES:
-    each["projects"] = [project(each["id"], 100 * int(each["id"][-2:]) + at) for at in range(10)]
+    each["projects"] = [project_json(each["id"], 100 * int(each["id"][-2:]) + at) for at in range(10)]
     each["name"] += ' — "quoted" \\ / \t'
 
 
-def printed(with_checksum: bool = True, ascii_only: bool = False) -> bytes:
-    """The file as an older app prints it: indented by two, its checksum at the end."""
-    document: dict[str, Any] = {"version": 1, "workspaces": WORKSPACES}
-    text = json.dumps(document, indent=2, ensure_ascii=ascii_only)
-    if with_checksum:
-        text = json.dumps(document | {"_checksum": checksum(text)}, indent=2, ensure_ascii=ascii_only)
-    return text.encode()
-
-
 TEXTS = {
-    "with a checksum": printed(),
-    "without a checksum": printed(with_checksum=False),
-    "with escapes": printed(ascii_only=True),
+    "with a checksum": version_1_text(WORKSPACES).encode(),
+    "without a checksum": version_1_text(WORKSPACES, checksum=False).encode(),
+    "with escapes": version_1_text(WORKSPACES, ascii_only=True).encode(),
 }
 
 
@@ -47,26 +44,21 @@ def seen() -> dict[str, dict[str, Any]]:
 
 def look(text: bytes) -> dict[str, Any]:
     with new_home() as home:
-        home.data.mkdir(0o700)
+        home.data_dir.mkdir(0o700)
         home.primary.write_bytes(text)
         home.snapshot.write_bytes(text)
-        daemon = DaemonProcess(home.root, home.arguments())
-        try:
-            daemon.wait_ready(home.socket)
-            with RawConnection(home.socket) as connection:
-                status = connection.call("daemon.status")
-                stored = connection.call("store.getAll")
-                connection.create("Written by version 2")
-                return {
-                    "outcome": status["recovery"]["outcome"],
-                    "stored": stored,
-                    "document": verified(home.primary),
-                    "snapshot": verified(home.snapshot),
-                    "quarantined": home.quarantined(),
-                    "check": connection.call("store.check"),
-                }
-        finally:
-            daemon.close()
+        with running_daemon(home), RawConnection(home.socket) as connection:
+            status = connection.call("daemon.status")
+            stored = connection.call("store.getAll")
+            connection.create("Written by version 2")
+            return {
+                "outcome": status["recovery"]["outcome"],
+                "stored": stored,
+                "document": verified(home.primary),
+                "snapshot": verified(home.snapshot),
+                "quarantined": quarantined(home.data_dir).values(),
+                "check": connection.call("store.check"),
+            }
 
 
 @pytest.mark.requirement("FR-005", "T015")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Connect, NewName
-from e2e.raw_connection import RawConnection
+from support.raw_connection import RawConnection
 
 ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 

@@ -19,7 +19,7 @@ def _tell_what_was_tried(record_property: Callable[[str, object], None]) -> Iter
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Sums up over all tests, those in other processes too."""
+    """Sum up over all tests, those in other processes too."""
     tried: Counter[str] = Counter()
     for report in terminalreporter.getreports(""):  # of teardowns, which come after the fixture's end
         for name, count in report.user_properties:

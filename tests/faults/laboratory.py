@@ -115,7 +115,7 @@ class Laboratory:
         return run
 
     def _carry_out(self, run: Run, step: Step, fault: Fault) -> bool:
-        """Does the step, or sees it refused in the promised way, mends the disk and does it again.
+        """Do the step, or see it refused in the promised way, mend the disk and do it again.
 
         False where another error of the same operation has left the same: what comes was tried then.
         """
@@ -173,7 +173,7 @@ class Laboratory:
                 self._check_found(normal(disk.visible()), damaged, f"{name} lost at the end")
 
     def _check_survivors(self, run: Run, when: str, *, goes_on: bool = True) -> frozenset[Tree]:
-        """Checks all that a power loss may leave now, and gives it."""
+        """Check all that a power loss may leave now, and return it."""
         owed = run.owed()
         survivors = frozenset(normal(tree) for tree in run.disk.survivors())
         TRIED["states after a power loss"] += len(survivors)

@@ -33,6 +33,7 @@ import stat
 from dataclasses import dataclass, field
 
 from faults.simulated_faults import LEGAL_ERRORS, Fault, Killed, PowerLoss
+from faults.simulated_files import FileSystem, disk_error
 from faults.simulated_nodes import File, Folder, Node, Tree
 from workspaced.store.disk import Disk
 
@@ -61,17 +62,13 @@ class SimulatedDisk(Disk):
         self._stopped: type[BaseException] | None = None
         self._open: dict[int, _Open] = {}
         self._next_fd = itertools.count(3)
-        self._numbers = itertools.count(1)
-        self._free_numbers: list[int] = []
-        self._now_ns = itertools.count(1_700_000_000_000_000_000, 1_000_000)
-        self._root = Folder(self._number(), next(self._now_ns), links=1)
-        self._build(self._root, self.tree)
+        self._files = FileSystem(self.tree)
         self.settle()
 
     # What the laboratory does with the disk.
 
     def arm(self, fault: Fault | None) -> None:
-        """Counts operations anew, towards this fault; None mends the disk."""
+        """Count operations anew, towards this fault; None mends the disk."""
         self.trace = []
         self._fault = fault
 
@@ -87,11 +84,11 @@ class SimulatedDisk(Disk):
     @property
     def has_lost(self) -> bool:
         """Whether readers see what a failed sync lost."""
-        return any(node.has_lost for node in self._root.walk())
+        return any(node.has_lost for node in self._files.root.walk())
 
     def settle(self) -> None:
         """Time passes: all that can become durable does."""
-        for node in self._root.walk():
+        for node in self._files.root.walk():
             node.settle()
 
     def end_process(self) -> None:
@@ -103,23 +100,23 @@ class SimulatedDisk(Disk):
 
     def visible(self) -> Tree:
         """What any process sees now."""
-        return self._root.visible()
+        return self._files.root.visible()
 
     def survivors(self) -> set[Tree]:
         """Every content that may be found if the power fails now."""
-        return set(self._root.survivors())
+        return set(self._files.root.survivors())
 
     def put(self, path: str, content: bytes | Tree, *, durably: bool = True) -> None:
         """Another program puts a file, or a directory, in place of what was there."""
-        folder, name = self._resolve(path)
-        self._put(folder, name, content)
+        folder, name = self._files.resolve(path)
+        self._files.put(folder, name, content)
         if durably:
             self.settle()
 
     def remove(self, path: str) -> None:
         """Another program removed this file, or directory and all, and synced that."""
         folder, name = self._resolve(path)
-        self._change(folder, {name: None}, path)
+        self._files.change(folder, {name: None}, path)
         self.settle()
 
     # The operations.
@@ -130,15 +127,15 @@ class SimulatedDisk(Disk):
         node = folder.entries.get(name) if name else folder
         if node is None:
             if not flags & os.O_CREAT:
-                raise _error(errno.ENOENT, path)
-            node = self._file(b"")
-            self._change(folder, {name: node}, path)
+                raise disk_error(errno.ENOENT, path)
+            node = self._files.new_file(b"")
+            self._files.change(folder, {name: node}, path)
         elif flags & os.O_CREAT and flags & os.O_EXCL:
-            raise _error(errno.EEXIST, path)
+            raise disk_error(errno.EEXIST, path)
         elif isinstance(node, Folder) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            raise _error(errno.EISDIR, path)
+            raise disk_error(errno.EISDIR, path)
         if flags & os.O_DIRECTORY and not isinstance(node, Folder):
-            raise _error(errno.ENOTDIR, path)
+            raise disk_error(errno.ENOTDIR, path)
         node.descriptors += 1
         fd = next(self._next_fd)
         self._open[fd] = _Open(node)
@@ -164,7 +161,7 @@ class SimulatedDisk(Disk):
             elif fault.kind == "lying write" and chunk:
                 middle = len(chunk) // 2
                 chunk = chunk[:middle] + bytes([chunk[middle] ^ 1]) + chunk[middle + 1 :]
-        file.write(chunk, description.position, next(self._now_ns))
+        file.write(chunk, description.position, self._files.now_ns())
         description.position += len(chunk)
         return len(chunk)
 
@@ -191,49 +188,49 @@ class SimulatedDisk(Disk):
 
     def truncate(self, fd: int, length: int) -> None:
         self._begin("truncate")
-        _file_of(self._description(fd)).truncate(length, next(self._now_ns))
+        _file_of(self._description(fd)).truncate(length, self._files.now_ns())
 
     def rename(self, source: str, target: str, dir_fd: int) -> None:
         self._begin("rename")
         folder = self._folder(dir_fd)
         node, replaced = folder.entries.get(source), folder.entries.get(target)
         if node is None:
-            raise _error(errno.ENOENT, source)
+            raise disk_error(errno.ENOENT, source)
         if node is replaced:
             return
         if replaced is not None and isinstance(node, Folder) != isinstance(replaced, Folder):
-            raise _error(errno.ENOTDIR if isinstance(node, Folder) else errno.EISDIR, target)
+            raise disk_error(errno.ENOTDIR if isinstance(node, Folder) else errno.EISDIR, target)
         if isinstance(replaced, Folder) and replaced.entries:
-            raise _error(errno.ENOTEMPTY, target)
-        self._change(folder, {source: None, target: node}, target)
+            raise disk_error(errno.ENOTEMPTY, target)
+        self._files.change(folder, {source: None, target: node}, target)
 
     def unlink(self, name: str, dir_fd: int) -> None:
         self._begin("unlink")
         folder = self._folder(dir_fd)
         if name not in folder.entries:
-            raise _error(errno.ENOENT, name)
+            raise disk_error(errno.ENOENT, name)
         if isinstance(folder.entries[name], Folder):
-            raise _error(errno.EISDIR, name)
-        self._change(folder, {name: None}, name)
+            raise disk_error(errno.EISDIR, name)
+        self._files.change(folder, {name: None}, name)
 
     def remove_directory(self, name: str, dir_fd: int) -> None:
         self._begin("rmdir")
         parent = self._folder(dir_fd)
         folder = parent.entries.get(name)
         if folder is None:
-            raise _error(errno.ENOENT, name)
+            raise disk_error(errno.ENOENT, name)
         if not isinstance(folder, Folder):
-            raise _error(errno.ENOTDIR, name)
+            raise disk_error(errno.ENOTDIR, name)
         if folder.entries:
-            raise _error(errno.ENOTEMPTY, name)
-        self._change(parent, {name: None}, name)
+            raise disk_error(errno.ENOTEMPTY, name)
+        self._files.change(parent, {name: None}, name)
 
     def make_directory(self, path: str, mode: int, dir_fd: int | None = None) -> None:
         self._begin("mkdir")
         folder, name = self._resolve(path, dir_fd)
         if not name or name in folder.entries:
-            raise _error(errno.EEXIST, path)
-        self._change(folder, {name: Folder(self._number(), next(self._now_ns))}, path)
+            raise disk_error(errno.EEXIST, path)
+        self._files.change(folder, {name: self._files.new_folder()}, path)
 
     def stat(self, path: str) -> os.stat_result:
         self._begin("stat")
@@ -275,7 +272,7 @@ class SimulatedDisk(Disk):
             raise self._stopped
         is_now = fault.lasts or len(self.trace) == fault.at
         if fault.kind == "error" and is_now and fault.number in LEGAL_ERRORS[operation]:
-            raise _error(fault.number, operation)
+            raise disk_error(fault.number, operation)
 
     def _refuses_all(self) -> bool:
         """Whether the disk takes nothing any more, so that nothing can be done about a loss either."""
@@ -290,70 +287,30 @@ class SimulatedDisk(Disk):
     def _folder(self, fd: int) -> Folder:
         node = self._description(fd).node
         if not isinstance(node, Folder):
-            raise _error(errno.ENOTDIR, "")
+            raise disk_error(errno.ENOTDIR, "")
         return node
 
     def _resolve(self, path: str, dir_fd: int | None = None) -> tuple[Folder, str]:
-        """The directory that `path` names an entry of, and the entry's name (empty for the root)."""
-        folder = self._root if dir_fd is None else self._folder(dir_fd)
-        *parents, name = path.strip("/").split("/")
-        for parent in parents:
-            node = folder.entries.get(parent)
-            if node is None:
-                raise _error(errno.ENOENT, path)
-            if not isinstance(node, Folder):
-                raise _error(errno.ENOTDIR, path)
-            folder = node
-        return folder, name
-
-    def _change(self, folder: Folder, entries: dict[str, Node | None], path: str) -> None:
-        if folder.links == 0:
-            raise _error(errno.ENOENT, path)  # the directory itself was removed
-        self._forget(folder.change(entries))
-
-    def _build(self, folder: Folder, tree: Tree) -> None:
-        for name, content in tree:
-            self._put(folder, name, content)
-
-    def _put(self, folder: Folder, name: str, content: bytes | Tree) -> None:
-        if isinstance(content, bytes):
-            self._change(folder, {name: self._file(content)}, name)
-        else:
-            below = Folder(self._number(), next(self._now_ns))
-            self._change(folder, {name: below}, name)
-            self._build(below, content)
-
-    def _file(self, data: bytes) -> File:
-        return File(self._number(), next(self._now_ns), data=data)
-
-    def _number(self) -> int:
-        return self._free_numbers.pop() if self._free_numbers else next(self._numbers)
+        return self._files.resolve(path, None if dir_fd is None else self._folder(dir_fd))
 
     def _release(self, fd: int) -> None:
         node = self._open.pop(fd).node
         node.descriptors -= 1
-        self._forget([node])
-
-    def _forget(self, nodes: list[Node]) -> None:
-        self._free_numbers += [node.number for node in nodes if node.links + node.descriptors == 0]
+        self._files.forget([node])
 
 
 def _file_of(description: _Open) -> File:
     if not isinstance(description.node, File):
-        raise _error(errno.EISDIR, "")
+        raise disk_error(errno.EISDIR, "")
     return description.node
 
 
 def _status(node: Node | None, path: str) -> os.stat_result:
     if node is None:
-        raise _error(errno.ENOENT, path)
+        raise disk_error(errno.ENOENT, path)
     is_file = isinstance(node, File)
     mode = stat.S_IFREG | 0o600 if is_file else stat.S_IFDIR | 0o700
     size = len(node.data) if isinstance(node, File) else 0
     seconds = node.modified_at_ns // 1_000_000_000
     fields = (mode, node.number, 1, 1, 0, 0, size, seconds, seconds, seconds)
     return os.stat_result(fields, {"st_mtime_ns": node.modified_at_ns})
-
-
-def _error(number: int, path: str) -> OSError:
-    return OSError(number, os.strerror(number), path)

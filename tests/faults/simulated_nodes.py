@@ -26,7 +26,7 @@ class File:
     _durable: bytes = b""
 
     def write(self, chunk: bytes, position: int, now_ns: int) -> None:
-        """Puts the chunk there; a gap before it reads as zeros."""
+        """Put the chunk there; a gap before it reads as zeros."""
         if not chunk:
             return
         self.modified_at_ns = now_ns
@@ -34,7 +34,7 @@ class File:
         self.data = before + chunk + self.data[position + len(chunk) :]
 
     def truncate(self, length: int, now_ns: int) -> None:
-        """Cuts the file, or fills it up with zeros."""
+        """Cut the file, or fill it up with zeros."""
         self.modified_at_ns = now_ns
         self.data = self.data[:length].ljust(length, b"\0")
 
@@ -93,7 +93,7 @@ class Folder:
         return any(change.is_lost for change, _ in self._log)
 
     def change(self, entries: Mapping[str, Node | None]) -> list[Node]:
-        """Changes all of these entries at once; gives what stood there and stands there no more."""
+        """Change all of these entries at once; return what stood there and stands there no more."""
         replaced = [self.entries[name] for name in entries if name in self.entries]
         for node in entries.values():
             if node is not None:

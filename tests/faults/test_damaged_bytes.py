@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faults.samples import STATE, VERSION_1, VERSION_1_STATE, VERSION_2, differs
+from faults.full_store import VERSION_1, VERSION_1_STATE, VERSION_2, VERSION_2_STATE, differs
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
@@ -20,7 +20,9 @@ from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 pytestmark = pytest.mark.requirement("FR-006", "T012")
 
 FILES = pytest.mark.parametrize(
-    ("sound", "state"), [(VERSION_2, STATE), (VERSION_1, VERSION_1_STATE)], ids=["version 2", "version 1"]
+    ("sound", "state"),
+    [(VERSION_2, VERSION_2_STATE), (VERSION_1, VERSION_1_STATE)],
+    ids=["version 2", "version 1"],
 )
 STRUCTURE: Final = frozenset(b'{}[]:,"\\')
 INSERTED: Final = (b"\0", b" ", b'"', b"\\", b",", b"}", b"0", b"\xff", "é".encode(), b"\xef\xbb\xbf")
@@ -72,7 +74,7 @@ def swapped(sound: bytes) -> Iterator[bytes]:
 
 def overwritten(sound: bytes) -> Iterator[bytes]:
     """Blocks of zeros, or of another revision of the same store."""
-    older = encode_document(State.of(STATE.workspaces()[:2], 20))
+    older = encode_document(State.of(VERSION_2_STATE.workspaces()[:2], 20))
     for size in (1, 16, 128, 512):
         for at in range(0, len(sound), size):
             yield sound[:at] + bytes(len(sound[at : at + size])) + sound[at + size :]
@@ -126,7 +128,7 @@ def test_no_damage_gives_wrong_data(edits: list[tuple[int, int, bytes]]) -> None
     for at, length, piece in edits:
         data = data[:at] + piece + data[at + length :]
     try:
-        is_found(data, STATE)
+        is_found(data, VERSION_2_STATE)
     except NewerVersion:
         assert b'"version":2,"revision"' not in data
 
@@ -155,9 +157,12 @@ def test_a_start_recovers_from_the_other_file(tmp_path: Path, damage: Damage, da
         (data_dir / damaged).write_bytes(data)
         (data_dir / other).write_bytes(VERSION_2)
         with closing(create_json_store(data_dir)) as store:
-            assert store.get_all() == STATE.workspaces()
-            assert store.state.request_keys == STATE.request_keys
+            assert store.get_all() == VERSION_2_STATE.workspaces()
+            assert store.state.request_keys == VERSION_2_STATE.request_keys
             copies = [path.read_bytes() for path in (data_dir / "quarantine").glob("*")]
-            assert copies == ([data] if is_found(data, STATE) else [])
+            assert copies == ([data] if is_found(data, VERSION_2_STATE) else [])
         for name in (PRIMARY, SNAPSHOT):
-            assert parse_document((data_dir / name).read_bytes()).state.workspaces() == STATE.workspaces()
+            assert (
+                parse_document((data_dir / name).read_bytes()).state.workspaces()
+                == VERSION_2_STATE.workspaces()
+            )

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from faults.samples import STATE, VERSION_1, VERSION_1_STATE, VERSION_2, differs
+from faults.full_store import VERSION_1, VERSION_1_STATE, VERSION_2, VERSION_2_STATE, differs
 from support.documents import checksum_by_the_rule, files_below, quarantined, sealed
 from support.samples import workspace
 from workspaced.domain.state import State
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_told_and_the_other_file_serves(tmp_path: Path, data: b
     (tmp_path / PRIMARY).write_bytes(data)
     (tmp_path / SNAPSHOT).write_bytes(VERSION_2)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == STATE.workspaces()
+        assert store.get_all() == VERSION_2_STATE.workspaces()
         assert store.recovery.reason is not None
         assert corrupted.value.message in store.recovery.reason
         assert len(store.recovery.reason) < 1000
@@ -164,10 +164,10 @@ SOUND: Final = {
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in SOUND.items()])
 def test_a_reformatted_file_is_the_same_store(tmp_path: Path, data: bytes) -> None:
     assert data != VERSION_2
-    assert not differs(parse_document(data), STATE)
+    assert not differs(parse_document(data), VERSION_2_STATE)
     (tmp_path / PRIMARY).write_bytes(data)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == STATE.workspaces()
+        assert store.get_all() == VERSION_2_STATE.workspaces()
     assert quarantined(tmp_path) == {}
     assert (tmp_path / PRIMARY).read_bytes() == VERSION_2
 
@@ -204,7 +204,7 @@ def test_unknown_members_are_told_and_kept_in_quarantine(tmp_path: Path, path: s
     (tmp_path / name).write_bytes(UNKNOWN[path])
     (tmp_path / (SNAPSHOT if name == PRIMARY else PRIMARY)).write_bytes(VERSION_2)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == STATE.workspaces()
+        assert store.get_all() == VERSION_2_STATE.workspaces()
         (warning,) = store.warnings
         assert path in warning
         assert name in warning
@@ -243,6 +243,8 @@ def test_a_file_of_a_newer_release_is_not_touched(
 
 
 def test_the_samples_are_sound() -> None:
-    assert not differs(parse_document(VERSION_2), STATE)
+    assert not differs(parse_document(VERSION_2), VERSION_2_STATE)
     assert not differs(parse_document(VERSION_1), VERSION_1_STATE)
-    assert differs(parse_document(VERSION_2), State.of(STATE.workspaces(), STATE.revision))
+    assert differs(
+        parse_document(VERSION_2), State.of(VERSION_2_STATE.workspaces(), VERSION_2_STATE.revision)
+    )

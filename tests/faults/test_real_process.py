@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
@@ -13,19 +13,18 @@ from typing import IO, Any, Final
 import pytest
 from msgspec import structs
 
-from e2e.daemon_process import DEADLINE_SECONDS, Home, listens, new_home
-from e2e.raw_connection import RawConnection
-from e2e.strace import needs_strace
+from support.daemon_process import DaemonProcess, Home, NotReady, environment_at, new_home
 from support.documents import files_below
+from support.raw_connection import RawConnection
 from support.samples import workspace
+from support.strace import needs_strace
+from support.waiting import PATIENCE_SECONDS
 from workspaced.store import create_json_store
 from workspaced.store.document import parse_document
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
 
-LEAD_ELSEWHERE: Final = ("WORKSPACED_", "XDG_", "LISTEN_", "NOTIFY_")
-"""What a process under test must not have from this one's environment."""
 WRITING: Final = (sys.executable, str(Path(__file__).with_name("writing_process.py")))
 
 
@@ -43,16 +42,14 @@ def answers(output: IO[bytes]) -> Iterator[int]:
 
 
 @contextmanager
-def running(command: Sequence[str], home: Path) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    """The process and what it says; in the end it is killed, with those that it started."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEAD_ELSEWHERE)}
+def writing(data_dir: Path, *launcher: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """Yield a writing process and what it says; in the end it is killed, with those that it started."""
     with subprocess.Popen(
-        command,
+        [*launcher, *WRITING, str(data_dir)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=home,
-        env={**kept, "HOME": str(home)},
+        env=environment_at(data_dir.parent),
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
@@ -84,7 +81,7 @@ def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
     chance = random.Random(16)
     there = 0
     for _ in range(8):
-        with running([*WRITING, str(tmp_path)], tmp_path) as (process, output):
+        with writing(tmp_path) as (process, output):
             enough = there + chance.randrange(12)
             for number in answers(output):
                 there = number + 1
@@ -93,7 +90,7 @@ def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
             process.kill()
             # What it said before the kill reached it was answered, too.
             there = max([there, *(number + 1 for number in answers(output))])
-            assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
+            assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         there = check_after_kill(tmp_path, there)
 
 
@@ -115,10 +112,9 @@ def test_a_kill_at_a_system_call_loses_nothing_answered(
 ) -> None:
     for number in numbers:
         data_dir = tmp_path / f"{number}" / "data"
-        command = [*killed_at(system_call, number), *WRITING, str(data_dir)]
-        with running(command, tmp_path) as (process, output):
+        with writing(data_dir, *killed_at(system_call, number)) as (process, output):
             there = max([0, *(answer + 1 for answer in answers(output))])
-            ended = process.wait(DEADLINE_SECONDS)
+            ended = process.wait(PATIENCE_SECONDS)
             assert ended == -signal.SIGKILL, f"it did not come to {system_call} number {number}"
         check_after_kill(data_dir, there)
 
@@ -131,7 +127,7 @@ def test_a_kill_at_a_system_call_loses_nothing_answered(
 def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str, number: int) -> None:
     with new_home() as home:
         answered, asked = write_to_daemon(home, killed_at(system_call, number))
-        with closing(create_json_store(home.data)) as store:
+        with closing(create_json_store(home.data_dir)) as store:
             found = {each.name: each for each in store.get_all()}
             for each in answered:
                 stored = found.pop(each["name"])
@@ -142,16 +138,16 @@ def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str,
 
 
 def write_to_daemon(home: Home, killed: tuple[str, ...]) -> tuple[list[dict[str, Any]], str]:
-    """Creates workspaces until the daemon is killed; gives those it answered, and the name of the last one."""
-    command = [*killed, sys.executable, "-m", "workspaced", "run", *home.arguments()]
+    """Create workspaces until the daemon is killed; return those it answered, and the name of the last one."""
+    daemon = DaemonProcess(home, launcher=killed).begin()
     answered: list[dict[str, Any]] = []
     name = ""
-    with running(command, home.root) as (daemon, output):
-        # It says when it is ready; one that was killed before ends the stream.
-        if any(listens(home.socket) for _ in output):
-            with RawConnection(home.socket) as connection, suppress(EOFError, BrokenPipeError):
+    with closing(daemon):
+        with suppress(NotReady, EOFError, BrokenPipeError):
+            daemon.wait_ready()
+            with RawConnection(home.socket) as connection:
                 for count in range(100):
                     name = f"Größe {count}"
                     answered.append(connection.create(name))
-        assert daemon.wait(DEADLINE_SECONDS) == -signal.SIGKILL, f"it was not killed by {killed}"
+        assert daemon.wait() == -signal.SIGKILL, f"it was not killed by {killed}"
     return answered, name

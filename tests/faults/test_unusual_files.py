@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from faults.samples import VERSION_2
+from faults.full_store import VERSION_2
 from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.contract import StoreUnusable

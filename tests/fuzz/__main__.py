@@ -17,7 +17,7 @@ _LONGEST_BYTES = 8192
 
 
 def main() -> None:
-    """Runs libFuzzer; does not return."""
+    """Run libFuzzer, which ends the process."""
     if len(sys.argv) != 3 or sys.argv[1] not in TARGETS:
         sys.exit(f"usage: python -m fuzz {{{','.join(TARGETS)}}} SECONDS|FILE")
     name, limit = sys.argv[1:]

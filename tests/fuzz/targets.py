@@ -24,7 +24,7 @@ from workspaced_protocol.models import Workspace
 _LIMIT_BYTES = 4096
 
 
-def requests(data: bytes) -> None:
+def fuzz_requests(data: bytes) -> None:
     """What a client sends to the daemon: framing, messages, params; the first byte tells where it is cut."""
     cut = data[0] if data else 0
     data = data[1:]
@@ -48,7 +48,7 @@ def requests(data: bytes) -> None:
                     json.loads(encode_error(request.id or b"null", refusal))
 
 
-def document(data: bytes) -> None:
+def fuzz_document(data: bytes) -> None:
     """A file of the store: it is refused, or it is the same when written and read again."""
     _read_document(data)
     try:
@@ -72,7 +72,7 @@ def _read_document(data: bytes) -> None:
     assert again.revision == state.revision
 
 
-def answers(data: bytes) -> None:
+def fuzz_answers(data: bytes) -> None:
     """What the daemon sends to a client: each call is settled by what comes, or by the end of the stream."""
     conversation = Conversation()
     calls = [conversation.prepare(name, {}) for name in ("daemon.ping", "workspace.create")]
@@ -129,7 +129,7 @@ def answer_seeds() -> list[bytes]:
 
 
 TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = {
-    "requests": (requests, request_seeds),
-    "document": (document, document_seeds),
-    "answers": (answers, answer_seeds),
+    "requests": (fuzz_requests, request_seeds),
+    "document": (fuzz_document, document_seeds),
+    "answers": (fuzz_answers, answer_seeds),
 }

@@ -24,7 +24,7 @@ def as_read(value: object) -> Any:
 
 
 def openrpc_validator() -> jsonschema.Draft7Validator:
-    """Validates by OpenRPC's meta-schema; both files are here, so nothing is fetched."""
+    """Validate by OpenRPC's meta-schema; both files are here, so nothing is fetched."""
     schema = json.loads((SCHEMAS / "openrpc-1.3.json").read_bytes())
     json_schema = json.loads((SCHEMAS / "json-schema.json").read_bytes())
     names = ["https://meta.json-schema.tools", "https://meta.json-schema.tools/"]

@@ -1,4 +1,4 @@
-"""Clones in tasks of their own, and waiting for what other processes bring about."""
+"""Clones in tasks of their own."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from workspaced.host.git_output import Step
 
 
 async def clone(git: Git, url: str, path: Path, steps: list[Step] | None = None) -> str:
-    """One clone; gives the directory that it is in."""
+    """Clone once, and return the directory of the clone."""
     report = steps.append if steps is not None else lambda _: None
     async with git.target(str(path), report) as target:
         await git.clone(url, target, report)
@@ -36,13 +36,7 @@ class Attempt:
         self.ended.set()
 
     async def failure(self) -> RequestError:
-        """What it came to, which has to be an error."""
+        """Return the error that it has to end with."""
         await self.ended.wait()
         assert self.error is not None
         return self.error
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits for what a thread or a process has to bring about; the time-out of each test is its deadline."""
-    while not condition():
-        await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""The text of store files, made and verified by the words of the format alone, and not by the code.
+"""The store's files, made and verified by the words of the format alone, and not by the code.
 
 So a mistake in the code's reading of the format shows, and files that no release of this project
 ever wrote can be tried.
@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,9 +18,12 @@ from workspaced_protocol.models import Workspace
 PRIMARY = "workspaces.json"
 SNAPSHOT = "workspaces.snapshot.json"
 
+# Any: JSON of many shapes, which each test knows.
+Json = dict[str, Any]
+
 
 def checksum_by_the_rule(text: str) -> str:
-    """SHA-256 over the text, less white space outside strings, less the `_checksum` member and its comma."""
+    """Return SHA-256 of the text less white space outside strings, less the `_checksum` member and its comma."""
     members: list[list[str]] = [[]]
     depth = 0
     in_string = escaped = False
@@ -42,33 +46,86 @@ def checksum_by_the_rule(text: str) -> str:
 
 
 def sealed(text: str) -> str:
-    """The text with the checksum that belongs to it in its last `_checksum` member."""
+    """Return the text with the checksum that belongs to it in its last `_checksum` member."""
     body, member, value = text.rpartition('"_checksum"')
     return body + member + re.sub('"[^"]*"', f'"{checksum_by_the_rule(text)}"', value, count=1)
 
 
+def with_checksum(text: str) -> str:
+    """Return the text of an object with `_checksum` as one more member."""
+    end = text.rindex("}")
+    return sealed(f'{text[:end].rstrip()},"_checksum":""}}\n')
+
+
+def verified(path: Path) -> Json:
+    """Return the document in the file, once its checksum is right."""
+    text = path.read_text(encoding="utf-8")
+    document: Json = json.loads(text)
+    assert document["_checksum"] == checksum_by_the_rule(text)
+    return document
+
+
+def store_text(workspaces: list[Json], revision: int = 1, version: int = 2) -> str:
+    """Return a store file of version 2, or of another that has the same shape."""
+    lines = ",\n".join(
+        json.dumps(workspace, ensure_ascii=False, separators=(",", ":")) for workspace in workspaces
+    )
+    return with_checksum(f'{{"version":{version},"revision":{revision},"workspaces":[\n{lines}\n]}}')
+
+
 def version_1_text(
-    workspaces: Iterable[Workspace],
+    workspaces: Iterable[Workspace | Json],
     *,
     checksum: bool = True,
     indent: int | None = 2,
     ascii_only: bool = False,
 ) -> str:
-    """What an older app writes: pretty-printed, without revisions."""
-    document: dict[str, object] = {"version": 1, "workspaces": version_1_members(workspaces)}
+    """Return what an older app writes: pretty-printed, without revisions."""
+    document: Json = {"version": 1, "workspaces": version_1_members(workspaces)}
     if not checksum:
         return json.dumps(document, indent=indent, ensure_ascii=ascii_only)
     return sealed(json.dumps({**document, "_checksum": ""}, indent=indent, ensure_ascii=ascii_only))
 
 
-def version_1_members(workspaces: Iterable[Workspace]) -> list[dict[str, object]]:
-    """The workspaces as an older app has them in JSON."""
-    plain = json.loads(msgspec.json.encode(list(workspaces)))
-    return [{name: value for name, value in one.items() if name != "revision"} for one in plain]
+def version_1_members(workspaces: Iterable[Workspace | Json]) -> list[Json]:
+    """Return the workspaces as an older app has them in JSON."""
+    return without_revision(json.loads(msgspec.json.encode(list(workspaces))))
+
+
+def without_revision(workspaces: list[Json]) -> list[Json]:
+    """Return the workspaces, each less the one field that the store itself sets."""
+    return [{name: value for name, value in each.items() if name != "revision"} for each in workspaces]
+
+
+def workspace_json(number: int, projects: int = 0, **changed: Any) -> Json:
+    """Return a workspace as a file or `store.save` takes it: each number gives another one."""
+    workspace_id = f"ws_01HX{number:022d}"
+    return {
+        "id": workspace_id,
+        "name": f"Übung {number} 日本語 🚀",
+        "rootPath": f"/home/dev/código/repo-{number}",
+        "state": ("active", "closed")[number % 2],
+        "createdAt": 1_772_449_264_788 + number,
+        "updatedAt": 1_773_234_583_997 + number,
+        "revision": 1,
+        "projects": [project_json(workspace_id, 1000 * number + at) for at in range(projects)],
+    } | changed
+
+
+def project_json(workspace_id: str, number: int) -> Json:
+    """Return a binding; every second one has a git URL, every third one is stale."""
+    binding: Json = {
+        "id": f"proj_01HX{number:022d}",
+        "workspaceId": workspace_id,
+        "rootPath": f"/home/dev/code/repo-{number // 1000}/packages/p{number}",
+    }
+    if number % 2:
+        binding["gitUrl"] = f"https://git.example.com/team/p{number}.git"
+    return binding | {"status": "active" if number % 3 else "stale", "boundAt": 1_772_150_000_000 + number}
 
 
 def files_below(directory: Path) -> dict[str, bytes | str]:
-    """Each file's content by its path in `directory`, links as where they lead to; less the lock."""
+    """Return each file's content by its path in `directory`, links as where they lead to; less the lock."""
     return {
         str(path.relative_to(directory)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in directory.rglob("*")
@@ -77,5 +134,5 @@ def files_below(directory: Path) -> dict[str, bytes | str]:
 
 
 def quarantined(data_dir: Path) -> dict[str, bytes]:
-    """The copies in quarantine by name, the oldest first."""
+    """Return the copies in quarantine by name, the oldest first."""
     return {path.name: path.read_bytes() for path in sorted((data_dir / "quarantine").glob("*"))}

@@ -13,7 +13,7 @@ _AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
 
 
 def make_repository(path: Path, files: int = 3) -> str:
-    """A repository with one commit at `path`; gives its URL."""
+    """Make a repository with one commit at `path`, and return its URL."""
     path.mkdir(parents=True)
     for number in range(files):
         (path / f"file{number}").write_text(f"{number}\n" * 100)
@@ -30,12 +30,12 @@ class FakeGit:
     directory: Path
 
     def replace_path(self) -> str:
-        """A PATH on which it is the first git."""
+        """Return a PATH on which it is the first git."""
         return f"{self.directory}{os.pathsep}{os.environ['PATH']}"
 
 
 def fake_git(directory: Path, script: str) -> FakeGit:
-    """Writes the script; in it, `$target` is where to clone to."""
+    """Write the script; in it, `$target` is where to clone to."""
     directory.mkdir()
     program = directory / "git"
     program.write_text(f"#!/bin/sh\nfor target; do :; done\n{script}\n")
@@ -49,11 +49,11 @@ mkdir "$target/.git" && echo half > "$target/.git/half"
 echo "Cloning into 'there'..." >&2
 echo 'Receiving objects:  42% (42/100)' >&2
 """
-"""The beginning of a clone that never ends: it has written something, and said how far it is."""
+"""The beginning of a clone that never ends: some files, and a line of progress."""
 
 
 class Lifeline:
-    """Tells whether any process is left of a fake git and those that it started.
+    """Whether any process is left of a fake git and those that it started.
 
     The script opens it by `script()`; all that it starts afterwards hold it too.
     """
@@ -64,22 +64,26 @@ class Lifeline:
         self._reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
     def script(self) -> str:
-        """What the script has to do first."""
+        """Return the command that the script begins with."""
         return f"exec 3>'{self._path}'"
 
+    def hanging_script(self) -> str:
+        """Return a script that begins a clone and never ends it."""
+        return f"{self.script()}\n{HANGS}\nsleep 600 & wait"
+
     def is_held(self) -> bool:
-        """Whether a process of it lives."""
+        """Return whether a process of it lives."""
         try:
             return os.read(self._reader, 1) != b""
         except BlockingIOError:
             return True
 
     def wait_until_let_go(self, seconds: float) -> bool:
-        """Whether none of them is left within this time; one must have opened it."""
+        """Return whether none of them is left within this time; one must have opened it."""
         poll = select.poll()
         poll.register(self._reader, 0)  # POLLHUP is there unasked
         return bool(poll.poll(seconds * 1000))
 
     def close(self) -> None:
-        """Gives it up."""
+        """Close this end."""
         os.close(self._reader)

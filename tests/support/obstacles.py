@@ -54,16 +54,16 @@ class UnreadableDisk(Disk):
 
 
 def directory(path: Path) -> None:
-    """Puts a directory there."""
+    """Put a directory there."""
     path.mkdir()
 
 
 def link(path: Path) -> None:
-    """Puts a link there that leads to a file beside it."""
+    """Put a link there that leads to a file beside it."""
     (path.parent / "elsewhere").write_text("precious")
     path.symlink_to("elsewhere")
 
 
 def dangling_link(path: Path) -> None:
-    """Puts a link there that leads nowhere."""
+    """Put a link there that leads nowhere."""
     path.symlink_to("nowhere")

@@ -128,7 +128,7 @@ def step(state: State, command: Command) -> tuple[State, Outcome]:
 
 
 def commit(store: WorkspaceStore, command: Command) -> object:
-    """Commits one command, as the writer does; gives its result."""
+    """Commit one command, as the writer does; return its result."""
     draft = Draft(store.state)
     outcome = command(draft)
     draft.apply(outcome)

@@ -50,7 +50,7 @@ class ScriptedStore(InMemoryWorkspaceStore):
         self.durable.append(state)
 
 
-class Attempt:
+class PendingCommit:
     """A commit that has begun and waits for the test to say how it ends."""
 
     def __init__(self, state: State, changes: Sequence[Change] | None) -> None:
@@ -73,7 +73,7 @@ class Attempt:
         self._decided.set()
 
     def wait(self) -> None:
-        """Blocks the thread of the commit, as a disk does."""
+        """Block the thread of the commit, as a disk does."""
         if not self._decided.wait(PATIENCE_SECONDS):
             raise AssertionError("The test left a commit waiting.")
         if self._failure is not None:
@@ -89,23 +89,23 @@ class GatedStore(InMemoryWorkspaceStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.attempts: list[Attempt] = []
+        self.attempts: list[PendingCommit] = []
         """Every commit that was begun."""
-        self._begun, self._waiting = trio.open_memory_channel[Attempt](1)
+        self._begun, self._waiting = trio.open_memory_channel[PendingCommit](1)
         self._is_open = False
         self._trio = trio.lowlevel.current_trio_token()
 
-    async def next_commit(self) -> Attempt:
-        """Waits until a commit has begun."""
+    async def next_commit(self) -> PendingCommit:
+        """Wait until a commit has begun."""
         return await self._waiting.receive()
 
     async def succeed(self, count: int = 1) -> None:
-        """Lets the next commits through."""
+        """Let the next commits through."""
         for _ in range(count):
             (await self.next_commit()).succeed()
 
     def open(self) -> None:
-        """Lets every commit through from now on, and those that wait."""
+        """Let every commit through from now on, and those that wait."""
         self._is_open = True
         for attempt in self.attempts:
             attempt.succeed()
@@ -114,7 +114,7 @@ class GatedStore(InMemoryWorkspaceStore):
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
         """See WorkspaceStore."""
-        attempt = Attempt(state, changes)
+        attempt = PendingCommit(state, changes)
         self.attempts.append(attempt)
         if not self._is_open:
             trio.from_thread.run_sync(self._begun.send_nowait, attempt, trio_token=self._trio)

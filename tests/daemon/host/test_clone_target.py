@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from support.cloning import Attempt, clone, until
+from support.cloning import Attempt, clone
 from support.git_samples import ISOLATED, make_repository
+from support.waiting import until
 from workspaced.domain.errors import InvalidField
 from workspaced.host.git import Git, GitFailed
 from workspaced.host.git_output import Step

@@ -12,8 +12,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.cloning import Attempt, clone, until
+from support.cloning import Attempt, clone
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
+from support.waiting import until
 from workspaced.host.git import TIMEOUT_SECONDS, Git, GitFailed, GitTimeout, GitUnavailable
 from workspaced.host.git_output import Step
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.cloning import until
+from support.waiting import until
 from workspaced.domain.errors import RequestError, ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.host import path_checks

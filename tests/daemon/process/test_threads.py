@@ -13,8 +13,8 @@ import trio
 from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
-from support.cloning import until
 from support.serving import Client, Daemon
+from support.waiting import until
 from workspaced.host.git import Git
 from workspaced.process.threads import NoThread, Worker, run_in_thread
 from workspaced.store.backups import Retention

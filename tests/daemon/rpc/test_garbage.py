@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from support.cloning import until
 from support.serving import Client, Daemon, Json
+from support.waiting import until
 from workspaced_protocol.models import Backup
 
 _TIMES = 20

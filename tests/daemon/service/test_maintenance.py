@@ -12,8 +12,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.cloning import until
 from support.serving import Client, Daemon, error_of, notification
+from support.waiting import until
 from workspaced.store.backups import Backups
 from workspaced.store.disk import Disk
 

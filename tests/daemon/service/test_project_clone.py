@@ -10,9 +10,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.cloning import until
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from support.serving import Client, Daemon, error_of
+from support.waiting import until
 from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
 from workspaced_protocol.models import Change

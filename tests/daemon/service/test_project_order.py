@@ -10,10 +10,10 @@ import trio
 from msgspec import structs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.cloning import until
 from support.samples import project, workspace
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Serve, error_of
+from support.waiting import until
 from workspaced.host.git import Git
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced.writer.actor import DEADLINE_SECONDS

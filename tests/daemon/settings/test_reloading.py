@@ -5,7 +5,7 @@ import threading
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from support.cloning import until
+from support.waiting import until
 from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
 

@@ -7,8 +7,8 @@ import pytest
 import trio
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
-from support.cloning import until
 from support.samples import fifty_by_ten, workspace
+from support.waiting import until
 from workspaced.domain import workspaces
 from workspaced.domain.state import State
 from workspaced.events import EventHub

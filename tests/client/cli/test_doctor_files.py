@@ -1,0 +1,203 @@
+"""What `workspacectl doctor` finds of the store's files, with a daemon and without one."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from client.cli.doctor_checks import Doctor, checks_of, expect, without_daemon
+from client.cli.workspacectl import ctl_for
+from support.daemon_process import DaemonProcess, running_daemon
+from support.documents import PRIMARY, SNAPSHOT
+
+
+@pytest.fixture(scope="module")
+def stored_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("d")
+    with running_daemon(directory) as daemon, daemon.client() as client:
+        client.workspaces.create("alpha", "/srv/a")
+    return daemon.data_dir
+
+
+@pytest.fixture
+def stored(stored_once: Path, tmp_path: Path) -> Path:
+    """The data directory of a daemon that has stored something and stopped."""
+    return shutil.copytree(stored_once, tmp_path / "data")
+
+
+def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "ok", "Version 2, 1 workspace, ")
+        assert checks[name]["message"].endswith(" bytes, unchanged since it was written.")
+    expect(checks["lock"], "ok", "No daemon holds")
+
+
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_a_file_that_was_damaged_under_the_daemon(patient: DaemonProcess, doctor: Doctor, name: str) -> None:
+    path = patient.data_dir / name
+    path.write_bytes(path.read_bytes().replace(b"alpha", b"alphb"))
+    checks = doctor()
+    expect(checks[name], "problem", "checksum", "workspacectl flush")
+    assert [check["name"] for check in checks.values() if check["status"] == "problem"] == [name]
+
+
+def test_a_file_that_was_removed_under_the_daemon(patient: DaemonProcess, doctor: Doctor) -> None:
+    (patient.data_dir / SNAPSHOT).unlink()
+    checks = doctor()
+    expect(checks[SNAPSHOT], "warning", "It is missing.", "workspacectl flush")
+    expect(checks[PRIMARY], "ok", "Valid")
+
+
+def test_a_file_that_the_daemon_can_not_read(patient: DaemonProcess, doctor: Doctor) -> None:
+    path = patient.data_dir / PRIMARY
+    path.unlink()
+    path.mkdir()
+    try:
+        expect(doctor()[PRIMARY], "problem", str(path), "nothing can be written")
+    finally:
+        path.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it is empty"),
+        (b'{"version":2,', "truncated"),
+        (b"\xff", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"version":0,"workspaces":[]}', "no version 0"),
+        (b'{"version":2,"workspaces":' + b"[" * 100_000, "damaged"),
+    ],
+)
+def test_a_damaged_file_without_a_daemon(
+    stored: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    (stored / PRIMARY).write_bytes(content)
+    checks = without_daemon(stored, capsys)
+    expect(checks[PRIMARY], "problem", message, "recovers it from the other file")
+    expect(checks[SNAPSHOT], "ok", "Version 2")
+    assert (stored / PRIMARY).read_bytes() == content
+
+
+def test_both_files_damaged_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (PRIMARY, SNAPSHOT):
+        (stored / name).write_bytes(b"")
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "problem", "it is empty", "start with an empty store")
+        expect(checks[name], "problem", "it is empty", "workspacectl recovery salvage")
+
+
+def test_a_wrong_checksum_is_found_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = (stored / PRIMARY).read_bytes().replace(b"alpha", b"alphb")
+    (stored / PRIMARY).write_bytes(damaged)
+    checks = without_daemon(stored, capsys)
+    expect(checks[PRIMARY], "problem", "checksum does not match", "recovers it from the other file")
+    (stored / SNAPSHOT).write_bytes(damaged[:-20])
+    checks = without_daemon(stored, capsys)
+    for name in (PRIMARY, SNAPSHOT):
+        expect(checks[name], "problem", "It is damaged", "The other file is damaged too")
+    with running_daemon(stored.parent) as daemon:  # as doctor said
+        ctl = ctl_for(daemon.socket, capsys)
+        assert ctl("list", "--json").json == []
+        assert ctl("recovery", "show", "--json").json["outcome"] == "dataLoss"
+        assert [each["name"] for each in ctl("recovery", "salvage", "--json", "--yes").json["saved"]] == [
+            "alphb"
+        ]
+
+
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+def test_a_damaged_file_beside_one_that_is_missing(
+    stored: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    other = SNAPSHOT if name == PRIMARY else PRIMARY
+    (stored / name).write_bytes(b"")
+    (stored / other).unlink()
+    checks = without_daemon(stored, capsys)
+    expect(checks[name], "problem", "it is empty", "The other file is missing too")
+    expect(checks[other], "warning", "It is missing.", "can't be written again")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"version":2,"revision":1,"workspaces":[]}', "checksum is missing"),
+        (b'{"version":1,"workspaces":[{"id":"ws_1"}]}', "`workspaces[0]` is wrong"),
+        (b'{"version":1,"workspaces":[{"id":7}]}', "`workspaces[0].id` is wrong"),
+    ],
+)
+def test_what_a_daemon_refuses_is_damaged(
+    stored: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
+) -> None:
+    (stored / PRIMARY).write_bytes(content)
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", message, "recovers it from the other file")
+
+
+def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).unlink()
+    expect(without_daemon(stored, capsys)[PRIMARY], "warning", "It is missing.", "workspaced run")
+
+
+def test_a_file_of_a_newer_release(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).write_bytes(b'{"version":3,"workspaces":[],"new":1}')
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "has version 3", "Install that release")
+
+
+def test_a_file_of_an_older_app(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / PRIMARY).write_bytes(b'{"version": 1, "workspaces": []}')
+    expect(without_daemon(tmp_path, capsys)[PRIMARY], "ok", "Version 1 (an older app's")
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
+def test_something_else_in_a_files_place(stored: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    path = stored / PRIMARY
+    path.unlink()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(stored / SNAPSHOT)
+    else:
+        os.mkfifo(path)
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", str(path), "before you start the daemon")
+
+
+def test_left_over_temporary_files(patient: DaemonProcess, doctor: Doctor) -> None:
+    left, fresh = (patient.data_dir / name for name in (".workspaces-old.tmp", ".workspaces-new.tmp"))
+    for path in (left, fresh):
+        path.write_bytes(b"x")
+    os.utime(left, (1, 1))
+    try:
+        check = doctor()["temporary files"]
+        expect(check, "warning", left.name)
+        assert fresh.name not in check["message"]
+    finally:
+        left.unlink()
+        fresh.unlink()
+    expect(doctor()["temporary files"], "ok", "None")
+
+
+def test_a_recovery_that_nobody_acknowledged(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).write_bytes(b"")
+    with running_daemon(stored.parent) as daemon:
+        told = checks_of(ctl_for(daemon.socket, capsys)("doctor", "--json"))["recovery"]
+        expect(told, "warning", "The store had to be recovered", "recovery show")
+    expect(without_daemon(stored, capsys)["recovery"], "warning", told["message"])
+    with running_daemon(stored.parent) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        ctl("recovery", "ack")
+        expect(checks_of(ctl("doctor", "--json"))["recovery"], "ok", "")
+
+
+def test_another_data_directory_than_the_daemons(
+    patient: DaemonProcess, stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (stored / SNAPSHOT).write_bytes(b"")
+    ctl = ctl_for(patient.socket, capsys)
+    checks = checks_of(ctl("doctor", "--json", "--data-dir", str(stored)))
+    where = f"; its data is in {patient.data_dir}, not in {stored}."
+    expect(checks["daemon"], "warning", where, "omit --data-dir")
+    expect(checks["data directory"], "ok", str(stored))
+    expect(checks["lock"], "ok", "No daemon holds")
+    expect(checks[SNAPSHOT], "problem", "it is empty")

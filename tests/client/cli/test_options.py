@@ -1,0 +1,290 @@
+"""The options of all commands, the help, and wrong usage."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from client.cli.workspacectl import run_here, run_on_terminal, run_process
+from support.daemon_process import DaemonProcess
+from workspaced_client.cli import main
+from workspaced_protocol import __version__
+
+COMMANDS = [
+    ("status",),
+    ("list",),
+    ("show",),
+    ("create",),
+    ("rename",),
+    ("move",),
+    ("open",),
+    ("close",),
+    ("delete",),
+    ("bind",),
+    ("clone",),
+    ("unbind",),
+    ("check",),
+    ("path",),
+    ("watch",),
+    ("shell-init",),
+    ("sessions",),
+    ("flush",),
+    ("backup",),
+    ("backups",),
+    ("restore",),
+    ("import",),
+    ("export",),
+    ("doctor",),
+    ("recovery", "show"),
+    ("recovery", "salvage"),
+    ("recovery", "ack"),
+    ("service", "install"),
+    ("service", "uninstall"),
+    ("service", "start"),
+    ("service", "stop"),
+    ("service", "restart"),
+    ("service", "status"),
+    ("service", "logs"),
+]
+
+
+def test_options_stand_before_the_command_or_behind_it(
+    daemon: DaemonProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    socket = str(daemon.socket)
+    for arguments in (
+        ("--socket", socket, "--json", "--timeout", "9", "list"),
+        ("list", "--socket", socket, "--json", "--timeout", "9"),
+        ("list", f"--socket={socket}", "--json", "--timeout=9"),
+        ("--json", "list", "--socket", socket, "-q"),
+    ):
+        result = run_here(capsys, *arguments)
+        assert (result.code, result.json, result.err) == (0, [], "")
+    nested = run_here(capsys, "recovery", "show", "--json", "--socket", socket)
+    assert nested.json["outcome"] == "fresh"
+
+
+def test_what_follows_a_double_dash_is_no_option(
+    daemon: DaemonProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run_here(capsys, "--socket", str(daemon.socket), "show", "--", "--json")
+    assert result.err.startswith("error: There is no workspace with the id or name “--json”.")
+
+
+def test_a_tilde_in_the_socket_path(
+    daemon: DaemonProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(daemon.socket.parent))
+    assert run_here(capsys, f"--socket=~/{daemon.socket.name}", "list", "--json").json == []
+
+
+def test_the_socket_of_the_environment(
+    daemon: DaemonProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKSPACED_SOCKET", str(daemon.socket))
+    assert run_here(capsys, "list", "--json").json == []
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("--version",), ("list", "--version")):
+        result = run_here(capsys, *arguments)
+        assert (result.code, result.out) == (0, f"workspacectl {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--state", "open"),
+        ("--nope",),
+        ("surplus",),
+        ("--timeout", "0"),
+        ("--timeout", "-1"),
+        ("--timeout", "nan"),
+        ("--timeout", "soon"),
+        ("--socket",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    result = run_here(capsys, "list", *arguments)
+    assert (result.code, result.out) == (2, "")
+    told, hint = result.err.splitlines()
+    assert told.startswith("error: ")
+    assert "Value error" not in told
+    assert arguments[0] in told or arguments[-1] in told
+    assert hint.startswith("Try: workspacectl")
+    assert hint.endswith("--help")
+    as_json = run_here(capsys, "--json", "list", *arguments)
+    assert (as_json.code, as_json.out) == (2, "")
+    assert as_json.error["kind"] == "usage"
+    assert set(as_json.error) == {"code", "kind", "message", "data"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("list", "--timeout", "abc"), "“abc” is not a number of seconds above 0."),
+        (("list", "--timeout", "nan"), "“nan” is not a number of seconds above 0."),
+        (("watch", "--since", "x"), "“x” is not a whole number from 0 on."),
+        (("service", "logs", "-n", "-1"), "“-1” is not a whole number from 0 on."),
+    ],
+)
+def test_a_wrong_number_is_told_in_own_words(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], told: str
+) -> None:
+    assert told in run_here(capsys, *arguments).err
+
+
+@pytest.mark.parametrize(("command", "argument"), [("watch", "TOPIC"), ("import", "FILE")])
+def test_the_help_of_an_argument_is_one_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, argument: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    first, second = (
+        run_here(capsys, command, "--help").out.partition("Arguments:\n")[2].partition("\n\n")[0].splitlines()
+    )
+    assert first.startswith(f"  {argument}  ")
+    assert len(second) - len(second.lstrip()) == len(f"  {argument}  ")
+
+
+def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_here(capsys, "lsit")
+    assert (result.code, "Did you mean 'list'?" in result.err) == (2, True)
+
+
+def test_the_protocols_update_is_two_commands_here(capsys: pytest.CaptureFixture[str]) -> None:
+    told = run_here(capsys, "update", "alpha").err.splitlines()[0]
+    assert told == "error: No such command 'update'. Did you mean 'rename' or 'move'?"
+
+
+def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_here(capsys, "show")
+    assert result.code == 2
+    assert result.err == "error: Missing argument 'WORKSPACE'.\nTry: workspacectl show --help\n"
+
+
+def test_a_socket_path_that_is_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_here(capsys, "list", "--socket", "/tmp/" + "x" * 200)  # noqa: S108 - a name only
+    assert result.code == 2
+    assert "choose a shorter one" in result.err
+
+
+def test_arguments_that_are_not_utf_8(daemon: DaemonProcess, tmp_path: Path) -> None:
+    result = run_process(
+        "create", b"\xff\xfe", "/x", home=tmp_path, env={"WORKSPACED_SOCKET": str(daemon.socket)}
+    )
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: “\\xff\\xfe” is not valid UTF-8: give another name or path.\n"
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ((), ("recovery",), ("service",)):
+        result = run_here(capsys, *arguments)
+        assert (result.code, result.err) == (2, "")
+        assert result.out == run_here(capsys, *arguments, "--help").out
+    assert json.loads(run_here(capsys, "--json").err)["kind"] == "usage"
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--help", "-h"):
+        result = run_here(capsys, option)
+        assert result.code == 0
+        listed = [
+            line.split()[0] for line in result.out.partition("Commands:\n")[2].split("\n\n")[0].splitlines()
+        ]
+        assert listed == list(dict.fromkeys(command[0] for command in COMMANDS))
+
+
+def test_the_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    told = " ".join(run_here(capsys, "--help").out.split()).partition("Exit codes: ")[2]
+    assert [each.split()[0] for each in told.split("; ")] == ["0", "1", "2", "3", "130", "141"]
+
+
+@pytest.mark.parametrize("group", [(), ("recovery",), ("service",)], ids=" ".join)
+def test_no_command_is_cut_short_in_the_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in run_here(capsys, *group, "--help").out.partition("Commands:\n")[2]
+
+
+def test_typers_own_completion_is_hidden_behind_shell_init(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "-completion" not in run_here(capsys, "--help").out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_help_fits_80_columns_and_has_an_example(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run_here(capsys, *command, "--help")
+    assert result.code == 0
+    assert max(len(line) for line in result.out.splitlines()) <= 80
+    assert f"\n    workspacectl {' '.join(command)}" in result.out
+    assert "..." not in re.sub(r"\[(WORKSPACE|TOPIC|FILE)\]\.\.\.", "", result.out)
+    assert not {"{", "}", "<str>"} & set(result.out.split())
+
+
+def test_help_is_the_same_on_a_terminal(tmp_path: Path) -> None:
+    assert run_on_terminal("--help", home=tmp_path).out == run_process("--help", home=tmp_path).out
+
+
+def completion(home: Path, instruction: str, **more: str) -> str:
+    return run_process(home=home, env={"_WORKSPACECTL_COMPLETE": instruction, **more}).out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
+    assert "_WORKSPACECTL_COMPLETE=complete_" in run_process("shell-init", shell, home=tmp_path).out
+    assert "_WORKSPACECTL_COMPLETE=complete_" in completion(tmp_path, f"source_{shell}")
+
+
+def test_completion_that_cannot_be_installed_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    result = run_here(capsys, "--install-completion", "bash")
+    told, hint = result.err.splitlines()
+    assert (result.code, result.out) == (1, "")
+    assert told.startswith("error: The completion could not be installed: /dev/null")
+    assert "shell-init" in hint
+
+
+# The names that `recovery salvage` takes are not in the store.
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each[-1] != "salvage"], ids=" ".join)
+def test_completion_knows_the_workspaces_wherever_one_is_taken(
+    daemon: DaemonProcess,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    usage = run_here(capsys, *command, "--help").out
+    option = re.search(r"(--\S+) WORKSPACE ", usage)
+    with daemon.client() as client:
+        made = client.workspaces.create("shop", "/srv")
+        words = " ".join(("workspacectl", *command, *(option.groups() if option else ()), "sh"))
+        variables = {
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+            "WORKSPACED_SOCKET": str(daemon.socket),
+        }
+        for name, value in {**variables, "_WORKSPACECTL_COMPLETE": "complete_bash"}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            main()
+        client.workspaces.delete(made.id)
+    takes_one = option is not None or re.search("^  WORKSPACE ", usage, re.MULTILINE) is not None
+    assert capsys.readouterr().out.split() == (["shop"] if takes_one else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("workspacectl re", ["rename", "restore", "recovery"]),
+        ("workspacectl --json recovery a", ["ack"]),
+        ("workspacectl list --json --sta", ["--state", "--stale"]),
+    ],
+)
+def test_completion_knows_the_commands(tmp_path: Path, words: str, expected: list[str]) -> None:
+    position = str(len(words.split()) - 1)
+    assert completion(tmp_path, "complete_bash", COMP_WORDS=words, COMP_CWORD=position).split() == expected

@@ -1,0 +1,270 @@
+"""`workspacectl watch`, and what a shell gets from `workspacectl shell-init`."""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from client.cli.workspacectl import WORKSPACECTL, ctl_for, started, user_environment
+from support.daemon_process import DaemonProcess, running_daemon
+from support.waiting import PATIENCE_SECONDS
+from workspaced_client import Client
+from workspaced_client.events import Event, EventGap
+
+
+class Watcher:
+    """A `watch` that runs: lines of its output as they come."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.process, self.out, self.err = process, process.stdout, process.stderr
+
+    def interrupt(self) -> None:
+        """Ctrl-C, which is how it ends well."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(PATIENCE_SECONDS) == 0
+        assert self.err.read() == ""
+
+
+@contextmanager
+def watching(socket: Path, home: Path, *arguments: str) -> Iterator[Watcher]:
+    with started("--socket", str(socket), "watch", *arguments, home=home) as process:
+        yield Watcher(process)
+
+
+@pytest.mark.requirement("FR-009")
+def test_what_happens_is_shown_with_names(daemon: DaemonProcess, tmp_path: Path) -> None:
+    with daemon.client() as client, watching(daemon.socket, tmp_path) as watcher:
+        old = client.workspaces.create("Old", "/srv")
+        assert watcher.err.readline() == "Watching; Ctrl-C ends it.\n"
+        client.workspaces.close(old.id)
+        made = client.workspaces.create("New\n", "/srv/new")
+        client.workspaces.delete(made.id)
+        lines = [watcher.out.readline().split() for _ in range(3)]
+        lines = lines[1:] if "Old" in lines[0] and "workspace.created" in lines[0] else lines
+        while len(lines) < 3:
+            lines.append(watcher.out.readline().split())
+        watcher.interrupt()
+        client.workspaces.delete(old.id)
+    assert [line[2] for line in lines] == [
+        "workspace.closed",
+        "workspace.created",
+        "workspace.deleted",
+    ]
+    assert ["Old" in lines[0], "New\\n" in lines[1], "/srv/new" in lines[1], "New\\n" in lines[2]] == [
+        True
+    ] * 4
+
+
+def test_a_renamed_workspace_is_called_by_its_new_name(tmp_path: Path) -> None:
+    with running_daemon() as daemon, watching(daemon.socket, tmp_path, "--since", "0") as watcher:
+        watcher.err.readline()
+        with daemon.client() as client:
+            made = client.workspaces.create("Old", "/srv")
+            assert "  Old  " in watcher.out.readline()
+            client.workspaces.update(made.id, name="New")
+            assert "  New  " in watcher.out.readline()
+        daemon.kill()
+        watcher.err.readline()
+        daemon.start()
+        watcher.err.readline()
+        with daemon.client() as client:
+            client.workspaces.update(made.id, name="Newer")
+            assert "  Newer  " in watcher.out.readline()
+            client.workspaces.close(made.id)
+            assert "  Newer  " in watcher.out.readline()
+        watcher.interrupt()
+
+
+class Played:
+    """A stream of events that are made one by one, each when the one before was shown."""
+
+    def __init__(self, events: Iterator[Event | EventGap]) -> None:
+        self._events = events
+
+    def __iter__(self) -> Iterator[Event | EventGap]:
+        return self._events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def test_a_name_that_no_daemon_tells_just_now_is_asked_for_later(
+    daemon: DaemonProcess, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = daemon.socket.with_name("away")
+    with daemon.client() as client:
+        made = client.workspaces.create("Old", "/srv")
+
+        def events() -> Iterator[Event | EventGap]:
+            daemon.socket.rename(away)
+            try:
+                yield changed("workspace.updated")
+            finally:
+                away.rename(daemon.socket)
+            client.workspaces.update(made.id, name="New")
+            yield changed("workspace.closed")
+            client.workspaces.update(made.id, name="Newer")
+            yield EventGap(1, 2)
+            yield changed("workspace.opened")
+
+        def changed(topic: str) -> Event:
+            return Event(topic, {"workspaceId": made.id}, 1, 1, 0, "", None)
+
+        def played(*_: object, **__: object) -> Played:
+            return Played(events())
+
+        monkeypatch.setattr(Client, "events", played)
+        told = ctl_for(daemon.socket, capsys)("watch").out.splitlines()
+        client.workspaces.delete(made.id)
+    assert [line.split()[-1] for line in told] == [made.id, "New", "Newer"]
+
+
+def test_a_revision_that_is_still_to_come_is_told(daemon: DaemonProcess, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        revision = client.daemon.status().revision
+    with watching(daemon.socket, tmp_path, "--since", "99999") as watcher:
+        told = watcher.err.readline()
+    assert told.startswith(f"warning: The store is only at revision {revision}: 99999 is ")
+
+
+def test_as_json_each_event_is_a_line_as_on_the_wire(daemon: DaemonProcess, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        since = client.daemon.status().revision
+        made = client.workspaces.create("Json", "/srv")
+        client.workspaces.delete(made.id)
+        with watching(
+            daemon.socket, tmp_path, "workspace.deleted", "--since", str(since), "--json"
+        ) as watcher:
+            event = json.loads(watcher.out.readline())
+            watcher.interrupt()
+    assert event["topic"] == "workspace.deleted"
+    assert event["payload"] == {"workspaceId": made.id}
+    assert event["revision"] == since + 2
+    assert set(event) == {"topic", "revision", "sequence", "timestamp", "correlationId", "peer", "payload"}
+    assert event["peer"]["uid"] >= 0
+
+
+def test_an_unknown_topic_is_refused(daemon: DaemonProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    result = ctl_for(daemon.socket, capsys)("watch", "no.such")
+    assert result.code == 1
+    assert "no.such" in result.err
+
+
+def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -> None:
+    with running_daemon() as daemon:
+        with daemon.client() as client:
+            client.workspaces.create("First", "/srv")
+        with watching(daemon.socket, tmp_path, "--since", "0") as watcher:
+            watcher.err.readline()
+            assert "workspace.created" in watcher.out.readline()
+            daemon.send_signal(signal.SIGSTOP)  # what happens next is not told before the kill
+            daemon.kill()
+            assert "Reconnecting." in watcher.err.readline()
+            daemon.start()
+            assert watcher.err.readline() == "The daemon is back.\n"
+            with daemon.client() as client:
+                client.workspaces.create("Second", "/srv/second")
+            assert "Second" in watcher.out.readline()
+            watcher.interrupt()
+        with watching(daemon.socket, tmp_path, "--since", "0", "--json") as watcher:
+            gap = json.loads(watcher.out.readline())
+            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 1}}
+            watcher.interrupt()
+
+
+SHELLS = {
+    "bash": ["bash", "--norc", "-c"],
+    "zsh": ["zsh", "-f", "-c"],
+    "fish": ["fish", "--no-config", "-c"],
+}
+_INIT = {
+    "bash": 'eval "$(workspacectl shell-init bash)"',
+    "zsh": 'eval "$(workspacectl shell-init zsh)"',
+    "fish": "workspacectl shell-init fish | source",
+}
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def run_in(shell: str, script: str, daemon: DaemonProcess, home: Path) -> tuple[int, str]:
+    path = f"{Path(WORKSPACECTL).parent}:{user_environment(home)['PATH']}"
+    done = subprocess.run(
+        [*SHELLS[shell], f"{_INIT[shell]}\n{script}"],
+        env=user_environment(home, PATH=path, WORKSPACED_SOCKET=str(daemon.socket)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    directory = tmp_path / "my blog"
+    directory.mkdir()
+    with daemon.client() as client:
+        made = client.workspaces.create("my blog", directory)
+        assert run_in(shell, 'wcd "my blog"\npwd', daemon, tmp_path) == (0, f"{directory}\n")
+        code, told = run_in(shell, "wcd", daemon, tmp_path)
+        assert (code, told) == (2, "usage: wcd WORKSPACE\n")
+        code, told = run_in(shell, "wcd nope", daemon, tmp_path)
+        assert code != 0
+        assert "no workspace" in told
+        client.workspaces.delete(made.id)
+
+
+def test_names_are_completed(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    script = {
+        "bash": "COMP_WORDS=(workspacectl show sho); COMP_CWORD=2; _workspacectl_completion\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\nCOMP_WORDS=(wcd my); COMP_CWORD=1; _wcd_completion\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"',
+        # Its completion runs at a prompt alone; this is what it is given there.
+        "zsh": 'eval() { print -r -- "$*" }\nwords=(workspacectl show sho); CURRENT=3; _workspacectl_completion\n'
+        "words=(wcd my); CURRENT=2; _wcd_completion",
+        "fish": 'complete -C "workspacectl show sho"\ncomplete -C "wcd my"',
+    }[shell]
+    wanted = {
+        "bash": ["shop", "shopping", "my\\ blog"],
+        "zsh": ['_arguments \'*: :(("shop"', '"shopping"))\'', "_arguments '*: :((\"my blog\"))'"],
+        "fish": ["shop", "shopping", "my blog"],
+    }[shell]
+    with daemon.client() as client:
+        ids = [
+            client.workspaces.create(name, "/srv").id for name in ("shop", "shopping", "my blog", "a\x1bb")
+        ]
+        code, told = run_in(shell, script, daemon, tmp_path)
+        for id_ in ids:
+            client.workspaces.delete(id_)
+    assert (code, told.splitlines()) == (0, wanted)
+
+
+def test_without_a_daemon_nothing_is_completed_and_nothing_said(tmp_path: Path) -> None:
+    variables = {
+        "COMP_WORDS": "workspacectl show a",
+        "COMP_CWORD": "2",
+        "_WORKSPACECTL_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [WORKSPACECTL],
+        env=user_environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none"), **variables),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"", b"")
