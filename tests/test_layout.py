@@ -17,8 +17,6 @@ SOURCES = {
 DEFINED_TWICE = {
     "main": "what a program does; nobody imports it",
     "notification": "a JSON-RPC notification to the daemon, and an event as it comes from one",
-    "error_of": "the whole error, and its three parts checked against the contract",
-    "until": "the writer's tests bring their own",
 }
 """Public names that may be defined in several helper modules, and why."""
 

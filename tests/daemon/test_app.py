@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.running import Running
 from support.samples import workspace
 from support.serving import error_of
-from support.writing import until
+from support.waiting import until
 from workspaced import app
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.settings.model import BadConfiguration, Settings

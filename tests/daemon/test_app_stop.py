@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.running import Running
 from support.scripted_store import outcome_unknown
 from support.serving import error_of, request
-from support.writing import until
+from support.waiting import until
 from workspaced.app import DiskFails, DiskHangs
 from workspaced.domain.projects import Unreached
 from workspaced.domain.state import State

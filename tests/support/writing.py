@@ -1,7 +1,5 @@
 """A writer at work in a test's nursery, what it is asked to write, and what it tells of it."""
 
-from collections.abc import Callable
-
 import msgspec
 import trio
 
@@ -49,12 +47,6 @@ class Desk:
     def topics(self) -> list[str]:
         """The topic of each event so far."""
         return [event.topic for event, *_ in self.events]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits for what a thread of the writer has to bring about; the time-out of each test is its deadline."""
-    while not condition():
-        await trio.lowlevel.checkpoint()
 
 
 async def start(nursery: trio.Nursery, store: WorkspaceStore, queue_limit: int = QUEUE_LIMIT) -> Desk:

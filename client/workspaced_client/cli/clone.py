@@ -62,7 +62,7 @@ def _failing_in_words(workspace: Workspace) -> Generator[None]:
     except NotResponding as error:
         if error.method != "project.clone":
             raise
-        # The client has cancelled it (protocol.md, $/cancelRequest), perhaps too late.
+        # The client has cancelled it (protocol.md, Long work), perhaps too late.
         raise Failure(
             f"The clone took longer than {error.seconds:g} seconds, and was cancelled. Its files are removed and "
             f"nothing is bound, unless it ended just before: see `workspacectl show {workspace.id}`.",

@@ -14,7 +14,7 @@ import trio
 from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.writing import until
+from support.waiting import until
 from workspaced.rpc.listener import SocketListener, bind
 from workspaced.rpc.peer import PeerCredentials
 from workspaced.service.requests import Caller

@@ -8,7 +8,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore
 from support.serving import Client, Serve, request
-from support.writing import until
+from support.waiting import until
 from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Session, Subscribed
 
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.samples import fifty_by_ten
 from support.scripted_store import GatedStore
 from support.serving import Client, Serve, error_of, notification, request
-from support.writing import until
+from support.waiting import until
 from workspaced.domain.state import State
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.framing import MAX_LINE_BYTES

@@ -10,7 +10,7 @@ from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
 from support.serving import Daemon, Serve, a_workspace, notification
-from support.writing import until
+from support.waiting import until
 from workspaced.domain.projects import Reachable
 from workspaced.domain.state import Outcome, State
 from workspaced.host import path_checks

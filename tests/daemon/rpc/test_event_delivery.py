@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore
 from support.serving import Client, Json, Serve, notification
-from support.writing import until
+from support.waiting import until
 from workspaced.domain.state import Event
 from workspaced.events import Cause
 from workspaced.host.git import Git

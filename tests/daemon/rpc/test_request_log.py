@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.samples import fifty_by_ten
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Json, Serve, request
-from support.writing import until
+from support.waiting import until
 from workspaced.domain.state import Outcome, State
 from workspaced.rpc.request_log import LINES_A_WINDOW, WINDOW_SECONDS
 from workspaced.store import InMemoryWorkspaceStore

@@ -14,7 +14,7 @@ import workspaced_protocol
 from support.samples import ALPHA, BETA, STATE, workspace
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Json, Serve, a_workspace, ids
-from support.writing import until
+from support.waiting import until
 from workspaced.domain.state import RecoveryNotice
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced.store.contract import StoreUnusable

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from support.samples import ALPHA, STATE, project, workspace
 from support.serving import Client, Daemon, Json, a_workspace, ids
-from support.writing import until
+from support.waiting import until
 from workspaced_protocol.models import Session
 
 

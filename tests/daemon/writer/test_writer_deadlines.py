@@ -8,7 +8,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore, Reply, disk_full, outcome_unknown
-from support.writing import create, start, until
+from support.waiting import until
+from support.writing import create, start
 from workspaced.domain import workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import NameConflict, Overloaded, ShuttingDown

@@ -6,7 +6,8 @@ from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
-from support.writing import Desk, begin, create, start, until
+from support.waiting import until
+from support.writing import Desk, begin, create, start
 from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.errors import NotFound, ShuttingDown
 from workspaced.store import CommitUnknown, StorageFailure

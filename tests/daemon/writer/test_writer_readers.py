@@ -7,7 +7,8 @@ import trio
 from trio.abc import Instrument
 
 from support.scripted_store import ScriptedStore, disk_full, outcome_unknown
-from support.writing import Desk, create, start, until
+from support.waiting import until
+from support.writing import Desk, create, start
 from workspaced.domain import workspaces
 from workspaced.domain.errors import Refused
 from workspaced.store import CommitUnknown, StorageFailure

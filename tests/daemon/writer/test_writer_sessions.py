@@ -5,7 +5,8 @@ import trio
 from trio.testing import MockClock
 
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
-from support.writing import Desk, begin, create, start, until
+from support.waiting import until
+from support.writing import Desk, begin, create, start
 from workspaced.domain import workspaces
 from workspaced.domain.errors import ActiveSessions, Overloaded
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
