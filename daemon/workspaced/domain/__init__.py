@@ -1,1 +1,1 @@
-"""Pure functions on frozen data: workspaces, sessions, names, ids, and the state they make up."""
+"""Pure functions on frozen data: workspaces, projects, sessions, names, ids and the store's state."""

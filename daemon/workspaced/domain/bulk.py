@@ -1,4 +1,4 @@
-"""The commands on the store as a whole: several changes in one commit, a restore, a flush."""
+"""The commands on the store as a whole: several changes in one commit, restore, flush."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from workspaced_protocol.models import Change, StoreDifference, StoreRevision, W
 
 
 def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
-    """All of the changes in order, in one commit, or none of them."""
+    """Apply all changes in order in one commit, or none of them."""
     commands = [
         save(change.save, None, f"changes[{index}].save") if change.save else remove(change.remove or "")
         for index, change in enumerate(changes)
@@ -40,7 +40,7 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
 
 
 def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
-    """The store holds these workspaces and no others; what it held before is kept aside."""
+    """Replace the content of the store with these workspaces; its previous content goes to quarantine."""
 
     def command(state: State) -> Outcome:
         if if_revision is not None and if_revision != state.revision:
@@ -76,7 +76,7 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
 
 
 def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
-    """What would change if the store held these workspaces and no others; revisions are no difference."""
+    """Return the changes that a restore of these workspaces would make; revisions are not compared."""
     wanted = {workspace.id: workspace for workspace in workspaces}
     added: list[Workspace] = []
     changed: list[Workspace] = []
@@ -93,15 +93,15 @@ def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
 
 
 def current_revision(state: State) -> Outcome:
-    """Nothing changes; the result is the store's revision."""
+    """Change nothing; the result is the store's revision."""
     return Outcome(StoreRevision(state.revision))
 
 
 def acknowledge_recovery(state: State) -> Outcome:
-    """The user has been told of the recovery."""
+    """Clear the recovery notice: the user has read it."""
     return Outcome(None, acknowledges_recovery=state.recovery is not None)
 
 
 def flush(state: State) -> Outcome:
-    """Both files are written anew; nothing changes."""
+    """Write both files anew without a change of the state."""
     return Outcome(StoreRevision(state.revision), rewrites_files=True)

@@ -1,8 +1,8 @@
-"""The wall clock, in the unit of the contract."""
+"""The wall clock in Unix milliseconds, the protocol's unit of time."""
 
 import time
 
 
 def now_ms() -> int:
-    """Return the time in Unix milliseconds."""
+    """Return the current time in Unix milliseconds."""
     return time.time_ns() // 1_000_000

@@ -1,8 +1,8 @@
-"""What a command is, and what the commands on workspaces, projects, sessions and the whole store share.
+"""The command type, and the functions that all commands share.
 
-A command is a write as a pure function of the state: it gives its outcome, or raises what refuses it. It is made
-when the request arrives (with its ids and its time) and runs when its turn comes, inside the writer, against the
-state that all earlier writes have made. So each check and the change that relies on it see the same state.
+A command is a write as a pure function of the state: it returns its outcome, or raises a RequestError. It is made
+when the request arrives (with its ids and its time). The writer runs it later, on the state that all earlier
+writes have left. So each check and the change that relies on it see the same state.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ Command = Callable[[State], Outcome]
 
 
 def once(request_key: str | None, command: Command, repeat: Command | None = None) -> Command:
-    """`command`, applied once for this key: a repeat changes nothing.
+    """Return `command` such that it is applied once for this key: a repeat changes nothing.
 
-    The repeat is answered by `repeat`, or with the workspace that the key is about as it is now.
+    A repeat returns the outcome of `repeat`, or, without one, the current version of the key's workspace.
     """
     if request_key is None:
         return command
@@ -32,21 +32,21 @@ def once(request_key: str | None, command: Command, repeat: Command | None = Non
             return Outcome(state.get(workspace_id) if workspace_id else None)
         outcome = replace(command(state), request_key=(request_key, None))
         if not outcome.changes and isinstance(outcome.result, StoreRevision):
-            # To remember the key is a change of the store, too.
+            # Storing the key takes a revision too.
             return replace(outcome, result=StoreRevision(state.revision + 1))
-        return replace(outcome, request_key=(request_key, _subject(outcome)))
+        return replace(outcome, request_key=(request_key, _changed_workspace_id(outcome)))
 
     return keyed
 
 
-def _subject(outcome: Outcome) -> str | None:
-    """The workspace that an outcome is about, where it is about one."""
+def _changed_workspace_id(outcome: Outcome) -> str | None:
+    """Return the id of the only workspace that the outcome changes, or None."""
     ids = {change.save.id if change.save else change.remove for change in outcome.changes}
     return ids.pop() if len(ids) == 1 else None
 
 
 def require_workspace(state: State, workspace_id: str) -> Workspace:
-    """The workspace of this id, or NotFound."""
+    """Return the workspace of this id. Raise NotFound without one."""
     workspace = state.get(workspace_id)
     if workspace is None:
         raise NotFound(f"There is no workspace {workspace_id}.", id=workspace_id)
@@ -54,33 +54,33 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
 
 
 def require_no_sessions(state: State, workspace_id: str) -> None:
-    """Refuses while apps work in the workspace."""
+    """Raise ActiveSessions while the workspace has active sessions."""
     if count := state.session_count(workspace_id):
         raise ActiveSessions(require_workspace(state, workspace_id), count)
 
 
 def later(workspace: Workspace, now_ms: int) -> int:
-    """Now, but never before the last change: the clock may have stepped back."""
+    """Return `now_ms`, but never a time before the last change: the clock may have stepped back."""
     return max(workspace.updated_at, now_ms)
 
 
 def saved(workspace: Workspace, event: Event) -> Outcome:
-    """The outcome that stores this workspace."""
+    """Return the outcome that stores this workspace."""
     return Outcome(workspace, changes=(Change(save=workspace),), events=(event,))
 
 
 def removed(state: State, workspace_id: str) -> Outcome:
-    """The outcome that takes this workspace out of the store."""
+    """Return the outcome that removes this workspace from the store."""
     event = change_event("workspace.deleted", workspace_id, state.revision + 1)
     return Outcome(None, changes=(Change(remove=workspace_id),), events=(event,))
 
 
 def creation_event(workspace: Workspace) -> Event:
-    """Tells that the workspace is new."""
+    """Return the event of a new workspace."""
     payload = WorkspaceCreated(workspace.id, workspace.name, workspace.root_path)
     return Event("workspace.created", payload, workspace.revision)
 
 
 def change_event(topic: Topic, workspace_id: str, revision: int) -> Event:
-    """Tells what became of the workspace."""
+    """Return the event of a changed or removed workspace."""
     return Event(topic, WorkspaceChanged(workspace_id), revision)

@@ -1,4 +1,4 @@
-"""Why a request is not granted: each reason with its code, its sentence, and the data that the contract promises."""
+"""The errors of requests: each with its code, its sentence for people, and its data for programs."""
 
 from typing import ClassVar
 
@@ -7,9 +7,9 @@ from workspaced_protocol.models import Unreachable, Workspace
 
 
 class RequestError(Exception):
-    """A reason not to grant a request. Every class that is raised names its `code`.
+    """The base of all errors of requests. Each class that is raised has its `code`.
 
-    The message is a sentence for a person; `data` is for programs.
+    The message is a sentence for a person; `data` is for programs (protocol.md, Errors).
     """
 
     code: ClassVar[ErrorCode]
@@ -21,18 +21,18 @@ class RequestError(Exception):
 
 
 class Overloaded(RequestError):
-    """The daemon has no room for the request at the moment: not applied."""
+    """The daemon has no room for the request at the moment: it was not applied."""
 
     code = ErrorCode.OVERLOADED
 
 
 class ShuttingDown(RequestError):
-    """The daemon is stopping: not applied."""
+    """The daemon is stopping: the request was not applied."""
 
     code = ErrorCode.SHUTTING_DOWN
 
     def __init__(self) -> None:
-        super().__init__("The daemon is stopping: try again once it runs.")
+        super().__init__("The daemon is stopping: try again after it has restarted.")
 
 
 class RequestCancelled(RequestError):
@@ -42,11 +42,11 @@ class RequestCancelled(RequestError):
 
 
 class Refused(RequestError):
-    """The request can't be granted as things are; nothing was changed."""
+    """The current state does not allow the request; nothing was changed."""
 
 
 class InvalidField(Refused):
-    """A field whose value can't be accepted; `path` names it as the client wrote it."""
+    """A field has an invalid value; `path` is the field's path in the client's params."""
 
     code = ErrorCode.INVALID_PARAMS
 
@@ -70,20 +70,20 @@ class NameConflict(Refused):
 
 
 class InvalidState(Refused):
-    """The transition is not allowed from the state that the workspace is in."""
+    """The workspace's state does not allow the action."""
 
     code = ErrorCode.INVALID_STATE
 
-    def __init__(self, workspace: Workspace, required: str, deed: str) -> None:
+    def __init__(self, workspace: Workspace, required: str, action: str) -> None:
         super().__init__(
-            f"Workspace “{workspace.name}” is {workspace.state}; it must be {required} to be {deed}.",
+            f"Workspace “{workspace.name}” is {workspace.state}; it must be {required} to be {action}.",
             state=workspace.state,
             required=required,
         )
 
 
 class ActiveSessions(Refused):
-    """A workspace with active sessions is not deleted."""
+    """The workspace has active sessions, so it can't be removed."""
 
     code = ErrorCode.ACTIVE_SESSIONS
 
@@ -95,7 +95,7 @@ class ActiveSessions(Refused):
 
 
 class RevisionConflict(Refused):
-    """`ifRevision` names another revision than the current one."""
+    """`ifRevision` is not the current revision."""
 
     code = ErrorCode.REVISION_CONFLICT
 
@@ -107,16 +107,16 @@ class RevisionConflict(Refused):
 
 
 class DuplicateProject(Refused):
-    """The directory is bound to the workspace already; `id` is the project that it is."""
+    """The directory is already bound to the workspace; `id` is its project."""
 
     code = ErrorCode.DUPLICATE_PROJECT
 
     def __init__(self, root_path: str, id_: str) -> None:
-        super().__init__(f"{root_path} is bound to this workspace already, as project {id_}.", id=id_)
+        super().__init__(f"{root_path} is already bound to this workspace, as project {id_}.", id=id_)
 
 
 class PathUnreachable(Refused):
-    """A directory that can't be worked in; `path` is its path, `reason` one of `Unreachable`."""
+    """The daemon can't read a directory; `path` is its path, `reason` one of `Unreachable`."""
 
     code = ErrorCode.PATH_UNREACHABLE
 

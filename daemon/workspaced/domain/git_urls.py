@@ -1,4 +1,4 @@
-"""What git may be asked to clone: which URLs are let through, and the name that a clone of one gets."""
+"""Git URLs: the check of a URL before a clone, and the directory name of its clone."""
 
 import re
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from typing import Final
 
 from workspaced.domain.errors import InvalidField
 
-_LONGEST: Final = 4096  # far below what one argument of a program may have (execve(2): 128 KiB)
+_LONGEST: Final = 4096  # far below the limit of one program argument (execve(2): 128 KiB)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # gitremote-helpers(7): `<transport>::<address>` runs the program git-remote-<transport>.
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")
@@ -15,10 +15,10 @@ _AUTHORITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*://[^/]*")
 
 
 def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "gitUrl") -> None:
-    """Raises InvalidField for what is no URL of git's, or is of a protocol that is not allowed.
+    """Raise InvalidField unless `url` is a git URL of an allowed protocol.
 
-    git-clone(1), GIT URLS, has the forms: `protocol://…`, `host:path` for ssh, and a path, which
-    must be absolute here: a daemon has no directory that others could mean by a relative one.
+    The forms are those of git-clone(1), GIT URLS: `protocol://…`, `host:path` for ssh, and a path. A path
+    must be absolute: the daemon does not know the client's current directory.
     """
     if not url.strip() or len(url) > _LONGEST or _CONTROL.search(url):
         raise InvalidField(
@@ -28,7 +28,7 @@ def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "git
         raise InvalidField(path, f"`{path}` must not start with “-”: git would take it for an option.")
     if _HELPER.match(url):
         raise InvalidField(
-            path, f"`{path}` is “{url}”, which would have git run another program: give the repository's URL."
+            path, f"`{path}` is “{url}”, which makes git run another program: give the URL of a repository."
         )
     protocol = _protocol(url)
     if protocol is None:
@@ -38,13 +38,13 @@ def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "git
     if protocol not in allowed_protocols:
         raise InvalidField(
             path,
-            f"`{path}` is “{url}”, and the protocol {protocol} is not allowed: those that are, by the setting "
-            f"git_allowed_protocols, are {', '.join(allowed_protocols)}.",
+            f"`{path}` is “{url}”, but the protocol {protocol} is not allowed. The setting git_allowed_protocols "
+            f"allows {', '.join(allowed_protocols)}.",
         )
 
 
 def _protocol(url: str) -> str | None:
-    """The protocol by git's name, or None where `url` is a relative path."""
+    """Return git's name of the protocol, or None for a relative path."""
     if scheme := _SCHEME.match(url):
         return scheme[1]
     if url.startswith("/"):
@@ -53,13 +53,14 @@ def _protocol(url: str) -> str | None:
 
 
 def repository_name(url: str, path: str = "gitUrl") -> str:
-    """The name of the directory that git itself would clone `url` to. Raises InvalidField without one."""
+    """Return the directory name that git itself would choose for a clone of `url`, or raise InvalidField."""
     authority = _AUTHORITY.match(url)
     address = url[authority.end() :] if authority else url
     address = address.rstrip("/").removesuffix("/.git").rstrip("/").removesuffix(".git")
     name = re.split("[/:]", address)[-1]
     if name in ("", ".", ".."):
         raise InvalidField(
-            path, f"`{path}` is “{url}”, which names no repository: say where with `targetDir`."
+            path,
+            f"`{path}` is “{url}”, which contains no repository name: give the directory of the clone in `targetDir`.",
         )
     return name

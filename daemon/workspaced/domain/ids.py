@@ -1,4 +1,4 @@
-"""Makes ids: a prefix that tells what they name, and a ULID that rises within this process."""
+"""Ids: a prefix for the kind of thing, and a ULID that rises within this process."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -9,32 +9,32 @@ from workspaced.domain.clock import now_ms
 
 
 class IdFactory:
-    """Makes ids that sort in the order they were made, even when the clock steps back (FR-010).
+    """Makes ids that sort by creation, even when the clock steps back (FR-010).
 
-    `clock_ms` gives Unix milliseconds. Safe to use from several threads.
+    `clock_ms` returns Unix milliseconds. Several threads may share one factory.
     """
 
     def __init__(self, clock_ms: Callable[[], int] = now_ms) -> None:
         self._clock_ms = clock_ms
         self._newest_ms = 0
-        # Within one millisecond the generator counts the random part up by one.
+        # Within one millisecond, the generator increments the random part.
         self._generator = ULIDGenerator(clock=self._rising_clock_ms)
-        self._lock = Lock()  # the generator reads its clock before it takes its own
+        self._lock = Lock()  # the generator reads its clock outside its own lock
 
     def workspace(self) -> str:
-        """A new `ws_…`."""
+        """Return a new workspace id, `ws_…`."""
         return self._make("ws")
 
     def project(self) -> str:
-        """A new `proj_…`."""
+        """Return a new project id, `proj_…`."""
         return self._make("proj")
 
     def session(self) -> str:
-        """A new `ss_…`."""
+        """Return a new session id, `ss_…`."""
         return self._make("ss")
 
     def correlation(self) -> str:
-        """A new `cor_…`."""
+        """Return a new correlation id, `cor_…`."""
         return self._make("cor")
 
     def _make(self, prefix: str) -> str:

@@ -1,4 +1,4 @@
-"""What may be a workspace's name or root path."""
+"""The rules for a workspace's name and root path."""
 
 import os
 
@@ -6,14 +6,14 @@ from workspaced.domain.errors import InvalidField
 
 
 def check_name(name: str, path: str = "name") -> None:
-    """Raises InvalidField for a name that nobody could see."""
+    """Raise InvalidField for an empty or blank name."""
     if not name.strip():
         raise InvalidField(path, f"`{path}` must not be empty or blank: give the workspace a name.")
 
 
 def check_root_path(root_path: str, path: str = "rootPath") -> None:
-    """Raises InvalidField for what can't be the path of a directory from everywhere on the machine."""
+    """Raise InvalidField unless `root_path` can be the absolute path of a directory."""
     if not os.path.isabs(root_path):
-        raise InvalidField(path, f"`{path}` must be an absolute path, and “{root_path}” is not one.")
+        raise InvalidField(path, f"`{path}` must be an absolute path, but is “{root_path}”.")
     if "\0" in root_path:
-        raise InvalidField(path, f"`{path}` must not hold a NUL character: no path can.")
+        raise InvalidField(path, f"`{path}` must not contain a NUL character.")

@@ -1,8 +1,8 @@
 """The commands on projects: bind, unbind, and the check that makes them stale or active.
 
-What the file system holds is looked at before a command is made, and given to it as data: a command
-runs in the writer, where nothing may wait for a disk. Each change has a revision of its own, so that
-a subscriber can come back after any of them.
+Paths are checked before a command is made, and the command gets the facts as data: it runs in the writer,
+where nothing but a commit may wait for a disk. Each change has its own revision, so that a subscriber can
+resume after any of them.
 """
 
 from collections.abc import Mapping
@@ -20,30 +20,30 @@ from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Un
 
 
 class Reachable(NamedTuple):
-    """A directory that can be read."""
+    """A directory that the daemon can read."""
 
     real_path: str | None
-    """Its path with all symbolic links resolved, if that was wanted."""
+    """Its path with all symbolic links resolved, if that was asked for."""
     identity: tuple[int, int]
-    """Its device and inode: the same by whatever path it is reached."""
+    """Its device and inode, which do not depend on the path."""
 
 
 class Unreached(NamedTuple):
-    """What is no directory that can be read."""
+    """A path without a directory that the daemon can read."""
 
     reason: Unreachable
     problem: str
-    """What is wrong, to follow the path in a sentence."""
+    """A predicate that follows the path in a sentence, such as “does not exist”."""
 
 
 PathFacts = Mapping[str, Reachable | Unreached]
-"""What was found at each path, as it was asked for."""
+"""The result of the check of each path."""
 
 
 def bind(
     workspace_id: str, project_id: str, root_path: str, git_url: str | None, facts: PathFacts, now_ms: int
 ) -> Command:
-    """A directory becomes a project; `facts` are of it, and of those that are bound already."""
+    """Bind a directory; `facts` are those of its path and of the paths that are already bound."""
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
@@ -51,10 +51,10 @@ def bind(
         if isinstance(found, Unreached):
             raise PathUnreachable(root_path, found.reason, found.problem)
         if found.real_path is None:
-            raise ValueError("a bind takes the real path of its directory")
+            raise ValueError("a bind needs the real path of its directory")
         try:
             found.real_path.encode()
-        except UnicodeEncodeError as error:  # JSON can't hold it
+        except UnicodeEncodeError as error:  # JSON can't represent it
             problem = "leads to a name that is not UTF-8"
             raise PathUnreachable(root_path, "unusable", problem) from error
         for project in workspace.projects:
@@ -78,7 +78,7 @@ def bind(
 
 
 def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
-    """A project is no longer one; its directory stays as it is."""
+    """Remove a project from its workspace; the directory itself stays."""
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
@@ -93,7 +93,7 @@ def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
 
 
 def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
-    """Each project becomes stale or active, as its path was found."""
+    """Make each project stale or active by the facts of its path."""
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
@@ -103,28 +103,28 @@ def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
 
 
 def open_(workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: int) -> Command:
-    """A closed workspace becomes active, then each of its projects stale or active."""
+    """Open a closed workspace, then make each of its projects stale or active."""
     opening = workspaces.open_(workspace_id, if_revision, now_ms)
 
     def command(state: State) -> Outcome:
         opened = opening(state)
         workspace = opened.changes[-1].save
         if workspace is None:
-            raise ValueError("an open saves its workspace")
+            raise ValueError("an open must save its workspace")
         return _checked(opened, workspace, workspace.revision, facts, now_ms)
 
     return command
 
 
 def as_it_is(workspace_id: str) -> Command:
-    """Nothing changes; the result is the workspace, or None."""
+    """Change nothing; the result is the workspace, or None."""
     return lambda state: Outcome(state.get(workspace_id))
 
 
 def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathFacts, now_ms: int) -> Outcome:
-    """`outcome`, after which the store is at `revision`, and then a change for each status that differs.
+    """Return `outcome`, which leads to `revision`, with one more change for each project whose status differs.
 
-    A project without facts stays as it is: it was bound since they were gathered, or nobody came to look at it.
+    A project without facts keeps its status: it was bound after the check, or no thread was free to check its path.
     """
     events = list(outcome.events)
     bound = list(workspace.projects)
@@ -140,16 +140,16 @@ def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathF
         bound[index] = structs.replace(project, status=status)
         payload = ProjectStatusChanged(workspace.id, project.id, status, reason)
         events.append(Event("project.statusChanged", payload, revision))
-    flips = len(events) - len(outcome.events)
-    if flips:
+    status_changes = len(events) - len(outcome.events)
+    if status_changes:
         workspace = _with_projects(workspace, tuple(bound), revision, now_ms)
-    # Each has a revision of its own, and all share the last one's content: a copy for each would be as many squared.
-    changes = (*outcome.changes, *[Change(save=workspace)] * flips)
+    # Each change has its own revision, but all share the last content: a copy for each would cost O(n²) memory.
+    changes = (*outcome.changes, *[Change(save=workspace)] * status_changes)
     return replace(outcome, result=workspace, changes=changes, events=tuple(events))
 
 
 def require_changeable(state: State, workspace_id: str) -> Workspace:
-    """The workspace of this id, whose projects may be changed, or NotFound or InvalidState."""
+    """Return the workspace of this id. Raise NotFound without one, and InvalidState for a deleted one."""
     workspace = require_workspace(state, workspace_id)
     if workspace.state == "deleted":
         raise InvalidState(workspace, "active or closed", "changed")

@@ -1,6 +1,7 @@
-"""The commands on sessions: an app works in a workspace for as long as its connection lasts.
+"""The commands on sessions: begin, end, and the end of all sessions of a connection.
 
-Sessions are kept in memory alone, so their events carry the store's revision as it is.
+A session lasts as long as its connection at most. Sessions are in memory only, so their events have the
+store's current revision.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,12 @@ from workspaced_protocol.models import Session
 
 
 def begin_session(session: Session, connection: int) -> Command:
-    """A session in an active workspace, which ends with its connection."""
+    """Begin a session in an active workspace; it ends with its connection."""
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, session.workspace_id)
         if workspace.state != "active":
-            raise InvalidState(workspace, "active", "worked in")
+            raise InvalidState(workspace, "active", "used in a session")
         event = _session_event("session.began", session, state.revision)
         return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
 
@@ -26,12 +27,14 @@ def begin_session(session: Session, connection: int) -> Command:
 
 
 def end_session(session_id: str, connection: int) -> Command:
-    """The session is over; only the connection that began it may end it."""
+    """End a session; only its own connection may do so."""
 
     def command(state: State) -> Outcome:
         owned = state.sessions.get(session_id)
         if owned is None or owned.connection != connection:
-            raise NotFound(f"This connection has no session {session_id}: it has ended, or is another's.")
+            raise NotFound(
+                f"This connection has no session {session_id}: it has ended, or belongs to another connection."
+            )
         event = _session_event("session.ended", owned.session, state.revision)
         return Outcome(None, ended=(session_id,), events=(event,))
 
@@ -39,11 +42,11 @@ def end_session(session_id: str, connection: int) -> Command:
 
 
 def end_sessions_of(connections: Sequence[int]) -> Command:
-    """All sessions of connections that are gone."""
-    gone = frozenset(connections)
+    """End all sessions of these connections."""
+    numbers = frozenset(connections)
 
     def command(state: State) -> Outcome:
-        ended = [owned.session for owned in state.sessions.values() if owned.connection in gone]
+        ended = [owned.session for owned in state.sessions.values() if owned.connection in numbers]
         events = tuple(_session_event("session.ended", session, state.revision) for session in ended)
         return Outcome(None, ended=tuple(session.id for session in ended), events=events)
 

@@ -1,8 +1,8 @@
-"""The state of the store: what every reader sees, and the draft that a batch of writes works on.
+"""The state of the store as readers see it, and the draft that a batch of writes changes.
 
-A `State` never changes; each commit puts a new one in its place. A `Draft` is the private copy on
-which the writer applies a batch, one outcome after the other, so that a later write of the batch
-sees the earlier ones and readers see none of them before they are durable.
+A `State` never changes: each commit replaces it with a new one. A `Draft` is a private copy, to which the writer
+applies a batch, one outcome after the other. So a later write sees the earlier writes of its batch, and readers
+see none of them before they are durable.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from workspaced_protocol.models import Change, Model, RecoveryOutcome, Session, 
 from workspaced_protocol.names import name_key
 
 MAX_REQUEST_KEYS: Final = 256
-"""How many request keys are kept, each for 60 bytes a commit; and always those of the last batch, and the held ones."""
+"""The limit of request keys, at 60 bytes a key in each commit. Held keys and the last batch's are kept beyond it."""
 
 MAX_HELD_KEYS: Final = 8192
-"""How many keys may be held from before a start: two full queues of writes; more only a loop of crashes leaves."""
+"""The limit of keys held from before a start: two full queues of writes. Only a loop of crashes leaves more."""
 
 encode: Final = msgspec.json.Encoder().encode
 
 
 class Record(NamedTuple):
-    """A workspace with its JSON text, which is the same on the wire and in the file."""
+    """A workspace and its JSON text, which is the same on the socket and in the file."""
 
     workspace: Workspace
     json: bytes
 
 
 class OwnedSession(NamedTuple):
-    """A session, and the number of the connection that it ends with."""
+    """A session, and the number of its connection."""
 
     session: Session
     connection: int
 
 
 class RecoveryNotice(Model, frozen=True):
-    """What a start had to recover from; kept in the store until a user acknowledges it."""
+    """The notice of a recovery at startup; stored until a user acknowledges it."""
 
     outcome: RecoveryOutcome
     reason: str
@@ -52,7 +52,7 @@ class RecoveryNotice(Model, frozen=True):
 
 
 class Event(NamedTuple):
-    """Something that happened; it is told only once it is durable."""
+    """A change, published only once it is durable."""
 
     topic: Topic
     payload: Model
@@ -61,9 +61,9 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command comes to: its result, and what has to change for it to be true.
+    """The outcome of a command: its result, its changes and its events.
 
-    `changes` are applied in order, each under a revision of its own.
+    `changes` are applied in order, each with its own revision.
     """
 
     result: object
@@ -74,35 +74,35 @@ class Outcome:
     acknowledges_recovery: bool = False
     rewrites_files: bool = False
     keeps_previous: str | None = None
-    """Why a copy of what the store held before is to be kept, in a word or two joined by hyphens."""
+    """The reason to copy the previous primary to quarantine, as it stands in the copy's name (storage.md, Quarantine)."""
     request_key: tuple[str, str | None] | None = None
-    """The key to remember, and the workspace that a repeat is answered with."""
+    """The key to store, and the workspace that answers a repeat."""
 
     @property
     def touches_store(self) -> bool:
-        """Whether the store must commit before this outcome is true."""
+        """Whether this outcome needs a commit of the store."""
         return bool(self.changes or self.acknowledges_recovery or self.rewrites_files or self.request_key)
 
 
 @dataclass
 class State:
-    """All that the store holds at one revision, and the sessions of the apps that are connected.
+    """The content of the store at one revision, and the active sessions, which are not stored.
 
-    Frozen by agreement: only `Draft` changes its own copies. Sessions are not stored.
+    Frozen by convention: only a `Draft` changes its own copies.
     """
 
     revision: int = 0
     records: Mapping[str, Record] = field(default_factory=dict[str, Record])
     names: Mapping[str, str] = field(default_factory=dict[str, str])
-    """`name_key` to workspace id, less the deleted ones, whose names are free."""
+    """From `name_key` to workspace id, without deleted workspaces: their names are free."""
     request_keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
-    """The keys of writes that were applied, oldest first, and the workspace that each is about."""
+    """The keys of applied writes, oldest first, each with its workspace's id."""
     recovery: RecoveryNotice | None = None
     sessions: Mapping[str, OwnedSession] = field(default_factory=dict[str, OwnedSession])
     held_keys: int = field(default=0, compare=False)
-    """How many of the oldest keys are kept whatever follows: their clients may not know of a restart yet."""
+    """The number of oldest keys that must not be dropped yet: their clients may still repeat writes after a restart."""
     ordered: Sequence[Record] = field(default=(), compare=False)
-    """All records by creation time; kept so, since to sort thousands for each reader takes milliseconds."""
+    """All records by creation time, kept sorted: sorting thousands for each read takes milliseconds."""
 
     @classmethod
     def of(
@@ -112,7 +112,7 @@ class State:
         request_keys: Mapping[str, str | None] | None = None,
         recovery: RecoveryNotice | None = None,
     ) -> State:
-        """The state that holds these workspaces, whose ids differ; the newest request keys are held."""
+        """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
         draft = Draft(State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys)))
         for workspace in workspaces:
@@ -120,31 +120,31 @@ class State:
         return draft.freeze()
 
     def get(self, id_: str) -> Workspace | None:
-        """The workspace of this id, or None."""
+        """Return the workspace of this id, or None."""
         record = self.records.get(id_)
         return record.workspace if record else None
 
     def get_by_name(self, name: str) -> Workspace | None:
-        """The workspace of this name, compared without case, or None."""
+        """Return the workspace of this name, compared without case, or None."""
         record = self.record_named(name)
         return record.workspace if record else None
 
     def record_named(self, name: str) -> Record | None:
-        """The same with its JSON text."""
+        """Return the same with its JSON text."""
         id_ = self.names.get(name_key(name))
         return self.records[id_] if id_ else None
 
     def workspaces(self) -> list[Workspace]:
-        """All workspaces by creation time."""
+        """Return all workspaces by creation time."""
         return [record.workspace for record in self.ordered]
 
     def session_count(self, workspace_id: str) -> int:
-        """How many sessions are active in this workspace."""
+        """Return the number of active sessions in this workspace."""
         return sum(owned.session.workspace_id == workspace_id for owned in self.sessions.values())
 
 
 class Draft(State):
-    """A copy of a state, for one batch of writes to be applied to."""
+    """A private copy of a state, to which a batch of writes is applied."""
 
     def __init__(self, state: State) -> None:
         self._records = dict(state.records)
@@ -164,18 +164,18 @@ class Draft(State):
         )
         self._new_keys = 0
         self.changes: list[Change] = []
-        """The changes of all outcomes so far, in order: what a store has to write."""
+        """The changes of all outcomes so far, in order, for the store to write."""
         self.touches_store = False
         self.keeps_previous: str | None = None
         self.is_changed = False
-        """Whether anything differs from the state it was made of."""
+        """Whether it differs from the original state."""
 
     def apply(self, outcome: Outcome) -> None:
-        """Makes the outcome of a command on this very draft true."""
+        """Apply the outcome of a command that ran on this draft."""
         for change, following in zip_longest(outcome.changes, outcome.changes[1:]):
             self.revision += 1
             if change is following:
-                pass  # one of several that differ by nothing but their revisions: the last one stands for all
+                pass  # several changes share one content: the last one saves it
             elif change.save is not None:
                 self.put(change.save)
             elif change.remove is not None:
@@ -200,9 +200,9 @@ class Draft(State):
                 self.revision += 1
 
     def freeze(self) -> State:
-        """The state as it is now; the draft must not be used after it."""
+        """Return the state of the draft, which must not be used afterwards."""
         if self._new_keys:
-            # After a kill, the clients of a whole batch may ask again, however large it was.
+            # After a kill, all clients of the last batch may repeat their writes, so all its keys are kept.
             excess = len(self._request_keys) - self.held_keys - max(MAX_REQUEST_KEYS, self._new_keys)
             for key in [*islice(self._request_keys, self.held_keys, self.held_keys + max(excess, 0))]:
                 del self._request_keys[key]
@@ -218,11 +218,11 @@ class Draft(State):
         )
 
     def release_keys(self) -> None:
-        """Holds no keys any longer."""
+        """Let the oldest keys be dropped as usual."""
         self.held_keys = 0
 
     def put(self, workspace: Workspace) -> None:
-        """The workspace stands in place of what its id held; the revision is left alone."""
+        """Add the workspace, or replace the one with its id; the revision stays."""
         record = Record(workspace, encode(workspace))
         current = self._records.get(workspace.id)
         if current is not None and _has_same_place(current.workspace, workspace):
@@ -235,26 +235,27 @@ class Draft(State):
         self._claim_name(workspace)
 
     def drop(self, id_: str) -> None:
-        """The id holds nothing; the revision is left alone."""
+        """Remove the workspace of this id, if there is one; the revision stays."""
         self._free_name(id_)
         record = self._records.pop(id_, None)
         if record is not None:
             del self._ordered[self._position(record.workspace)]
 
     def _position(self, workspace: Workspace) -> int:
-        """Where the workspace stands in the order, or would stand."""
-        age = _age(workspace)
-        if not self._ordered or _age(self._ordered[-1].workspace) < age:  # as in a file, or of a new one
+        """Return the index of the workspace in the order, present or not."""
+        key = _sort_key(workspace)
+        # The usual case: a new workspace, or one read from a file.
+        if not self._ordered or _sort_key(self._ordered[-1].workspace) < key:
             return len(self._ordered)
-        return bisect_left(self._ordered, age, key=lambda record: _age(record.workspace))
+        return bisect_left(self._ordered, key, key=lambda record: _sort_key(record.workspace))
 
     def _claim_name(self, workspace: Workspace) -> None:
-        """Gives the workspace its name; where an older app's store holds it twice, the oldest has it."""
+        """Map the name to the workspace. Where an older app's store has the name twice, the oldest workspace gets it."""
         if workspace.state == "deleted":
             return
         key = name_key(workspace.name)
         holder = self._records[self._names.get(key, workspace.id)].workspace
-        if _age(workspace) <= _age(holder):
+        if _sort_key(workspace) <= _sort_key(holder):
             self._names[key] = workspace.id
 
     def _free_name(self, id_: str) -> None:
@@ -264,19 +265,19 @@ class Draft(State):
             return
         del self._names[key]
         if len(self._names) + 1 == len(self._records):
-            return  # every name was held once: nobody waits for this one
+            return  # all names were unique: no other workspace has this one
         for other in self._records.values():
             if other.workspace.id != id_ and name_key(other.workspace.name) == key:
                 self._claim_name(other.workspace)
 
 
-def _age(workspace: Workspace) -> tuple[int, str]:
-    """What workspaces are ordered by: the time of creation, then the id, so that it is always the same."""
+def _sort_key(workspace: Workspace) -> tuple[int, str]:
+    """Return the sort key of workspaces: creation time, then id for a stable order."""
     return workspace.created_at, workspace.id
 
 
 def _has_same_place(one: Workspace, other: Workspace) -> bool:
-    """Whether two versions of a workspace stand at the same place in the order, and under the same name."""
+    """Return whether two versions of a workspace have the same sort key and hold the same name."""
     return (one.created_at, one.name, one.state == "deleted") == (
         other.created_at,
         other.name,

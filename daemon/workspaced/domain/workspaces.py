@@ -21,7 +21,7 @@ from workspaced_protocol.names import name_key
 
 
 def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command:
-    """A new active workspace."""
+    """Create an active workspace."""
     check_name(name)
     check_root_path(root_path)
 
@@ -43,12 +43,12 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
 
 
 def open_(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
-    """A closed workspace becomes active."""
+    """Open a closed workspace."""
     return _transition(workspace_id, if_revision, now_ms, "closed", "active", "workspace.opened", "opened")
 
 
 def close(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
-    """An active workspace becomes closed."""
+    """Close an active workspace."""
     return _transition(workspace_id, if_revision, now_ms, "active", "closed", "workspace.closed", "closed")
 
 
@@ -59,13 +59,13 @@ def _transition(
     required: WorkspaceState,
     target: WorkspaceState,
     topic: Topic,
-    deed: str,
+    action: str,
 ) -> Command:
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, workspace_id)
         _require_revision(workspace, if_revision)
         if workspace.state != required:
-            raise InvalidState(workspace, required, deed)
+            raise InvalidState(workspace, required, action)
         changed = structs.replace(
             workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
@@ -77,7 +77,7 @@ def _transition(
 def update(
     workspace_id: str, name: str | None, root_path: str | None, if_revision: int | None, now_ms: int
 ) -> Command:
-    """Another name, another root path, or both."""
+    """Change the name, the root path or both."""
     if name is None and root_path is None:
         raise InvalidField("name", "There is nothing to update: give `name`, `rootPath` or both.")
     if name is not None:
@@ -105,7 +105,7 @@ def update(
 
 
 def delete(workspace_id: str, if_revision: int | None) -> Command:
-    """The workspace is gone, and its name free; not while sessions are active in it."""
+    """Remove a workspace without active sessions; its name is free again."""
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, workspace_id)
@@ -119,7 +119,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
 
 
 def save(workspace: Workspace, if_revision: int | None, path: str = "workspace") -> Command:
-    """The workspace as it is given, in place of what its id held; `path` is where the client wrote it."""
+    """Store the workspace as given, under its id; `path` is its path in the client's params."""
     check_name(workspace.name, f"{path}.name")
     check_root_path(workspace.root_path, f"{path}.rootPath")
     seen: set[str] = set()
@@ -149,7 +149,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
 
 
 def remove(workspace_id: str) -> Command:
-    """The id holds nothing afterwards, whatever it held."""
+    """Remove the workspace of this id, if there is one."""
 
     def command(state: State) -> Outcome:
         if state.get(workspace_id) is None:
@@ -172,5 +172,5 @@ def _require_free_name(state: State, name: str, own_id: str) -> None:
         return
     own = state.get(own_id)
     if own is not None and own.state != "deleted" and name_key(own.name) == key:
-        return  # an older app's store held the name twice: what is so may stay so
+        return  # an older app's store has the name twice: both workspaces may keep it
     raise NameConflict(name, holder)

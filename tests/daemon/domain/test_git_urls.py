@@ -64,7 +64,7 @@ def test_anything_else_is_refused_before_git_sees_it(url: str, problem: str) -> 
     ("url", "protocol"), [("/srv/app", "file"), ("file:///srv/app", "file"), ("host:app", "ssh")]
 )
 def test_a_protocol_that_the_settings_leave_out_is_refused_in_every_form(url: str, protocol: str) -> None:
-    with pytest.raises(InvalidField, match=f"the protocol {protocol} is not allowed.* are https, git"):
+    with pytest.raises(InvalidField, match=f"the protocol {protocol} is not allowed.* allows https, git"):
         check_git_url(url, ("https", "git"))
 
 

@@ -97,6 +97,6 @@ def test_a_relative_root_path_is_refused(path: str) -> None:
 
 
 def test_a_root_path_with_nul_is_refused() -> None:
-    with pytest.raises(InvalidField, match=r"`workspace\.rootPath` must not hold a NUL") as refused:
+    with pytest.raises(InvalidField, match=r"`workspace\.rootPath` must not contain a NUL") as refused:
         check_root_path("/a\0b", "workspace.rootPath")
     assert refused.value.data == {"path": "workspace.rootPath"}
