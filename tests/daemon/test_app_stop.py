@@ -215,7 +215,7 @@ async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
                 signal.raise_signal(signal.SIGTERM)
                 await running.stopped.wait()
         if is_mended:
-            await until(lambda: any(entry["event"] == "The store takes writes again." for entry in logged))
+            await until(lambda: any(entry["event"] == "The store accepts writes again." for entry in logged))
             signal.raise_signal(signal.SIGTERM)
     events = [entry["event"] for entry in logged]
     if is_mended:

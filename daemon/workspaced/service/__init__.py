@@ -1,1 +1,1 @@
-"""The operations: what each method of the table does."""
+"""The operations: the handlers of the method table."""

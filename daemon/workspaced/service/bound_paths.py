@@ -1,4 +1,4 @@
-"""The paths that a workspace has bound, and what is found at them by the time a write's turn has come."""
+"""The bound paths of a workspace, and the facts about them that a write has by its turn."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,57 +12,57 @@ from workspaced_protocol.models import ProjectBinding, Workspace
 
 
 class BoundPaths:
-    """Looks at the projects of workspaces, those of saves on their way included."""
+    """Checks the paths of a workspace's projects, including those of pending saves."""
 
     def __init__(self, writer: Writer, paths: PathChecker) -> None:
         self._writer = writer
         self._paths = paths
-        self._coming: dict[str, list[tuple[ProjectBinding, ...]]] = {}  # by workspace
+        self._pending: dict[str, list[tuple[ProjectBinding, ...]]] = {}  # by workspace
 
     def expect(self, saved: Iterable[Workspace | None]) -> Callable[[], None]:
-        """Count the projects of these workspaces as bound, until the function that is returned is called.
+        """Count the projects of these workspaces as bound, until the returned function is called.
 
-        Their save is on its way: it may be applied before a write that only now begins to look at paths.
+        Their save is pending: it may be applied before a later write that checks paths now.
         """
-        coming = [(each.id, each.projects) for each in saved if each is not None and each.projects]
-        for id_, bindings in coming:
-            self._coming.setdefault(id_, []).append(bindings)
+        pending = [(each.id, each.projects) for each in saved if each is not None and each.projects]
+        for id_, bindings in pending:
+            self._pending.setdefault(id_, []).append(bindings)
 
-        def settle() -> None:
-            for id_, bindings in coming:
-                self._coming[id_].remove(bindings)
-                if not self._coming[id_]:
-                    del self._coming[id_]
+        def forget() -> None:
+            for id_, bindings in pending:
+                self._pending[id_].remove(bindings)
+                if not self._pending[id_]:
+                    del self._pending[id_]
 
-        return settle
+        return forget
 
     def of(self, workspace_id: str) -> set[str]:
-        """Return the paths of the projects that the workspace has, or may have in a moment."""
-        bound = list(self._coming.get(workspace_id, ()))
+        """Return the paths of the workspace's projects, including those of pending saves."""
+        bound = list(self._pending.get(workspace_id, ()))
         workspace = self._writer.state.get(workspace_id)
         if workspace is not None:
             bound.append(workspace.projects)
         return {project.root_path for projects in bound for project in projects}
 
-    async def look(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
-        """Return what is at these paths, as PathChecker.check does."""
+    async def check(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
+        """Return the facts of these paths, as PathChecker.check does."""
         return await self._paths.check(paths, resolved)
 
     async def wait_for_facts(
         self, workspace_id: str, turn: Turn, also_resolved: Sequence[str] = ()
     ) -> PathFacts:
-        """Look at the paths of the workspace, and at some others with their real paths; return once `turn` has come.
+        """Wait for `turn`; return the facts of the workspace's paths, and of `also_resolved` with their real paths.
 
-        Meanwhile a save may bind more. So with the turn they are asked for again, until all were looked at.
-        A path without facts was bound too late for that, or no thread could be sent to it.
+        A save may bind more paths during the check. So after the turn, the new ones are checked too, until all
+        are. A path without facts was bound too late for that, or no thread was free to check it.
         """
-        # Clients that save new projects all the time must not keep a write from ever being ready.
-        last_look_at = trio.current_time() + self._paths.limit_seconds
+        # A client that keeps saving new projects must not delay a write for ever.
+        last_check_at = trio.current_time() + self._paths.limit_seconds
         bound = self.of(workspace_id)
         facts: dict[str, Reachable | Unreached] = {}
         facts.update(await self._paths.check([*also_resolved, *bound], also_resolved))
         await turn.wait()
-        while (missing := self.of(workspace_id) - bound) and trio.current_time() < last_look_at:
-            bound |= missing
-            facts.update(await self._paths.check(missing))
+        while (unchecked := self.of(workspace_id) - bound) and trio.current_time() < last_check_at:
+            bound |= unchecked
+            facts.update(await self._paths.check(unchecked))
         return facts

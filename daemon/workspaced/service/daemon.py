@@ -1,4 +1,4 @@
-"""The operations on the daemon itself: its greeting, its status, who is connected, and the events it sends."""
+"""The operations on the daemon itself: hello, status, connected clients, event subscriptions."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ SERVER_NAME: Final = "workspaced"
 
 
 class ProtocolUnsupported(Refused):
-    """The client speaks a protocol that this daemon does not."""
+    """The client speaks a protocol version that this daemon does not speak."""
 
     code = ErrorCode.PROTOCOL_UNSUPPORTED
 
@@ -45,12 +45,12 @@ class ProtocolUnsupported(Refused):
 
 
 class ConnectedClients(Protocol):
-    """Those who are connected now."""
+    """The connected clients."""
 
     def __len__(self) -> int: ...
 
     def describe(self, sessions: Mapping[str, OwnedSession]) -> Sequence[ConnectedClient]:
-        """Return each with its sessions, of all that there are."""
+        """Return each client with its own sessions; `sessions` are those of all clients."""
         ...
 
 
@@ -76,7 +76,7 @@ class DaemonOperations:
         self._started_at_ms = now_ms()
 
     def hello(self, params: p.HelloParams, client: Client) -> Json:
-        """Introduce client and daemon to each other."""
+        """Take the client's name; return the daemon's name, version and methods."""
         client.introduce(params.client)
         if params.protocol != workspaced_protocol.PROTOCOL_VERSION:
             raise ProtocolUnsupported(params.protocol)
@@ -85,15 +85,15 @@ class DaemonOperations:
         )
 
     def ping(self, _params: p.NoParams, _: Client) -> Json:
-        """Answer that the daemon is there."""
+        """Answer `pong`."""
         return b'"pong"'
 
     def status(self, _params: p.NoParams, _: Client) -> Json:
-        """Return what the daemon serves, and how it fares."""
+        """Return the status of the daemon and its store."""
         return encode(self.describe())
 
     def describe(self) -> DaemonStatus:
-        """Return the same for the service manager."""
+        """Return the status for `status` and for the service manager."""
         state = self._writer.state
         return DaemonStatus(
             version=workspaced_protocol.__version__,
@@ -117,16 +117,16 @@ class DaemonOperations:
         return found if is_pending else structs.replace(found, acknowledged=True)
 
     def clients(self, _params: p.NoParams, _: Client) -> Json:
-        """Return who is connected, and what is in flight."""
+        """Return the connected clients and their requests in flight."""
         return encode(self._clients.describe(self._writer.state.sessions))
 
     def subscribe(self, params: p.SubscribeParams, client: Client) -> Json:
-        """Send the client events, in place of those it has asked for before."""
+        """Send the client events, in place of an earlier subscription."""
         client.subscribe(self._hub.subscribe(params.topics, params.since, client.wake))
         return encode(StoreRevision(self._writer.state.revision))
 
     def unsubscribe(self, _params: p.NoParams, client: Client) -> Json:
-        """Send the client no more events."""
+        """End the client's subscription."""
         client.subscribe(None)
         return b"null"
 

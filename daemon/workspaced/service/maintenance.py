@@ -1,4 +1,4 @@
-"""The operations on the store as a whole: checks, backups, restores, and what damage left behind."""
+"""The operations that read or copy the store's files: check, backup, restore, salvage; and the automatic backups."""
 
 import errno
 from collections.abc import Callable
@@ -25,10 +25,10 @@ from workspaced_protocol import params as p
 from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
-_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold a request
-_COPY_SECONDS: Final = 30.0  # to read or write a whole copy of a large store
+_CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold up a request
+_COPY_SECONDS: Final = 30.0  # enough to read or write a copy of a large store
 _HOUR_SECONDS: Final = 3600.0
-_THREADS: Final = 8  # of each kind: as many may hang before others of that kind are kept from the disk
+_THREADS: Final = 8  # of each kind: a request is refused only while this many of its kind hang
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Maintenance:
-    """The methods `store.*` that are tasks, since they wait for a disk; and the backups by the clock."""
+    """The methods `store.*` that are tasks because they wait for a disk, and the automatic backups."""
 
     def __init__(
         self, store: WorkspaceStore, writer: Writer, bound: BoundPaths, copies: Backups, data_dir: Path
@@ -47,11 +47,11 @@ class Maintenance:
         self._backups = copies
         self._data_dir = data_dir
         self._own_files = trio.CapacityLimiter(_THREADS)
-        self._copying = trio.CapacityLimiter(1)  # held to its end by a thread that nobody waits for any more
+        self._copying = trio.CapacityLimiter(1)  # an abandoned thread holds it until its call ends
         self._named_files = trio.CapacityLimiter(_THREADS)
 
     async def keep_backups(self, retention: Callable[[], Retention]) -> None:
-        """Makes a copy every hour in which the store has changed, and thins out the old ones; never ends."""
+        """Make a copy every hour if the store has changed, and thin out the old copies; never return."""
         newest = None
         while True:
             try:
@@ -61,36 +61,36 @@ class Maintenance:
                     newest = await _in_thread(self._copying, self._backups.write, state)
                     await _in_thread(self._copying, self._backups.thin_out, retention())
             except RequestError as error:
-                _log.error("No backup could be made.", reason=error.message)
+                _log.error("An automatic backup failed.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
 
     async def check(self, _params: p.NoParams, _: Request) -> Json:
-        """Check the files as they are on the disk now."""
+        """Check the files on the disk as they are now."""
         return encode(await _in_thread(self._own_files, self._store.check, seconds=_CHECK_SECONDS))
 
     async def backup(self, params: p.BackupParams, _: Request) -> Json:
-        """Make a verified copy of the store as it is now."""
+        """Make a verified copy of the current store."""
         state = self._writer.state
         if params.path is None:
             made = await _in_thread(self._copying, self._backups.write, state)
-            return encode(self._described(made))
+            return encode(self._model_of(made))
         check_root_path(params.path, "path")
         path = Path(params.path)
         await self._at_named_path("path", self._backups.write_to, path, state)
         return encode(Backup(path.name, str(path), now_ms(), state.revision))
 
     async def list_backups(self, _params: p.NoParams, _: Request) -> Json:
-        """Return the daemon's own copies, the newest first."""
+        """Return the copies in `backups/`, newest first."""
         found = await _in_thread(self._own_files, self._backups.list)
-        return encode([self._described(made) for made in found])
+        return encode([self._model_of(made) for made in found])
 
     async def preview_restore(self, params: p.BackupSourceParams, _: Request) -> Json:
-        """Return what restoring a copy would change."""
+        """Return the changes that a restore of this copy would make."""
         workspaces = await self._read(params.source)
         return encode(bulk.compare(self._writer.state, workspaces))
 
     async def restore(self, params: p.RestoreParams, request: Request) -> Json:
-        """Make the store what a copy holds."""
+        """Replace the content of the store with that of a copy."""
         workspaces = await self._read(params.source)
         command = bulk.restore(workspaces, params.if_revision)
         once = commands.once(params.request_key, command, bulk.current_revision)
@@ -98,7 +98,7 @@ class Maintenance:
         return await request.commit(once)
 
     async def salvage(self, _params: p.NoParams, _: Request) -> Json:
-        """Return what can still be read in the files that the last recovery set aside."""
+        """Return the workspaces that are still readable in the last recovery's quarantined files."""
         files = self._store.recovery.quarantined
         found = await _in_thread(self._own_files, salvage_files, files)
         return encode(Salvage(tuple(found), files))
@@ -109,15 +109,15 @@ class Maintenance:
         return list(await _in_thread(self._own_files, self._backups.read, source, field="source"))
 
     async def _at_named_path(self, field: str, blocking: Callable[..., T], *arguments: object) -> T:
-        """Runs a blocking call at a path that the client names in the param `field`; it may hang there for good."""
+        """Run a blocking call on the path in the client's param `field`, where it may hang for ever."""
         if not self._named_files.available_tokens:
             raise Overloaded(
-                f"{_THREADS} backups or restores are under way at paths that clients named, and may hang: try again "
-                "in a moment; if that does not help, see to the disks that these are on."
+                f"{_THREADS} backups or restores at paths given by clients are still running: try again in a moment. "
+                "If that does not help, check the disks of these paths: they may hang."
             )
         return await _in_thread(self._named_files, blocking, *arguments, field=field)
 
-    def _described(self, made: backups.BackupFile) -> Backup:
+    def _model_of(self, made: backups.BackupFile) -> Backup:
         path = self._data_dir / BACKUPS / made.name
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
 
@@ -129,7 +129,7 @@ async def _in_thread(
     field: str = "",
     seconds: float = _COPY_SECONDS,
 ) -> T:
-    """Runs a blocking call; `field` is the param that a BadBackup is about."""
+    """Run a blocking call in a thread; a BadBackup becomes an InvalidField of the param `field`."""
     try:
         with trio.fail_after(seconds):
             return await run_in_thread(blocking, *arguments, limiter=limiter)
@@ -140,6 +140,6 @@ async def _in_thread(
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
-        raise StorageFailure(f"The disk refused{where}: {reason}.", error.errno or 0) from error
+        raise StorageFailure(f"Reading or writing{where} failed: {reason}.", error.errno or 0) from error
     except trio.TooSlowError as error:
         raise StorageFailure(f"The disk did not answer within {seconds:g} s.", errno.ETIMEDOUT) from error

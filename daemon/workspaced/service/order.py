@@ -1,7 +1,7 @@
-"""The order of one connection's writes, of which some have to look at a disk before they can be submitted.
+"""The order of one connection's writes, some of which check paths before they are submitted.
 
-Writes of one connection are applied in the order sent (protocol.md, Order). So each takes a
-place in line, is made ready in its own time, and is submitted once all before it have been.
+Writes of one connection are applied in the order sent (protocol.md, Order). So each joins a line, prepares its
+command in its own time, and is submitted after all writes before it.
 """
 
 from collections import deque
@@ -18,11 +18,11 @@ class WriteOrder:
         self._turns: deque[Turn] = deque()
 
     def is_free(self) -> bool:
-        """Return whether nobody is in line, so that a write may be submitted at once."""
+        """Return whether the line is empty, so that a write may be submitted at once."""
         return not self._turns
 
     def join(self) -> "Turn":
-        """Take the last place in line. It has to be entered by `with`, and is given up at the end of that."""
+        """Return a turn at the end of the line. Enter it with `with`; leaving the block gives it up."""
         turn = Turn(self._turns)
         self._turns.append(turn)
         return turn
@@ -38,10 +38,10 @@ class Turn:
         self._has_come: trio.Event | None = None
 
     async def wait(self) -> None:
-        """Return once all writes before this one have been submitted or given up."""
+        """Wait until all writes before this one are submitted or given up."""
         while self._turns[0] is not self:
             self._has_come = trio.Event()
-            await self._has_come.wait()  # each before this one has its time limit
+            await self._has_come.wait()  # each write before it has its own time limit
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
 """The operations on projects: bind, clone, unbind, check.
 
-Each gathers what the file system holds, then makes the command that uses it: the writer waits for no disk but its own.
+Each but unbind checks paths first, then makes the command that uses the facts: the writer waits for commits alone.
 """
 
 import os
@@ -34,28 +34,28 @@ class ProjectOperations:
         self._git = git
 
     async def bind(self, params: p.BindParams, turn: Turn) -> Command:
-        """Bind a directory that is not the same as one bound already."""
+        """Bind a directory that is not bound yet, by whatever path."""
         path = params.root_path
         check_root_path(path)
         facts = await self._bound.wait_for_facts(params.workspace_id, turn, [path])
-        _require_look(facts, path)
+        _require_facts(facts, path)
         bind = projects.bind(params.workspace_id, self._ids.project(), path, None, facts, now_ms())
         return once(params.request_key, bind)
 
     async def check(self, params: p.CheckProjectsParams, turn: Turn) -> Command:
-        """Mark each project stale or active, as it is found."""
+        """Mark each project stale or active by the facts of its path."""
         facts = await self._bound.wait_for_facts(params.workspace_id, turn)
         check = projects.check(params.workspace_id, facts, now_ms())
         return once(params.request_key, check, projects.as_it_is(params.workspace_id))
 
     def unbind(self, params: p.UnbindParams, _: Request) -> Command:
-        """Take a project out of its workspace."""
+        """Remove a project from its workspace."""
         return once(params.request_key, projects.unbind(params.workspace_id, params.project_id, now_ms()))
 
     async def clone(self, params: p.CloneParams, request: Request) -> Json:
-        """Clone a repository, then bind it.
+        """Clone a repository, then bind its directory.
 
-        What would refuse the binding is looked for before the clone, and once more in the write after it.
+        The binding is tried before the clone, which can take minutes, and checked again by the write after it.
         """
         check_git_url(params.git_url, self._git.allowed_protocols)
         if params.target_dir is not None:
@@ -68,22 +68,24 @@ class ProjectOperations:
         path = params.target_dir or os.path.join(workspace.root_path, repository_name(params.git_url))
         async with self._git.target(path, request.report) as target:
             bound = self._bound.of(workspace.id)
-            facts = await self._bound.look([target.path, *bound], resolved=[target.path])
-            _require_look(facts, target.path)
+            facts = await self._bound.check([target.path, *bound], resolved=[target.path])
+            _require_facts(facts, target.path)
             bind = partial(projects.bind, workspace.id, self._ids.project(), target.path, params.git_url)
             bind(facts, now_ms())(self._writer.state)
             await self._git.clone(params.git_url, target, request.report)
-            # Others may have bound the directory by another path meanwhile.
-            late = await self._bound.look(self._bound.of(workspace.id) - facts.keys())
+            # Another client may have bound the same directory by another path during the clone.
+            later_facts = await self._bound.check(self._bound.of(workspace.id) - facts.keys())
             try:
-                return await request.commit(once(params.request_key, bind({**facts, **late}, now_ms())))
+                return await request.commit(
+                    once(params.request_key, bind({**facts, **later_facts}, now_ms()))
+                )
             except CommitUnknown:
-                target.release()  # it may be bound: its directory must stay
+                target.release()  # the commit may have happened: keep the directory
                 raise
 
 
-def _require_look(facts: PathFacts, path: str) -> None:
+def _require_facts(facts: PathFacts, path: str) -> None:
     if path not in facts:
         raise Overloaded(
-            f"{path} could not be looked at, since too many other paths do not answer: try again later."
+            f"{path} could not be checked, because too many other paths do not respond: try again later."
         )

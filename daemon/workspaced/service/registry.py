@@ -1,4 +1,4 @@
-"""The one registry: for each row of the method table, the handler that serves it."""
+"""The registry of operations: each row of the method table with its handler."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from workspaced.service.store import StoreOperations
 from workspaced.service.workspaces import WorkspaceOperations
 from workspaced_protocol.methods import METHODS, Method
 
-# Any: each handler takes the params of its own method, and gives what its mode asks for (see `requests`).
+# Any: the types of params and result depend on the method and its mode (see `requests`).
 Handler = Callable[[Any, Any], Any]
 
 
 class Operation(NamedTuple):
-    """A method that can be called."""
+    """A method and its handler."""
 
     method: Method
     handler: Handler
@@ -30,7 +30,7 @@ def registry(
     store: StoreOperations,
     maintenance: Maintenance,
 ) -> dict[str, Operation]:
-    """Return every method of the table with its handler, by name."""
+    """Return the operation of every method, by name."""
     return _paired(
         {
             "daemon.hello": daemon.hello,
@@ -74,5 +74,7 @@ def registry(
 
 def _paired(handlers: Mapping[str, Handler]) -> dict[str, Operation]:
     if handlers.keys() != METHODS.keys():
-        raise ValueError(f"only in the table or only here: {sorted(handlers.keys() ^ METHODS.keys())}")
+        raise ValueError(
+            f"methods without a handler, or handlers without a method: {sorted(handlers.keys() ^ METHODS.keys())}"
+        )
     return {name: Operation(method, handlers[name]) for name, method in METHODS.items()}

@@ -1,11 +1,11 @@
-"""A request as its handler sees it: who asks, and what the handler may do before its answer.
+"""A request as its handler sees it: the caller, the client, and the operations on a request without an answer.
 
-A handler is a function of the params and of one thing more. Its mode, a column of the method table, tells of which:
+A handler takes the params and a second argument. Its signature depends on its mode, a column of the method table:
 
-- a read `(params, client) -> Json`, at once, from the last durable state;
-- a write `(params, request) -> Command`, at once; the writer runs the command;
-- a prepared write `async (params, turn) -> Command`, which waits for its turn and then makes the command at once;
-- a task `async (params, request) -> Json`, which commits by `request.commit`, if at all.
+- a read, `(params, client) -> Json`, returns at once, from the last durable state;
+- a write, `(params, request) -> Command`, returns at once; the writer runs the command;
+- a prepared write, `async (params, turn) -> Command`, waits for its turn, then makes the command;
+- a task, `async (params, request) -> Json`, may wait at any time, and commits with `request.commit`.
 """
 
 from collections.abc import Callable
@@ -17,22 +17,22 @@ from workspaced.events import Cause, Subscription
 from workspaced.host.git_output import Step
 
 Json = bytes
-"""A result that is JSON text already."""
+"""A result as JSON text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the connection's number, and the process and the user at its other end."""
+    """The origin of a request: the connection's number, and the peer's process and user."""
 
     connection: int
     pid: int
     uid: int
     connected_at_ms: int
     program: str | None = None
-    """The name that it gave itself in `daemon.hello`."""
+    """The program's name from `daemon.hello`."""
 
     def log_fields(self) -> dict[str, object]:
-        """Return who it is, for a line of the log."""
+        """Return the caller as fields of a log line."""
         fields: dict[str, object] = {"connection": self.connection, "pid": self.pid, "uid": self.uid}
         return fields if self.program is None else {**fields, "program": self.program}
 
@@ -42,46 +42,46 @@ class Client(Protocol):
 
     @property
     def caller(self) -> Caller:
-        """Who it is."""
+        """The caller of its requests."""
         ...
 
     def introduce(self, program: str) -> None:
-        """Take the name that the program gives itself."""
+        """Store the name that the program gives in `daemon.hello`."""
         ...
 
     def wake(self) -> None:
-        """Have the client's events sent; never blocks."""
+        """Have the client's events sent; never block."""
         ...
 
     def subscribe(self, subscription: Subscription | None) -> None:
-        """Send it these events from now on, in place of those of an earlier subscription; None ends that."""
+        """Replace the client's subscription; None ends it."""
         ...
 
 
 class Request(Protocol):
-    """A request that has no answer yet, as a write or a task sees it."""
+    """A request without an answer yet, as a write or a task sees it."""
 
     @property
     def caller(self) -> Caller:
-        """Who asks."""
+        """The caller of the request."""
         ...
 
     @property
     def cause(self) -> Cause:
-        """Who asks, and under which id, for the events that follow."""
+        """The cause of the events that follow: the peer and a correlation id."""
         ...
 
     def when_answered(self, call: Callable[[], None]) -> None:
-        """Have this called once the request has its answer."""
+        """Call `call` after the answer."""
         ...
 
     def report(self, step: Step) -> None:
-        """Tell the client how far a task has come; never blocks."""
+        """Send the client a task's progress; never block."""
         ...
 
     async def commit(self, command: Command) -> Json:
-        """Commit a task's command, and answer with its result before its events go out; return the result.
+        """Commit a task's command, answer with its result before its events go out, and return the result.
 
-        Raises what refuses the command, or why its outcome is not known.
+        Raise the command's refusal, or CommitUnknown.
         """
         ...

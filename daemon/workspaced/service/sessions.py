@@ -1,4 +1,4 @@
-"""The operations on sessions: begin, end, list; and the end of those whose client has gone."""
+"""The operations on sessions: begin, end, list; and the end of a lost connection's sessions."""
 
 from workspaced.domain import sessions
 from workspaced.domain.clock import now_ms
@@ -17,7 +17,7 @@ class SessionOperations:
     def __init__(self, writer: Writer, ids: IdFactory) -> None:
         self._writer = writer
         self._ids = ids
-        self._connections: set[int] = set()  # those that have asked for a session
+        self._connections: set[int] = set()  # with a `session.begin` so far
 
     def begin(self, params: p.BeginSessionParams, request: Request) -> Command:
         """Begin a session in an active workspace."""
@@ -27,7 +27,7 @@ class SessionOperations:
         return sessions.begin_session(session, caller.connection)
 
     def end(self, params: p.EndSessionParams, request: Request) -> Command:
-        """End a session that this connection began."""
+        """End a session of this connection."""
         return sessions.end_session(params.id, request.caller.connection)
 
     def list_all(self, params: p.ListSessionsParams, _: Client) -> Json:
@@ -38,7 +38,7 @@ class SessionOperations:
         return encode(found)
 
     def client_left(self, caller: Caller) -> None:
-        """End the sessions of a connection that is gone."""
+        """End the sessions of a closed connection."""
         if caller.connection in self._connections:
             self._connections.discard(caller.connection)
             self._writer.end_sessions_of(caller.connection)

@@ -1,4 +1,4 @@
-"""The operations on the store as it is: the calls of a workspace store of an app's own, several changes at once, flush."""
+"""The operations on stored workspaces: get, save, remove, several changes at once, flush."""
 
 from workspaced.domain import bulk, workspaces
 from workspaced.domain.commands import Command, once
@@ -9,7 +9,7 @@ from workspaced_protocol import params as p
 
 
 class StoreOperations:
-    """The methods `store.*` that wait for no other disk than the writer's; see `maintenance` for the others."""
+    """The methods `store.*` that are reads or plain writes; `maintenance` has the tasks."""
 
     def __init__(self, writer: Writer, bound: BoundPaths) -> None:
         self._writer = writer
@@ -20,23 +20,23 @@ class StoreOperations:
         return [record.json for record in self._writer.state.ordered]
 
     def get_by_id(self, params: p.ByIdParams, _: Client) -> Json:
-        """Return the workspace of an id, or null."""
+        """Return the workspace of this id, or null."""
         record = self._writer.state.records.get(params.id)
         return record.json if record else b"null"
 
     def get_by_name(self, params: p.ByNameParams, _: Client) -> Json:
-        """Return the workspace of a name, or null."""
+        """Return the workspace of this name, or null."""
         record = self._writer.state.record_named(params.name)
         return record.json if record else b"null"
 
     def save(self, params: p.SaveParams, request: Request) -> Command:
-        """Put a workspace in place as it is given."""
+        """Store a workspace as given, under its id."""
         command = workspaces.save(params.workspace, params.if_revision)
         request.when_answered(self._bound.expect([params.workspace]))
         return once(params.request_key, command)
 
     def remove(self, params: p.RemoveParams, _: Request) -> Command:
-        """Take a workspace out."""
+        """Remove a workspace."""
         return once(params.request_key, workspaces.remove(params.id))
 
     def apply(self, params: p.ApplyParams, request: Request) -> Command:
@@ -46,7 +46,7 @@ class StoreOperations:
         return once(params.request_key, command, bulk.current_revision)
 
     def flush(self, _params: p.WriteParams, _: Request) -> Command:
-        """Write the files anew from memory."""
+        """Write both files anew from memory."""
         return bulk.flush
 
     def acknowledge_recovery(self, params: p.WriteParams, _: Request) -> Command:

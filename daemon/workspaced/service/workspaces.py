@@ -1,4 +1,4 @@
-"""The operations on workspaces: their lifecycle, and reading them."""
+"""The operations on workspaces: create, open, close, update, delete, get, list."""
 
 from workspaced.domain import projects, workspaces
 from workspaced.domain.clock import now_ms
@@ -26,7 +26,7 @@ class WorkspaceOperations:
         return once(params.request_key, command)
 
     async def open(self, params: p.TransitionParams, turn: Turn) -> Command:
-        """Open a closed workspace, with its projects as they are found."""
+        """Open a closed workspace, and mark each of its projects stale or active."""
         facts = await self._bound.wait_for_facts(params.id, turn)
         return once(params.request_key, projects.open_(params.id, params.if_revision, facts, now_ms()))
 
@@ -35,16 +35,16 @@ class WorkspaceOperations:
         return once(params.request_key, workspaces.close(params.id, params.if_revision, now_ms()))
 
     def update(self, params: p.UpdateParams, _: Request) -> Command:
-        """Give a workspace another name, another root path, or both."""
+        """Change the name, the root path or both."""
         command = workspaces.update(params.id, params.name, params.root_path, params.if_revision, now_ms())
         return once(params.request_key, command)
 
     def delete(self, params: p.TransitionParams, _: Request) -> Command:
-        """Delete a workspace that nobody works in."""
+        """Delete a workspace without active sessions."""
         return once(params.request_key, workspaces.delete(params.id, params.if_revision))
 
     def get(self, params: p.GetParams, _: Client) -> Json:
-        """Return the workspace of an id or of a name."""
+        """Return the workspace of this id or name."""
         if params.id is not None:
             record = self._writer.state.records.get(params.id)
             if record is None:

@@ -1,1 +1,1 @@
-"""The writer: the actor that owns the store, and a write on its way through it."""
+"""The writer: the actor that owns the store, and its pending writes."""

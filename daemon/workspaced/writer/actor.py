@@ -1,12 +1,12 @@
-"""The actor that owns the store: takes every write that waits, and commits them as one batch.
+"""The actor that owns the store: takes all queued writes and commits them as one batch.
 
-The strategy: writes come through a bounded channel. A batch is what arrived during the last commit,
-so a lone writer never waits for company and many share one fsync. Commands run on a private draft;
-readers go on with `state`, the last durable one, until the commit is done; then, with no await in
-between, the new state takes its place, the batch is answered and its events go out.
-
-Deadlines are kept beside the actor, since a disk that hangs hangs the actor too: a write whose time
-is up is answered at once, withdrawn if it was still waiting, of unknown outcome if its commit had begun.
+The strategy (storage.md, The actor):
+- Writes come through a bounded channel. A batch holds the writes that arrived during the last commit, so a lone
+  write never waits for others, and many share one sync.
+- Commands run on a private draft. Readers use `state`, the last durable state, until the commit is done. Then,
+  without an await in between, the new state replaces it, the batch is answered and its events go out.
+- Deadlines have their own task, because a disk that hangs also blocks the actor. At its deadline a queued write
+  is answered as not applied, and a write whose commit has begun as unknown.
 """
 
 import errno
@@ -28,34 +28,29 @@ from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
-from workspaced.writer.pending import (
-    CommandFailed,
-    Deadlines,
-    Reply,
-    Write,
-)
+from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
-_RETRY_SECONDS: Final = (0.1, 5.0)  # the first pause between repairs, and the longest
+_RETRY_SECONDS: Final = (0.1, 5.0)  # the first and the longest pause between repairs
 _MEASURED_COMMITS: Final = 1024
 _COMMANDS_A_TURN: Final = 64
-"""About a millisecond of work; then connections get their turn. They may take twenty times as long for it, so
-with fewer the batch of a busy client would not be done within its deadline beside many that read."""
+"""About a millisecond of work; then connections get a turn, which may last twenty times as long. With fewer commands
+a turn, a large batch beside many reading clients would miss its deadline."""
 
 _HELD_KEYS_SECONDS: Final = 60.0
-"""For how long after a start no key from before it is forgotten: clients that keep trying to connect pause for
-two seconds at most, and others may have made hundreds of writes until the last of them is back."""
+"""How long after a start all earlier request keys are kept. Reconnecting clients pause for up to two seconds; until
+the last one is back and repeats its writes, others may have made hundreds (storage.md, Limits)."""
 
-_OWN: Final = Cause("")  # what the daemon does by itself
+_DAEMON: Final = Cause("")  # the cause of what no client asked for
 
 _log = structlog.get_logger(__name__)
 
 
 class Writer:
-    """Owns `store`; `state` is what readers may see. `run` must run for a write to be answered."""
+    """Owns `store`; `state` is the last durable state, for readers. Writes are answered only while `run` runs."""
 
     def __init__(
         self,
@@ -68,32 +63,32 @@ class Writer:
         self.state = store.state
         self.status = StoreStatus(state="ok")
         self.finished = trio.Event()
-        """Set when, after a stop, all that was queued has been answered. A `status` that is readOnly stays so
-        where the store could not be repaired."""
+        """Set after `stop`, once all queued writes are answered. If the store could not be repaired, `status` is
+        still readOnly."""
         self._store = store
         self._hub = hub
         self._deadlines = Deadlines(deadline_seconds)
         self._queue_limit = queue_limit
         self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
-        self._gone: list[int] = []
+        self._closed_connections: list[int] = []
         self._keys_are_held_until = 0.0
         self._worker = Worker("commits")
         self._commit_count = 0
         self._commit_requests = 0
         self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
 
-    def submit(self, command: Command, reply: Reply, cause: Cause = _OWN) -> Callable[[], None]:
-        """Puts a write in the queue; `reply` is called once, now or within the deadline.
+    def submit(self, command: Command, reply: Reply, cause: Cause = _DAEMON) -> Callable[[], None]:
+        """Queue a write; call `reply` once, now or within the deadline.
 
-        The function that is given back withdraws it, if its turn has not come: it is then answered
-        with RequestCancelled, and never applied.
+        The returned function cancels the write while it is queued: it is then answered with RequestCancelled,
+        and never applied.
         """
         write = Write(command, reply, cause, trio.current_time() + self._deadlines.seconds)
         try:
             self._arrivals.send_nowait(write)
         except trio.WouldBlock:
             write.answer(
-                Overloaded(f"{self._queue_limit:,} writes are waiting already: try again in a moment.")
+                Overloaded(f"{self._queue_limit:,} writes are already waiting: try again in a moment.")
             )
         except trio.ClosedResourceError:
             write.answer(ShuttingDown())
@@ -101,10 +96,10 @@ class Writer:
             self._deadlines.add(write)
         return write.withdraw
 
-    async def write(self, command: Command, cause: Cause = _OWN, tell: Reply | None = None) -> object:
-        """Submits a write and waits for its result, or raises why there is none.
+    async def write(self, command: Command, cause: Cause = _DAEMON, on_result: Reply | None = None) -> object:
+        """Submit a write and wait for its result, or raise its error.
 
-        `tell` takes the result, if there is one, before the events of the write go out.
+        `on_result` takes the result, if there is one, before the write's events go out.
         """
         results: list[outcome.Maybe[object]] = []
         done = trio.Event()
@@ -115,27 +110,27 @@ class Writer:
                 results.append(outcome.Error(result))
                 return
             results.append(outcome.Value(result))
-            if tell is not None:
-                tell(result)
+            if on_result is not None:
+                on_result(result)
 
         self.submit(command, reply, cause)
-        # Shielded: who is told that it was cancelled must be able to rely on that. The deadline ends it.
+        # Shielded: a cancelled wait would not tell whether the write was applied. The deadline bounds the wait.
         with trio.CancelScope(shield=True):
             await done.wait()
         return results.pop().unwrap()
 
     def end_sessions_of(self, connection: int) -> None:
-        """The connection is gone: its sessions end with the next batch, whatever the queue holds."""
-        self._gone.append(connection)
-        # With a full or closed queue the actor is about to take a batch anyway.
+        """End the sessions of a closed connection with the next batch, even if the queue is full."""
+        self._closed_connections.append(connection)
+        # If the queue is full or closed, the actor takes a batch soon anyway.
         self.submit(lambda _: Outcome(None), lambda _: None)
 
     def stop(self) -> None:
-        """Takes no more writes; `run` ends when those in the queue are committed."""
+        """Accept no more writes; `run` ends when the queued writes are committed."""
         self._arrivals.close()
 
     def commit_statistics(self) -> CommitStatistics:
-        """How many commits there were, and how long the newest took."""
+        """Return the number of commits, and how long the newest ones took."""
         ranked = sorted(self._commit_ms) or [0.0]
         return CommitStatistics(
             count=self._commit_count,
@@ -145,18 +140,18 @@ class Writer:
         )
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """The actor: until `stop` was called and the queue is empty."""
+        """Commit writes until `stop` is called and the queue is empty."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._deadlines.watch)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
             task_status.started()
             try:
                 async with aclosing(self._worker):
-                    # A write waits here for as long as nobody writes: there is nothing to be late for.
+                    # Waits for the next write without a time limit.
                     async for write in self._queue:
                         await self._commit([write, *self._take_waiting()])
             finally:
-                # After a defect, nobody may wait for what will never come: some can't be cancelled.
+                # After a defect, answer all writes: some of their callers can't be cancelled and would wait for ever.
                 self.stop()
                 self._deadlines.end()
             self.finished.set()
@@ -174,10 +169,10 @@ class Writer:
         draft = Draft(self.state)
         if trio.current_time() >= self._keys_are_held_until:
             draft.release_keys()
-        gone, self._gone = self._gone, []
+        closed_connections, self._closed_connections = self._closed_connections, []
         batch: list[Write] = []
         events: list[tuple[Event, Cause]] = []
-        events += self._apply(draft, sessions.end_sessions_of(gone))
+        events += self._apply(draft, sessions.end_sessions_of(closed_connections))
         for count, write in enumerate(writes, start=1):
             if not write.answered:
                 self._run_command(draft, write)
@@ -188,16 +183,16 @@ class Writer:
         for write in batch:
             if isinstance(write.outcome, Outcome):
                 events += [(event, write.cause) for event in write.outcome.events]
-        # Once more: a connection may have begun a session in this batch and be gone since.
-        events += self._apply(draft, sessions.end_sessions_of(gone))
+        # Again: a write of this batch may have begun a session for a closed connection.
+        events += self._apply(draft, sessions.end_sessions_of(closed_connections))
         state = draft.freeze()
         if draft.touches_store:
             try:
                 await self._commit_to_store(state, draft, batch)
             except StorageFailure as failure:
-                self._gone += gone
-                await self._fail(failure, batch, state.revision)
-                self._end_gone_sessions()
+                self._closed_connections += closed_connections
+                await self._answer_failed_batch(failure, batch, state.revision)
+                self._end_sessions_of_closed()
                 return
         self.state = state
         self._hub.reached(state.revision)
@@ -209,18 +204,18 @@ class Writer:
             self._set_status("ok")
 
     def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, Cause]]:
-        """Applies a command of the writer's own."""
+        """Apply a command of the writer itself; return its events."""
         outcome = command(draft)
         draft.apply(outcome)
-        return [(event, _OWN) for event in outcome.events]
+        return [(event, _DAEMON) for event in outcome.events]
 
-    def _end_gone_sessions(self) -> None:
-        """Ends them without a batch: after a failure, nobody may write for a long time."""
-        if not self._gone:
+    def _end_sessions_of_closed(self) -> None:
+        """End the sessions of closed connections without a batch: after a failure, the next write may be a long time away."""
+        if not self._closed_connections:
             return
-        # They stay noted: a write that still waits may begin a session for one of them.
+        # They stay in the list: a queued write may begin a session for one of them.
         draft = Draft(self.state)
-        events = self._apply(draft, sessions.end_sessions_of(self._gone))
+        events = self._apply(draft, sessions.end_sessions_of(self._closed_connections))
         self.state = draft.freeze()
         for event, cause in events:
             self._hub.publish(event, cause)
@@ -229,14 +224,14 @@ class Writer:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
-            # A refusal may rest on what this batch is about to change: then it waits with the others.
+            # A refusal may depend on changes of this batch: then it is answered with the batch.
             if draft.is_changed:
                 write.outcome = refusal
             else:
                 write.answer(refusal)
-        except Exception as defect:  # noqa: BLE001 - a command changes nothing by itself, so a defect in one hurts only its caller
-            failed = CommandFailed("The daemon failed on this request; its log tells more.")
-            failed.__cause__ = defect  # for the log of requests
+        except Exception as defect:  # noqa: BLE001 - a command changes nothing by itself: a defect affects its caller only
+            failed = CommandFailed("The daemon failed on this request: its log has the details.")
+            failed.__cause__ = defect  # for the request log
             write.answer(failed)
         else:
             draft.apply(outcome)
@@ -244,26 +239,28 @@ class Writer:
             write.revision = draft.revision
 
     async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
-        changes = None if any(_rewrites(write) for write in batch) else draft.changes
+        changes = None if any(_rewrites_files(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
-        await self._in_thread(state, changes, draft.keeps_previous)
+        await self._commit_in_thread(state, changes, draft.keeps_previous)
         self._commit_ms.append((time.perf_counter() - started_at) * 1000)
         self._commit_count += 1
         self._commit_requests += len(batch)
 
-    async def _in_thread(
+    async def _commit_in_thread(
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
-        # Cancelled only when the daemon gives up on a disk that hangs; the thread is left to it then.
+        # Cancelled only when the daemon gives up on a disk that hangs; the thread is then abandoned.
         try:
             await self._worker.run(
                 self._store.commit, state, changes, keeps_previous, afterwards=self._store.tidy
             )
-        except NoThread as none:
-            raise StorageFailure(none.message, errno.EAGAIN) from none
+        except NoThread as no_thread:
+            raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
 
-    async def _fail(self, failure: StorageFailure, batch: Sequence[Write], revision: int) -> None:
-        """Answers a batch whose commit failed; after an unknown outcome, repairs the store too."""
+    async def _answer_failed_batch(
+        self, failure: StorageFailure, batch: Sequence[Write], revision: int
+    ) -> None:
+        """Answer the batch of a failed commit; after an unknown outcome, repair the store."""
         unknown = failure if isinstance(failure, CommitUnknown) else None
         _log.error(
             "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
@@ -278,33 +275,33 @@ class Writer:
             await self._repair(failure, revision)
 
     async def _repair(self, failure: StorageFailure, revision: int) -> None:
-        """Commits the last answered state anew, above every revision that the disk may hold."""
+        """Commit the last answered state again, above every revision that the disk may hold."""
         pause_seconds, longest_seconds = _RETRY_SECONDS
         while True:
             revision += 1
             try:
-                await self._in_thread(replace(self.state, revision=revision), None)
-            except StorageFailure as again:
-                failure = again
-                if not isinstance(again, CommitUnknown):
+                await self._commit_in_thread(replace(self.state, revision=revision), None)
+            except StorageFailure as error:
+                failure = error
+                if not isinstance(error, CommitUnknown):
                     revision -= 1
-                self._set_status("readOnly", again.message)
+                self._set_status("readOnly", error.message)
             else:
                 self.state = replace(self.state, revision=revision)
                 self._hub.reached(revision)
                 self._set_status("ok")
                 return
-            self._end_gone_sessions()
+            self._end_sessions_of_closed()
             if not await self._refuse_writes(pause_seconds, failure):
                 return
             pause_seconds = min(pause_seconds * 2, longest_seconds)
 
     async def _refuse_writes(self, pause_seconds: float, failure: StorageFailure) -> bool:
-        """Answers all writes of the next while with the failure; False when there will be no more."""
+        """Answer all writes with the failure for `pause_seconds`; return False if the daemon stops meanwhile."""
         with trio.move_on_after(pause_seconds):
             async for write in self._queue:
                 write.answer(_not_applied(failure))
-            _log.error("The daemon stops before the store could be repaired.", reason=failure.message)
+            _log.error("The daemon is stopping, and its store is not repaired.", reason=failure.message)
             return False
         return True
 
@@ -313,16 +310,16 @@ class Writer:
         if before.state == state:
             return
         if state == "ok":
-            _log.info("The store takes writes again.")
+            _log.info("The store accepts writes again.")
             event = Event("store.ok", StoreChanged(), self.state.revision)
         else:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
-        self._hub.publish(event, _OWN)
+        self._hub.publish(event, _DAEMON)
 
 
 def _not_applied(failure: StorageFailure) -> StorageFailure:
     return StorageFailure(f"{failure.message} Nothing was applied.", failure.errno)
 
 
-def _rewrites(write: Write) -> bool:
+def _rewrites_files(write: Write) -> bool:
     return isinstance(write.outcome, Outcome) and write.outcome.rewrites_files

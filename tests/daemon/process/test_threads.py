@@ -99,7 +99,7 @@ async def test_the_hourly_backup_waits_for_its_next_time(
     threads.append(True)
     nursery.start_soon(daemon.maintenance.keep_backups, Retention)  # an error of it would end the test
     await wait_all_tasks_blocked()
-    assert [entry["event"] for entry in logged] == ["No backup could be made."]
+    assert [entry["event"] for entry in logged] == ["An automatic backup failed."]
 
 
 async def test_an_error_of_the_call_itself_is_not_taken_for_a_lack_of_threads() -> None:

@@ -208,7 +208,7 @@ async def test_a_stop_does_not_wait_for_a_disk_that_can_not_be_repaired(
     await desk.writer.finished.wait()
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == [
         "A commit failed.",
-        "The daemon stops before the store could be repaired.",
+        "The daemon is stopping, and its store is not repaired.",
     ]
 
 
