@@ -1,7 +1,7 @@
-"""The composition root: `build` puts the parts together, `run` owns the nurseries and the order of start and stop.
+"""The composition root: `build` makes a daemon of its parts, `run` starts and stops it in order.
 
-Two nurseries, one in the other: the writer's outlives the clients', so that a stop can commit what
-is queued, and answer it, before the connections are closed and the store is given up.
+Of two nested nurseries, the writer's is the outer one. So a stop can commit and answer the queued writes
+before it closes the connections and the store.
 """
 
 import os
@@ -41,22 +41,22 @@ from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 from workspaced_protocol.models import DaemonStatus
 
-_DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write: a disk that hangs longer is not waited for
+_DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write; a disk that hangs longer is given up
 
 _log = structlog.get_logger(__name__)
 
 
 class DiskHangs(Exception):
-    """The daemon ended without waiting any longer for its disk. The message says what to do."""
+    """The daemon stopped while its disk still hung. The message says what to do."""
 
 
 class DiskFails(Exception):
-    """The daemon ended before it could repair its store after a failed commit. The message says what to do."""
+    """The daemon stopped before it could repair its store after a failed commit. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """The parts of a daemon. `writer.run`, `paths.run` and `server.log.run` must run for it to serve."""
+    """The parts of a daemon. It serves only while `writer.run`, `paths.run` and `server.log.run` run."""
 
     store: WorkspaceStore
     hub: EventHub
@@ -68,11 +68,11 @@ class Daemon:
     clients: Clients
     server: Server
     status: Callable[[], DaemonStatus]
-    """What `daemon.status` answers."""
+    """Returns the result of `daemon.status`."""
 
-    def follow(self, settings: Settings) -> None:
-        """Take over the settings that a running daemon can."""
-        self.server.log.follow(settings.slow_request_ms)
+    def apply_settings(self, settings: Settings) -> None:
+        """Apply the settings that can change in a running daemon."""
+        self.server.log.apply_settings(settings.slow_request_ms)
         self.server.max_line_bytes = settings.max_line_bytes
         self.paths.limit_seconds = settings.path_check_seconds
         self.git.timeout_seconds = settings.git_timeout_seconds
@@ -88,9 +88,9 @@ def build(
     writer: Writer | None = None,
     paths: PathChecker | None = None,
 ) -> Daemon:
-    """Put a daemon together on an open store; `data_dir` and `socket` are what it says of itself.
+    """Make a daemon on an open store; `data_dir` and `socket` are for its status.
 
-    A hub, a writer or a path checker that is given takes the place of the daemon's own.
+    A given hub, writer or path checker replaces the daemon's own.
     """
     hub = hub or EventHub(store.state.revision)
     writer = writer or Writer(store, hub)
@@ -116,16 +116,16 @@ def build(
 
 async def run(
     settings: Settings,
-    ready: Callable[[Path], None],
+    on_ready: Callable[[Path], None],
     load: Callable[[], Settings],
 ) -> None:
-    """Run the daemon until SIGTERM or SIGINT; call `ready` with the socket's path once it answers there.
+    """Run the daemon until SIGTERM or SIGINT; call `on_ready` with the socket's path when it accepts clients.
 
-    A service manager is told in place of `ready`. `load` reads the settings again on SIGHUP. Raises LockHeld,
-    StoreUnusable or SocketUnusable where it can't start, DiskHangs or DiskFails where the disk keeps it
-    from an orderly end.
+    Under a service manager, a log line replaces `on_ready`. On SIGHUP, `load` reads the settings again. Raises
+    LockHeld, StoreUnusable or SocketUnusable if the daemon can't start, DiskHangs or DiskFails if the disk
+    prevents an orderly stop.
     """
-    # Signals that come while the store is restored wait for the end of that.
+    # Signals during the recovery of the store take effect after it.
     wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     with trio.open_signal_receiver(*wanted) as signals, supervised(os.environ) as supervisor:
         socket_path = supervisor.socket_path(settings.socket)
@@ -140,12 +140,12 @@ async def run(
         daemon = build(store, data_dir=settings.data_dir, socket=socket_path)
         _publish_recovery(store, daemon.hub)
 
-        def follow(settings: Settings) -> None:
+        def apply(settings: Settings) -> None:
             log.set_level(settings.log_level)
-            daemon.follow(settings)
+            daemon.apply_settings(settings)
 
-        live = LiveSettings(settings, load, follow)
-        await _serve(daemon, listener, live, supervisor, signals, ready)
+        live = LiveSettings(settings, load, apply)
+        await _serve(daemon, listener, live, supervisor, signals, on_ready)
         _close(daemon, settings.data_dir)
 
 
@@ -155,9 +155,9 @@ async def _serve(
     live: LiveSettings,
     supervisor: Supervisor,
     signals: AsyncIterator[int],
-    ready: Callable[[Path], None],
+    on_ready: Callable[[Path], None],
 ) -> None:
-    """Serve clients until a signal comes, then end in order: writes first, connections after them."""
+    """Serve clients until a signal comes, then stop in order: the writes, then the connections."""
     writer, server = daemon.writer, daemon.server
     async with trio.open_nursery() as writing:
         await writing.start(writer.run)
@@ -169,7 +169,7 @@ async def _serve(
             if supervisor.is_there:
                 log.ready(live.now.data_dir, listener.path)
             else:
-                ready(listener.path)
+                on_ready(listener.path)
             await supervisor.ready(daemon.status)
             clients.start_soon(supervisor.watch, listener.path, daemon.status)
             number = await supervisor.wait_for_stop(signals, live.reload, daemon.status)
@@ -177,7 +177,7 @@ async def _serve(
             accepting.cancel()
             listener.close()
             writer.stop()
-            daemon.paths.stop()  # what it refuses, and all that was sent behind that, is not applied
+            daemon.paths.stop()  # refuses pending checks: their writes, and the writes behind them, are not applied
             await supervisor.stopping()
             with trio.move_on_after(_DRAIN_SECONDS):
                 await writer.finished.wait()
@@ -186,25 +186,25 @@ async def _serve(
 
 
 def _close(daemon: Daemon, data_dir: Path) -> None:
-    """Give up the store, or raise why that can't be done in order."""
+    """Close the store. Raise DiskHangs or DiskFails if the disk prevents an orderly stop."""
     writer = daemon.writer
     if not writer.finished.is_set():
         raise DiskHangs(
-            f"The disk under {data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop: check the "
-            "disk; the next start looks what it holds."
+            f"The disk under {data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop signal: check the "
+            "disk. The next start recovers the store from what the disk holds."
         )
     daemon.store.close()
     if writer.status.state == "readOnly":
         raise DiskFails(
             f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
-            "the stop: check the disk; the next start looks what it holds."
+            "the stop: check the disk. The next start recovers the store from what the disk holds."
         )
     _log.info("Stopped.", revision=writer.state.revision)
 
 
 def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     store = create_json_store(data_dir, socket=str(socket_path))
-    for warning in (*_doubts_about(data_dir), *store.warnings):
+    for warning in (*_file_system_warnings(data_dir), *store.warnings):
         _log.warning(warning)
     recovery = store.recovery
     if recovery.outcome == "dataLoss":
@@ -216,8 +216,8 @@ def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     return store
 
 
-def _doubts_about(data_dir: Path) -> list[str]:
-    """What the file system under the data directory does not promise."""
+def _file_system_warnings(data_dir: Path) -> list[str]:
+    """Return a warning if the data directory is on a file system without the guarantees that the store needs."""
     try:
         table = Path(mounts.TABLE).read_bytes()
     except OSError:
@@ -228,7 +228,7 @@ def _doubts_about(data_dir: Path) -> list[str]:
 
 
 def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:
-    """Lets clients that come back with the revision they knew learn what happened to the store."""
+    """Publish an unacknowledged recovery, for clients that subscribe from the revision they know."""
     found = store.recovery
     if found.outcome in ("recovered", "dataLoss") and not found.acknowledged:
         topic: Topic = "store.dataLoss" if found.outcome == "dataLoss" else "store.recovered"

@@ -1,4 +1,4 @@
-"""The command line of the daemon: its arguments, its exit codes, and the one line that each error gets."""
+"""The command line of the daemon: its arguments, its exit codes, and one line for each error."""
 
 import argparse
 import errno
@@ -36,13 +36,13 @@ EX_SOFTWARE: Final = 70
 EX_IOERR: Final = 74
 EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
-EXIT_OUTPUT_CLOSED: Final = 141  # as a shell tells of a program that SIGPIPE ended
+EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE, as a shell reports it
 
 
-_SOURCES: Final = (
+_PRECEDENCE: Final = (
     "Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the configuration "
-    "file; an argument is stronger than the environment, which is stronger than the file. `workspaced config "
-    "sample` prints a file with all of them."
+    "file. An argument overrides the environment, and the environment overrides the file. `workspaced config "
+    "sample` prints a file with all settings."
 )
 
 
@@ -51,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EX_USAGE, f"{self.prog}: {message}; see {self.prog} --help.\n")
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        # argparse's own passes over what can't be written, such as a help to a full disk.
+        # argparse itself ignores write errors, such as a help text redirected to a full disk.
         if file is not sys.stdout:
             super()._print_message(message, file)
         elif code := _print(message.removesuffix("\n")):
@@ -59,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `workspaced`; gives its exit code."""
+    """Run `workspaced` with these arguments, or those of the process; return its exit code."""
     options, surplus = _parser().parse_known_args(arguments)
     if surplus:
         options.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
@@ -82,12 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
             log.passed_over(variable)
-        failure = _failure_of(settings, lambda: load().settings)
+        failure = _run_daemon(settings, lambda: load().settings)
     return _fail(*failure) if failure else 0
 
 
-def _failure_of(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
-    """Runs the daemon; gives the exit code and the line of what ended it, unless that was a signal."""
+def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
+    """Run the daemon; return the exit code and the line of its error, or None after a signal."""
     try:
         trio.run(run, settings, partial(_announce, settings), load)
     except LockHeld as error:
@@ -98,14 +98,14 @@ def _failure_of(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
         return EX_IOERR, str(error)
     except Exception as error:  # noqa: BLE001 - the traceback goes to the log, a sentence to the user
         log.crashed(error)
-        return EX_SOFTWARE, "stopped by a defect, told in the log above: please report it."
+        return EX_SOFTWARE, "stopped by a defect: please report it, with the traceback in the log above."
     return None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="workspaced",
-        description="Keeps a developer's workspaces and projects for every app on the machine.",
+        description="Keeps a developer's workspaces and projects for all apps on the machine.",
     )
     parser.add_argument(
         "--version", action="version", version=f"workspaced {workspaced_protocol.__version__}"
@@ -117,33 +117,33 @@ def _parser() -> argparse.ArgumentParser:
         parents=[settings],
         help="run the daemon in the foreground",
         description="Runs the daemon in the foreground until SIGTERM or SIGINT (Ctrl-C).",
-        epilog=_SOURCES,
+        epilog=_PRECEDENCE,
     )
     run_parser.set_defaults(command="run", parser=run_parser)
-    config_parser = commands.add_parser("config", help="look at the configuration")
+    config_parser = commands.add_parser("config", help="show the configuration, or a sample of it")
     config_commands = config_parser.add_subparsers(required=True, metavar="COMMAND")
     show_parser = config_commands.add_parser(
         "show",
         parents=[settings],
-        help="every setting, and where its value comes from",
-        description="Shows the settings that `workspaced run` would have with the same arguments, and where "
-        "each value comes from.",
-        epilog=_SOURCES,
+        help="show every setting, and where its value comes from",
+        description="Shows the settings of `workspaced run` with the same arguments, and where each value comes "
+        "from.",
+        epilog=_PRECEDENCE,
     )
     show_parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     show_parser.set_defaults(command="show", parser=show_parser)
     sample_parser = config_commands.add_parser(
         "sample",
-        help="a configuration file to start from",
-        description="Prints a configuration file with every setting, what it takes, and its default.",
-        epilog=f"The user's file is {default_config_file()}.",
+        help="print a configuration file to start from",
+        description="Prints a configuration file with every setting, its allowed values and its default.",
+        epilog=f"The default configuration file is {default_config_file()}.",
     )
     sample_parser.set_defaults(command="sample", parser=sample_parser)
     return parser
 
 
 def _settings_parser() -> _Parser:
-    """The options that give settings."""
+    """Return the options for settings."""
     parser = _Parser(add_help=False)
     parser.add_argument(
         "--data-dir", metavar="DIR", help="where the data is kept (default: the user's data directory)"
@@ -172,22 +172,24 @@ def _announce(settings: Settings, socket_path: Path) -> None:
 
 
 def _hints(socket_path: Path) -> str:
-    """For a person at a terminal: what to type next."""
-    # In a virtual environment that is not activated, the shell would not find it.
-    beside = Path(sys.executable).parent / "workspacectl"
-    ctl = "workspacectl" if shutil.which("workspacectl") or not beside.exists() else str(beside)
-    if not _is_found_by_clients(socket_path):
+    """Return the commands to try next, for a person at a terminal."""
+    # The shell does not find it in a virtual environment that is not activated.
+    next_to_python = Path(sys.executable).parent / "workspacectl"
+    ctl = (
+        "workspacectl" if shutil.which("workspacectl") or not next_to_python.exists() else str(next_to_python)
+    )
+    if not _is_default_socket(socket_path):
         ctl += f" --socket {shlex.quote(str(socket_path))}"
     return (
         "\n\nTry next, in another terminal:\n"
-        f"  {ctl} create my-project     a workspace for the directory you are in\n"
-        f"  {ctl} list                  what there is\n"
-        f"  {ctl} status                how the daemon fares\n"
+        f"  {ctl} create my-project     create a workspace for this directory\n"
+        f"  {ctl} list                  list all workspaces\n"
+        f"  {ctl} status                show the daemon's status\n"
         "Stop it with Ctrl-C."
     )
 
 
-def _is_found_by_clients(socket_path: Path) -> bool:
+def _is_default_socket(socket_path: Path) -> bool:
     try:
         return find_socket_path() == socket_path
     except UnusablePath:
@@ -195,17 +197,17 @@ def _is_found_by_clients(socket_path: Path) -> bool:
 
 
 def _print(text: str) -> int:
-    """Writes what was asked for to stdout, however long its reader takes; gives the exit code."""
+    """Write the output of a command to stdout, without a time limit; return the exit code."""
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
         return 0
-    if isinstance(stream, io.TextIOWrapper):  # which may be unable to encode a path
+    if isinstance(stream, io.TextIOWrapper):  # its encoding may lack characters of a path
         stream.reconfigure(errors="backslashreplace")
     try:
         stream.write(f"{text}\n")
         stream.flush()
     except OSError as error:
-        # What is left in the buffer would fail again, loudly, at the end of the process.
+        # Otherwise Python flushes the buffer again at exit, and prints a second error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if error.errno == errno.EPIPE:
             return EXIT_OUTPUT_CLOSED

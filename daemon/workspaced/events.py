@@ -1,8 +1,10 @@
-"""The event hub: numbers what happened, keeps the newest, and lets each subscriber read on at its own pace.
+"""The event hub: numbers the events, keeps the newest, and lets each subscriber read at its own pace.
 
-The strategy: events are kept once, as the text that goes out, and a subscription is a place in that
-row. Nothing is queued for a subscriber, so a slow one costs nothing; one that falls behind what is
-kept is told which revisions it missed. What is kept is bounded by number and by bytes.
+The strategy:
+- Each event is kept once, as the text of its notification, in one history. A subscription is a position in it.
+- Nothing is queued for a subscriber, so a slow one costs nothing.
+- The history is bounded by number and by bytes. A subscriber that falls behind it gets the missed revisions
+  in `events.gap`.
 """
 
 from collections import Counter, deque
@@ -28,29 +30,29 @@ _log = structlog.get_logger(__name__)
 
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
-"""What is kept for those who come back or fall behind (protocol.md, Limits)."""
+"""The limits of the kept events, for clients that reconnect or fall behind (protocol.md, Limits)."""
 
 
 class Cause(NamedTuple):
-    """Who made something happen: a client's process and user, or, without a peer, the daemon itself."""
+    """The cause of an event: the process and user of a client, or, without a peer, the daemon itself."""
 
     correlation_id: str
     peer: Peer | None = None
 
 
 class PublishedEvent(NamedTuple):
-    """An event with its place in time, and the notification that tells of it."""
+    """An event with its sequence number, its time and its notification."""
 
     event: Event
     sequence: int
-    """Rises by one per topic while the daemon lives."""
+    """Rises by one for each event of the topic, from the daemon's start."""
     timestamp_ms: int
     cause: Cause
     text: bytes
 
 
 class KeptEvent(msgspec.Struct, frozen=True, gc=False):
-    """What subscribers may still read of an event. There may be thousands: the collector passes over them."""
+    """An event that subscribers may still read. The garbage collector ignores it (gc=False): there are thousands."""
 
     topic: str
     revision: int
@@ -58,29 +60,29 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventHub:
-    """Publishes events, and knows the subscribers."""
+    """Publishes events to listeners and subscriptions."""
 
     def __init__(self, revision: int = 0) -> None:
-        """`revision` is the store's at the start: of what came before, no event is known."""
+        """Start at `revision`, the store's: earlier events are not kept."""
         self._sequences: Counter[str] = Counter()
         self._kept: deque[KeptEvent] = deque()
         self._kept_bytes = 0
-        self._first = 0  # the number of the oldest event that is kept
-        self._lost_to = revision  # every event above this revision is kept
+        self._first = 0  # the number of the oldest kept event
+        self._dropped_to = revision  # all events above this revision are kept
         self._revision = revision
         self._listeners: list[Callable[[PublishedEvent], None]] = []
 
     def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
-        """From now on `listener` is told of each event. The function that is given back ends that.
+        """Call `listener` with each event, until the returned function is called.
 
-        It must not block; one that fails is logged, and fails nobody else (FR-009). A write that it
-        causes is one more in the writer's queue.
+        A listener must not block. If it fails, the error is logged, and others still get the event (FR-009). A
+        write that it causes is one more in the writer's queue.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def publish(self, event: Event, cause: Cause) -> None:
-        """Keeps an event that is durable now, and tells the listeners."""
+        """Keep an event, whose change must be durable, and call the listeners."""
         self._sequences[event.topic] += 1
         sequence, timestamp_ms = self._sequences[event.topic], now_ms()
         notification = EventNotification(
@@ -100,57 +102,57 @@ class EventHub:
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
             oldest = self._kept.popleft()
             self._kept_bytes -= len(oldest.text)
-            self._lost_to = oldest.revision
+            self._dropped_to = oldest.revision
             self._first += 1
         for listener in tuple(self._listeners):
             try:
                 listener(published)
-            except Exception:  # noqa: BLE001 - whatever a listener does, the operation has succeeded already
+            except Exception:  # noqa: BLE001 - the write has succeeded, whatever a listener does
                 _log.exception("An event could not be delivered.", topic=event.topic)
 
     def subscribe(
         self, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
     ) -> "Subscription":
-        """A subscription to `topics` (None: all), from now on or from after the revision `since`.
+        """Return a subscription to `topics` (None: all), from now on or from after the revision `since`.
 
-        `wake` is called, and must not block, when there may be something to take.
-        Raises InvalidField for a topic that there is not.
+        `wake` is called when there may be events to take; it must not block. Raises InvalidField for an unknown
+        topic.
         """
         return Subscription(self, topics, since, wake)
 
-    def reached(self, revision: int) -> None:
-        """The store is at this revision now; some changes, such as a key that is remembered, have no event."""
+    def advance_to(self, revision: int) -> None:
+        """Take the store's new revision: some changes, such as a stored request key, have no event."""
         self._revision = revision
 
     @property
     def revision(self) -> int:
-        """The store's revision, as far as the hub was told."""
+        """The store's latest revision known to the hub."""
         return self._revision
 
     @property
-    def lost_to(self) -> int:
-        """The revision above which every event is kept."""
-        return self._lost_to
+    def dropped_to(self) -> int:
+        """The revision above which all events are kept."""
+        return self._dropped_to
 
     @property
     def first(self) -> int:
-        """The number of the oldest event that is kept."""
+        """The number of the oldest kept event."""
         return self._first
 
     @property
     def end(self) -> int:
-        """The number that the next event will have."""
+        """The number of the next event."""
         return self._first + len(self._kept)
 
     def kept(self, number: int) -> KeptEvent:
-        """The event of this number, which is kept."""
+        """Return the event of this number, which must be kept."""
         return self._kept[number - self._first]
 
     def number_after(self, revision: int) -> int:
-        """The number of the first event that somebody who knows `revision` may not have seen.
+        """Return the number of the first event that a client at `revision` may not have seen.
 
-        Events of sessions and of the store's health have no revision of their own: those at
-        `revision` itself are given again, and their sequence numbers tell the repeat.
+        Events of sessions and of the store's health have no revision of their own. Those at `revision` itself
+        are sent again; a client recognises the repeat by its sequence number.
         """
         number = self.end
         while number > self._first:
@@ -162,42 +164,42 @@ class EventHub:
 
 
 class Subscription:
-    """One subscriber's place in the row of events."""
+    """One subscriber's position in the history of events."""
 
     def __init__(
         self, hub: EventHub, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
     ) -> None:
-        self.asked = None if topics is None else tuple(topics)
-        """The topics and patterns that it is for, or None for all topics."""
+        self.requested_topics = None if topics is None else tuple(topics)
+        """The topics and patterns of the request, or None for all topics."""
         self._hub = hub
         self._topics = _matching(topics)
-        self._gaps = 0
+        self._gap_count = 0
         self._missed: EventsMissed | None = None
         if since is None:
             self._next = hub.end
             self._seen_to = hub.revision
         elif since > hub.revision:
-            # It knew a store that is lost: nothing that it knew holds.
+            # The client knew a store that is lost: all its knowledge is outdated.
             self._missed = EventsMissed(from_=hub.revision, to=hub.revision)
             self._next = hub.end
             self._seen_to = hub.revision
         else:
             self._seen_to = since
             self._next = hub.number_after(since)
-            if since < hub.lost_to:
-                self._miss()
-        self._stop = hub.listen(lambda _: wake())
+            if since < hub.dropped_to:
+                self._skip_dropped()
+        self._stop_listening = hub.listen(lambda _: wake())
 
     def has_more(self) -> bool:
-        """Whether there is something to take, for this subscriber or to be passed over."""
+        """Return whether there are events to take, including those of other topics."""
         return self._missed is not None or self._next < self._hub.end
 
     def take(self, limit_bytes: int) -> list[bytes]:
-        """The next notifications, without their newlines; at least one where there is one."""
+        """Return the next notifications, without newlines: at least one if the subscriber has any."""
         texts: list[bytes] = []
         size = 0
         if self._next < self._hub.first:
-            self._miss()
+            self._skip_dropped()
         if self._missed is not None:
             texts.append(self._gap(self._missed))
             self._missed = None
@@ -211,23 +213,23 @@ class Subscription:
         return texts
 
     def close(self) -> None:
-        """Ends the subscription."""
-        self._stop()
+        """End the subscription."""
+        self._stop_listening()
 
-    def _miss(self) -> None:
-        """Notes that what is not kept any more was missed."""
+    def _skip_dropped(self) -> None:
+        """Move to the oldest kept event, and note the missed revisions."""
         self._next = self._hub.first
         first_missed = self._missed.from_ if self._missed else self._seen_to + 1
-        # Only events without a revision of their own may be missing: the newest revision stands for them.
-        self._missed = EventsMissed(from_=min(first_missed, self._hub.lost_to), to=self._hub.lost_to)
-        self._seen_to = self._hub.lost_to
+        # If only events without their own revision were missed, the range is the newest revision.
+        self._missed = EventsMissed(from_=min(first_missed, self._hub.dropped_to), to=self._hub.dropped_to)
+        self._seen_to = self._hub.dropped_to
 
     def _gap(self, missed: EventsMissed) -> bytes:
-        self._gaps += 1
+        self._gap_count += 1
         notification = EventNotification(
             topic=GAP,
             revision=missed.to,
-            sequence=self._gaps,
+            sequence=self._gap_count,
             timestamp=now_ms(),
             correlation_id="",
             payload=msgspec.Raw(encode(missed)),
@@ -236,7 +238,7 @@ class Subscription:
 
 
 def _matching(topics: Sequence[str] | None) -> frozenset[str]:
-    """The topics that names and `workspace.*` patterns stand for."""
+    """Return all topics that match names and patterns such as `workspace.*`."""
     if topics is None:
         return frozenset(TOPICS)
     chosen: set[str] = set()

@@ -44,7 +44,7 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
         ) -> Daemon:
             daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path)
             daemon.server.max_line_bytes = max_line_bytes
-            daemon.server.log.follow(slow_request_ms)
+            daemon.server.log.apply_settings(slow_request_ms)
             stack.callback(daemon.close)
             await nursery.start(daemon.run)
             return daemon

@@ -102,5 +102,5 @@ def test_without_descriptors_clients_wait_and_writes_go_on(home: Home, start: St
             served = answered(waiting, min(places, len(waiting)))
         bystander.check()
     assert daemon.stop(signal.SIGTERM) == 0
-    assert daemon.stderr.count("No client can be accepted for the moment.") == 1
+    assert daemon.stderr.count("No more clients can be accepted at the moment.") == 1
     assert "Traceback" not in daemon.stderr

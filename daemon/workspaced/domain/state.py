@@ -74,7 +74,7 @@ class Outcome:
     acknowledges_recovery: bool = False
     rewrites_files: bool = False
     keeps_previous: str | None = None
-    """The reason to copy the previous primary to quarantine, as it stands in the copy's name (storage.md, Quarantine)."""
+    """Why the previous primary is copied to quarantine: a part of the copy's name (storage.md, Quarantine)."""
     request_key: tuple[str, str | None] | None = None
     """The key to store, and the workspace that answers a repeat."""
 
@@ -250,7 +250,7 @@ class Draft(State):
         return bisect_left(self._ordered, key, key=lambda record: _sort_key(record.workspace))
 
     def _claim_name(self, workspace: Workspace) -> None:
-        """Map the name to the workspace. Where an older app's store has the name twice, the oldest workspace gets it."""
+        """Give the workspace its name. If an older app's store has the name twice, the oldest workspace gets it."""
         if workspace.state == "deleted":
             return
         key = name_key(workspace.name)

@@ -1,1 +1,1 @@
-"""The server: a Unix socket, its connections, and the way from a line to a method and back."""
+"""The JSON-RPC server: the Unix socket, its connections, and the dispatch of requests."""

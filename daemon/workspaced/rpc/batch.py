@@ -1,10 +1,10 @@
-"""A batch's answers, put together as they come."""
+"""The answers of a JSON-RPC batch, gathered into one array."""
 
 from collections.abc import Callable
 
 
 class Batch:
-    """Gathers the answers of a batch into the one array that it gets."""
+    """Gathers the answers of a batch; `put` takes the array when the last one is added."""
 
     def __init__(self, expected: int, put: Callable[[list[bytes]], None]) -> None:
         self.size_bytes = 0
@@ -13,7 +13,7 @@ class Batch:
         self._pieces: list[bytes] = []
 
     def add(self, text: bytes | list[bytes] | None) -> None:
-        """Takes one request's answer; the last one sends the array, unless all were notifications."""
+        """Add one request's answer, or None for a notification; the last one puts the array, unless it is empty."""
         self._expected -= 1
         if text is not None:
             pieces = [text] if isinstance(text, bytes) else text

@@ -1,4 +1,4 @@
-"""The connected clients: who each one is, what it is subscribed to, and which of its requests are in flight."""
+"""The connected clients: each with its caller, its subscription and its requests in flight."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,48 +13,48 @@ from workspaced.service.requests import Caller
 from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Subscribed
 
 PROGRAM_CHARACTERS: Final = 100
-"""How much is kept of the name that a program gives itself."""
+"""The length to which a program's name is cut."""
 
-_TOLD_IN_FLIGHT: Final = 10  # of what may be a thousand requests, for each client
+_MAX_LISTED_IN_FLIGHT: Final = 10  # of up to a thousand requests, for each client
 
 
 class Pending(NamedTuple):
-    """A request that has no answer yet, and when it came: seconds of `time.perf_counter`."""
+    """A request without an answer yet, and its arrival: seconds of `time.perf_counter`."""
 
     method: str
     started_at: float
 
 
 def _ignore(*_: object) -> None:
-    """Do nothing: in place of a connection's functions, before it is there and once it is gone."""
+    """Do nothing: stands in for the connection's functions before it begins and after it has ended."""
 
 
 @dataclass(slots=True, eq=False)
 class ClientState:
-    """One connected client. It stays when its connection ends, for the requests that are answered later."""
+    """One connected client. Requests that are answered after its connection has ended still use it."""
 
     caller: Caller
-    """Who it is."""
+    """Its connection number, process, user and program."""
     request_count: int = 0
-    """How many requests have come, those without an answer included."""
+    """The number of requests received, notifications included."""
     pending: dict[object, Pending] = field(default_factory=dict[object, Pending])
-    """Requests in flight, oldest first; a read never is, since it is answered at once."""
+    """Requests in flight, oldest first; never a read, since it is answered at once."""
     cancels: dict[int | str | None, Callable[[], None]] = field(
         default_factory=dict[int | str | None, Callable[[], None]]
     )
-    """How to cancel each request in flight that can be, by id."""
+    """For each cancellable request in flight, by id, the function that cancels it."""
     order: WriteOrder = field(default_factory=WriteOrder)
     """Keeps its writes in the order sent."""
     subscription: Subscription | None = None
-    is_gone: bool = False
-    """Whether its connection has ended, for whatever reason."""
+    is_disconnected: bool = False
+    """Whether its connection has ended."""
     on_events: Callable[[], None] = _ignore
     """Called when the subscription has something to send."""
     notify: Callable[[bytes], None] = _ignore
-    """Sends a notification, unless the client is behind with reading."""
+    """Sends a notification, unless the client is slow to read."""
 
     def introduce(self, program: str) -> None:
-        """Take the name that the program gives itself."""
+        """Store the name that the program gives in `daemon.hello`."""
         self.caller = replace(self.caller, program=program[:PROGRAM_CHARACTERS])
 
     def wake(self) -> None:
@@ -62,27 +62,27 @@ class ClientState:
         self.on_events()
 
     def subscribe(self, subscription: Subscription | None) -> None:
-        """Send it these events, in place of those of an earlier subscription."""
+        """Replace the subscription; None ends it."""
         if self.subscription is not None:
             self.subscription.close()
         self.subscription = subscription
         self.wake()
 
     def disconnect(self) -> None:
-        """Note that the connection is gone."""
-        self.is_gone = True
-        # These know the connection, which knows its client: both would be left to the garbage collector.
+        """Note that the connection has ended."""
+        self.is_disconnected = True
+        # They refer to the connection, which refers to this client: break the reference cycle.
         self.on_events = self.notify = _ignore
         self.subscribe(None)
 
     def forget_requests(self) -> None:
-        """Let go of the requests that get no answer any more, for the same reason."""
+        """Drop the requests that will get no answer, without a reference cycle either."""
         self.pending.clear()
         self.cancels.clear()
 
 
 class Clients:
-    """Those who are connected now."""
+    """The connected clients."""
 
     def __init__(self) -> None:
         self._clients: dict[int, ClientState] = {}
@@ -91,26 +91,26 @@ class Clients:
         return len(self._clients)
 
     def add(self, client: ClientState) -> None:
-        """Count a client that is let in."""
+        """Add a client."""
         self._clients[client.caller.connection] = client
 
     def remove(self, client: ClientState) -> None:
-        """Count a client no more."""
+        """Remove a client."""
         del self._clients[client.caller.connection]
 
     def describe(self, sessions: Mapping[str, OwnedSession]) -> list[ConnectedClient]:
-        """Return what `daemon.clients` answers; `sessions` are all there are."""
+        """Return the result of `daemon.clients`; `sessions` are those of all clients."""
         session_ids: dict[int, list[str]] = {number: [] for number in self._clients}
         for id_, owned in sessions.items():
-            # One of a connection that has just gone ends with the next commit.
+            # A session of a connection that has just ended stays until the next commit.
             session_ids.get(owned.connection, []).append(id_)
         now = time.perf_counter()
-        in_order = sorted(self._clients.items())  # tasks of connections that came together start in any order
-        return [_described(client, session_ids[number], now) for number, client in in_order]
+        in_order = sorted(self._clients.items())  # tasks of simultaneous connections start in any order
+        return [_describe(client, session_ids[number], now) for number, client in in_order]
 
 
-def _described(client: ClientState, session_ids: list[str], now: float) -> ConnectedClient:
-    oldest = islice(client.pending.values(), _TOLD_IN_FLIGHT)
+def _describe(client: ClientState, session_ids: list[str], now: float) -> ConnectedClient:
+    oldest = islice(client.pending.values(), _MAX_LISTED_IN_FLIGHT)
     caller, subscription = client.caller, client.subscription
     return ConnectedClient(
         connection=caller.connection,
@@ -123,6 +123,6 @@ def _described(client: ClientState, session_ids: list[str], now: float) -> Conne
             len(client.pending),
             tuple(RequestInFlight(each.method, int((now - each.started_at) * 1000)) for each in oldest),
         ),
-        subscription=None if subscription is None else Subscribed(subscription.asked),
+        subscription=None if subscription is None else Subscribed(subscription.requested_topics),
         sessions=tuple(session_ids),
     )

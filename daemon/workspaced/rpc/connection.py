@@ -1,10 +1,11 @@
-"""One client's connection: its lines in, its answers out, and no more of either than it takes.
+"""One client's connection: its lines in, its answers out, both bounded.
 
-The strategy: lines are dispatched where they are read, with no task for each. Answers gather in
-`_outbox` and leave together: once all lines that were read are dispatched, or with the last answer
-that the client waits for. What the socket does not take then is left to the sender task. A client
-that does not take its answers is not read from, so what is kept for it is bounded: one answer over
-`OUTBOX_BYTES`, or a batch's over `BATCH_BYTES`, and those of the writes in flight.
+The strategy:
+- Lines are dispatched by the task that reads them, without a task for each.
+- Answers gather in `_outbox`. They are sent together, after all lines of one read are dispatched, or with the
+  last answer that the client waits for. The sender task sends the bytes that the socket did not take.
+- The daemon does not read from a client that does not read its answers. So the outbox is bounded: one answer
+  beyond `OUTBOX_BYTES`, or one batch beyond `BATCH_BYTES`, and the answers of the writes in flight.
 """
 
 import os
@@ -26,16 +27,16 @@ from workspaced_protocol.framing import MAX_LINE_BYTES, LineSplitter
 from workspaced_protocol.messages import Call, Malformed, parse_requests
 
 MAX_IN_FLIGHT: Final = 1024
-"""Requests of one connection that are not answered yet (protocol.md, Limits)."""
+"""Unanswered requests of one connection (protocol.md, Limits)."""
 
-RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests: about 2 ms, then other clients get their turn
+RECEIVE_BYTES: Final = 32 * 1024  # a few hundred requests, about 2 ms; then other clients get a turn
 OUTBOX_BYTES: Final = 256 * 1024
-_SEND_BYTES: Final = 256 * 1024  # some more than a socket takes at once
-_SENDS_A_TURN: Final = 4  # to a client that reads as fast as it is sent to; then others get their turn
-BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers, after which the rest of a batch is refused
-STALL_SECONDS: Final = 30.0  # how long half a line may stand still
-FLUSH_SECONDS: Final = 10.0  # how long a client may read nothing of its last answers
-_LOOK_SECONDS: Final = 0.5  # how often it is looked whether a client that sends no more is still there
+_SEND_BYTES: Final = 256 * 1024  # somewhat more than a socket takes at once
+_SENDS_A_TURN: Final = 4  # to a client that reads as fast as the daemon sends; then others get a turn
+BATCH_BYTES: Final = 8 * 1024 * 1024  # of answers; the remaining requests of the batch are refused
+STALL_SECONDS: Final = 30.0  # how long a client may pause in the middle of a line
+FLUSH_SECONDS: Final = 10.0  # how long a client may read none of its last answers
+_HANGUP_CHECK_SECONDS: Final = 0.5  # between checks of a client that has ended its sending
 
 _log = structlog.get_logger(__name__)
 
@@ -56,11 +57,11 @@ class Connection:
         self._max_line_bytes = max_line_bytes
         self._splitter = LineSplitter(max_line_bytes)
         self._outbox: deque[bytes] = deque()
-        self._leaving = memoryview(b"")  # the start of the outbox, of which the socket has taken a part
+        self._sending = memoryview(b"")  # bytes that have left the outbox, but not yet all been written
         self._outbox_bytes = 0
         self._in_flight = 0
-        self._subscribing = 0  # batches that subscribe to events, whose answers these must not precede
-        self._changed = trio.lowlevel.ParkingLot()
+        self._subscribing = 0  # batches with `events.subscribe`: their answers must precede the events
+        self._flushed = trio.lowlevel.ParkingLot()
         self._has_output = trio.Event()
         self._is_dispatching = False
         self._broken = False
@@ -68,45 +69,45 @@ class Connection:
         client.notify = self._notify
 
     async def serve(self) -> None:
-        """Reads and answers until the client is gone, has sent a line too long, or has stalled."""
+        """Read and answer until the client leaves, sends too long a line, or stalls."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._send)
                 try:
                     await self._receive(nursery)
                 except OSError:
-                    self._broken = True  # the client is gone, and takes no answer
+                    self._broken = True  # the client is gone
                 await self._drain()
                 nursery.cancel_scope.cancel()
         finally:
-            self._flush()  # at a stop of the daemon: the answers of the last commit
-            self._broken = True  # a write may end later
+            self._flush()  # when the daemon stops: the answers of the last commit
+            self._broken = True  # a write may still be answered later
 
     async def _drain(self) -> None:
-        """Waits until all that was asked is answered and sent, or the client is gone."""
-        # Each request ends in its own time, a clone within minutes. A client that is gone ends them all.
-        while self._in_flight and not self._is_gone():
-            with trio.move_on_after(_LOOK_SECONDS):
-                await self._changed.park()
+        """Wait until all requests are answered and sent, or the client is gone."""
+        # A request may take minutes, such as a clone. If the client is gone, none is waited for.
+        while self._in_flight and not self._client_has_left():
+            with trio.move_on_after(_HANGUP_CHECK_SECONDS):
+                await self._flushed.park()
         self._take_events()
-        self._client.disconnect()  # else events could keep a client here that has nothing left to ask
+        self._client.disconnect()  # otherwise events could keep the connection open without any request
         self._flush()
         while self._outbox_bytes and not self._broken:
             left = self._outbox_bytes
             with trio.move_on_after(FLUSH_SECONDS) as reading:
                 while self._outbox_bytes == left:
-                    await self._changed.park()
+                    await self._flushed.park()
             if reading.cancelled_caught:
                 _log.warning(
                     "A client did not read its last answers.", bytes=left, **self._client.caller.log_fields()
                 )
                 return
 
-    def _is_gone(self) -> bool:
-        """Whether nobody will read an answer; a client that only sends no more still does."""
+    def _client_has_left(self) -> bool:
+        """Return whether the client is gone. A client that has only ended its sending still reads."""
         if not self._broken:
             poll = select.poll()
-            # POLLHUP is there unasked; with POLLIN, macOS would give it for a client that sends no more.
+            # POLLHUP is always reported (poll(2)). With POLLIN, macOS reports it at the end of sending too.
             poll.register(self._socket.fileno(), select.POLLOUT)
             self._broken = any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
         return self._broken
@@ -118,7 +119,7 @@ class Connection:
                 return
             self._is_dispatching = True
             for line in self._splitter.feed(data):
-                await self._take(line, nursery)
+                await self._take_line(line, nursery)
             self._is_dispatching = False
             if self._splitter.overflowed:
                 self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._client))
@@ -127,11 +128,11 @@ class Connection:
                 return
 
     async def _next_bytes(self) -> bytes:
-        """What the client sent; nothing once it has ended, or stalled in the middle of a line."""
+        """Return the next bytes; none if the client has ended its sending, or stalled in the middle of a line."""
         while True:
             if not self._splitter.pending_bytes:
-                # For as long as it has nothing to say. Asked first: mostly nothing is there yet, and a
-                # recv that finds nothing costs more than all else here.
+                # Without a time limit. Wait before the first read: mostly no bytes are there yet, and
+                # a read without data costs more than everything else here.
                 await trio.lowlevel.wait_readable(self._socket)
             else:
                 with trio.move_on_after(STALL_SECONDS) as stalling:
@@ -141,31 +142,31 @@ class Connection:
                         "A client stalled in the middle of a line.", **self._client.caller.log_fields()
                     )
                     return b""
-            with suppress(BlockingIOError):  # a socket may be told of that has nothing (select(2), BUGS)
+            with suppress(BlockingIOError):  # a readable socket may have no data (select(2), BUGS)
                 return os.read(self._socket.fileno(), RECEIVE_BYTES)
 
-    async def _take(self, line: bytes, nursery: trio.Nursery) -> None:
+    async def _take_line(self, line: bytes, nursery: trio.Nursery) -> None:
         requests = parse_requests(line)
         if not isinstance(requests, list):
-            await self._start(requests, self._put_answer, nursery)
+            await self._dispatch(requests, self._put_answer, nursery)
             return
         subscribes = any(isinstance(each, Call) and each.id and each.method == SUBSCRIBE for each in requests)
         self._subscribing += subscribes
-        batch = Batch(len(requests), self._put_subscribed if subscribes else self._put)
+        batch = Batch(len(requests), self._put_subscribing if subscribes else self._put)
 
         def answer(text: bytes | list[bytes] | None) -> None:
             batch.add(text)
             self._finish()
 
         for request in requests:
-            # A notification adds nothing to the answers, and nobody would learn that it was refused.
+            # A notification adds no answer, and its client would not learn of a refusal.
             if batch.size_bytes > BATCH_BYTES and request.id is not None:
                 batch.add(self._dispatcher.refuse_in_batch(request, BATCH_BYTES, self._client))
             else:
-                await self._start(request, answer, nursery)
+                await self._dispatch(request, answer, nursery)
 
-    async def _start(self, request: Call | Malformed, answer: Answer, nursery: trio.Nursery) -> None:
-        """Dispatches a request once there is room for it."""
+    async def _dispatch(self, request: Call | Malformed, answer: Answer, nursery: trio.Nursery) -> None:
+        """Dispatch a request once there is room for it."""
         if self._is_full():
             self._flush()
             self._is_dispatching = False
@@ -182,7 +183,7 @@ class Connection:
         self._finish()
 
     def _finish(self) -> None:
-        """A request is done; unless more are being dispatched or awaited, what there is to send leaves now."""
+        """Count a request as done; send the outbox unless more answers are about to come."""
         self._in_flight -= 1
         if self._is_dispatching:
             return
@@ -192,7 +193,7 @@ class Connection:
             self._flush()
 
     def _put(self, text: bytes | list[bytes]) -> None:
-        """Takes a line for the client, whole or in pieces."""
+        """Add a line to the outbox, whole or in pieces."""
         if self._broken:
             return
         pieces = [text] if isinstance(text, bytes) else text
@@ -200,8 +201,8 @@ class Connection:
         self._outbox.append(b"\n")
         self._outbox_bytes += sum(map(len, pieces)) + 1
 
-    def _put_subscribed(self, pieces: list[bytes]) -> None:
-        """Takes the answers of a batch that subscribes: events may follow."""
+    def _put_subscribing(self, pieces: list[bytes]) -> None:
+        """Add the answers of a batch with `events.subscribe`; its events may follow."""
         self._put(pieces)
         self._subscribing -= 1
         self._has_output.set()
@@ -211,11 +212,11 @@ class Connection:
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            # Until the client reads its answers or leaves: it keeps nobody waiting but itself.
-            await self._changed.park()
+            # Until the client reads its answers or leaves. Other clients do not wait for it.
+            await self._flushed.park()
 
     async def _send(self) -> None:
-        """Sends what the reader could not, and the answers that came while it waited."""
+        """Send the bytes that `_flush` left, answers that come while the reader waits, and events."""
         while True:
             await self._has_output.wait()
             self._take_events()
@@ -225,7 +226,7 @@ class Connection:
                 self._flush()
             if self._broken:
                 return
-            subscription = self._subscription()
+            subscription = self._active_subscription()
             if not self._outbox_bytes and not (subscription and subscription.has_more()):
                 self._has_output = trio.Event()
 
@@ -233,54 +234,54 @@ class Connection:
         self._has_output.set()
 
     def _notify(self, text: bytes) -> None:
-        """Sends what nobody waits for, unless the client is behind with reading."""
+        """Send a notification, unless the client is slow to read."""
         if self._outbox_bytes < OUTBOX_BYTES:
             self._put(text)
             self._has_output.set()
 
     def _take_events(self) -> None:
-        """Moves events to the outbox, as far as it has room: the rest waits in the hub."""
+        """Move events to the outbox while it has room; the others stay in the hub."""
         room = OUTBOX_BYTES - self._outbox_bytes
-        subscription = self._subscription()
+        subscription = self._active_subscription()
         if subscription is not None and room > 0:
             for text in subscription.take(room):
                 self._put(text)
 
-    def _subscription(self) -> Subscription | None:
-        """What there may be events of now."""
+    def _active_subscription(self) -> Subscription | None:
+        """Return the subscription, or None while its events must not be sent."""
         return None if self._subscribing else self._client.subscription
 
     def _flush(self) -> None:
-        """Hands the socket as much of the outbox as it takes now, or as one client gets at a time.
+        """Write the outbox to the socket, until it takes no more or the client has had its turn.
 
-        The rest is left to the sender task.
+        The sender task sends the rest.
         """
         for _ in range(_SENDS_A_TURN):
             if not self._outbox_bytes:
                 break
-            if not self._leaving:
-                self._leaving = memoryview(self._next_send())
+            if not self._sending:
+                self._sending = memoryview(self._next_send())
             try:
-                # trio has made the socket non-blocking; its own send() would give other tasks a turn first.
-                sent = os.write(self._socket.fileno(), self._leaving)
+                # trio has made the socket non-blocking; its own send() is a checkpoint, at which others would run.
+                sent = os.write(self._socket.fileno(), self._sending)
             except BlockingIOError:
                 break
             except OSError:
                 self._broken = True
                 self._outbox.clear()
-                self._leaving, self._outbox_bytes = memoryview(b""), 0
+                self._sending, self._outbox_bytes = memoryview(b""), 0
                 break
-            self._leaving = self._leaving[sent:]
+            self._sending = self._sending[sent:]
             self._outbox_bytes -= sent
-            if self._leaving:
+            if self._sending:
                 break
         if self._outbox_bytes:
             self._has_output.set()
-        if self._changed:
-            self._changed.unpark_all()
+        if self._flushed:
+            self._flushed.unpark_all()
 
     def _next_send(self) -> bytes:
-        """Takes from the outbox what one call hands the socket."""
+        """Take the bytes of one write(2) from the outbox."""
         if self._outbox_bytes <= _SEND_BYTES:
             text = b"".join(self._outbox)
             self._outbox.clear()

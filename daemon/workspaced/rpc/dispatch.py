@@ -1,4 +1,4 @@
-"""From a request to its handler: its params, the way that its mode goes, its answer."""
+"""The dispatch of a request: decode its params, run its handler by the method's mode, answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
@@ -36,11 +36,11 @@ CANCEL_REQUEST: Final = "$/cancelRequest"
 SUBSCRIBE: Final = "events.subscribe"
 
 Task = Callable[[], Awaitable[None]]
-"""What is left to do for a request; the connection runs it in its nursery."""
+"""The rest of a request that must wait; the connection runs it in its nursery."""
 
 
 class Dispatcher:
-    """Runs requests by the handlers of the registry."""
+    """Runs the handlers of the registry."""
 
     def __init__(
         self, operations: Mapping[str, Operation], writer: Writer, ids: IdFactory, log: RequestLog
@@ -51,7 +51,7 @@ class Dispatcher:
         self._log = log
 
     def dispatch(self, request: Call | Malformed, client: ClientState, answer: Answer) -> Task | None:
-        """Answer a read at once and submit a write; return what has to wait, for the caller to run."""
+        """Answer a read and submit a write at once; return a task for the caller to run if the request must wait."""
         client.request_count += 1
         if isinstance(request, Malformed):
             self._refuse(None, request.id, rpc_error(request.code, request.message), client, answer)
@@ -89,7 +89,7 @@ class Dispatcher:
         self._log.answered(client.caller, method, 0.0, error)
 
     def _read(self, operation: Operation, request: Call, client: ClientState, answer: Answer) -> None:
-        """Answer at once, and with as little ado as can be: clients may ask a hundred thousand a second."""
+        """Answer a read without a PendingRequest: clients may send a hundred thousand a second."""
         started_at = perf_counter()
         text: bytes | list[bytes] | None
         try:
@@ -108,13 +108,13 @@ class Dispatcher:
             return
         answer(text)
         seconds = perf_counter() - started_at
-        if seconds >= self._log.slow_seconds or self._log.tells_all:
+        if seconds >= self._log.slow_seconds or self._log.logs_all:
             self._log.answered(client.caller, request.method, seconds, None)
 
     def _write(self, command: Command, request: PendingRequest) -> Task | None:
-        """Submit a write at once; behind one that has to look at a disk first, once that has been submitted."""
+        """Submit a write at once, or in its turn if prepared writes are ahead of it."""
         order = request.client.order
-        # A callback and no task: nearly all writes come this way, and a task costs as much as all else here.
+        # A callback in place of a task: nearly all writes come this way, and a task costs as much as the rest.
         if order.is_free():
             request.submit(command)
             return None
@@ -123,19 +123,20 @@ class Dispatcher:
             await turn.wait()
             return command
 
-        return self._in_turn(wait, order.join(), request)
+        return self._prepare_in_turn(wait, order.join(), request)
 
     def _prepare(self, operation: Operation, params: Params, request: PendingRequest) -> Task:
         prepare: Callable[[Params, Turn], Awaitable[Command]] = operation.handler
-        return self._in_turn(lambda turn: prepare(params, turn), request.client.order.join(), request)
+        return self._prepare_in_turn(lambda turn: prepare(params, turn), request.client.order.join(), request)
 
-    def _in_turn(
+    def _prepare_in_turn(
         self, prepare: Callable[[Turn], Awaitable[Command]], turn: Turn, request: PendingRequest
     ) -> Task:
-        # A write that was sent is applied though its client be gone, and those behind it: one of them could begin a
-        # session that nothing would end. What it waits for has its time limit, and ends with the daemon.
+        # Shielded from the end of the connection: a write is applied even if its client is gone, and so are the writes
+        # behind it. If a later write could run after the connection's end, it could begin a session that nothing
+        # ends. Each wait inside has its own time limit, and ends when the daemon stops.
         scope = trio.CancelScope(shield=True)
-        request.cancelled_by(scope.cancel)
+        request.cancel_with(scope.cancel)
 
         async def run() -> None:
             with scope, turn:
@@ -154,7 +155,7 @@ class Dispatcher:
 
     def _begin_task(self, task: Awaitable[Json], request: PendingRequest) -> Task:
         scope = trio.CancelScope()
-        request.cancelled_by(scope.cancel)
+        request.cancel_with(scope.cancel)
 
         async def run() -> None:
             result = b"null"
@@ -166,8 +167,8 @@ class Dispatcher:
                     return
             except Exception as error:  # noqa: BLE001 - as above
                 request.answer(error)
-            except BaseException:  # Cancelled, or a group of it, out of a nursery of the task's
-                if not request.client.is_gone:
+            except BaseException:  # trio.Cancelled, or a group of them from the task's own nursery
+                if not request.client.is_disconnected:
                     request.answer(ShuttingDown())
                 raise
             else:
@@ -179,27 +180,27 @@ class Dispatcher:
         try:
             params = msgspec.json.decode(request.params or b"{}", type=CancelParams | tuple[int | str | None])
         except msgspec.DecodeError:
-            return  # a notification gets no answer, and this one names nothing to cancel
+            return  # nothing to cancel without a valid id, and a notification gets no answer
         cancel = client.cancels.get(params.id if isinstance(params, CancelParams) else params[0])
         if cancel is not None:
             cancel()
 
     def refuse_long_line(self, max_line_bytes: int, client: ClientState) -> bytes:
-        """Return the answer to a line over the cap, after which the connection is closed."""
+        """Return the answer to a line over the limit; the caller closes the connection after it."""
         message = f"The line is longer than {max_line_bytes:,} bytes: the connection is closed."
         problem = rpc_error(ErrorCode.INVALID_REQUEST, message)
         self._log.answered(client.caller, None, 0.0, problem)
         return encode_error(NULL_ID, problem)
 
     def refuse_in_batch(self, request: Call | Malformed, limit_bytes: int, client: ClientState) -> bytes:
-        """Return the answer to a request of a batch whose answers have grown over a limit."""
+        """Return the answer to a request of a batch whose answers exceed the limit."""
         client.request_count += 1
-        message = f"The answers of this batch have more than {limit_bytes:,} bytes: send it in parts."
+        message = f"The answers to this batch exceed {limit_bytes:,} bytes: send it in smaller batches."
         problem = rpc_error(ErrorCode.OVERLOADED, message)
         self._log.answered(client.caller, request.method if isinstance(request, Call) else None, 0.0, problem)
         return encode_error(request.id or NULL_ID, problem)
 
 
 def _no_such_method(name: str) -> RpcError:
-    message = f"There is no method {name[:100]!r}: rpc.discover lists those there are."
+    message = f"There is no method {name[:100]!r}: rpc.discover lists all methods."
     return rpc_error(ErrorCode.METHOD_NOT_FOUND, message)

@@ -1,4 +1,4 @@
-"""The socket: bound so that only this user can reach it, and each connection that it accepts."""
+"""The listening socket: bound for this user alone, it accepts connections and checks their peers."""
 
 import errno
 import os
@@ -16,12 +16,14 @@ from workspaced.process import descriptors
 from workspaced.rpc.peer import peer_credentials
 from workspaced.service.requests import Caller
 
-_BACKLOG: Final = 1024  # as many as may connect at once while the daemon is busy or restarts
+_BACKLOG: Final = 1024  # clients that may connect while the daemon is busy or restarts
 _PROBE_SECONDS: Final = 2.0
-# accept(2): no descriptor, or no memory, is to be had at the moment.
+# accept(2): no descriptor or no memory is available at the moment.
 _CAPACITY_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _CAPACITY_PAUSE_SECONDS: Final = 0.1
-_TELL_SECONDS: Final = 60.0  # clients that come and go at the limit must not fill the log
+_SHORTAGE_LOG_SECONDS: Final = (
+    60.0  # between log lines: clients that retry at the limit must not fill the log
+)
 _ROOT_UID: Final = 0
 
 _log = structlog.get_logger(__name__)
@@ -32,7 +34,7 @@ class SocketUnusable(Exception):
 
 
 class SocketListener:
-    """A bound, listening socket at `path`, whose file is ours to remove or another's. `close` it after use."""
+    """A listening socket at `path`. With `owns_file`, `close` also removes its file."""
 
     def __init__(self, path: Path, listening: socket.socket, *, owns_file: bool) -> None:
         self.path = path
@@ -40,8 +42,8 @@ class SocketListener:
         self._identity = _identity(path) if owns_file else None
         self._connections = 0
         self._most_clients = descriptors.most_clients()
-        self._room = trio.Semaphore(self._most_clients)
-        self._tell_at = float("-inf")
+        self._free_places = trio.Semaphore(self._most_clients)
+        self._next_log_at = float("-inf")
 
     async def accept_into(
         self,
@@ -49,10 +51,10 @@ class SocketListener:
         serve: Callable[[trio.socket.SocketType, Caller], Awaitable[None]],
         task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Accepts clients until the scope that it starts with is cancelled.
+        """Accept clients until the scope that it passes to `task_status` is cancelled.
 
-        Each one of this user (or root) is served in `nursery`. While there are as many as the limit of
-        open files allows, others wait in the backlog.
+        Each client of this user (or root) is served in `nursery`. At the limit of open files, further clients wait
+        in the backlog.
         """
         with trio.CancelScope() as accepting:
             task_status.started(accepting)
@@ -63,17 +65,17 @@ class SocketListener:
     ) -> None:
         is_short = False
         while True:
-            await self._wait_for_room()
+            await self._wait_for_place()
             try:
                 connected, _ = await self._socket.accept()
             except OSError as error:
-                self._room.release()
+                self._free_places.release()
                 if error.errno == errno.ECONNABORTED:
                     continue
                 if error.errno not in _CAPACITY_ERRNOS:
                     raise
                 if not is_short:
-                    self._tell_shortage(os.strerror(error.errno))
+                    self._log_shortage(os.strerror(error.errno))
                 is_short = True
                 await trio.sleep(_CAPACITY_PAUSE_SECONDS)
                 continue
@@ -81,7 +83,7 @@ class SocketListener:
             caller = self._admit(connected)
             if caller is None:
                 connected.close()
-                self._room.release()
+                self._free_places.release()
             else:
                 nursery.start_soon(self._serve, serve, connected, caller)
 
@@ -94,28 +96,28 @@ class SocketListener:
         try:
             await serve(connected, caller)
         finally:
-            self._room.release()
+            self._free_places.release()
 
-    async def _wait_for_room(self) -> None:
+    async def _wait_for_place(self) -> None:
         try:
-            self._room.acquire_nowait()
+            self._free_places.acquire_nowait()
         except trio.WouldBlock:
-            self._tell_shortage(
-                f"{self._most_clients} are connected, and the limit of open files (ulimit -Hn) allows no more"
+            self._log_shortage(
+                f"{self._most_clients} clients are connected; the limit of open files (ulimit -Hn) allows no more"
             )
-            await self._room.acquire()  # until one leaves
+            await self._free_places.acquire()  # until a client leaves
 
-    def _tell_shortage(self, reason: str) -> None:
+    def _log_shortage(self, reason: str) -> None:
         now = trio.current_time()
-        if now >= self._tell_at:
-            self._tell_at = now + _TELL_SECONDS
-            _log.error("No client can be accepted for the moment.", reason=reason)
+        if now >= self._next_log_at:
+            self._next_log_at = now + _SHORTAGE_LOG_SECONDS
+            _log.error("No more clients can be accepted at the moment.", reason=reason)
 
     def _admit(self, connected: trio.socket.SocketType) -> Caller | None:
         try:
             credentials = peer_credentials(connected)
         except OSError as error:
-            _log.warning("A client was refused: its user is not to be had.", reason=str(error))
+            _log.warning("A client was refused: could not read the peer's credentials.", reason=str(error))
             return None
         if credentials.uid not in (os.geteuid(), _ROOT_UID):
             _log.warning("A client of another user was refused.", pid=credentials.pid, uid=credentials.uid)
@@ -124,7 +126,7 @@ class SocketListener:
         return Caller(self._connections, credentials.pid, credentials.uid, now_ms())
 
     def close(self) -> None:
-        """Stops listening, and removes the socket unless it is another's, or another has taken its place."""
+        """Stop listening; remove the socket's file if this listener owns it and no other has replaced it."""
         self._socket.close()
         if self._identity is None:
             return
@@ -138,21 +140,21 @@ class SocketListener:
 
 
 def adopt(listening: socket.socket) -> SocketListener:
-    """Listens on a socket that a service manager has bound, and keeps: clients wait in it when this is closed."""
+    """Listen on a socket of the service manager, which keeps it open: after `close`, clients wait in its backlog."""
     return SocketListener(Path(listening.getsockname()), listening, owns_file=False)
 
 
 def bind(path: Path) -> SocketListener:
-    """Listens on `path`: mode 0600, in a directory that is made with mode 0700 where it is missing.
+    """Listen on `path` with mode 0600; make its directory with mode 0700 if it is missing. Raises SocketUnusable.
 
-    Call it only with the data directory's lock held: a socket that nobody answers on is then a dead
-    daemon's, and is replaced. Raises SocketUnusable.
+    The caller must hold the lock of the data directory: a socket without a listener is then a dead daemon's,
+    and is replaced.
     """
     try:
         _make_private_directory(path.parent)
-        _clear_way(path)
+        _remove_dead_socket(path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # The mask is the whole process's, so it is only set while no thread of ours makes files.
+        # The mask holds for the whole process: at this point, no thread of the daemon creates files.
         earlier_mask = os.umask(0o177)
         try:
             listening.bind(str(path))
@@ -180,20 +182,22 @@ def _make_private_directory(directory: Path) -> None:
     status = directory.stat()
     if not status.st_mode & 0o077:
         return
-    # A directory of another name is the user's own choice, as with --socket /srv/x.sock: it stays as
-    # it is, and the socket's mode and the check of the peer keep others out.
+    # A directory of another name is the user's own, as with --socket /srv/x.sock: its mode stays. The
+    # socket's mode and the check of the peer keep other users out.
     if directory.name == "workspaced" and status.st_uid == os.geteuid():
         directory.chmod(0o700)
 
 
-def _clear_way(path: Path) -> None:
-    """Removes a dead daemon's socket from `path`; refuses anything else that is there."""
+def _remove_dead_socket(path: Path) -> None:
+    """Remove a dead daemon's socket at `path`; raise SocketUnusable for anything else."""
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(status.st_mode):
-        raise SocketUnusable(f"{path} is there and is no socket: move it away, or choose another --socket.")
+        raise SocketUnusable(
+            f"{path} exists and is not a socket: move it away, or choose another with --socket."
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_PROBE_SECONDS)
         try:
@@ -202,7 +206,7 @@ def _clear_way(path: Path) -> None:
             path.unlink(missing_ok=True)
             return
         except (TimeoutError, BlockingIOError):
-            pass  # somebody is there, but busy: the backlog is full (connect(2), EAGAIN)
+            pass  # a program listens, but its backlog is full (connect(2), EAGAIN)
     raise SocketUnusable(
         f"Another program listens on {path}: stop it first, or choose another socket with --socket."
     )

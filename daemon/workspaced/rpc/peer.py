@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, as the kernel tells it."""
+"""The peer credentials of a Unix socket, from the kernel."""
 
 import socket
 import struct
@@ -15,14 +15,14 @@ _XUCRED: Final = struct.Struct("IIh16I")  # version, uid, number of groups, grou
 
 
 class PeerCredentials(NamedTuple):
-    """The process and the user that connected."""
+    """The process and the user of the peer."""
 
     pid: int
     uid: int
 
 
 def peer_credentials(connected: trio.socket.SocketType) -> PeerCredentials:
-    """The credentials that the peer had when it connected. Raises OSError."""
+    """Return the peer's credentials at the time of its connect(2). Raise OSError if the kernel has none."""
     if sys.platform == "darwin":
         _, uid, *_ = _XUCRED.unpack(connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED.size))
         return PeerCredentials(connected.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID), uid)

@@ -1,4 +1,4 @@
-"""A request that is not answered at once: its one answer, what may come before it, and its line in the log."""
+"""A request that is not answered at once: its progress, its cancellation, its one answer and its log line."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -23,13 +23,13 @@ PROGRESS: Final = "$/progress"
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Long work)
 
 Answer = Callable[[bytes | list[bytes] | None], None]
-"""Takes the text of an answer, or None where a notification gets none. Called once a request."""
+"""Takes the text of an answer, or None for a notification. Called once per request."""
 
 _decode_id: Final = msgspec.json.Decoder(int | str | None).decode
 
 
 class PendingRequest:
-    """A request between its arrival and its answer, of which there is exactly one."""
+    """A request from its arrival to its answer, of which there is exactly one."""
 
     __slots__ = (
         "_answer",
@@ -63,64 +63,64 @@ class PendingRequest:
 
     @property
     def caller(self) -> Caller:
-        """Who asks."""
+        """The caller of the request."""
         return self.client.caller
 
     def when_answered(self, call: Callable[[], None]) -> None:
-        """Have this called once the request has its answer."""
+        """Call `call` after the answer."""
         self._when_answered = call
 
-    def cancelled_by(self, cancel: Callable[[], None]) -> None:
-        """Let `$/cancelRequest` reach the request for as long as it has no answer."""
+    def cancel_with(self, cancel: Callable[[], None]) -> None:
+        """Let `$/cancelRequest` call `cancel` until the request is answered."""
         if self.call.id is not None and not self._is_answered:
             try:
                 key = _decode_id(self.call.id)
             except msgspec.DecodeError:
-                return  # an integer of thousands of digits: `$/cancelRequest` could not name it either
+                return  # an integer of thousands of digits, which `$/cancelRequest` can't contain either
             self._key = key
             self.client.cancels[key] = cancel
 
     def report(self, step: Step) -> None:
-        """Tell the client how far its request has come, as often as it may be told."""
+        """Send the client a progress notification, unless the last one is too recent."""
         now = trio.current_time()
         if self.call.id is None or now < self._next_progress_at:
             return
         self._next_progress_at = now + _PROGRESS_SECONDS
-        id_: Any = msgspec.Raw(self.call.id)  # it goes back as it came
+        id_: Any = msgspec.Raw(self.call.id)  # sent back exactly as received
         progress = Progress(id_, step.phase, step.percent, step.message)
         self.client.notify(encode_notification(PROGRESS, encode(progress)))
 
     async def commit(self, command: Command) -> Json:
-        """Commit a task's command, and answer with its result before its events go out; return the result."""
+        """Commit a task's command, answer with its result before its events go out, and return the result."""
         return encode(await self._writer.write(command, self.cause, self.answer))
 
     def submit(self, command: Command) -> None:
-        """Hand a write's command to the writer, which answers."""
-        self.cancelled_by(self._writer.submit(command, self.answer, self.cause))
+        """Submit a write's command to the writer, which answers the request."""
+        self.cancel_with(self._writer.submit(command, self.answer, self.cause))
 
     def answer(self, result: object) -> None:
-        """Answer with a result, or with the error that an exception stands for; a second time has no effect."""
+        """Answer with a result, or with the error of an exception; do nothing if already answered."""
         if isinstance(result, Exception):
             self._refuse(result)
         else:
             self.answer_json(encode(result))
 
     def answer_json(self, result: Json) -> None:
-        """Answer with a result that is JSON already."""
+        """Answer with a result in JSON."""
         if self._is_answered:
             return
         self._finish(None if self.call.id is None else encode_result(self.call.id, result))
         seconds = perf_counter() - self._started_at
-        if self._log.tells_all or seconds >= self._log.slow_seconds:
-            self._tell_log(seconds, None)
+        if self._log.logs_all or seconds >= self._log.slow_seconds:
+            self._write_log(seconds, None)
 
     def _refuse(self, error: Exception) -> None:
         id_ = self.call.id
         self._finish(None if id_ is None else encode_error(id_, to_rpc_error(error)))
-        # Also where the request has its answer: what comes after it is a defect.
-        self._tell_log(perf_counter() - self._started_at, error)
+        # Log it even if the request is already answered: an error after the answer is a defect.
+        self._write_log(perf_counter() - self._started_at, error)
 
-    def _tell_log(self, seconds: float, error: Exception | None) -> None:
+    def _write_log(self, seconds: float, error: Exception | None) -> None:
         self._log.answered(self.caller, self.call.method, seconds, error, self.cause.correlation_id)
 
     def _finish(self, text: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""An error as the client is told of it."""
+"""The error answers: from an exception to the RpcError that a client gets."""
 
 from workspaced.domain.errors import RequestError
 from workspaced.writer.pending import CommandFailed
@@ -7,18 +7,18 @@ from workspaced_protocol.methods import InvalidParams
 
 
 def to_rpc_error(error: Exception) -> RpcError:
-    """Return the error answer for an exception; an unforeseen one is told without detail."""
+    """Return the error answer for an exception; an unexpected one gets no details."""
     if isinstance(error, RpcError):
         return error
     if isinstance(error, InvalidParams):
         return rpc_error(ErrorCode.INVALID_PARAMS, error.message, {"path": error.path})
     if isinstance(error, RequestError):
         return rpc_error(error.code, error.message, error.data)
-    return rpc_error(ErrorCode.INTERNAL_ERROR, "The daemon failed on this request; its log tells more.")
+    return rpc_error(ErrorCode.INTERNAL_ERROR, "The daemon failed on this request: its log has the details.")
 
 
 def defect_of(error: Exception) -> BaseException | None:
-    """Return the unforeseen exception behind an error, or None where there is none."""
+    """Return the unexpected exception behind an error, or None."""
     if isinstance(error, CommandFailed):
         return error.__cause__
     return None if isinstance(error, RpcError | InvalidParams | RequestError) else error

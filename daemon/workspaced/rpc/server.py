@@ -1,4 +1,4 @@
-"""Serves clients: each accepted connection from its first line to the end of its sessions."""
+"""The server: serves each accepted connection, and ends its sessions after it."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Server:
-    """What happens to a client once it is let in. `log.run` must run for the log to be whole."""
+    """Serves accepted clients. The request log is complete only while `log.run` runs."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class Server:
         self.log = RequestLog(ids.correlation)
         self._dispatcher = Dispatcher(operations, writer, ids, self.log)
         self.max_line_bytes = MAX_LINE_BYTES
-        """Of the connections from now on."""
+        """The limit of future connections."""
 
     async def serve(self, connected: trio.socket.SocketType, caller: Caller) -> None:
-        """Serve one client; whatever goes wrong with it ends its own connection alone."""
+        """Serve one client. A defect ends this connection only."""
         client = ClientState(caller)
         self._clients.add(client)
         _log.debug("A client connected.", **caller.log_fields())
@@ -51,7 +51,7 @@ class Server:
             client.disconnect()
             self._clients.remove(client)
             _log.debug(
-                "A client is gone.",
+                "A client disconnected.",
                 requests=client.request_count,
                 unanswered=len(client.pending),
                 **client.caller.log_fields(),

@@ -151,7 +151,7 @@ class Writer:
                     async for write in self._queue:
                         await self._commit([write, *self._take_waiting()])
             finally:
-                # After a defect, answer all writes: some of their callers can't be cancelled and would wait for ever.
+                # After a defect, answer all writes: some callers can't be cancelled, and would wait for ever.
                 self.stop()
                 self._deadlines.end()
             self.finished.set()
@@ -195,7 +195,7 @@ class Writer:
                 self._end_sessions_of_closed()
                 return
         self.state = state
-        self._hub.reached(state.revision)
+        self._hub.advance_to(state.revision)
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
         for event, cause in events:
@@ -210,7 +210,7 @@ class Writer:
         return [(event, _DAEMON) for event in outcome.events]
 
     def _end_sessions_of_closed(self) -> None:
-        """End the sessions of closed connections without a batch: after a failure, the next write may be a long time away."""
+        """End the sessions of closed connections now: after a failure, the next batch may be long in coming."""
         if not self._closed_connections:
             return
         # They stay in the list: a queued write may begin a session for one of them.
@@ -288,7 +288,7 @@ class Writer:
                 self._set_status("readOnly", error.message)
             else:
                 self.state = replace(self.state, revision=revision)
-                self._hub.reached(revision)
+                self._hub.advance_to(revision)
                 self._set_status("ok")
                 return
             self._end_sessions_of_closed()

@@ -107,7 +107,7 @@ async def test_the_rest_of_a_batch_whose_answers_grow_too_large_is_refused(
     for answer in refused:
         code, message, data = error_of(answer)
         assert (code, data) == (2004, {"kind": "overloaded"})
-        assert "in parts" in message
+        assert "in smaller batches" in message
     assert daemon.writer.submitted == 1  # what is told as refused is not carried out; a notification is
     await until(lambda: daemon.writer.state.get_by_name("Late") is not None)
     assert await client.result("daemon.ping") == "pong"

@@ -139,7 +139,7 @@ def test_what_is_no_socket_is_left_alone(path: Path, make: Callable[[Path], None
     before = path.lstat()
     with pytest.raises(SocketUnusable) as refused:
         bind(path)
-    assert f"{path} is there and is no socket" in str(refused.value)
+    assert f"{path} exists and is not a socket" in str(refused.value)
     assert path.lstat() == before
 
 

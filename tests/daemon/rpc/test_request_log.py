@@ -60,7 +60,7 @@ async def test_at_debug_each_request_is_told_with_its_outcome_and_who_asked(
     ]
     connected, ping, *rest, gone = logged_in_full
     assert connected == {"event": "A client connected.", "log_level": "debug", "connection": 1, **PEER}
-    assert (gone["event"], gone["requests"], gone["unanswered"]) == ("A client is gone.", 6, 0)
+    assert (gone["event"], gone["requests"], gone["unanswered"]) == ("A client disconnected.", 6, 0)
     assert "program" not in ping  # it had not said who it is
     for entry in (*rest, gone):
         assert {**entry, **PEER, "connection": 1, "program": "editor"} == entry
@@ -178,7 +178,7 @@ async def test_a_flood_of_refusals_gets_so_many_lines_a_minute_and_one_for_the_r
     await until(lambda: bool(logged))
     assert logged == [
         {
-            "event": "More requests were refused or slow than the log tells.",
+            "event": "Some refused or slow requests were left out of the log.",
             "log_level": "warning",
             "left_out": 3500 - LINES_A_WINDOW,
             "program": "noisy",
@@ -238,4 +238,4 @@ async def test_requests_that_nobody_waits_for_any_more_are_counted(
     await wait_all_tasks_blocked()
     client.close()
     await until(lambda: not daemon.online)
-    assert (logged_in_full[-1]["event"], logged_in_full[-1]["unanswered"]) == ("A client is gone.", 1)
+    assert (logged_in_full[-1]["event"], logged_in_full[-1]["unanswered"]) == ("A client disconnected.", 1)
