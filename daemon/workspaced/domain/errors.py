@@ -99,9 +99,9 @@ class RevisionConflict(Refused):
 
     code = ErrorCode.REVISION_CONFLICT
 
-    def __init__(self, what: str, expected: int, current: int) -> None:
+    def __init__(self, subject: str, expected: int, current: int) -> None:
         super().__init__(
-            f"{what} is at revision {current}, not {expected}: read it again, then repeat the change.",
+            f"{subject} is at revision {current}, not {expected}: read it again, then repeat the change.",
             revision=current,
         )
 

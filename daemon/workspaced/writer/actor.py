@@ -44,7 +44,7 @@ _HELD_KEYS_SECONDS: Final = 60.0
 """How long after a start all earlier request keys are kept. Reconnecting clients pause for up to two seconds; until
 the last one is back and repeats its writes, others may have made hundreds (storage.md, Limits)."""
 
-_DAEMON: Final = Cause("")  # the cause of what no client asked for
+_DAEMON: Final = Cause("")  # the cause of the daemon's own writes and events
 
 _log = structlog.get_logger(__name__)
 
