@@ -1,7 +1,7 @@
-"""Makes the reference page `docs/protocol.md` from the table of methods and `protocol_intro.md`.
+"""The generator of the reference page `docs/protocol.md`: it reads the table of methods and `protocol_intro.md`.
 
-`python protocol/reference.py` writes the page; with `--check` it writes nothing and ends with 1 where the
-page is not what it would write.
+`python protocol/reference.py` writes the page. With `--check` it writes nothing, and exits with 1 if the
+page is out of date.
 """
 
 import json
@@ -31,10 +31,10 @@ TARGET: Final = Path(__file__).parent.parent / "docs" / "protocol.md"
 Schema = dict[str, Any]
 
 _MODES: Final = {
-    "read": "A read: answered at once from the last durable state.",
-    "write": "A write: answered when it is durable.",
-    "prepared": "A write: answered when it is durable.",
-    "task": "A task: answered in its own time; later requests do not wait for it.",
+    "read": "A read, answered at once from the last durable state.",
+    "write": "A write, answered when it is durable.",
+    "prepared": "A write, answered when it is durable.",
+    "task": "A task, answered when it is done; later requests do not wait for it.",
 }
 
 
@@ -43,7 +43,7 @@ def _bytes(count: int) -> str:
     return f"{count / unit:g} {name}"
 
 
-# The daemon is asked for its own, so that the page can't go stale.
+# The daemon's limits are read from its code, so that the page stays up to date.
 _LIMITS: Final = {
     "max_line_bytes": f"{MAX_LINE_BYTES:,}",
     "max_batch": f"{MAX_BATCH:,}",
@@ -65,7 +65,7 @@ _LIMITS: Final = {
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     # Any: see Schema.
     document: dict[str, Any] = openrpc_document()
     parts = [_introduction(), "## Methods", _contents()]
@@ -76,11 +76,11 @@ def page() -> str:
 
 
 def _introduction() -> str:
-    """The introduction, with the limits that the code has."""
+    """Return the introduction, with the limits filled in from the code."""
     text = INTRODUCTION.read_text("utf-8").rstrip()
     for name, limit in _LIMITS.items():
         if f"{{{name}}}" not in text:
-            raise ValueError(f"{INTRODUCTION} does not tell of {name}")
+            raise ValueError(f"{INTRODUCTION} does not mention {{{name}}}")
         text = text.replace(f"{{{name}}}", limit)
     return text
 
@@ -93,7 +93,7 @@ def _contents() -> str:
         ]
         for name, method in METHODS.items()
     ]
-    return _table(["method", "what it does"], rows)
+    return _table(["method", "purpose"], rows)
 
 
 def _method(method: Method, row: Schema) -> str:
@@ -106,7 +106,7 @@ def _method(method: Method, row: Schema) -> str:
         ]
         parts.append(_table(["param", "type", ""], rows))
     else:
-        parts.append("It takes no params.")
+        parts.append("No params.")
     parts.append(f"Result: {_type(row['result']['schema'])}.")
     parts.append("Errors: " + ", ".join(f"{int(code)} `{code.kind}`" for code in method.errors) + ".")
     example = EXAMPLES[method.name]
@@ -146,14 +146,14 @@ def _events() -> str:
         ]
     )
     parts = [
-        "After `events.subscribe`, each event comes as a notification `event`, once its change is durable.",
+        "After `events.subscribe`, the daemon sends each event as a notification `event`, once its change is durable.",
         _sentence(notification["description"]),
         _members(notification),
         _table(
             ["topic", "payload"],
             [
                 *([f"`{topic}`", f"`{model.__name__}`"] for topic, model in events.PAYLOADS.items()),
-                [f"`{events.GAP}`, which comes unasked", f"`{events.EventsMissed.__name__}`"],
+                [f"`{events.GAP}`, sent regardless of the topics", f"`{events.EventsMissed.__name__}`"],
             ],
         ),
     ]
@@ -164,11 +164,11 @@ def _events() -> str:
 
 def _errors() -> str:
     rows = [[str(int(code)), f"`{code.kind}`", MEANINGS[code]] for code in ErrorCode]
-    return _table(["code", "kind", "when"], rows)
+    return _table(["code", "kind", "meaning"], rows)
 
 
 def _type(schema: Schema) -> str:
-    """A JSON schema in words."""
+    """Return a description of a JSON schema."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -200,7 +200,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or, with `--check`, compares the page; gives the exit code."""
+    """Write the page, or compare it with `--check`. Return the exit code."""
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python protocol/reference.py [--check]\n")
         return 2
@@ -209,7 +209,7 @@ def main(arguments: list[str]) -> int:
         TARGET.parent.mkdir(exist_ok=True)
         TARGET.write_text(wanted, "utf-8")
     elif not TARGET.is_file() or TARGET.read_text("utf-8") != wanted:
-        sys.stderr.write(f"{TARGET} is not what the table makes: run python protocol/reference.py\n")
+        sys.stderr.write(f"{TARGET} is out of date: run python protocol/reference.py\n")
         return 1
     return 0
 

@@ -3,4 +3,4 @@
 __version__ = "0.1.0"
 
 PROTOCOL_VERSION = 1
-"""The protocol this release speaks; `daemon.hello` refuses any other."""
+"""The protocol version of this release; `daemon.hello` refuses all others."""

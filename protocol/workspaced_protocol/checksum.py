@@ -1,7 +1,7 @@
-"""The checksum of a store's file, of any version: the rule, for all who write or verify one.
+"""The checksum of a store's file, for all versions of the format.
 
-SHA-256 of the text as it stands, less the white space outside strings, and less the top-level member
-`_checksum` with its comma. So a reformatted file still verifies, and nothing is encoded anew for it.
+It is the SHA-256 of the text without white space outside strings and without the top-level member
+`_checksum` and its comma. So a reformatted file still verifies, and checking it encodes nothing again.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ _CHECKSUM_VALUE = re.compile(rb':"([^"\\]*)"')
 
 
 def checksum(data: bytes) -> tuple[str | None, str]:
-    """The checksum that a file states, or None, and the one that its text has, both in hex."""
+    """Return the checksum stated in a file, or None, and the computed one, both in hex."""
     stated, rest = without_checksum(data)
     return stated, hashlib.sha256(rest).hexdigest()
 
 
 def without_checksum(data: bytes) -> tuple[str | None, bytes]:
-    """The checksum that a file states, or None, and the part of its text that a checksum is over."""
+    """Return the checksum stated in a file, or None, and the part of the text that it covers."""
     compact = b"".join(_NOT_WHITE_SPACE.findall(data))
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(compact):

@@ -1,4 +1,4 @@
-"""What lies where in a data directory: file names, limits and the lock's owner record, for daemon and client alike."""
+"""The layout of a data directory: file names, limits and the lock's owner record, for daemon and client."""
 
 from typing import Final
 
@@ -11,27 +11,27 @@ BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
 
 FORMAT_VERSION: Final = 2
-"""The version of the two files that this release writes; it reads version 1, too."""
+"""The format version that this release writes. It also reads version 1."""
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
-"""The largest store's file that is read or written."""
+"""The maximum size of a store's file."""
 
 MAX_OWNER_BYTES: Final = 8192
-"""How much of the lock's file to read: a pid and a path, with room to spare."""
+"""The number of bytes to read from the lock's file: more than enough for a pid and a path."""
 
 _TEMP_PREFIX: Final = ".workspaces"
 _TEMP_SUFFIX: Final = ".tmp"
 
 
 class LockOwner(Struct, frozen=True):
-    """The record in the lock's file: who holds the lock. `socket` is where it listens, empty where it does not."""
+    """The record in the lock's file: the pid of its owner, and its socket, empty if it does not listen."""
 
     pid: int
     socket: str
 
 
 def parse_owner(text: bytes) -> LockOwner | None:
-    """Return the owner record of a lock's file, or None where its holder has not written it yet."""
+    """Return the owner record in a lock's file, or None if it is not written yet."""
     try:
         return json.decode(text, type=LockOwner)
     except (DecodeError, UnicodeDecodeError):
@@ -39,10 +39,10 @@ def parse_owner(text: bytes) -> LockOwner | None:
 
 
 def temp_name(unique: str) -> str:
-    """Return the name of a temporary file; `unique` tells it from all others."""
+    """Return the name of a temporary file. `unique` must differ for each file."""
     return f"{_TEMP_PREFIX}-{unique}{_TEMP_SUFFIX}"
 
 
 def is_temp(name: str) -> bool:
-    """Return whether a file of this name is a temporary one, which a killed daemon may have left behind."""
+    """Return whether the name is that of a temporary file. A killed daemon may leave one behind."""
     return name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX)

@@ -1,11 +1,14 @@
-"""Every error that the daemon answers with: its code, its kind and what it is about."""
+"""The errors that the daemon answers with: their codes, kinds and meanings."""
 
 from enum import IntEnum
 from typing import Final
 
 
 class ErrorCode(IntEnum):
-    """The `code` of an error answer. Codes below -32000 are JSON-RPC 2.0's own."""
+    """The `code` of an error answer.
+
+    JSON-RPC 2.0 defines -32700 to -32600. -32800 is from the Language Server Protocol.
+    """
 
     PARSE_ERROR = -32700
     INVALID_REQUEST = -32600
@@ -32,7 +35,7 @@ class ErrorCode(IntEnum):
 
     @property
     def kind(self) -> str:
-        """The `data.kind` that programs tell errors apart by, such as `nameConflict`."""
+        """The `data.kind` of the error for programs, such as `nameConflict`."""
         first, *rest = self.name.lower().split("_")
         return first + "".join(word.title() for word in rest)
 
@@ -42,39 +45,39 @@ MEANINGS: Final[dict[ErrorCode, str]] = {
     ErrorCode.INVALID_REQUEST: "The JSON is not a request object, or the line is too long.",
     ErrorCode.METHOD_NOT_FOUND: "There is no method of this name.",
     ErrorCode.INVALID_PARAMS: "A param is wrong, missing or unknown; `data.path` names it.",
-    ErrorCode.INTERNAL_ERROR: "The daemon has a defect; its log tells more.",
+    ErrorCode.INTERNAL_ERROR: "The daemon has a defect; its log has the details.",
     ErrorCode.CANCELLED: "The request was cancelled by `$/cancelRequest`.",
     ErrorCode.NOT_FOUND: "There is no such workspace, project or session.",
     ErrorCode.NAME_CONFLICT: "The name is taken; `data.id` is the workspace that holds it.",
     ErrorCode.INVALID_STATE: (
-        "The transition is not allowed; `data.state` is the state it is in, `data.required` the one it must be in."
+        "The transition is not allowed; `data.state` is the current state, `data.required` the required one."
     ),
     ErrorCode.ACTIVE_SESSIONS: "The workspace has `data.count` active sessions: close them first.",
-    ErrorCode.REVISION_CONFLICT: "`ifRevision` did not match; `data.revision` is the current one.",
-    ErrorCode.DUPLICATE_PROJECT: "This directory is bound already.",
+    ErrorCode.REVISION_CONFLICT: "`ifRevision` did not match; `data.revision` is the current revision.",
+    ErrorCode.DUPLICATE_PROJECT: "This directory is already bound to the workspace.",
     ErrorCode.PATH_UNREACHABLE: "A project's directory is missing or unreadable.",
     ErrorCode.PROTOCOL_UNSUPPORTED: (
-        "The daemon does not speak this protocol; `data.minimum` and `data.maximum` are the range that it does."
+        "The daemon does not support this protocol version; it supports `data.minimum` to `data.maximum`."
     ),
     ErrorCode.WRITE_TIMEOUT: "The write waited too long in the queue: it was not applied, and never will be.",
     ErrorCode.COMMIT_UNKNOWN: (
         "The outcome of the write is unknown; `data.revision` is the store's revision if it was applied."
     ),
-    ErrorCode.STORAGE_FAILURE: "The disk refused the write: it was not applied; `data.errno` tells why.",
-    ErrorCode.OVERLOADED: "The daemon has no room for the request at the moment, as when the write queue is full: not applied.",
+    ErrorCode.STORAGE_FAILURE: "The disk refused the write: it was not applied; `data.errno` is the system's error number.",
+    ErrorCode.OVERLOADED: "The daemon has no room for the request, for example because the write queue is full: it was not applied.",
     ErrorCode.SHUTTING_DOWN: "The daemon is stopping: the write was not applied.",
-    ErrorCode.GIT_UNAVAILABLE: "No git program was found; `data.stderr` is what the attempt to start it said.",
-    ErrorCode.GIT_FAILED: "git could not clone the repository; `data.stderr` is what it said.",
-    ErrorCode.GIT_TIMEOUT: "git did not finish in time; `data.stderr` is what it had said.",
+    ErrorCode.GIT_UNAVAILABLE: "git could not be started; `data.stderr` is empty.",
+    ErrorCode.GIT_FAILED: "git could not clone the repository; `data.stderr` is its output.",
+    ErrorCode.GIT_TIMEOUT: "git did not finish in time; `data.stderr` is its output so far.",
 }
-"""One sentence a code, for the OpenRPC document and the reference page."""
+"""One sentence per code, for the OpenRPC document and the reference page."""
 
 
 class RpcError(Exception):
-    """An error answer, as it stands on the wire.
+    """An error answer as on the wire.
 
-    `code` is one of `ErrorCode` (or unknown to this release), `message` a sentence for a person,
-    `data` holds `kind` and what the code promises.
+    `code` is one of `ErrorCode`, or unknown to this release. `message` is a sentence for people. `data` has
+    `kind` and the members that the code's meaning names.
     """
 
     def __init__(self, code: int, message: str, data: dict[str, object] | None = None) -> None:
@@ -85,6 +88,6 @@ class RpcError(Exception):
 
     @property
     def kind(self) -> str:
-        """`data.kind`, or an empty string where the answer has none."""
+        """`data.kind`, or an empty string if the answer has none."""
         kind = self.data.get("kind")
         return kind if isinstance(kind, str) else ""

@@ -1,4 +1,4 @@
-"""The topics of events, what each one's payload holds, and the notification that carries it."""
+"""Events: the topics, the payload of each topic and the notification."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
@@ -27,7 +27,7 @@ Topic = Literal[
 TOPICS: Final[tuple[str, ...]] = get_args(Topic)
 
 GAP: Final = "events.gap"
-"""The topic that tells a subscriber what it missed; its payload is `EventsMissed`."""
+"""The topic of the event that tells a subscriber of missed events; its payload is `EventsMissed`."""
 
 
 class Peer(Model, frozen=True):
@@ -40,9 +40,9 @@ class Peer(Model, frozen=True):
 class EventNotification(Model, frozen=True, kw_only=True):
     """The params of an `event` notification.
 
-    `sequence` rises by one per topic while the daemon lives. `revision` is the store's; an event of
-    a session or of the store's health has that of the last change before it. `peer` is who caused
-    it, absent where the daemon did.
+    `sequence` rises by one per topic while the daemon runs. `revision` is the store's revision; an event of
+    a session or of the store's health has the revision of the last change before it. `peer` is the client
+    that caused the event, absent if the daemon caused it.
     """
 
     topic: str
@@ -92,7 +92,7 @@ class ProjectUnbound(Model, frozen=True):
 
 
 class ProjectStatusChanged(Model, frozen=True):
-    """Payload of `project.statusChanged`: `reason` tells why a project became stale."""
+    """Payload of `project.statusChanged`: `reason` says why the project became stale."""
 
     workspace_id: str
     project_id: str
@@ -116,7 +116,7 @@ class StoreRecovered(Model, frozen=True):
 
 
 class StoreChanged(Model, frozen=True):
-    """Payload of `store.degraded` and `store.ok`: why writes fail, where they do."""
+    """Payload of `store.degraded` and `store.ok`: `reason` says why writes fail, absent in `store.ok`."""
 
     reason: str | None = None
 
@@ -137,4 +137,4 @@ PAYLOADS: Final[Mapping[str, type[Model]]] = {
     "store.degraded": StoreChanged,
     "store.ok": StoreChanged,
 }
-"""What the payload of each topic is."""
+"""The payload type of each topic."""

@@ -1,7 +1,7 @@
-"""One real exchange for each method, for the OpenRPC document and the reference page.
+"""An example of each method: a real request and its answer, for the OpenRPC document and the reference page.
 
-They all start from the same store: `SHOP` is open with one project, `NOTES` is closed. A test sends
-each of them to a daemon that holds just that.
+All examples start from the same store: `SHOP` is active with one project, `NOTES` is closed. A test sends each
+request to a daemon with this store.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ _BLOG: Final[Json] = {
 
 @dataclass(frozen=True)
 class Example:
-    """What is asked, and what is answered; a result may be told in part, as `abridged` says."""
+    """The params of a request and its result. If the result is abridged, `abridged` describes the rest."""
 
     params: Json
     result: object
@@ -79,12 +79,12 @@ class Example:
 
 
 def _changed(workspace: Json, **members: object) -> Json:
-    """The workspace after a write."""
+    """Return the workspace after a write."""
     return {**workspace, "updatedAt": _NOW_MS, "revision": 10, **members}
 
 
 def _project(root_path: str, **members: object) -> Json:
-    """A project that a call has made."""
+    """Return a project that a call has just bound."""
     made = {"id": MADE_PROJECT_ID, "workspaceId": "ws_shop", "rootPath": root_path, **members}
     return {**made, "status": "active", "boundAt": _NOW_MS}
 
@@ -184,7 +184,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "rpc.discover": Example(
         {},
         {"openrpc": "1.3.2"},
-        "The document has the members `info`, `methods` and `components` beside this one.",
+        "The document also has the members `info`, `methods` and `components`.",
     ),
 }
-"""By the method's name."""
+"""The examples by method name."""

@@ -1,24 +1,25 @@
-"""Bytes in, whole lines out: the transport's framing, with no I/O of its own.
+"""The framing of the transport: bytes in, whole lines out, without I/O.
 
-The strategy: bytes after the last newline gather in one buffer until their newline arrives, and only
-new bytes are searched for it. So no byte is looked at twice, however small the pieces, and what is
-kept is little more than the cap. A line over the cap ends the framing: where the next line would start
-can't be known, so both sides close the connection.
+The strategy:
+- Bytes after the last newline wait in one buffer until their newline arrives. Only new bytes are searched
+  for it, so no byte is examined twice, however small the pieces, and the buffer holds little more than the cap.
+- A line over the cap ends the framing: the start of the next line is unknown, so both sides close the
+  connection.
 """
 
 from typing import Final
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-"""The default cap on one line, its newline not counted (protocol.md, Limits)."""
+"""The default cap on the length of a line without its newline (protocol.md, Limits)."""
 
-_WHITE_SPACE: Final = b" \t\r"  # that of JSON (RFC 8259, section 2), less the newline
+_WHITE_SPACE: Final = b" \t\r"  # JSON's white space (RFC 8259, section 2) without the newline
 
 
 class LineSplitter:
-    """Splits a stream of bytes into lines ended by a newline; the newline is not part of a line.
+    """Splits a stream of bytes into lines at newlines. A line does not include its newline.
 
-    Empty lines, and lines of white space alone, are left out. After `overflowed` has become true,
-    nothing more is taken.
+    Lines without content, even with white space, are skipped. Once `overflowed` is true, all further bytes
+    are ignored.
     """
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
@@ -29,11 +30,11 @@ class LineSplitter:
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes of an unfinished line have arrived."""
+        """The number of bytes of an unfinished line."""
         return len(self._pending)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that `data` finishes, in order: those before an overlong one are still given."""
+        """Return the lines that `data` completes, in order. Lines before an overlong one are still returned."""
         if self.overflowed:
             return []
         *finished, rest = data.split(b"\n")
@@ -51,7 +52,7 @@ class LineSplitter:
         return lines
 
     def _finish(self, piece: bytes) -> bytes:
-        """The whole line that ends with `piece`."""
+        """Return the whole line that ends with `piece`."""
         if not self._pending:
             return piece
         line = bytes(self._pending + piece)

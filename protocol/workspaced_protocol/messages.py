@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 texts to and from bytes: requests and batches, answers and notifications.
+"""JSON-RPC 2.0 messages: parsing and encoding of requests, batches, answers and notifications.
 
-The strategy: one line is decoded once, and only its envelope. Params and results stay as the JSON
-text they came in (`Raw`), for the one reader that knows their type. An id is kept as text too, so
-that it goes back exactly as it came, however large the integer or however escaped the string.
+The strategy: decode each line once, and only its envelope. Params and results stay JSON text (`Raw`) for the
+one reader that knows their type. An id stays text too, so that it is sent back exactly as it came, even a
+large integer or an escaped string.
 """
 
 import re
@@ -15,17 +15,17 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from workspaced_protocol.errors import ErrorCode, RpcError
 
 MAX_BATCH: Final = 1024
-"""The most requests in one batch: as many as a connection may have in flight (protocol.md, Limits)."""
+"""The maximum number of requests in a batch: as many as a connection may have in flight (protocol.md, Limits)."""
 
 NULL_ID: Final = b"null"
 VERSION: Final = "2.0"
 
-# An id is a string, an integer or null (protocol.md, Transport); Raw says it is JSON already.
+# An id is a string, an integer or null (protocol.md, Transport). As a Raw, it is valid JSON already.
 _LEGAL_ID = re.compile(rb'"|-?[0-9]+\Z|null\Z')
 
 
 class Call(Struct, frozen=True):
-    """A request, or a notification where `id` is None."""
+    """A request, or a notification if `id` is None."""
 
     method: str
     params: Raw | None
@@ -33,7 +33,7 @@ class Call(Struct, frozen=True):
 
 
 class Malformed(Struct, frozen=True):
-    """Something in a request's place that is none, and what to answer."""
+    """A message that is not a valid request, with the error to answer."""
 
     id: bytes
     code: ErrorCode
@@ -70,7 +70,7 @@ _encode = msgspec.json.encode
 
 
 def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
-    """What a client sent on one line: a request, or the list of a batch's."""
+    """Parse a line from a client: a request, or a batch as a list."""
     problem = _unreadable(line)
     if problem:
         return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, problem)
@@ -92,7 +92,7 @@ def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
 
 
 def _unreadable(line: bytes) -> str | None:
-    """Why this line is no text, or None. The decoder looks at escapes and syntax, but not at bytes in a Raw."""
+    """Return why the line is not UTF-8, or None. The decoder does not check the bytes within a Raw."""
     if not line.isascii():
         try:
             line.decode()
@@ -102,9 +102,9 @@ def _unreadable(line: bytes) -> str | None:
 
 
 def _syntax_problem(text: bytes | Raw) -> str | None:
-    """What makes this text no JSON that could be stored again, or None.
+    """Return why the text is not JSON that can be encoded again, or None.
 
-    The standard library tells: it goes on after a number out of range, where msgspec stops.
+    The standard library decides: it continues after a number out of range, where msgspec stops.
     """
     import json  # as in `encode_error`
 
@@ -112,7 +112,7 @@ def _syntax_problem(text: bytes | Raw) -> str | None:
         value = json.loads(bytes(text).decode(), parse_constant=_refuse_constant, parse_int=str)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return "The line holds half of a surrogate pair, which is no character."
+        return "The line contains half of a surrogate pair, which is not a character."
     except RecursionError:
         return "The line is nested too deeply."
     except ValueError as error:
@@ -121,7 +121,7 @@ def _syntax_problem(text: bytes | Raw) -> str | None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _parse_request(text: bytes | Raw) -> Call | Malformed:
@@ -143,7 +143,7 @@ def _parse_request(text: bytes | Raw) -> Call | Malformed:
 
 
 def _not_a_request(text: bytes | Raw) -> Malformed:
-    """Says what a request lacks; its id is given back where it is a legal one."""
+    """Return the error for an invalid request, with the request's id if that is valid."""
     try:
         members = _decode_members(text)
     except msgspec.ValidationError:
@@ -172,12 +172,12 @@ def _value(member: Raw | None) -> object:
 
 
 def encode_result(id_: bytes, result: bytes) -> bytes:
-    """An answer; `id_` and `result` are JSON already."""
+    """Encode an answer; `id_` and `result` are JSON already."""
     return b'{"jsonrpc":"2.0","id":' + id_ + b',"result":' + result + b"}"
 
 
 def encode_result_array(id_: bytes, items: Iterable[bytes]) -> list[bytes]:
-    """An answer whose result is an array of these JSON texts, in pieces: a large one is not copied to be whole."""
+    """Encode an answer with an array of JSON texts as its result, in pieces: a large one is not copied."""
     pieces = [b'{"jsonrpc":"2.0","id":' + id_ + b',"result":[']
     for item in items:
         pieces += (item, b",")
@@ -188,38 +188,38 @@ def encode_result_array(id_: bytes, items: Iterable[bytes]) -> list[bytes]:
 
 
 def encode_error(id_: bytes, error: RpcError) -> bytes:
-    """An error answer; `id_` is JSON already."""
+    """Encode an error answer; `id_` is JSON already."""
     try:
         body = _encode(_WireError(error.code, error.message, error.data))
     except UnicodeEncodeError:
-        import json  # clients, which load this module too, have no use for it
+        import json  # loaded late: clients import this module too, and do not need it
 
-        # A path that is not UTF-8 (os.fsdecode) stands in it: what can't be told is told as “?”.
+        # It holds a path that is not UTF-8 (os.fsdecode): send “?” for each invalid byte.
         content = {"code": error.code, "message": error.message, "data": error.data}
         body = json.dumps(content, ensure_ascii=False).encode(errors="replace")
     return b'{"jsonrpc":"2.0","id":' + id_ + b',"error":' + body + b"}"
 
 
 def encode_notification(method: str, params: bytes) -> bytes:
-    """A message that gets no answer; `params` is JSON already."""
+    """Encode a notification; `params` is JSON already."""
     return b'{"jsonrpc":"2.0","method":' + _encode(method) + b',"params":' + params + b"}"
 
 
 def encode_request(id_: int, method: str, params: bytes) -> bytes:
-    """A call; `params` is JSON already."""
+    """Encode a request; `params` is JSON already."""
     head = b'{"jsonrpc":"2.0","id":%d,"method":' % id_
     return head + _encode(method) + b',"params":' + params + b"}"
 
 
 class Answer(Struct, frozen=True):
-    """What came back for a request: the result's JSON text, or an error."""
+    """An answer to a request: the result as JSON text, or an error."""
 
     id: int | str | None
     result: Raw | RpcError
 
 
 class Notification(Struct, frozen=True):
-    """A message of the daemon's own accord."""
+    """A message from the daemon that answers no request."""
 
     method: str
     params: Raw
@@ -230,9 +230,9 @@ class NotAnAnswer(ValueError):
 
 
 def parse_answer(line: bytes) -> Answer | Notification:
-    """What the daemon sent on one line. Raises NotAnAnswer where it is no JSON-RPC."""
+    """Parse a line from the daemon. Raises NotAnAnswer if it is not JSON-RPC."""
     try:
-        line.decode()  # what stays Raw is not looked at
+        line.decode()  # the decoder does not check the bytes within a Raw
         envelope = _decode_answer(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise NotAnAnswer(f"Not a JSON-RPC message: {error}.") from error
@@ -246,4 +246,4 @@ def parse_answer(line: bytes) -> Answer | Notification:
         return Answer(envelope.id, RpcError(refusal.code, refusal.message, refusal.data))
     if envelope.error is UNSET and envelope.result is not UNSET:
         return Answer(envelope.id, envelope.result)
-    raise NotAnAnswer("Not a JSON-RPC message: it has to have either a result or an error.")
+    raise NotAnAnswer("Not a JSON-RPC message: it must have either a result or an error.")

@@ -1,7 +1,7 @@
-"""The table of methods: each one's name, params, result, errors and meaning, declared once.
+"""The table of methods: the name, params, result, errors and description of each.
 
-The dispatcher, both clients, the OpenRPC document and the reference page come from this table.
-The order of a params struct's fields is the order of params by position.
+The dispatcher, both clients, the OpenRPC document and the reference page use this table. The fields of a
+params struct are in the order of params by position.
 """
 
 import re
@@ -27,11 +27,11 @@ from workspaced_protocol.models import (
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.unknown import unknown_members
 
-_TOLD_CHARACTERS: Final = 200  # of a client's own text in a message back to it
+_QUOTED_CHARACTERS: Final = 200  # of a client's text in an error message
 
 
 class InvalidParams(ValueError):
-    """Params that the method does not take; `path` names the field, such as `workspace.projects[0].id`."""
+    """Invalid params; `path` is that of the wrong field, such as `workspace.projects[0].id`."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -43,9 +43,11 @@ class InvalidParams(ValueError):
 class Method:
     """One row of the table.
 
-    `mode` tells how it is served: a `read` at once from the last durable state; a `write` through the writer in
-    the order sent; a `prepared` write likewise, once the paths that it is about were looked at; a `task` beside
-    all of these, because it waits for something else.
+    `mode` is the way it is served:
+    - `read`: at once, from the last durable state
+    - `write`: by the writer, in the order sent
+    - `prepared`: as a write, after its paths are checked
+    - `task`: concurrently with all others, because it waits for something other than its turn
     """
 
     name: str
@@ -57,33 +59,33 @@ class Method:
 
     @property
     def is_write(self) -> bool:
-        """Whether it goes through the writer in the order sent."""
+        """Whether the writer serves it, in the order sent."""
         return self.mode in ("write", "prepared")
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether a request that got no answer can be sent again as it is, on another connection.
+        """Whether a request without an answer can be sent again unchanged on a new connection.
 
-        A backup is a file that is there then, and a subscription belongs to its connection.
+        Not so for a backup, which makes a file, and for a subscription, which belongs to its connection.
         """
         if issubclass(self.params, p.WriteParams) or self.name == "store.backup":
             return False
         return not self.is_write and not self.name.startswith("events.")
 
     def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
-        """The params as this method's struct. Raises InvalidParams."""
+        """Decode the params as this method's struct. Raises InvalidParams."""
         text = b"{}" if raw is None else bytes(raw)
         if text.startswith(b"["):
             text = self._by_name(text)
         try:
             return msgspec.json.decode(text, type=self.params)
         except msgspec.ValidationError as error:
-            raise self._named(text, error) from error
+            raise self._explain(text, error) from error
         except (msgspec.DecodeError, RecursionError) as error:
-            raise InvalidParams("", f"{self.name}: the params can't be read: {error}.") from error
+            raise InvalidParams("", f"{self.name}: the params can't be decoded: {error}.") from error
 
     def _by_name(self, text: bytes) -> bytes:
-        """Params by position as the same params by name."""
+        """Convert params by position to params by name."""
         names = self.param_names()
         values = msgspec.json.decode(text, type=list[msgspec.Raw])
         if len(values) > len(names):
@@ -97,18 +99,18 @@ class Method:
         )
 
     def param_names(self) -> tuple[str, ...]:
-        """The params' names on the wire, in their order by position."""
+        """Return the names of the params on the wire, in their order by position."""
         return self.params.__struct_encode_fields__
 
-    def _named(self, text: bytes, error: msgspec.ValidationError) -> InvalidParams:
-        """What msgspec found wrong with the params, as a sentence and a path."""
+    def _explain(self, text: bytes, error: msgspec.ValidationError) -> InvalidParams:
+        """Return msgspec's error as a sentence with the path of the wrong field."""
         problem = str(error)
         if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
-            path = unknown[0][:_TOLD_CHARACTERS]
+            path = unknown[0][:_QUOTED_CHARACTERS]
             known = ", ".join(self.param_names()) or "no params"
             is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
             allowed = f" It takes {known}." if is_param else ""
-            return InvalidParams(path, f"{self.name}: `{path}` is not known.{allowed}")
+            return InvalidParams(path, f"{self.name}: `{path}` is unknown.{allowed}")
         found, path = problem_at(error)
         if missing := re.fullmatch(r"object missing required field `(.*)`", found):
             path = f"{path}.{missing[1]}" if path else missing[1]
@@ -128,7 +130,7 @@ _WRITE_ERRORS: Final = (
 )
 
 
-# Of tasks that read or write files.
+# The errors of tasks that read or write files.
 _FILE_ERRORS: Final = (ErrorCode.STORAGE_FAILURE, ErrorCode.OVERLOADED, ErrorCode.SHUTTING_DOWN)
 
 
@@ -155,16 +157,16 @@ METHODS: Final[dict[str, Method]] = {
             "daemon.hello",
             p.HelloParams,
             Hello,
-            "Tells who the daemon is; optional. An unsupported protocol is refused.",
+            "Returns the daemon's name and version; optional. An unsupported protocol version is refused.",
             ErrorCode.PROTOCOL_UNSUPPORTED,
         ),
-        _read("daemon.ping", p.NoParams, Literal["pong"], "Answers that the daemon is there."),
-        _read("daemon.status", p.NoParams, DaemonStatus, "Tells what the daemon serves, and how it fares."),
+        _read("daemon.ping", p.NoParams, Literal["pong"], "Checks that the daemon answers."),
+        _read("daemon.status", p.NoParams, DaemonStatus, "Returns the status of the daemon and its store."),
         _read(
             "daemon.clients",
             p.NoParams,
             list[ConnectedClient],
-            "Tells who is connected and what is in flight, the oldest connection first.",
+            "Lists the connected clients and their requests in flight, oldest connection first.",
         ),
         _write(
             "workspace.create",
@@ -177,7 +179,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.open",
             p.TransitionParams,
             Workspace,
-            "Opens a closed workspace, and checks its projects: one whose directory can't be reached is stale.",
+            "Opens a closed workspace, and checks its projects: a project whose directory can't be reached becomes stale.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.REVISION_CONFLICT,
@@ -195,7 +197,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.update",
             p.UpdateParams,
             Workspace,
-            "Gives a workspace another name or root path.",
+            "Changes the name or the root path of a workspace.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.INVALID_STATE,
@@ -205,7 +207,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.delete",
             p.TransitionParams,
             None,
-            "Removes a workspace that has no active sessions from the store; its name is free again.",
+            "Removes a workspace without active sessions from the store; its name is free again.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.ACTIVE_SESSIONS,
@@ -215,20 +217,20 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.get",
             p.GetParams,
             Workspace,
-            "Gives the workspace of an id or of a name (compared without case).",
+            "Returns the workspace with an id or a name (compared without case).",
             ErrorCode.NOT_FOUND,
         ),
         _read(
             "workspace.list",
             p.ListParams,
             list[Workspace],
-            "Lists the workspaces by creation time, all or those in one state.",
+            "Lists all workspaces, or those in one state, by creation time.",
         ),
         _prepared(
             "project.bind",
             p.BindParams,
             Workspace,
-            "Binds a directory to a workspace: one that can be read, and is not bound to it yet.",
+            "Binds a directory to a workspace. It must be readable, and not bound to the workspace yet.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.DUPLICATE_PROJECT,
@@ -238,8 +240,8 @@ METHODS: Final[dict[str, Method]] = {
             "project.clone",
             p.CloneParams,
             Workspace,
-            "Clones a git repository, then binds it to a workspace that is there already. It can take minutes, "
-            "so later writes do not wait for it: its place among them is where git is done.",
+            "Clones a git repository, then binds it to an existing workspace. It can take minutes, so later writes "
+            "do not wait for it: its own write takes its turn when git is done.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.DUPLICATE_PROJECT,
@@ -253,7 +255,7 @@ METHODS: Final[dict[str, Method]] = {
             "project.unbind",
             p.UnbindParams,
             Workspace,
-            "Takes a project out of a workspace; its directory is left alone.",
+            "Removes a project from a workspace; its directory stays unchanged.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
         ),
@@ -261,7 +263,7 @@ METHODS: Final[dict[str, Method]] = {
             "project.check",
             p.CheckProjectsParams,
             Workspace,
-            "Looks whether the projects of a workspace can be reached, and makes them stale or active.",
+            "Checks whether the projects of a workspace can be reached, and makes them stale or active.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
         ),
@@ -277,28 +279,28 @@ METHODS: Final[dict[str, Method]] = {
             "session.end",
             p.EndSessionParams,
             None,
-            "Ends a session that this connection began.",
+            "Ends a session of this connection.",
             ErrorCode.NOT_FOUND,
         ),
         _read(
             "session.list",
             p.ListSessionsParams,
             list[Session],
-            "Lists the sessions by start time, all or those of one workspace.",
+            "Lists all sessions, or those of one workspace, by start time.",
         ),
-        _read("store.getAll", p.NoParams, list[Workspace], "Gives all workspaces by creation time."),
-        _read("store.getById", p.ByIdParams, Workspace | None, "Gives the workspace of an id, or null."),
+        _read("store.getAll", p.NoParams, list[Workspace], "Returns all workspaces by creation time."),
+        _read("store.getById", p.ByIdParams, Workspace | None, "Returns the workspace with an id, or null."),
         _read(
             "store.getByName",
             p.ByNameParams,
             Workspace | None,
-            "Gives the workspace of a name (compared without case), or null.",
+            "Returns the workspace with a name (compared without case), or null.",
         ),
         _write(
             "store.save",
             p.SaveParams,
             Workspace,
-            "Puts a workspace in place as it is given; only its revision is set by the store.",
+            "Saves a workspace as given, new or in place of the one with its id; the store sets only its revision.",
             ErrorCode.NAME_CONFLICT,
             ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
@@ -307,24 +309,24 @@ METHODS: Final[dict[str, Method]] = {
             "store.remove",
             p.RemoveParams,
             None,
-            "Takes a workspace out; an unknown id is no error.",
+            "Removes a workspace; an unknown id is no error.",
             ErrorCode.ACTIVE_SESSIONS,
         ),
         _write(
             "store.apply",
             p.ApplyParams,
             StoreRevision,
-            "Saves and removes several workspaces in one commit, all of them or none.",
+            "Saves and removes several workspaces in one commit, all or none.",
             ErrorCode.NAME_CONFLICT,
             ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
         ),
-        _write("store.flush", p.WriteParams, StoreRevision, "Writes both files anew from memory."),
+        _write("store.flush", p.WriteParams, StoreRevision, "Writes both files again from memory."),
         _task(
             "store.check",
             p.NoParams,
             StoreCheck,
-            "Checks the store's files as they are on the disk now.",
+            "Checks the store's files on the disk.",
             *_FILE_ERRORS,
         ),
         _write(
@@ -337,28 +339,28 @@ METHODS: Final[dict[str, Method]] = {
             "store.backup",
             p.BackupParams,
             Backup,
-            "Makes a verified copy of the store as it is now.",
+            "Makes a verified backup of the store.",
             *_FILE_ERRORS,
         ),
         _task(
             "store.listBackups",
             p.NoParams,
             list[Backup],
-            "Lists the daemon's copies, the newest first.",
+            "Lists the backups that the daemon keeps, newest first.",
             *_FILE_ERRORS,
         ),
         _task(
             "store.previewRestore",
             p.BackupSourceParams,
             StoreDifference,
-            "Checks a copy, and tells what restoring it would change.",
+            "Checks a backup, and returns the changes that restoring it would make.",
             *_FILE_ERRORS,
         ),
         _task(
             "store.restore",
             p.RestoreParams,
             StoreRevision,
-            "Makes the store what a copy holds, in one commit; what it held before is kept in quarantine.",
+            "Replaces the store's content with a backup, in one commit; the previous primary is kept in quarantine.",
             ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
             *_WRITE_ERRORS,
@@ -367,17 +369,17 @@ METHODS: Final[dict[str, Method]] = {
             "store.salvage",
             p.NoParams,
             Salvage,
-            "Gives what can still be read in the files that the last recovery set aside.",
+            "Returns the workspaces that can still be read in the files that the last recovery quarantined.",
             *_FILE_ERRORS,
         ),
         _read(
             "events.subscribe",
             p.SubscribeParams,
             StoreRevision,
-            "Sends events from now on, or from after a revision, in place of an earlier subscription.",
+            "Subscribes to events from now on, or since a revision, in place of an earlier subscription.",
         ),
-        _read("events.unsubscribe", p.NoParams, None, "Sends no more events."),
-        _read("rpc.discover", p.NoParams, dict[str, Any], "Gives this table as an OpenRPC document."),
+        _read("events.unsubscribe", p.NoParams, None, "Ends the subscription."),
+        _read("rpc.discover", p.NoParams, dict[str, Any], "Returns this table as an OpenRPC document."),
     )
 }
-"""Every method that the daemon serves, by name."""
+"""Every method of the daemon, by name."""

@@ -1,7 +1,7 @@
-"""The things that the daemon keeps and tells about, as frozen structs with their JSON names.
+"""The models of the protocol and the store: frozen structs with their JSON names.
 
-Times are Unix milliseconds. Each struct refuses members it does not know, so that a misspelt one
-is an error and not a loss; `unknown.decode` reads what a newer release may have added to.
+Times are Unix milliseconds. A struct refuses unknown members, so that a misspelt name is an error instead of
+lost data. `unknown.decode` accepts members that a newer release added.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-# The largest integer that JavaScript, and so any JSON reader, holds exactly (RFC 8259, section 6).
+# The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6).
 MAX_SAFE_INTEGER = 2**53 - 1
 
 # `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
@@ -18,8 +18,8 @@ _PROJECT_ID: Final = r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)"
 WorkspaceId = Annotated[str, Meta(pattern=_WORKSPACE_ID)]
 ProjectId = Annotated[str, Meta(pattern=_PROJECT_ID)]
 
-# The same for what there are hundreds of: msgspec takes longer for a pattern than for all else in a workspace.
-# So `Workspace` checks its own ids and those of its projects, and here the schema alone tells of them.
+# The same ids within a workspace. msgspec takes longer for a pattern than for the rest of a workspace, and there
+# may be thousands. So `Workspace` checks these ids, and only the schema has the patterns.
 _WorkspaceId = Annotated[str, Meta(extra_json_schema={"pattern": _WORKSPACE_ID})]
 _ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": _PROJECT_ID})]
 _is_workspace_id = re.compile(_WORKSPACE_ID).match
@@ -33,16 +33,16 @@ Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 WorkspaceState = Literal["active", "closed", "deleted"]
 ProjectStatus = Literal["active", "stale"]
 Unreachable = Literal["missing", "notADirectory", "permission", "timedOut", "unusable"]
-"""Why a project's directory can't be worked in; `unusable` is whatever the others are not."""
+"""The reason why a project's directory can't be reached; `unusable` stands for all other reasons."""
 RecoveryOutcome = Literal["fresh", "clean", "recovered", "dataLoss"]
 StoreState = Literal["ok", "degraded", "readOnly"]
 
 
 class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """What all of these share: frozen, camelCase on the wire, absent where None.
+    """The base of all models: frozen, camelCase on the wire; an optional member that is None is absent.
 
-    They hold no cycles, so the garbage collector need not look at them: at 10,000 workspaces that are
-    100,000 objects.
+    Models never form reference cycles, so the garbage collector does not track them. With 10,000 workspaces,
+    that saves 100,000 objects.
     """
 
 
@@ -66,13 +66,13 @@ class Workspace(Model, frozen=True, kw_only=True):
     state: WorkspaceState
     created_at: TimeMs
     updated_at: TimeMs
-    # A factory, and not 0: msgspec leaves out a field that equals a plain default.
+    # A factory instead of 0: msgspec omits a field that equals a plain default.
     revision: Revision = field(default_factory=int)
-    """The store's revision at the last change of this workspace; set by the store alone."""
+    """The store's revision at the last change of this workspace. Only the store sets it."""
     projects: tuple[ProjectBinding, ...]
 
     def __post_init__(self) -> None:
-        # Also where one is made: what could not be read again must not be written.
+        # Also checked for structs made by code: a workspace that can't be read again must not be written.
         if not _is_workspace_id(self.id):
             raise _wrong(WRONG_WORKSPACE_ID, "id")
         for index, project in enumerate(self.projects):
@@ -83,12 +83,12 @@ class Workspace(Model, frozen=True, kw_only=True):
 
 
 def _wrong(problem: str, path: str) -> ValueError:
-    # In the words that msgspec has for a path; it sets that of the workspace behind it (`problem_at` joins them).
+    # In msgspec's format for a path. msgspec appends the path of the workspace, and `problem_at` joins both.
     return ValueError(f"{problem} - at `$.{path}`")
 
 
 class Session(Model, frozen=True):
-    """An app at work in a workspace; it ends with the app's connection."""
+    """A session of an app in a workspace. It ends with the app's connection."""
 
     id: str
     workspace_id: WorkspaceId
@@ -107,7 +107,7 @@ class Hello(Model, frozen=True):
 
 
 class RecoveryStatus(Model, frozen=True):
-    """What the start found in the store's files, and whether a user has been told."""
+    """The result of the recovery at startup, and whether a user has acknowledged it."""
 
     outcome: RecoveryOutcome
     quarantined: tuple[str, ...]
@@ -117,14 +117,14 @@ class RecoveryStatus(Model, frozen=True):
 
 
 class StoreStatus(Model, frozen=True):
-    """Whether writes succeed: `degraded` after one failed, `readOnly` until the files are repaired."""
+    """Whether writes succeed: `degraded` after a failed write, `readOnly` until the files are repaired."""
 
     state: StoreState
     last_error: str | None = None
 
 
 class CommitStatistics(Model, frozen=True):
-    """Commits since the start; the percentiles are over the newest of them, in milliseconds."""
+    """The commits since the start. The percentiles cover the newest commits, in milliseconds."""
 
     count: int
     requests: int
@@ -151,30 +151,30 @@ class DaemonStatus(Model, frozen=True):
 
 
 class RequestInFlight(Model, frozen=True):
-    """A request that has no answer yet, and how long ago it came, in milliseconds."""
+    """A request without an answer, and its age in milliseconds."""
 
     method: str
     for_ms: int
 
 
 class InFlight(Model, frozen=True):
-    """How many requests have no answer yet, and the oldest of them, at most ten."""
+    """The number of requests in flight, and at most ten of them, oldest first."""
 
     count: int
     oldest: tuple[RequestInFlight, ...]
 
 
 class Subscribed(Model, frozen=True):
-    """The topics and patterns that events are sent for; absent: all."""
+    """The topics and patterns of a subscription; absent for all topics."""
 
     topics: tuple[str, ...] | None = None
 
 
 class ConnectedClient(Model, frozen=True, kw_only=True):
-    """A connection: the process at its other end, what it has asked, and what it holds.
+    """A connected client: its process, its requests, its subscription and its sessions.
 
-    `program` is what it called itself in `daemon.hello`, cut to 100 characters; absent where it has not.
-    `sessions` are the ids of those that it began, `subscription` is absent where it has none.
+    `program` is its name from `daemon.hello`, at most 100 characters, absent without a hello. `subscription` is
+    absent without one. `sessions` are the ids of its sessions.
     """
 
     connection: int
@@ -189,10 +189,10 @@ class ConnectedClient(Model, frozen=True, kw_only=True):
 
 
 class FileCheck(Model, frozen=True):
-    """One of the store's files as it is on the disk now.
+    """The state of one of the store's files on the disk.
 
-    `reason` says why it is corrupted; of one that is not, that it is missing, unreadable, or written by a
-    newer release.
+    `reason` says why the file is corrupted. For a file that is not corrupted, it says that the file is missing,
+    unreadable or written by a newer release.
     """
 
     corrupted: bool
@@ -207,9 +207,9 @@ class StoreCheck(Model, frozen=True):
 
 
 class Progress(Model, frozen=True):
-    """The params of a `$/progress` notification: how far the request of this id has come.
+    """The params of a `$/progress` notification: the progress of the request with this id.
 
-    `percent` is that of the phase, absent where it can't be told; `message` is a line for a person.
+    `percent` is the progress of the phase, null if it is unknown. `message` is a line for people.
     """
 
     id: int | str | None
@@ -225,17 +225,17 @@ class StoreRevision(Model, frozen=True):
 
 
 class StoreDifference(Model, frozen=True):
-    """What a restore would do to the store, which is at `revision`."""
+    """The changes that a restore would make to the store at `revision`."""
 
     revision: Revision
     added: tuple[Workspace, ...]
     changed: tuple[Workspace, ...]
-    """As they would be afterwards."""
+    """The workspaces as they would be after the restore."""
     removed: tuple[Workspace, ...]
 
 
 class Backup(Model, frozen=True):
-    """A copy of the store: where it is, when it was made, and the revision that it holds."""
+    """A backup of the store: its name, its path, its time and its revision."""
 
     name: str
     path: str
@@ -244,18 +244,18 @@ class Backup(Model, frozen=True):
 
 
 class Salvage(Model, frozen=True):
-    """The workspaces that stand whole in the files that a recovery set aside."""
+    """The whole workspaces in the files that the last recovery quarantined."""
 
     workspaces: tuple[Workspace, ...]
     files: tuple[str, ...]
 
 
 class Change(Model, frozen=True):
-    """One change of the store: `save` puts a workspace in place, `remove` takes an id out."""
+    """A change of the store: `save` is a workspace to save, `remove` the id of one to remove."""
 
     save: Workspace | None = None
     remove: WorkspaceId | None = None
 
     def __post_init__(self) -> None:
         if (self.save is None) == (self.remove is None):
-            raise ValueError("a change holds either `save` or `remove`")
+            raise ValueError("a change has either `save` or `remove`")

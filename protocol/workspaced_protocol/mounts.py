@@ -1,12 +1,12 @@
-"""What a data directory lies on, and whether that can keep what it is given: for daemon and doctor alike."""
+"""The file system of a data directory: its type, and whether it can keep data durably."""
 
 import re
 from typing import Final
 
 TABLE: Final = "/proc/self/mountinfo"
-"""Where Linux tells what is mounted; other systems have no such file, nor a tmpfs."""
+"""The table of mounts on Linux. Other systems have neither this file nor a tmpfs."""
 
-ADVICE: Final = "Move it to a local disk, and name it with --data-dir or WORKSPACED_DATA_DIR."
+ADVICE: Final = "Move it to a local disk, and set its new path with --data-dir or WORKSPACED_DATA_DIR."
 
 _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 _OVER_NETWORK: Final = frozenset(
@@ -15,26 +15,26 @@ _OVER_NETWORK: Final = frozenset(
 
 
 def file_system_of(path: bytes, table: bytes) -> str:
-    """The type of the file system of the longest mount point above `path` (proc_pid_mountinfo(5))."""
+    """Return the file system type of the longest mount point above `path` (proc_pid_mountinfo(5))."""
     longest, kind = b"", ""
     for line in table.splitlines():
         mount, _, file_system = line.partition(b" - ")
         fields = mount.split(b" ")
         if len(fields) < 5 or not file_system:
             continue
-        # Spaces and the like stand there as \040.
+        # Spaces and the like are escaped as \040.
         point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields[4])
         is_above = path == point or path.startswith(point.rstrip(b"/") + b"/")
-        # The later of two on one point lies on top.
+        # Of two mounts on one point, the later one covers the earlier.
         if is_above and len(point) >= len(longest):
             longest, kind = point, file_system.split(b" ")[0].decode(errors="replace")
     return kind
 
 
 def doubt_about(file_system: str) -> str | None:
-    """Why data is not safe on a file system of this type, to follow its name; None where it is."""
+    """Return why data is not safe on this type of file system, or None if it is."""
     if file_system in _IN_MEMORY:
-        return "its content is gone after a restart of the machine"
+        return "its content is lost when the machine restarts"
     if file_system in _OVER_NETWORK:
-        return "over a network, locks and synced writes may not hold what they promise"
+        return "locks and synced writes may be unreliable over a network"
     return None

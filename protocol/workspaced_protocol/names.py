@@ -1,13 +1,13 @@
-"""When two names of workspaces are the same."""
+"""The comparison of workspace names."""
 
 import unicodedata
 
 
 def name_key(name: str) -> str:
-    """The form in which two names are compared: equal without regard to case.
+    """Return the key of a name. Names that differ only in case have equal keys.
 
-    This is canonical caseless matching (The Unicode Standard, section 3.13, definition D145), so
-    that “É” typed as one character or as two is one name too.
+    This is canonical caseless matching (The Unicode Standard, section 3.13, definition D145), so “É” as one
+    character equals “É” as two.
     """
     if name.isascii():
         return name.lower()

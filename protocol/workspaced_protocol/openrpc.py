@@ -1,4 +1,4 @@
-"""The table of methods as an OpenRPC 1.3 document, for programs that make clients from it."""
+"""The OpenRPC 1.3 document of the table of methods, for client generators."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +18,7 @@ _REF: Final = "#/components/schemas/{name}"
 
 @cache
 def openrpc_document() -> dict[str, object]:
-    """The whole document, as JSON values. Do not change it: it is made once."""
+    """Return the whole document as JSON values. Do not modify it: it is cached."""
     results = [method.result for method in METHODS.values()]
     params = [method.params for method in METHODS.values()]
     schemas, components = msgspec.json.schema_components([*results, *params], ref_template=_REF)
@@ -44,12 +44,12 @@ def openrpc_document() -> dict[str, object]:
 
 
 def schemas_of(models: Sequence[type[Model]]) -> list[dict[str, Any]]:
-    """The JSON schema of each model."""
+    """Return the JSON schema of each model."""
     _, components = msgspec.json.schema_components(models, ref_template=_REF)
     return [components[model.__name__] for model in models]
 
 
-# Any: a JSON schema, as msgspec gives it.
+# Any: a JSON schema from msgspec.
 def _method(method: Method, result: dict[str, Any], params: dict[str, Any]) -> dict[str, object]:
     required = params.get("required", [])
     return {

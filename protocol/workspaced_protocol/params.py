@@ -1,4 +1,4 @@
-"""The params of each method, as structs: the order of the fields is their order by position."""
+"""The params of each method as structs. The order of the fields is the order by position."""
 
 from typing import Annotated
 
@@ -10,42 +10,42 @@ RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Params(Model, frozen=True):
-    """What all params have in common: an absent optional one is None, an unknown one an error."""
+    """The base of all params: an absent optional param is None, an unknown param is an error."""
 
 
 class WriteParams(Params, frozen=True, kw_only=True):
-    """Params of a method that writes. A key that the client makes is applied once, however often sent."""
+    """The request key: writes with the same key are applied only once."""
 
     request_key: RequestKey | None = None
 
 
 class NoParams(Params, frozen=True):
-    """For a method that takes none."""
+    """No params."""
 
 
 class HelloParams(Params, frozen=True):
-    """Who the client is, and the protocol that it speaks."""
+    """The client's name and its protocol version."""
 
     client: str
     protocol: int
 
 
 class CreateParams(WriteParams, frozen=True):
-    """The new workspace's name, and its root: an absolute path."""
+    """The new workspace's name and its root path, which must be absolute."""
 
     name: str
     root_path: str
 
 
 class TransitionParams(WriteParams, frozen=True):
-    """The workspace to move to another state, and the revision it must be at."""
+    """The workspace, and the revision that it must have."""
 
     id: str
     if_revision: Revision | None = None
 
 
 class UpdateParams(WriteParams, frozen=True):
-    """The workspace to change, what to change in it, and the revision it must be at."""
+    """The workspace to change, its new name or root path, and the revision that it must have."""
 
     id: str
     name: str | None = None
@@ -54,7 +54,7 @@ class UpdateParams(WriteParams, frozen=True):
 
 
 class GetParams(Params, frozen=True):
-    """One of the two: an id or a name."""
+    """Either an id or a name."""
 
     id: str | None = None
     name: str | None = None
@@ -65,20 +65,23 @@ class GetParams(Params, frozen=True):
 
 
 class ListParams(Params, frozen=True):
-    """The state to list, or all."""
+    """The state of the workspaces to list; absent for all."""
 
     state: WorkspaceState | None = None
 
 
 class BindParams(WriteParams, frozen=True):
-    """The workspace, and the directory to bind to it: an absolute path."""
+    """The workspace, and the absolute path of the directory to bind."""
 
     workspace_id: str
     root_path: str
 
 
 class CloneParams(WriteParams, frozen=True):
-    """The workspace, what to clone, and where to: absent, below the workspace's root by the repository's name."""
+    """The workspace, the repository, and the target directory.
+
+    Without a target, the directory is named after the repository, in the workspace's root.
+    """
 
     workspace_id: str
     git_url: str
@@ -86,20 +89,20 @@ class CloneParams(WriteParams, frozen=True):
 
 
 class UnbindParams(WriteParams, frozen=True):
-    """The workspace, and the project to take out of it."""
+    """The workspace, and the project to remove from it."""
 
     workspace_id: str
     project_id: str
 
 
 class CheckProjectsParams(WriteParams, frozen=True):
-    """The workspace whose projects to check."""
+    """The workspace of the projects to check."""
 
     workspace_id: str
 
 
 class BeginSessionParams(Params, frozen=True):
-    """The workspace that the session works in, and a label for people."""
+    """The workspace of the session, and a label for people."""
 
     workspace_id: str
     label: str | None = None
@@ -112,7 +115,7 @@ class EndSessionParams(Params, frozen=True):
 
 
 class ListSessionsParams(Params, frozen=True):
-    """The workspace whose sessions to list, or all."""
+    """The workspace of the sessions to list; absent for all."""
 
     workspace_id: str | None = None
 
@@ -130,46 +133,46 @@ class ByNameParams(Params, frozen=True):
 
 
 class SaveParams(WriteParams, frozen=True):
-    """The workspace as it shall stand, and the revision that the one it replaces must be at."""
+    """The workspace to save, and the revision that the replaced workspace must have."""
 
     workspace: Workspace
     if_revision: Revision | None = None
 
 
 class RemoveParams(WriteParams, frozen=True):
-    """The id to take out."""
+    """The id of the workspace to remove."""
 
     id: str
 
 
 class ApplyParams(WriteParams, frozen=True):
-    """The changes, applied in order, and the revision that the store must be at."""
+    """The changes, applied in order, and the revision that the store must have."""
 
     changes: tuple[Change, ...]
     if_revision: Revision | None = None
 
 
 class BackupParams(Params, frozen=True):
-    """The absolute path of the copy to make; absent: one in the daemon's own place for them."""
+    """The absolute path of the new backup; absent for a backup that the daemon keeps."""
 
     path: str | None = None
 
 
 class BackupSourceParams(Params, frozen=True):
-    """A backup's name, or the absolute path of a store's file of any version."""
+    """The name of a backup, or the absolute path of a store's file of any version."""
 
     source: str
 
 
 class RestoreParams(WriteParams, frozen=True):
-    """As BackupSourceParams, and the revision that the store must be at."""
+    """The name of a backup or the absolute path of a store's file, and the revision that the store must have."""
 
     source: str
     if_revision: Revision | None = None
 
 
 class SubscribeParams(Params, frozen=True):
-    """The topics (names, or patterns such as `workspace.*`; absent: all), and the last revision seen."""
+    """The topics (names or patterns such as `workspace.*`; absent for all), and the last revision seen."""
 
     topics: tuple[str, ...] | None = None
     since: Revision | None = None

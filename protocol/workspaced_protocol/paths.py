@@ -1,6 +1,6 @@
-"""Where the data, the socket and the configuration file live, worked out alike for daemon and clients.
+"""The paths of the data, the socket and the configuration file, the same for daemon and clients.
 
-What the environment says is stronger than the configuration file, and that than the platform's place.
+The environment overrides the configuration file, and the file overrides the platform's default.
 """
 
 import os
@@ -17,27 +17,27 @@ SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 
 
 class UnusablePath(ValueError):
-    """A path that can't be used, with a sentence that names it and says what to do."""
+    """A path that can't be used. The message names the path and the way out."""
 
 
 class UnusableFile(UnusablePath):
-    """A configuration file that can't be read, and so none of the paths that it may set."""
+    """A configuration file that can't be read, so the paths that it may set are unknown."""
 
 
 def default_data_dir() -> Path:
-    """The platform's directory for the user's data, such as `~/.local/share/workspaced`."""
+    """Return the platform's directory for the user's data, such as `~/.local/share/workspaced`."""
     return Path(platformdirs.user_data_dir(_APP, appauthor=False))
 
 
 def default_socket_path() -> Path:
-    """`$XDG_RUNTIME_DIR/workspaced/workspaced.sock`, or the same below a directory of the user's own.
+    """Return `$XDG_RUNTIME_DIR/workspaced/workspaced.sock`, or the same path in another directory of the user.
 
-    Without XDG_RUNTIME_DIR that is `/run/user/UID` on Linux where the system made one, else the
-    user's state directory; on macOS the user's runtime directory. It is never a name in a shared
-    `/tmp`, where another user could take it first.
+    Without XDG_RUNTIME_DIR, that directory is `/run/user/UID` on Linux if it exists, else the user's state
+    directory; on macOS, the user's runtime directory. It is never the shared `/tmp`, where another user could
+    take the name first.
     """
     given = os.environ.get("XDG_RUNTIME_DIR", "")
-    # The XDG base directory specification has relative paths ignored.
+    # The XDG base directory specification: relative paths must be ignored.
     if given.startswith("/"):
         runtime_dir = Path(given)
     elif sys.platform == "darwin":
@@ -50,22 +50,22 @@ def default_socket_path() -> Path:
 
 
 def default_config_file() -> Path:
-    """The user's configuration file, such as `~/.config/workspaced/config.toml`; it need not be there."""
+    """Return the user's configuration file, such as `~/.config/workspaced/config.toml`. It may be missing."""
     return Path(platformdirs.user_config_dir(_APP, appauthor=False)) / "config.toml"
 
 
 def data_dir() -> Path:
-    """The data directory of a daemon that is started from here: as set, else the default.
+    """Return the data directory of a daemon started with this environment: as set, else the default.
 
-    Raises UnusablePath where it is set to what can't be one.
+    Raises UnusablePath if the setting is not a usable path.
     """
     return _as_set("data_dir") or default_data_dir()
 
 
 def socket_path(explicit: str | os.PathLike[str] | None = None) -> Path:
-    """The socket to listen on or to connect to: `explicit`, else as set, else the default.
+    """Return the socket to listen on or connect to: `explicit`, else as set, else the default.
 
-    Raises UnusablePath for one that the platform can't bind.
+    Raises UnusablePath if the platform can't bind it.
     """
     if explicit:
         return check_socket_path(_expanded(os.fspath(explicit), "the socket"))
@@ -73,7 +73,7 @@ def socket_path(explicit: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _as_set(setting: str) -> Path | None:
-    """The path that the environment or the configuration file gives a setting."""
+    """Return the path of a setting from the environment or the configuration file, or None."""
     variable = f"WORKSPACED_{setting.upper()}"
     if given := os.environ.get(variable):
         return Path(os.path.abspath(_expanded(given, variable)))
@@ -86,33 +86,35 @@ def _as_set(setting: str) -> Path | None:
 
 
 def read_config_file(file: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a configuration file, and what it sets. Raises FileNotFoundError, or UnusableFile."""
+    """Return the text of a configuration file, and its settings. Raises FileNotFoundError or UnusableFile."""
     try:
         content = file.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UnusableFile(f"{file} can't be read ({error.strerror}): mend that, or move it away.") from error
+        raise UnusableFile(
+            f"{file} can't be read ({error.strerror}): fix that, or move the file away."
+        ) from error
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UnusableFile(f"{file} is not UTF-8 (line {line}): save it anew as UTF-8.") from error
-    import tomllib  # it takes longer to load than all else here, and few have such a file
+        raise UnusableFile(f"{file} is not UTF-8 (line {line}): save it again as UTF-8.") from error
+    import tomllib  # loaded late: it is slow to import, and few users have a configuration file
 
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         reason = f"{error}"
     except (ValueError, RecursionError):
-        reason = "a number in it is too long, or its brackets are too deep"
-    raise UnusableFile(f"{file} is not TOML ({reason}): `workspaced config sample` shows how to write it.")
+        reason = "a number is too long, or brackets are nested too deeply"
+    raise UnusableFile(f"{file} is not TOML ({reason}): `workspaced config sample` shows the format.")
 
 
 def check_written_path(value: object, where: str) -> Path:
-    """A path from a configuration file, its tilde expanded, or UnusablePath that says `where` it stands.
+    """Return a path from a configuration file, with ~ expanded. Raises UnusablePath, which names `where` it is set.
 
-    Programs start in directories of their own, so a relative one would be another path for each.
+    A relative path is refused: it would differ for each program, by its current directory.
     """
     path = _expanded(value, where) if isinstance(value, str) and "\0" not in value else None
     if path is None or not path.is_absolute():
@@ -124,16 +126,16 @@ def _expanded(path: str, where: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise UnusablePath(f"{where} is {path!r}, and there is no such home directory.") from error
+        raise UnusablePath(f"{where} is {path!r}, but this home directory does not exist.") from error
 
 
 def check_socket_path(path: Path) -> Path:
-    """`path` made absolute, or UnusablePath where it is longer than a socket address holds."""
-    path = Path(os.path.abspath(path))  # resolve() would follow links, and lengthen the path
+    """Return `path` as an absolute path. Raises UnusablePath if it is too long for a socket address."""
+    path = Path(os.path.abspath(path))  # resolve() would follow symbolic links, which may lengthen the path
     length = len(os.fsencode(path))
     if length > SOCKET_PATH_LIMIT:
         raise UnusablePath(
-            f"The socket path {path} has {length} bytes, and this platform's limit is {SOCKET_PATH_LIMIT}: "
+            f"The socket path {path} has {length} bytes, but this platform's limit is {SOCKET_PATH_LIMIT}: "
             "choose a shorter one with --socket or WORKSPACED_SOCKET."
         )
     return path

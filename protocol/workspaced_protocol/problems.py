@@ -1,4 +1,4 @@
-"""What msgspec says of JSON that is not of a type, taken apart: what is wrong, and where."""
+"""msgspec's validation errors, split into problem and path."""
 
 from msgspec import ValidationError
 
@@ -9,8 +9,11 @@ _PATTERN = "Expected `str` matching regex '^"
 
 
 def problem_at(error: ValidationError) -> tuple[str, str]:
-    """What is wrong, to follow a colon, and the path of the value, such as `workspaces[3].id`; empty for the whole."""
-    # The last one: a value that the message quotes may look like a path.
+    """Return the problem, to print after a colon, and the path of the value, such as `workspaces[3].id`.
+
+    The path of the whole document is empty.
+    """
+    # The last match: the message may quote a value that looks like a path.
     problem, separator, where = str(error).rpartition(_AT)
     if not separator:
         problem, where = where, ""

@@ -1,8 +1,8 @@
-"""Reads JSON that may hold members this release does not know, and tells which they were.
+"""Decoding of JSON with unknown members: they are left out, and their paths are returned.
 
-A daemon reads files that a newer one may have written, a client answers of a newer daemon; neither
-may fail for a member it could do without, and the daemon must not lose one silently. What is not
-known is never decoded: it is left out of the text.
+A daemon reads files that a newer daemon may have written, and a client reads answers of a newer daemon.
+Neither may fail because of an additional member, and the daemon must not lose one silently. Unknown members
+are removed from the text before it is decoded.
 """
 
 from typing import TypeVar
@@ -17,10 +17,10 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def decode(data: bytes | Raw, type_: type[T]) -> tuple[T, list[str]]:
-    """The value in `data`, and the paths of the members that were left out of it (mostly none).
+    """Return the value in `data`, and the paths of its unknown members (usually none).
 
-    Raises msgspec.DecodeError for what is not JSON, and its subclass ValidationError for JSON of
-    another shape; the message ends with the path.
+    Raises msgspec.DecodeError if `data` is not JSON, and its subclass ValidationError if the JSON does not
+    match `type_`; that message ends with the path.
     """
     try:
         bytes(data).decode()
@@ -37,14 +37,14 @@ def decode(data: bytes | Raw, type_: type[T]) -> tuple[T, list[str]]:
 
 
 def unknown_members(data: bytes | Raw, type_: type[object]) -> list[str]:
-    """The paths of the members in `data` that `type_` has no field for. Raises msgspec.DecodeError."""
+    """Return the paths of the members in `data` without a field in `type_`. Raises msgspec.DecodeError."""
     unknown: list[str] = []
     _known_text(bytes(data), inspect.type_info(type_), "", unknown)
     return unknown
 
 
 def _known_text(text: bytes, info: inspect.Type, path: str, unknown: list[str]) -> bytes:
-    """`text` less the members that `info` has no field for; their paths are added to `unknown`."""
+    """Return `text` without the members that `info` has no field for. Add their paths to `unknown`."""
     start = text.lstrip()[:1]
     if isinstance(info, inspect.UnionType):
         structs = [option for option in info.types if isinstance(option, inspect.StructType)]

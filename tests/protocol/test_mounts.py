@@ -42,7 +42,7 @@ def test_without_a_table_nothing_is_known() -> None:
 @pytest.mark.requirement("FR-005")
 def test_memory_and_networks_are_doubtful_and_disks_are_not() -> None:
     for kind in ("tmpfs", "ramfs"):
-        assert "gone after a restart" in (doubt_about(kind) or "")
+        assert "lost when the machine restarts" in (doubt_about(kind) or "")
     for kind in ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph"):
         assert "over a network" in (doubt_about(kind) or "")
     for kind in ("ext4", "xfs", "btrfs", "apfs", "zfs", "overlay"):

@@ -134,7 +134,7 @@ def test_what_is_at_the_sockets_path_is_none(socket_dir: Path, capsys: pytest.Ca
 
 def test_a_socket_path_that_is_too_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checks = checks_of(ctl_for(tmp_path / ("x" * 120), capsys)("doctor", "--json"))
-    expect(checks["socket"], "problem", "bytes, and this platform's limit is", "--socket")
+    expect(checks["socket"], "problem", "bytes, but this platform's limit is", "--socket")
     expect(checks["daemon"], "problem", "limit is")
     assert "socket directory" not in checks
 
