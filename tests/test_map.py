@@ -31,7 +31,7 @@ def named(section: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", ["daemon", "protocol"])
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_map_names_each_module_and_no_other(package: str) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = text.partition(f"**`{package}/")[2].partition("\n**`")[0]

@@ -89,7 +89,7 @@ async def test_a_hangup_has_the_settings_followed_by_what_comes_after_it(
     running: Running, nursery: trio.Nursery, logged: list[EventDict]
 ) -> None:
     def reports() -> list[EventDict]:
-        return [entry for entry in logged if entry["event"] == "The configuration was read again."]
+        return [entry for entry in logged if entry["event"] == "The configuration was reloaded."]
 
     nursery.start_soon(running.run)
     client = await running.connect()

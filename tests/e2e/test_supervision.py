@@ -124,7 +124,7 @@ def test_a_manager_that_is_gone_changes_nothing_but_the_log(home: Home, begin: B
     with RawConnection(home.socket) as connection:
         connection.create("Alpha")
     assert daemon.stop() == 0
-    assert daemon.stderr.count("can't be told") == 1
+    assert daemon.stderr.count("can't be notified") == 1
 
 
 # A daemon in which one method never comes back, as a defect might have it.
@@ -222,7 +222,7 @@ def test_clients_go_on_across_restarts_with_the_socket_that_the_manager_keeps(
     assert names == {f"{number} {each}" for number, count in enumerate(counts) for each in range(count)}
     assert daemon.stop() == 0
     assert (path.lstat().st_ino, stat.S_ISSOCK(path.lstat().st_mode)) == (before.st_ino, True)
-    assert "The service manager's socket is used" in daemon.stderr
+    assert "The socket of the service manager overrides the setting" in daemon.stderr
     assert str(home.socket) in daemon.stderr
 
 
@@ -240,7 +240,7 @@ def test_what_is_no_socket_to_listen_on_ends_the_start_and_touches_nothing(home:
         daemon = begin(launcher=passing(theirs), pass_fds=[theirs.fileno()])
         assert daemon.wait() == 74
     assert daemon.stderr.startswith(
-        "workspaced: The service manager passed descriptor 3, which is one connection"
+        "workspaced: The service manager passed descriptor 3, which is a connection"
     )
     assert len(daemon.stderr.splitlines()) == 1
     assert not home.data_dir.exists()

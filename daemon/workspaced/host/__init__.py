@@ -1,1 +1,1 @@
-"""The machine as the daemon asks it: paths, git, and the directory that a clone goes to."""
+"""Access to the machine: path checks, git, and the target directories of clones."""

@@ -1,7 +1,7 @@
-"""The directory that a clone goes to: made, or found empty, and left as it was found where the clone fails.
+"""The target directory of a clone: an empty directory, restored to its earlier state if the clone fails.
 
-Its methods block, for as long as the file system does, and are called in threads. A call may be left
-to its thread when nobody waits for it any more, so they take turns: `restore` sees all that `make` did.
+The methods block as long as the file system does, so they are called in threads. A thread may be abandoned
+while `make` still runs. A lock makes `restore` wait for it, so `restore` sees everything that `make` did.
 """
 
 import errno
@@ -14,44 +14,44 @@ from workspaced.domain.errors import InvalidField
 
 
 class Claims:
-    """The targets of all clones under way: no two of them may have the same."""
+    """The target paths of all running clones. No two clones may share one."""
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
         self._lock = threading.Lock()
 
-    def take(self, path: str) -> bool:
-        """Whether the path was free, and is taken now."""
+    def claim(self, path: str) -> bool:
+        """Claim the path, and return whether it was free."""
         with self._lock:
             if path in self._paths:
                 return False
             self._paths.add(path)
             return True
 
-    def give_back(self, path: str) -> None:
-        """The path is free again."""
+    def release(self, path: str) -> None:
+        """Release the claim on the path."""
         with self._lock:
             self._paths.discard(path)
 
 
 class CloneTarget:
-    """A directory for one clone; `path` is resolved by `make`."""
+    """The target directory of one clone. `make` resolves `path`."""
 
     def __init__(self, path: str, claims: Claims) -> None:
         self.path = path
         self._claims = claims
         self._lock = threading.Lock()
-        self._made: list[str] = []  # directories that were not there before, outermost first
+        self._made: list[str] = []  # the directories made here, outermost first
         self._is_claimed = False
-        self._is_over = False
+        self._is_restored = False
 
     def make(self) -> None:
-        """Makes the directory and its parents where they are missing.
+        """Make the directory and its missing parents.
 
-        Raises InvalidField where it can't be made, holds something, or another clone goes there.
+        Raises InvalidField if it can't be made, is not empty, or is the target of another clone.
         """
         with self._lock:
-            if self._is_over:
+            if self._is_restored:
                 return
             try:
                 self._make()
@@ -60,12 +60,12 @@ class CloneTarget:
 
     def _make(self) -> None:
         real_path = os.path.realpath(self.path)
-        if not self._claims.take(real_path):
-            raise _refused(self.path, "is where another clone goes right now")
+        if not self._claims.claim(real_path):
+            raise _refused(self.path, "is in use by another clone")
         self.path = real_path
         try:
             for directory in _missing(real_path):
-                with suppress(FileExistsError):  # by somebody else, just now
+                with suppress(FileExistsError):  # another program made it just now
                     os.mkdir(directory)
                     self._made.append(directory)
             with os.scandir(real_path) as entries:
@@ -73,17 +73,17 @@ class CloneTarget:
                     raise _refused(self.path, "is not empty")
         except BaseException:
             self._remove_made()
-            self._claims.give_back(real_path)
+            self._claims.release(real_path)
             raise
         self._is_claimed = True
 
     def restore(self) -> None:
-        """Removes all that was written here; what was there before `make` stays. Raises OSError.
+        """Remove everything written since `make`, and the directories that it made. Raises OSError.
 
-        After `release`, or a `make` that was refused, there is nothing to remove.
+        Does nothing after `release` or after a refused `make`.
         """
         with self._lock:
-            self._is_over = True
+            self._is_restored = True
             if not self._is_claimed:
                 return
             try:
@@ -93,14 +93,14 @@ class CloneTarget:
                 self._release()
 
     def release(self) -> None:
-        """The directory is the user's now."""
+        """Keep the cloned files: the directory now belongs to the user."""
         with self._lock:
             self._release()
 
     def _release(self) -> None:
         if self._is_claimed:
             self._is_claimed = False
-            self._claims.give_back(self.path)
+            self._claims.release(self.path)
 
     def _empty(self) -> None:
         if not os.path.exists(self.path):
@@ -117,12 +117,12 @@ class CloneTarget:
 
     def _remove_made(self) -> None:
         for directory in reversed(self._made):
-            with suppress(OSError):  # somebody has put something into it: it stays
+            with suppress(OSError):  # not empty: another program wrote into it, so it stays
                 os.rmdir(directory)
 
 
 def _missing(path: str) -> list[str]:
-    """The directories on the way to `path`, and itself, that are not there; outermost first."""
+    """Return the missing directories among `path` and its parents, outermost first."""
     missing: list[str] = []
     while not os.path.lexists(path):
         missing.append(path)

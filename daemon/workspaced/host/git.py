@@ -1,4 +1,4 @@
-"""Clones repositories by the system's git, which can ask nobody anything and leaves nothing behind when it fails."""
+"""Clones of repositories by the system's git, non-interactive, with cleanup after a failure."""
 
 import os
 import signal
@@ -17,21 +17,21 @@ from workspaced.process.threads import NoThread, run_in_thread
 from workspaced_protocol.errors import ErrorCode
 
 TIMEOUT_SECONDS: Final = 120.0
-"""How long one clone may take (FR-003)."""
+"""The time limit of one clone (FR-003)."""
 
 ALLOWED_PROTOCOLS: Final = ("file", "git", "http", "https", "ssh")
-"""The protocols that repositories are fetched by, unless the settings say otherwise."""
+"""The default protocols that git may clone by."""
 
-_CLONES_AT_ONCE: Final = 4  # more only share the same line and disk
-_THREADS: Final = 8  # one for each target, and as many that a file system may keep
-_TARGET_SECONDS: Final = 10.0  # to make a directory
-_RESTORE_SECONDS: Final = 30.0  # to remove what may be many files
-_TERMINATE_SECONDS: Final = 2.0  # for git to end by itself, and to remove what it can
-_KILL_SECONDS: Final = 5.0  # for the system to end what was killed
-_LAST_WORDS_SECONDS: Final = 1.0  # for stderr's end: a helper that stays on, as ssh's may, keeps it open
+_CLONES_AT_ONCE: Final = 4  # more would share the same network and disk
+_THREADS: Final = 8  # one for each clone, and as many again that may hang on a file system
+_TARGET_SECONDS: Final = 10.0  # to make the target directory
+_RESTORE_SECONDS: Final = 30.0  # to remove the files of a failed clone, possibly many
+_TERMINATE_SECONDS: Final = 2.0  # for git to clean up and exit after SIGTERM
+_KILL_SECONDS: Final = 5.0  # for the processes to end after SIGKILL
+_DRAIN_SECONDS: Final = 1.0  # for the end of stderr: a helper that outlives git, such as ssh, keeps it open
 
-# git-rev-parse(1), --local-env-vars: these would have git work in another repository than the new one.
-_OF_ANOTHER_REPOSITORY: Final = frozenset(
+# git-rev-parse(1), --local-env-vars: these variables would point git to another repository.
+_REPOSITORY_VARIABLES: Final = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_COMMON_DIR",
@@ -48,7 +48,7 @@ _OF_ANOTHER_REPOSITORY: Final = frozenset(
 )
 
 Report = Callable[[Step], None]
-"""Takes each step of a task as it is done. It must not block."""
+"""Receives each step of a task's progress. It must not block."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,13 +60,13 @@ class GitUnavailable(RequestError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"git can't be started ({reason}): install it, or start the daemon with it on the PATH.",
+            f"git can't be started ({reason}): install git, or start the daemon with git on its PATH.",
             stderr="",
         )
 
 
 class GitFailed(RequestError):
-    """git ended without a clone; `stderr` is what it said."""
+    """git failed to clone; `stderr` is its output."""
 
     code = ErrorCode.GIT_FAILED
 
@@ -76,22 +76,22 @@ class GitFailed(RequestError):
 
 
 class GitTimeout(RequestError):
-    """git took too long, and was ended; `stderr` is what it had said."""
+    """git exceeded the time limit and was stopped; `stderr` is its output so far."""
 
     code = ErrorCode.GIT_TIMEOUT
 
     def __init__(self, url: str, seconds: float, stderr: str) -> None:
         super().__init__(
-            f"git did not clone {url} within {seconds:g} s, and was ended: clone it by hand, then bind its "
-            "directory; or raise the setting git_timeout_seconds.",
+            f"git did not clone {url} within {seconds:g} s and was stopped: raise the setting git_timeout_seconds, "
+            "or clone it by hand and bind its directory.",
             stderr=stderr,
         )
 
 
 class Git:
-    """Runs git; `allowed_protocols` are the only ones that it fetches by, whatever its configuration says.
+    """Runs git. It clones only by `allowed_protocols`, whatever git's own configuration says.
 
-    Both attributes may be set anew, for the clones that begin then.
+    Both attributes may be changed at any time; later clones use the new values.
     """
 
     def __init__(
@@ -107,14 +107,14 @@ class Git:
 
     @asynccontextmanager
     async def target(self, path: str, report: Report) -> AsyncGenerator[CloneTarget, None]:
-        """An empty directory at `path`, once few enough other clones are under way.
+        """Wait until few enough other clones run, then make an empty directory at `path` for the block.
 
-        Where the block raises, all that it wrote there is removed, unless it has released the target.
-        Raises InvalidField or PathUnreachable where there can't be such a directory.
+        If the block raises, everything that it wrote there is removed, unless it has released the target.
+        Raises InvalidField or PathUnreachable if the directory can't be made.
         """
         if not self._clones.available_tokens:
             report(Step("Waiting", None, "Waiting for other clones to end."))
-        async with self._clones:  # each of those before it has its time limit
+        async with self._clones:  # bounded: every clone has a time limit
             target = CloneTarget(path, self._claims)
             try:
                 await self._make(target)
@@ -142,10 +142,10 @@ class Git:
                 reason = str(error)
             else:
                 return
-        _log.warning("What a failed clone wrote could not be removed.", path=target.path, reason=reason)
+        _log.warning("The files of a failed clone could not be removed.", path=target.path, reason=reason)
 
     async def clone(self, url: str, target: CloneTarget, report: Report) -> None:
-        """Clones `url` into `target`. Raises GitUnavailable, GitFailed, GitTimeout or NoThread."""
+        """Clone `url` into `target`. Raises GitUnavailable, GitFailed, GitTimeout or NoThread."""
         output = GitOutput()
         with trio.move_on_after(self.timeout_seconds) as limit:
             code = await self._run(["git", "clone", "--progress", "--", url, target.path], output, report)
@@ -156,15 +156,15 @@ class Git:
 
     async def _run(self, command: Sequence[str], output: GitOutput, report: Report) -> int:
         try:
-            # It takes a thread of trio's default limiter, which once the daemon runs is left to it alone.
+            # This takes a thread of trio's default limiter. Nothing else uses that limiter once the daemon runs.
             process = await trio.lowlevel.open_process(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                cwd="/",  # the daemon's own may be gone, or be a repository
+                cwd="/",  # the daemon's own directory may be gone, or be a repository
                 env=self._environment(),
-                start_new_session=True,  # no terminal to ask on, and one group to end
+                start_new_session=True,  # no terminal for prompts, and one process group to kill
             )
         except OSError as error:
             raise GitUnavailable(error.strerror or str(error)) from error
@@ -175,34 +175,34 @@ class Git:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_read, stderr, output, report)
                 code = await process.wait()
-                nursery.cancel_scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
+                nursery.cancel_scope.deadline = trio.current_time() + _DRAIN_SECONDS
         finally:
             with trio.CancelScope(shield=True):
-                await _end(process, stderr)
+                await _stop(process, stderr)
         return code
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+        kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
         return kept | {
-            # git(1): stronger than every protocol.*.allow of any configuration, so `ext` runs nothing.
+            # git(1): overrides protocol.*.allow of every configuration, so an `ext::` URL runs no command.
             "GIT_ALLOW_PROTOCOL": ":".join(self.allowed_protocols),
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "",  # empty, and not unset: core.askPass would take its place
+            "GIT_ASKPASS": "",  # empty instead of unset: otherwise git would use core.askPass
             "SSH_ASKPASS": "",
             "SSH_ASKPASS_REQUIRE": "never",
-            "LC_ALL": "C",  # the output is read by program and kept for an error
+            "LC_ALL": "C",  # the daemon parses the output and keeps it for errors
         }
 
 
 async def _read(stderr: trio.abc.ReceiveStream, output: GitOutput, report: Report) -> None:
-    while data := await stderr.receive_some(4096):  # as much as can be read through in a millisecond
+    while data := await stderr.receive_some(4096):  # parsed within a millisecond
         step = output.feed(data)
         if step is not None:
             report(step)
 
 
-async def _end(process: trio.Process, stderr: trio.abc.ReceiveStream) -> None:
-    """Ends git where it has not ended by itself, and all that it has started."""
+async def _stop(process: trio.Process, stderr: trio.abc.ReceiveStream) -> None:
+    """Stop git if it still runs, and all its child processes."""
     if process.returncode is None:
         _signal_group(process, signal.SIGTERM)
         with trio.move_on_after(_TERMINATE_SECONDS):
@@ -210,20 +210,20 @@ async def _end(process: trio.Process, stderr: trio.abc.ReceiveStream) -> None:
         _signal_group(process, signal.SIGKILL)
         with trio.move_on_after(_KILL_SECONDS):
             await process.wait()
-            while await stderr.receive_some():  # its end tells that no helper writes files any more
+            while await stderr.receive_some():  # at its end, no helper writes files any more
                 pass
     await stderr.aclose()
 
 
 def _signal_group(process: trio.Process, number: signal.Signals) -> None:
-    # The number can't be another group's: it is not given anew while a member of this one lives, and if
-    # none does, git itself ended this very moment. macOS refuses a group of zombies with EPERM.
+    # The number can't belong to another group: it is not reused while a member of this group lives, and if
+    # none lives, git ended only a moment ago. macOS answers EPERM for a group of zombies.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 def _reason(stderr: str) -> str:
-    """The line of git's output that says most."""
+    """Return the most informative line of git's output."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith("fatal: ")]
-    return (fatal or lines[-1:] or ["it did not say why."])[0]
+    return (fatal or lines[-1:] or ["git gave no reason."])[0]

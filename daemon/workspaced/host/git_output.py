@@ -1,7 +1,7 @@
-"""What git writes while it clones: bytes in, steps of progress out, and the last of it kept as text.
+"""A parser of git's output during a clone: bytes in, progress steps out, the end of the text kept.
 
-The strategy: as on a terminal, a line that ends with a carriage return is written over by the next
-one. So the percentages pass by as steps, and only what would be left to read is kept.
+The strategy: as on a terminal, the next line overwrites a line that ends with a carriage return. So
+percentages become steps, and only the lines that a terminal would still show are kept.
 """
 
 import re
@@ -9,19 +9,19 @@ from collections import deque
 from typing import Final, NamedTuple
 
 KEPT_BYTES: Final = 64 * 1024
-"""How much of the end of git's output is kept for an error."""
+"""The number of bytes kept from the end of git's output, for errors."""
 
 _LONGEST_MESSAGE: Final = 200
 _LINE_ENDS: Final = re.compile(rb"(?<=[\r\n])")
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)  # a server's words may hold a terminal's commands
+)  # the server's text may contain terminal control sequences
 # “remote: Counting objects:  50% (1/2)”, “Receiving objects: 100% (8/8), 1.2 MiB | 3 MiB/s, done.”
 _STEP: Final = re.compile(r"(?:remote: )?([A-Z][A-Za-z ]{1,40}): +(?:(100|\d\d?)% \(|\d)")
 
 
 class Step(NamedTuple):
-    """How far a task has come: the phase, its percentage where it has one, and a line for a person."""
+    """A step of a task's progress: the phase, its percentage or None, and a line for people."""
 
     phase: str
     percent: int | None
@@ -29,7 +29,7 @@ class Step(NamedTuple):
 
 
 class GitOutput:
-    """Takes git's stderr as it comes."""
+    """Parses git's stderr, fed in pieces."""
 
     def __init__(self) -> None:
         self._pending = b""
@@ -38,7 +38,7 @@ class GitOutput:
         self._kept_bytes = 0
 
     def feed(self, data: bytes | bytearray) -> Step | None:
-        """The newest step that `data` tells of, or None."""
+        """Add `data` to the output, and return the newest step in it, or None."""
         step: Step | None = None
         *pieces, self._pending = _LINE_ENDS.split(self._pending + data)
         self._pending = self._pending[-KEPT_BYTES:]
@@ -53,7 +53,7 @@ class GitOutput:
 
     @property
     def text(self) -> str:
-        """What a terminal would show of it, from the last `KEPT_BYTES` bytes."""
+        """The output as a terminal would show it, at most the last `KEPT_BYTES` bytes."""
         rest = self._pending.strip() or self._overwritten
         whole = b"\n".join([*self._lines, rest] if rest else self._lines)
         return _readable(whole[-KEPT_BYTES:])

@@ -1,1 +1,1 @@
-"""The daemon as a process: threads, standard streams, the log, descriptors."""
+"""The daemon as a process: threads, standard streams, the log and descriptors."""

@@ -1,4 +1,4 @@
-"""Where log lines go: to stderr, for people or as one JSON object a line."""
+"""The log: lines on stderr, for people or as one JSON object a line."""
 
 import logging
 import sys
@@ -17,8 +17,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @contextmanager
 def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator[None]:
-    """Sets up structlog for the whole process; at the end of the block, all that was logged is written."""
-    # Tracebacks without the values of variables: those are what clients sent, and may be private.
+    """Configure structlog for the process, and write all pending lines at the end of the block."""
+    # Tracebacks omit local variables: they hold data from clients, which may be private.
     if format_ == "json":
         transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         rendering: list[Processor] = [
@@ -26,12 +26,12 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
             structlog.processors.JSONRenderer(),
         ]
     else:
-        is_terminal = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison] - so it is after `2>&-`
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison] - None after `2>&-`
         renderer = structlog.dev.ConsoleRenderer(
             colors=is_terminal, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
         )
-        rendering = [_harmless, renderer]
-    lines = LineWriter(sys.stderr, _tell_lost)
+        rendering = [_quote_unprintable, renderer]
+    lines = LineWriter(sys.stderr, _report_lost)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -40,7 +40,7 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
             *rendering,
         ],
         logger_factory=lambda *_: lines,
-        cache_logger_on_first_use=False,  # a logger is made for each line, and so follows the level
+        cache_logger_on_first_use=False,  # so that loggers follow a change of the level
     )
     set_level(level)
     try:
@@ -50,13 +50,13 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
 
 
 def set_level(level: LogLevel) -> None:
-    """Logs this level, and what is graver, from now on; all else stays as it was set up."""
+    """Log this level and above from now on; keep the rest of the configuration."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
 
 
 class _Quoted:
-    """Text as Python writes it, so that nothing in it acts on a terminal."""
+    """Text shown as a Python literal, so that control sequences do not reach the terminal."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -65,31 +65,33 @@ class _Quoted:
         return repr(self._text)
 
 
-def _harmless(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
-    r"""Quotes text, such as the name that a client gave itself, which holds characters like `\x1b`."""
+def _quote_unprintable(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
+    r"""Quote text with unprintable characters such as `\x1b`. It may come from a client, such as its name."""
     event = str(entry["event"])
-    shown = {name: _Quoted(value) if _is_doubtful(value) else value for name, value in entry.items()}
-    return {**shown, "event": repr(event) if _is_doubtful(event) else event}
+    shown = {name: _Quoted(value) if _is_unprintable(value) else value for name, value in entry.items()}
+    return {**shown, "event": repr(event) if _is_unprintable(event) else event}
 
 
-def _is_doubtful(value: object) -> bool:
+def _is_unprintable(value: object) -> bool:
     return isinstance(value, str) and not value.isprintable()
 
 
-def _tell_lost(count: int) -> None:
-    structlog.get_logger(__name__).warning("Log lines could not be written.", lines=count)
+def _report_lost(count: int) -> None:
+    structlog.get_logger(__name__).warning("Log lines were lost.", lines=count)
 
 
 def ready(data_dir: Path, socket: Path) -> None:
-    """Tells programs that the daemon answers."""
+    """Log that the daemon answers, for programs that wait for this line."""
     structlog.get_logger(__name__).info("Ready.", data_dir=str(data_dir), socket=str(socket))
 
 
 def passed_over(variable: str) -> None:
-    """Tells of a variable that looks like a setting. It may be another program's own, so it stops no start."""
-    structlog.get_logger(__name__).warning("There is no such setting.", variable=variable)
+    """Warn of a variable that looks like a setting. It may belong to another program, so the start goes on."""
+    structlog.get_logger(__name__).warning(
+        "An environment variable was ignored: there is no such setting.", variable=variable
+    )
 
 
 def crashed(error: BaseException) -> None:
-    """Keeps the traceback of a defect that ended the daemon."""
+    """Log the traceback of the defect that ended the daemon."""
     structlog.get_logger(__name__).critical("The daemon crashed.", exc_info=error)

@@ -1,8 +1,8 @@
-"""Standard output and error as the daemon writes to them: it never waits for their readers, nor fails by them.
+"""Writing to stdout and stderr without blocking the daemon or raising errors.
 
-The strategy: lines are handed to a thread, which may wait for a pipe that nobody reads, a terminal
-that is stopped or a disk that hangs. What waits is bounded. What is over that, or could not be
-written, is counted, and told of once a line gets through again.
+The strategy: a thread writes the lines. It may block on a pipe without a reader, a stopped terminal or a
+hanging disk. The queue of lines is bounded. Lines over the bound and lines that can't be written are
+counted, and the count is logged once a line gets through again.
 """
 
 import os
@@ -13,46 +13,45 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 _WAITING_CHARACTERS: Final = 1024 * 1024
-_CLOSE_SECONDS: Final = 1.0  # how long the end of the daemon waits for whoever reads what it said last
+_CLOSE_SECONDS: Final = 1.0  # the daemon waits this long at its end for the last lines to be written
 _STANDARD: Final = (0, 1, 2)
 
 
 def open_missing() -> None:
-    """Leads descriptors 0 to 2 to /dev/null where they are closed, lest a file of the store be one of them."""
+    """Open /dev/null as descriptors 0 to 2 where they are closed, so that no file of the store gets such a number."""
     while (opened := os.open(os.devnull, os.O_RDWR)) in _STANDARD:
         pass
     os.close(opened)
 
 
 def say(stream: TextIO | None, text: str) -> None:
-    """Writes one text and its newline, if that can be done within a second."""
+    """Write a text and a newline; give up after a second."""
     lines = LineWriter(stream)
     lines.msg(text)
     lines.close()
 
 
 class LineWriter:
-    """Writes lines to a stream, in order, without keeping anybody waiting; also a logger for structlog.
+    """Writes lines to a stream, in order, without blocking the caller; also a logger for structlog.
 
-    `tell_lost` is called, in the thread, with the number of lines that were lost, once there is room
-    again to tell of it.
+    `report_lost` is called in the thread with the number of lost lines, once there is room again.
     """
 
-    def __init__(self, stream: TextIO | None, tell_lost: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, stream: TextIO | None, report_lost: Callable[[int], None] = lambda _: None) -> None:
         self._write = _writing_to(stream)
-        self._tell_lost = tell_lost
+        self._report_lost = report_lost
         self._lines: list[str] = []
         self._waiting_characters = 0
         self._lost = 0
         self._is_closed = False
         self._changed = threading.Condition()
-        # A daemon thread: one that waits for a reader must not keep the process from ending.
+        # A daemon thread, because a thread that waits for a reader must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        with suppress(RuntimeError):  # the system starts no more threads: the lines are written at the end
+        with suppress(RuntimeError):  # no more threads: `close` writes the lines
             self._thread.start()
 
     def msg(self, line: str) -> None:
-        """Has the line written, or counts it as lost where too many wait already."""
+        """Queue the line, or count it as lost if the queue is full."""
         with self._changed:
             if self._waiting_characters > _WAITING_CHARACTERS:
                 self._lost += 1
@@ -65,7 +64,7 @@ class LineWriter:
     debug = info = warning = error = critical = msg
 
     def close(self) -> None:
-        """Waits until all lines are written, for a second at most."""
+        """Wait until all lines are written, for at most a second."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -79,28 +78,28 @@ class LineWriter:
             lost = self._write(lines)
             with self._changed:
                 self._lost += lost
-                # Told where nothing waits, so that there is room for it.
-                told = 0 if lost or self._lines else self._lost
-                self._lost -= told
-            if told:
-                self._tell_lost(told)
+                # Only report while the queue is empty, so that there is room for the report.
+                reported = 0 if lost or self._lines else self._lost
+                self._lost -= reported
+            if reported:
+                self._report_lost(reported)
 
     def _next(self) -> list[str]:
-        """All lines that wait, together: between two writes, the other threads may take milliseconds."""
+        """Wait for lines and return all of them: other threads may take milliseconds between two writes."""
         with self._changed:
             while not self._lines and not self._is_closed:
-                self._changed.wait()  # for as long as nothing is said
+                self._changed.wait()  # unbounded: until a line is logged
             lines, self._lines, self._waiting_characters = self._lines, [], 0
             return lines
 
 
 def _writing_to(stream: TextIO | None) -> Callable[[list[str]], int]:
-    """Writes lines to the stream; gives how many of them could not be written."""
-    if stream is None:  # so Python tells of one that was closed when the process began
+    """Return a function that writes lines to the stream and returns the number of lost lines."""
+    if stream is None:  # it was closed when the process began
         return lambda _: 0
     try:
-        return _Descriptor(stream.fileno()).write
-    except OSError:  # io.UnsupportedOperation: a stream of this process's own, which leads to no descriptor
+        return _DescriptorWriter(stream.fileno()).write
+    except OSError:  # io.UnsupportedOperation: a stream within this process, without a descriptor
         return lambda lines: _write_text(stream, lines)
 
 
@@ -113,17 +112,17 @@ def _write_text(stream: TextIO, lines: list[str]) -> int:
     return 0
 
 
-class _Descriptor:
-    """Writes to a descriptor itself: in a buffer, what failed would be there still, and fail again at the end."""
+class _DescriptorWriter:
+    """Writes to a descriptor without a buffer. A buffer would keep lines after a failure, and fail again at exit."""
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._is_torn = False
+        self._is_cut_off = False
 
     def write(self, lines: list[str]) -> int:
-        """Writes the lines, after the end of one that was written in part; gives how many are not whole."""
+        """Write the lines and return the number of incomplete ones. First end a line that was cut off earlier."""
         text = "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
-        if self._is_torn:
+        if self._is_cut_off:
             text = b"\n" + text
         left = memoryview(text)
         try:
@@ -131,14 +130,14 @@ class _Descriptor:
                 left = left[self._write(left) :]
         except OSError:
             written = len(text) - len(left)
-            self._is_torn = text[written - 1 : written] != b"\n" if written else self._is_torn
+            self._is_cut_off = text[written - 1 : written] != b"\n" if written else self._is_cut_off
             return min(len(lines), bytes(left).count(b"\n"))
-        self._is_torn = False
+        self._is_cut_off = False
         return 0
 
     def _write(self, text: memoryview) -> int:
         while True:
             with suppress(BlockingIOError):
                 return os.write(self._number, text)
-            # Another program made it non-blocking; this thread is there to wait.
+            # Another program made the descriptor non-blocking, but this thread may block.
             select.select([], [self._number], [])

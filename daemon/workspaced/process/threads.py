@@ -1,8 +1,8 @@
-"""Blocking calls in threads, and what is told where the system gives no more threads.
+"""Blocking calls in threads, with an error for clients if the system starts no more threads.
 
-The strategy: what is rare takes a thread of trio's. What every write waits for has a `Worker`: its
-thread is there already, and a pipe tells that a call is done, which wakes the event loop in a third
-of the time that trio's way back takes.
+The strategy: rare calls use trio's threads. Calls that every write waits for use a `Worker`: it keeps its
+thread, and signals the end of a call through a pipe, which wakes the event loop in a third of the time of
+trio's own method.
 """
 
 import os
@@ -25,25 +25,26 @@ T = TypeVar("T")
 
 
 class NoThread(RequestError):
-    """The system starts no more threads: nothing was done."""
+    """The system starts no more threads. The request was not carried out."""
 
     code = ErrorCode.OVERLOADED
 
     def __init__(
-        self, lacking: str = "start no more threads", limit: str = "the user's limit of processes (ulimit -u)"
+        self, refused: str = "start more threads", limit: str = "the user's limit of processes (ulimit -u)"
     ) -> None:
         super().__init__(
-            f"The system lets the daemon {lacking}: try again in a moment; if that does not help, raise {limit}."
+            f"The system does not let the daemon {refused}: try again in a moment; if that does not help, raise {limit}."
         )
 
 
 async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter: trio.CapacityLimiter) -> T:
-    """Run a blocking call; where it is cancelled, the thread is left to it. Raises NoThread.
+    """Run a blocking call in a thread; on cancellation, abandon the thread. Raises NoThread.
 
-    `limiter` tells how many such calls there may be at once, those that were left included: each kind that
-    can hang apart from others has its own, lest it stop them.
+    `limiter` bounds the calls at once, including abandoned ones. Each kind of call that may hang has its own
+    limiter, so that it does not block other kinds.
     """
-    # Not trio's way back for a result: an exception would be left to the collector, with the frames of trio's thread.
+    # The result does not go through trio: it would leave an exception in a reference cycle with the frames of
+    # trio's thread.
     ended: list[outcome.Maybe[T]] = []
     try:
         await trio.to_thread.run_sync(
@@ -52,16 +53,16 @@ async def run_in_thread(blocking: Callable[..., T], *arguments: object, limiter:
             limiter=limiter,
         )
     except RuntimeError as error:
-        # So threading.Thread.start() tells that the system refused; it has no error of its own for it.
+        # threading.Thread.start() raises it if the system starts no more threads; it has no error of its own.
         raise NoThread from error
-    return ended.pop().unwrap()  # which lets go of the exception that it raises
+    return ended.pop().unwrap()  # unwrap() drops its reference to the exception that it raises
 
 
 class Worker:
-    """Makes blocking calls, one at a time, in a thread that it keeps. `aclose` it after use."""
+    """Makes blocking calls, one at a time, in a thread that it keeps. Call `aclose` after use."""
 
     def __init__(self, name: str) -> None:
-        """`name` is the thread's, for whoever looks at the process."""
+        """`name` is the name of the thread, for debugging tools."""
         self._name = name
         self._idle: _Thread | None = None
         self._busy: _Thread | None = None
@@ -69,15 +70,15 @@ class Worker:
     async def run(
         self, blocking: Callable[..., T], *arguments: object, afterwards: Callable[[], None] | None = None
     ) -> T:
-        """Makes a call and waits for it; where that is cancelled, the thread is left to it. Raises NoThread.
+        """Make a call and wait for its result; on cancellation, abandon the thread. Raises NoThread.
 
-        `afterwards` is called in the thread once the result is on its way, and before the next call.
+        `afterwards` is called in the thread after the result is sent and before the next call.
         """
         self.begin(partial(blocking, *arguments), afterwards)
         return await self.wait()  # type: ignore[no-any-return]  # what `blocking` returned
 
     def begin(self, call: Callable[[], Any], afterwards: Callable[[], None] | None = None) -> None:
-        """Makes a call, which `wait` is to be called for. Raises NoThread."""
+        """Begin a call; `wait` must be called for its result. Raises NoThread."""
         if self._busy is not None:
             raise RuntimeError("a worker makes one call at a time")
         thread = self._idle or _Thread(self._name)
@@ -85,12 +86,12 @@ class Worker:
         thread.begin(call, afterwards)
 
     async def wait(self) -> Any:
-        """The result of the call that was begun; where this is cancelled, the thread is left to it."""
+        """Wait for the result of the call that was begun; on cancellation, abandon the thread."""
         thread = self._busy
         if thread is None:
             raise RuntimeError("no call was begun")
         try:
-            # Who calls knows for how long; that ends this wait, but never the call.
+            # The caller sets the time limit. It ends this wait, but not the call.
             await trio.lowlevel.wait_readable(thread.done)
         except BaseException:
             thread.dismiss()
@@ -102,7 +103,7 @@ class Worker:
         return thread.result()
 
     async def aclose(self) -> None:
-        """Waits for what is called `afterwards`, and lets the thread end."""
+        """Wait for the last `afterwards` call, then end the thread."""
         try:
             if self._idle is not None:
                 await self.run(lambda: None)
@@ -114,45 +115,45 @@ class Worker:
 
 
 class _Thread:
-    """A thread that makes the calls it is handed, until it is dismissed."""
+    """A thread that makes calls until it is dismissed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._calls = SimpleQueue[tuple[Callable[[], Any], Callable[[], None] | None] | None]()
         self._outcome: outcome.Maybe[Any] | None = None
         self._is_dismissed = False
-        self._telling = threading.Lock()  # held by who writes to the pipe or closes it
+        self._pipe_lock = threading.Lock()  # held while the pipe is written or closed
         try:
-            self.done, self._done_end = os.pipe()
+            self.done, self._done_writer = os.pipe()
         except OSError as error:
-            raise NoThread("open no more files", "its limit of open files (ulimit -n)") from error
+            raise NoThread("open more files", "its limit of open files (ulimit -n)") from error
         try:
-            # A daemon thread: one that a disk keeps must not keep the process from ending.
+            # A daemon thread, because a thread that hangs at the disk must not keep the process alive.
             threading.Thread(target=self._run, name=name, daemon=True).start()
         except RuntimeError as error:
             self._close_pipe()
             raise NoThread from error
 
     def begin(self, call: Callable[[], Any], afterwards: Callable[[], None] | None) -> None:
-        """Makes the call; `done` is readable once it has ended, while the other call is made."""
+        """Begin the call. `done` becomes readable at its end; then `afterwards` is called."""
         self._calls.put((call, afterwards))
 
     def result(self) -> Any:
-        """What the call returned; raises what it raised."""
+        """Return the result of the call, or raise its exception."""
         os.read(self.done, 1)
         return self._take_outcome().unwrap()
 
     def _take_outcome(self) -> outcome.Maybe[Any]:
-        # Nothing may go on holding an exception that is raised: its traceback holds the frames that it has passed.
+        # Keep no reference to an exception that is raised: with its traceback, that would be a reference cycle.
         taken, self._outcome = self._outcome, None
         if taken is None:
             raise RuntimeError("the call has not ended")
         return taken
 
     def dismiss(self) -> None:
-        """The thread ends, after the call that it makes now, which is of no interest any more."""
+        """End the thread after its current call, and drop the result of that call."""
         trio.lowlevel.notify_closing(self.done)
-        with self._telling:
+        with self._pipe_lock:
             self._is_dismissed = True
             self._close_pipe()
         self._calls.put(None)
@@ -161,16 +162,20 @@ class _Thread:
         while (handed := self._calls.get()) is not None:
             call, afterwards = handed
             self._outcome = outcome.capture(call)
-            with self._telling:
+            with self._pipe_lock:
                 if not self._is_dismissed:
-                    os.write(self._done_end, b"\0")
+                    os.write(self._done_writer, b"\0")
             if afterwards is not None:
                 try:
                     afterwards()
-                except Exception:  # noqa: BLE001 - nobody waits for it, and the thread is needed still
-                    _log.exception("What a call left to be done failed.", thread=self._name)
-            del handed, call, afterwards  # lest the last state be kept while nobody writes
+                except Exception:  # noqa: BLE001 - no caller waits for it, and the thread must go on
+                    _log.exception("The cleanup after a call failed.", thread=self._name)
+            del (
+                handed,
+                call,
+                afterwards,
+            )  # otherwise they would keep the last state in memory until the next write
 
     def _close_pipe(self) -> None:
         os.close(self.done)
-        os.close(self._done_end)
+        os.close(self._done_writer)

@@ -1,1 +1,1 @@
-"""The settings: their model, their text for people, and how a running daemon takes changes over."""
+"""The settings: their model, their text for people, and reloading."""

@@ -1,7 +1,7 @@
-"""The daemon's settings: the one place that reads its arguments, environment and configuration file.
+"""The model of the settings, loaded from arguments, environment and configuration file.
 
-The strategy: the three are laid over each other as plain values, each with its origin, and pydantic
-checks what comes of it. So a wrong value is told with the place where it stands.
+The strategy: merge the three sources as plain values, each with its origin, then validate the result with
+pydantic. So the message about a wrong value names the place where it is set.
 """
 
 import os
@@ -37,48 +37,60 @@ LogFormat = Literal["console", "json"]
 ENV_PREFIX: Final = "WORKSPACED_"
 
 NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
-"""The settings that a running daemon can't change; all others it takes over at SIGHUP."""
+"""The settings that need a restart. All others are reloaded at SIGHUP."""
 
 
 class BadConfiguration(Exception):
-    """Settings that can't be used; the message names each of them, and where it stands."""
+    """Wrong settings. The message names each one and the place where it is set."""
 
 
 class Settings(BaseModel):
-    """What can be set, by argument, by environment (WORKSPACED_…) or in the file, in that order of strength."""
+    """All settings. An argument overrides the environment (WORKSPACED_…), and that the configuration file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data_dir: Path = Field(
         default_factory=default_data_dir,
-        validate_default=True,  # it is made of what the environment says
-        description="Where the data is kept.",
+        validate_default=True,  # it is computed from environment variables
+        description="The data directory.",
         examples=["~/.local/share/workspaced"],
     )
     socket: Path = Field(
         default_factory=default_socket_path,
         validate_default=True,
-        description="Where the daemon listens.",
+        description="The socket on which the daemon listens.",
         examples=["~/.local/state/workspaced/workspaced.sock"],
     )
-    log_level: LogLevel = Field("info", description="How much is logged.")
-    log_format: LogFormat = Field("console", description="For people, or one JSON object a line.")
+    log_level: LogLevel = Field("info", description="The lowest level of log lines that are written.")
+    log_format: LogFormat = Field(
+        "console", description="The format of the log: for people, or one JSON object a line."
+    )
     slow_request_ms: float = Field(
         SLOW_REQUEST_MS,
         gt=0,
         le=24 * 60 * 60 * 1000,
-        description="From how many milliseconds on a request is slow, and is logged.",
+        description="The number of milliseconds from which on a request is logged as slow.",
     )
     max_line_bytes: int = Field(
-        MAX_LINE_BYTES, ge=1024, le=64 * 1024 * 1024, description="The longest line that a client may send."
+        MAX_LINE_BYTES,
+        ge=1024,
+        le=64 * 1024 * 1024,
+        description="The maximum length of a line from a client, in bytes.",
     )
-    backups_hourly: int = Field(24, ge=0, le=1000, description="For how many hours an hourly backup is kept.")
-    backups_daily: int = Field(30, ge=0, le=1000, description="For how many days a daily backup is kept.")
+    backups_hourly: int = Field(
+        24, ge=0, le=1000, description="The number of hours for which hourly backups are kept."
+    )
+    backups_daily: int = Field(
+        30, ge=0, le=1000, description="The number of days for which daily backups are kept."
+    )
     path_check_seconds: float = Field(
-        CHECK_SECONDS, gt=0, le=60, description="How long a project's directory may take to answer."
+        CHECK_SECONDS,
+        gt=0,
+        le=60,
+        description="The time limit for checking a project's directory, in seconds.",
     )
     git_timeout_seconds: float = Field(
-        TIMEOUT_SECONDS, gt=0, le=24 * 60 * 60, description="How long one clone may take."
+        TIMEOUT_SECONDS, gt=0, le=24 * 60 * 60, description="The time limit of one clone, in seconds."
     )
     git_allowed_protocols: str = Field(
         ":".join(ALLOWED_PROTOCOLS),
@@ -88,39 +100,39 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth(cls, value: object) -> object:
-        if isinstance(value, bool):  # which pydantic would take for 1 or 0
-            raise ValueError("no setting is true or false")  # noqa: TRY004 - pydantic takes no TypeError
+    def _refuse_booleans(cls, value: object) -> object:
+        if isinstance(value, bool):  # pydantic would accept it as 1 or 0
+            raise ValueError("true and false are not allowed for any setting")  # noqa: TRY004 - pydantic does not convert a TypeError
         return value
 
     @property
     def retention(self) -> Retention:
-        """Which of the automatic backups are kept."""
+        """The retention of automatic backups."""
         return Retention(self.backups_hourly, self.backups_daily)
 
     @field_validator("data_dir", "socket")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        if not path.name or "\0" in str(path):  # "" is what `--data-dir "$DIR"` gives where DIR is unset
-            raise ValueError("no path that can be used")
+    def _make_absolute(cls, path: Path) -> Path:
+        if not path.name or "\0" in str(path):  # `--data-dir "$DIR"` gives "" if DIR is unset
+            raise ValueError("the path is empty, “.” or “/”, or contains a NUL character")
         try:
-            path = Path(os.path.abspath(path.expanduser()))  # resolve() would follow links the user chose
+            path = Path(os.path.abspath(path.expanduser()))  # resolve() would also follow symbolic links
         except RuntimeError as error:
-            raise ValueError("there is no such home directory") from error
+            raise ValueError("this home directory does not exist") from error
         except FileNotFoundError as error:
-            raise ValueError("the directory that it is relative to, the current one, is gone") from error
+            raise ValueError("the path is relative, and the current directory no longer exists") from error
         try:
             str(path).encode()
         except UnicodeEncodeError as error:
             shown = os.fsencode(path)
             raise ValueError(
-                f"{shown!r} is not UTF-8, so clients can't be told of it: choose another"
+                f"{shown!r} is not UTF-8, so it can't be sent to clients: choose another path"
             ) from error
         return path
 
     @field_validator("socket")
     @classmethod
-    def _short_enough(cls, path: Path) -> Path:
+    def _check_length(cls, path: Path) -> Path:
         return check_socket_path(path)
 
 
@@ -129,7 +141,7 @@ Origin = Literal["default", "file", "environment", "argument"]
 
 @dataclass(frozen=True)
 class Given:
-    """A value as it was given, and the place where it stands, such as `--socket` or a line of the file."""
+    """A value from one source, and the place where it is set, such as `--socket` or a line of the file."""
 
     value: object
     origin: Origin
@@ -138,7 +150,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The settings in force, where those that are not the default come from, and what was passed over."""
+    """The settings in force, the origins of those that are not defaults, and the ignored variables."""
 
     settings: Settings
     given: Mapping[str, Given]
@@ -147,9 +159,9 @@ class Configuration:
 
 
 def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> Configuration:
-    """The settings in force. Raises BadConfiguration, which names every wrong one.
+    """Load the settings in force. Raises BadConfiguration, which names every wrong setting.
 
-    `arguments` are those given on the command line; `config_file` must exist where it is given.
+    `arguments` are the command line's. `config_file` must exist if it is given.
     """
     file = config_file or default_config_file()
     in_file = _from_file(file)
@@ -180,12 +192,12 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
 
 
 def option(name: str) -> str:
-    """A setting as an option of the command line."""
+    """Return the command-line option of a setting."""
     return f"--{name.replace('_', '-')}"
 
 
 def allowed(name: str) -> str:
-    """The values that a setting takes, for a person."""
+    """Return a description of a setting's allowed values, for people."""
     schema = Settings.model_json_schema()["properties"][name]
     if "enum" in schema:
         return f"{', '.join(schema['enum'][:-1])} or {schema['enum'][-1]}"
@@ -198,9 +210,9 @@ def allowed(name: str) -> str:
 
 
 def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
-    """The settings of the environment, and the variables that look like one and are none.
+    """Return the settings in the environment, and the unknown variables with their prefix.
 
-    An empty variable is as good as none. The names are in capitals, as for the clients.
+    Empty variables are ignored. The names must be in capitals, as for clients.
     """
     given: dict[str, Given] = {}
     unknown: list[str] = []
@@ -216,7 +228,7 @@ def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
 
 
 def _from_file(file: Path) -> dict[str, Given] | None:
-    """The settings of the file; None where there is none. Raises BadConfiguration."""
+    """Return the settings in the file, or None if it is missing. Raises BadConfiguration."""
     try:
         text, values = read_config_file(file)
     except FileNotFoundError:
@@ -227,7 +239,7 @@ def _from_file(file: Path) -> dict[str, Given] | None:
 
 
 def _place(file: Path, text: str, name: str) -> str:
-    """Where a setting stands in the file; tomllib tells no line, so the first one that begins so is named."""
+    """Return the place of a setting in the file: the first line that begins with it, since tomllib gives no lines."""
     begins = re.compile(rf"""\s*\[?\s*["']?{re.escape(name)}["']?\s*[\].=]""")
     for number, line in enumerate(text.splitlines(), start=1):
         if begins.match(line):
@@ -240,12 +252,12 @@ def _problem(item: ErrorDetails, all_given: Mapping[str, Given]) -> str:
     given = all_given.get(name) or Given(str(item["input"]), "default", f"the default of {option(name)}")
     if item["type"] == "extra_forbidden":
         near = get_close_matches(name, Settings.model_fields, n=1)
-        meant = f"the nearest is `{near[0]}`" if near else "`workspaced config sample` shows all"
-        return f"{given.place}: there is no such setting ({meant})"
-    if item["type"] == "value_error":  # of a validator above; pydantic puts its own words before them
+        hint = f"did you mean `{near[0]}`?" if near else "`workspaced config sample` shows all settings"
+        return f"{given.place}: there is no such setting ({hint})"
+    if item["type"] == "value_error":  # from a validator above; pydantic adds a prefix
         reason = item["msg"].removeprefix("Value error, ").removesuffix(".")
         return f"{given.place}: {_shown(given.value)}: {reason}"
-    return f"{given.place}: {_shown(given.value)}, but it has to be {allowed(name)}"
+    return f"{given.place}: {_shown(given.value)}, but it must be {allowed(name)}"
 
 
 def _shown(value: object) -> str:

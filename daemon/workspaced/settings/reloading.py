@@ -1,4 +1,4 @@
-"""Takes changed settings over while the daemon runs: what SIGHUP asks for."""
+"""Reloading of the settings at SIGHUP, while the daemon runs."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ _log = structlog.get_logger(__name__)
 
 
 class LiveSettings:
-    """The settings in force. `load` reads them anew, in a thread; `apply` has the daemon follow them."""
+    """The settings in force. `load` reads them in a thread; `apply` gives them to the daemon."""
 
     def __init__(
         self, settings: Settings, load: Callable[[], Settings], apply: Callable[[Settings], None]
@@ -20,24 +20,24 @@ class LiveSettings:
         self.now = settings
         self._load = load
         self._apply = apply
-        self._thread = trio.CapacityLimiter(1)  # while one hangs at the file, a second would only hang too
+        self._thread = trio.CapacityLimiter(1)  # while one thread hangs at the file, a second would hang too
         apply(settings)
 
     async def reload(self) -> None:
-        """Follows what has changed, and tells the log; wrong settings change nothing."""
+        """Apply and log the changed settings. Wrong settings change nothing."""
         try:
-            # The thread is left alone when it hangs: the file may lie on a mount that does.
+            # On cancellation the thread is abandoned: the file may lie on a file system that hangs.
             wanted = await run_in_thread(self._load, limiter=self._thread)
         except (BadConfiguration, NoThread) as error:
-            _log.error("The configuration can't be used: the settings stay as they are.", reason=str(error))
+            _log.error("The configuration can't be used: the settings are unchanged.", reason=str(error))
             return
-        except Exception:  # noqa: BLE001 - whatever is wrong with a file must not end a daemon that runs
-            _log.exception("The configuration can't be used: the settings stay as they are.")
+        except Exception:  # noqa: BLE001 - no file may end a running daemon
+            _log.exception("The configuration can't be used: the settings are unchanged.")
             return
         before, after = self.now.model_dump(mode="json"), wanted.model_dump(mode="json")
         changed = {name: value for name, value in after.items() if value != before[name]}
         for name in sorted(changed.keys() & NEED_RESTART):
-            _log.warning("A setting takes a restart to change.", setting=name, wanted=changed.pop(name))
+            _log.warning("A changed setting needs a restart.", setting=name, wanted=changed.pop(name))
         self.now = wanted.model_copy(update={name: getattr(self.now, name) for name in NEED_RESTART})
         self._apply(self.now)
-        _log.info("The configuration was read again.", changed=changed)
+        _log.info("The configuration was reloaded.", changed=changed)

@@ -1,4 +1,4 @@
-"""Where the state lives: stores that commit it, and the JSON files of the one that apps rely on."""
+"""Stores of workspaces: the contract, a store in memory and the store in two JSON files."""
 
 from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
 from workspaced.store.json_store import JsonWorkspaceStore, create_json_store

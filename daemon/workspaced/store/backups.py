@@ -1,4 +1,4 @@
-"""Timed copies of the store that a user can restore: written, verified, listed, and thinned out by age."""
+"""Backups: timed copies of the store, written, verified, listed and thinned out by age."""
 
 import re
 import time
@@ -22,7 +22,7 @@ _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
 class BackupFile(NamedTuple):
-    """One copy: its name in `backups/`, when it was made, and the revision that it holds."""
+    """A backup: its name in `backups/`, its time and its revision."""
 
     name: str
     made_at: datetime
@@ -30,7 +30,7 @@ class BackupFile(NamedTuple):
 
 
 class BadBackup(Exception):
-    """A file that can't be restored, or a place that can't hold a copy; nothing was changed."""
+    """The file can't be restored, or no backup can be written to the path. Nothing was changed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -39,16 +39,16 @@ class BadBackup(Exception):
 
 @dataclass(frozen=True)
 class Retention:
-    """How many copies are kept: the newest of each of so many hours, and of each of so many days."""
+    """The backups to keep: the newest of each of the last `hourly` hours and of the last `daily` days."""
 
     hourly: int = 24
     daily: int = 30
 
 
 class Backups:
-    """The copies in `backups/` of a data directory. Its calls block.
+    """The backups of a data directory. All methods block.
 
-    `write` and `thin_out` are called from one thread at a time; the others from any.
+    Call `write` and `thin_out` from one thread at a time, the others from any thread.
     """
 
     def __init__(
@@ -60,40 +60,43 @@ class Backups:
         self._is_swept = False
 
     def write(self, state: State) -> BackupFile:
-        """Makes a copy of `state`, and reads it back. Raises StorageFailure or OSError."""
+        """Write a backup of `state` and read it back. Raises StorageFailure or OSError."""
         made_at = datetime.fromtimestamp(int(self._time_s()), UTC)
         backup = BackupFile(
             f"workspaces-{made_at.strftime(_TIME)}-r{state.revision}.json", made_at, state.revision
         )
         with closing(self._folder()) as folder:
-            if not self._is_swept:  # later ones may be of a copy that `write_to` makes here
+            if not self._is_swept:  # once: later, a temporary file may belong to a `write_to` under way
                 folder.remove_temps()
                 self._is_swept = True
             _write_verified(folder, backup.name, state)
         return backup
 
     def write_to(self, path: Path, state: State) -> None:
-        """Makes a copy at a path of the user's choice. Raises BadBackup, StorageFailure or OSError."""
+        """Write a backup of `state` to the user's path. Raises BadBackup, StorageFailure or OSError."""
         if not path.name:
-            raise BadBackup(f"{path} has no file name at its end: add one, such as copy.json.")
+            raise BadBackup(f"{path} has no file name: add one, such as copy.json.")
         if not path.parent.is_dir():
-            raise BadBackup(f"There is no directory {path.parent}: make it first, or choose another place.")
+            raise BadBackup(
+                f"The directory {path.parent} does not exist: create it first, or choose another place."
+            )
         with closing(Directory.open(self._disk, path.parent, create=False)) as folder:
             if path.is_dir():
-                raise BadBackup(f"{path} is a directory: add the name of a file to be made in it.")
+                raise BadBackup(f"{path} is a directory: add a file name, such as copy.json.")
             if folder.identify(path.name) is not None:
-                raise BadBackup(f"{path} is there already: choose another name, or remove it first.")
+                raise BadBackup(f"{path} already exists: choose another name, or remove it first.")
             _write_verified(folder, path.name, state)
 
     def list(self) -> list[BackupFile]:
-        """The copies there are, the newest first. Raises OSError."""
+        """Return all backups, newest first. Raises OSError."""
         with closing(self._folder()) as folder:
             return _backups_in(self._disk.list_names(folder.fd))
 
     def read(self, source: str) -> Sequence[Workspace]:
-        """The workspaces of a copy: a name in `backups/`, or an absolute path of any version's file.
+        """Return the workspaces of a backup.
 
-        Raises BadBackup for what can't be restored.
+        `source` is a name in `backups/`, or the absolute path of a store file of any version.
+        Raises BadBackup if it can't be restored.
         """
         path = Path(source) if is_path(source) else self._data_dir / BACKUPS / source
         if "\0" in source or ("/" in source and not is_path(source)):
@@ -102,20 +105,22 @@ class Backups:
             with closing(Directory.open(self._disk, path.parent, create=False)) as folder:
                 content = folder.read(path.name)
         except StoreUnusable as error:
-            raise BadBackup(f"{error.reason}: name a file that a backup was written to.") from error
+            raise BadBackup(f"{error.reason}: choose a backup file.") from error
         except OSError as error:
             raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
         if content is None:
-            raise BadBackup(f"There is no backup {path}: see which there are.")
+            raise BadBackup(f"There is no backup {path}: `workspacectl backups` lists them.")
         try:
             return parse_document(content.data).state.workspaces()
         except Corrupted as error:
-            raise BadBackup(f"{path} is damaged, or not a store at all: {error.message}.") from error
+            raise BadBackup(f"{path} is damaged, or not a store file: {error.message}.") from error
         except NewerVersion as error:
-            raise BadBackup(f"{path} was written by a newer release: {error}.") from error
+            raise BadBackup(
+                f"{path} was written by a newer release ({error}): restore it with that release."
+            ) from error
 
     def thin_out(self, retention: Retention) -> None:
-        """Removes the copies that are older than is kept. Raises OSError."""
+        """Remove the expired backups. Raises OSError."""
         with closing(self._folder()) as folder:
             for backup in expired(_backups_in(self._disk.list_names(folder.fd)), retention, self._time_s()):
                 self._disk.unlink(backup.name, folder.fd)
@@ -126,12 +131,12 @@ class Backups:
 
 
 def is_path(source: str) -> bool:
-    """Whether it is an absolute path, and so none of the daemon's own copies, which are named."""
+    """Return whether `source` is an absolute path, not the name of a backup in `backups/`."""
     return source.startswith("/")
 
 
 def expired(backups: Iterable[BackupFile], retention: Retention, now_s: float) -> list[BackupFile]:
-    """Those that no rule keeps. The newest is always kept."""
+    """Return the backups to remove. The newest backup is always kept."""
     now = datetime.fromtimestamp(now_s, UTC)
     newest_first = sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
     kept = set(newest_first[:1])
@@ -160,7 +165,7 @@ def _backup_of(name: str) -> BackupFile | None:
     try:
         made_at = datetime.strptime(match[1], _TIME)
     except ValueError:
-        return None  # a month 13: some other program's file
+        return None  # such as month 13: another program's file
     return BackupFile(name, made_at.replace(tzinfo=UTC), int(match[2]))
 
 

@@ -1,4 +1,4 @@
-"""What a store of workspaces is to the rest of the daemon: any backend that commits whole states."""
+"""The contract of a store of workspaces: a backend that commits whole states."""
 
 import errno
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from workspaced_protocol.problems import problem_at
 
 
 class StorageFailure(RequestError):
-    """The disk refused a write: it was not applied, and memory equals disk.
+    """The disk refused a write: it was not applied, and memory equals the disk.
 
-    `errno` is the system's error number; the message says what failed, where, and what to do.
+    `errno` is the system's error number. The message names the failure, its place and the way out.
     """
 
     code = ErrorCode.STORAGE_FAILURE
@@ -28,23 +28,23 @@ class StorageFailure(RequestError):
         self.errno = number
 
     @classmethod
-    def from_os_error(cls, error: OSError, deed: str) -> Self:
-        """`deed` is what was being done, as in “write workspaces.json”."""
+    def from_os_error(cls, error: OSError, action: str) -> Self:
+        """Return the failure of `action`, a verb with its object such as “write workspaces.json”."""
         number = error.errno or 0
         reason = error.strerror or str(error)
-        return cls(f"Could not {deed}: {reason}{_ADVICE.get(number, '')}.", number)
+        return cls(f"Could not {action}: {reason}{_ADVICE.get(number, '')}.", number)
 
 
 class CommitUnknown(StorageFailure):
-    """Writing had begun, and then the disk failed or the deadline passed: the disk may or may not hold the commit."""
+    """The disk failed or the deadline passed during a commit: the disk may or may not hold it."""
 
     code = ErrorCode.COMMIT_UNKNOWN
 
     def of_write(self, revision: int) -> "CommitUnknown":
-        """Return the answer to one write of the commit; `revision` is the store's, should it have been applied."""
+        """Return the error for one write of the commit; `revision` is the store's revision if the write was applied."""
         advice = (
-            f"The write may have been applied: if the store reaches revision {revision}, look "
-            "whether it is there before you repeat it."
+            f"The write may have been applied: if the store reaches revision {revision}, check for "
+            "your change before you repeat the write."
         )
         answer = CommitUnknown(f"{self.message} {advice}", self.errno)
         answer.data = {"revision": revision}
@@ -52,10 +52,10 @@ class CommitUnknown(StorageFailure):
 
 
 class StoreUnusable(Exception):
-    """The store can't be opened; its files were not touched. The message says why and what to do.
+    """The store can't be opened, and its files were not touched. The message gives the reason and the way out.
 
-    `advice` is what to do where that depends on what the file is for, which who reads it knows better.
-    `errno` is the system's error number, or the nearest one; 0 where none says it.
+    `advice` is apart from `reason`, so that a caller that knows the file's purpose can give better advice.
+    `errno` is the system's error number or the nearest one, 0 if there is none.
     """
 
     def __init__(self, reason: str, advice: str = "", number: int = 0) -> None:
@@ -66,87 +66,87 @@ class StoreUnusable(Exception):
 
 
 class WrittenByNewerRelease(StoreUnusable):
-    """The store is of a version that this release does not know."""
+    """The store has a format version that this release does not know."""
 
 
 _ADVICE = {
     errno.ENOSPC: "; free some space, then try again",
     errno.EDQUOT: "; free some of your quota, then try again",
-    errno.EACCES: "; check who owns the data directory, and its mode",
-    errno.EROFS: "; the file system is mounted read-only",
+    errno.EACCES: "; check the owner and mode of the data directory",
+    errno.EROFS: "; the file system is mounted read-only: remount it read-write, then try again",
 }
 
 
 class WorkspaceStore(Protocol):
-    """A store of workspaces. It says nothing of files, so a database or a server can be one.
+    """A store of workspaces. The contract does not mention files, so a database or a server can fulfil it.
 
-    Calls block. What commits or tidies, and `close`, is called from one thread at a time: in the daemon, the
-    writer's. The rest may be called from any thread, also while a commit is under way.
+    All methods block. Call the methods that commit, `tidy` and `close` from one thread at a time (in the
+    daemon, the writer's). Call the others from any thread, even during a commit.
     """
 
     @property
     def state(self) -> State:
-        """The last state that was committed."""
+        """The last committed state."""
         ...
 
     @property
     def recovery(self) -> RecoveryStatus:
-        """What opening the store found, and had to do."""
+        """The result of the recovery at startup."""
         ...
 
     def commit(
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
-        """Makes `state` durable; it is when this returns.
+        """Make `state` durable before returning.
 
-        `changes` are those since the last commit, in order, for a backend that can write only them.
-        None stands for “any”: the whole state is to be written, as after a failure. With
-        `keeps_previous`, a copy of what is stored now is kept first, under that reason.
+        `changes` are the changes since the last commit, in order, for a backend that writes only changes.
+        If `changes` is None, write the whole state, as after a failure. With `keeps_previous`, first
+        quarantine a copy of the stored state under that reason.
 
-        Raises StorageFailure where nothing was applied, CommitUnknown where that can't be told.
+        Raises StorageFailure if nothing was applied, CommitUnknown if the outcome is unknown.
         """
         ...
 
     def tidy(self) -> None:
-        """Ends what a commit left to be done; called after its answers, so that nobody waits for it.
+        """Clean up after a commit, once its writes are answered, so that no client waits for the cleanup.
 
-        It raises nothing, and the store can be committed to again, or closed, without it.
+        It never raises. Calling it is optional: the store can also commit again or close without it.
         """
         ...
 
     def check(self) -> StoreCheck:
-        """What is stored, read back and verified as it is now; of what can't be read, why."""
+        """Read the stored data back and verify it. The result gives the reason for corrupted or unreadable data."""
         ...
 
     def close(self) -> None:
-        """Gives up the store; the last commit stays."""
+        """Close the store; the last commit stays."""
         ...
 
     def get_all(self) -> list[Workspace]:
-        """All workspaces by creation time."""
+        """Return all workspaces by creation time."""
         ...
 
     def get_by_id(self, id_: str, /) -> Workspace | None:
-        """The workspace of this id, or None."""
+        """Return the workspace with this id, or None."""
         ...
 
     def get_by_name(self, name: str, /) -> Workspace | None:
-        """The workspace of this name, compared without case, or None."""
+        """Return the workspace with this name, compared without case, or None."""
         ...
 
     def save(self, workspace: Workspace, /) -> Workspace:
-        """Commits the workspace in place of what its id held; gives it as stored.
+        """Commit the workspace, in place of an earlier one with its id, and return it as stored.
 
-        Raises StorageFailure, or one of domain.errors, such as NameConflict or InvalidField.
+        Raises StorageFailure, or an error of domain.errors such as NameConflict or InvalidField.
         """
         ...
 
     def remove(self, id_: str, /) -> None:
-        """Commits that the id holds nothing; an unknown id is no error. Raises StorageFailure."""
+        """Commit the removal of this workspace; an unknown id is no error. Raises StorageFailure."""
         ...
 
     def flush(self) -> int:
-        """Writes everything anew from memory; gives the revision. Raises StorageFailure."""
+        """Write the whole state again and return its revision. Raises StorageFailure."""
         ...
 
 
@@ -162,7 +162,7 @@ class StoreOperations:
         raise NotImplementedError
 
     def tidy(self) -> None:
-        """See WorkspaceStore: a commit that ends all by itself leaves nothing to be done."""
+        """See WorkspaceStore. By default there is nothing to clean up."""
 
     def get_all(self) -> list[Workspace]:
         """See WorkspaceStore."""
@@ -178,7 +178,7 @@ class StoreOperations:
 
     def save(self, workspace: Workspace, /) -> Workspace:
         """See WorkspaceStore."""
-        # Of a struct, little is checked when it is made, and what can't be read again must not be written.
+        # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
         try:
             msgspec.json.decode(encode(workspace), type=Workspace)
         except msgspec.ValidationError as error:

@@ -1,6 +1,6 @@
-"""The system calls that the store makes, one method each: the seam below all of its files.
+"""The system calls of the store, one method each.
 
-A test puts a disk here which fails, lies or loses power.
+Tests replace this class with a disk that fails, lies or loses power.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 class Disk:
-    """The system calls that the store makes, each as its manual page (section 2) has it."""
+    """The system calls of the store. Each method behaves as its manual page (section 2) says."""
 
     def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
         """open(2)."""
@@ -21,7 +21,7 @@ class Disk:
         os.close(fd)
 
     def write(self, fd: int, data: memoryview) -> int:
-        """write(2): gives how many bytes were taken."""
+        """write(2): return the number of bytes written."""
         return os.write(fd, data)
 
     def read_at(self, fd: int, count: int, offset: int) -> bytes:
@@ -29,20 +29,20 @@ class Disk:
         return os.pread(fd, count, offset)
 
     def sync(self, fd: int) -> None:
-        """fsync(2); on macOS F_FULLFSYNC, since fsync(2) there leaves data in the drive's cache."""
+        """fsync(2); on macOS F_FULLFSYNC, because fsync(2) there leaves data in the drive's cache."""
         if sys.platform == "darwin":
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
         else:
             os.fsync(fd)
 
     def start_writeback(self, fd: int) -> None:
-        """Has the disk begin on what was written, so that a sync soon after has less to wait for. Only advice.
+        """Advise the system to start writing dirty pages now, so that a sync soon after is shorter.
 
-        posix_fadvise(2), POSIX_FADV_DONTNEED: Linux starts to write dirty pages then, and waits for none
-        of them (mm/fadvise.c). macOS has no such call.
+        posix_fadvise(2), POSIX_FADV_DONTNEED: Linux starts to write the dirty pages and does not wait for
+        them (mm/fadvise.c). macOS has no such call.
         """
         if sys.platform != "darwin":
-            with suppress(OSError):  # the sync tells what is wrong with the disk
+            with suppress(OSError):  # the sync reports a disk error
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def truncate(self, fd: int, length: int) -> None:
@@ -62,15 +62,15 @@ class Disk:
         os.mkdir(path, mode, dir_fd=dir_fd)
 
     def remove_directory(self, name: str, dir_fd: int) -> None:
-        """unlinkat(2) with AT_REMOVEDIR: only where it is empty."""
+        """unlinkat(2) with AT_REMOVEDIR: only removes an empty directory."""
         os.rmdir(name, dir_fd=dir_fd)
 
     def stat(self, path: str) -> os.stat_result:
-        """stat(2): links are followed."""
+        """stat(2): follow symbolic links."""
         return os.stat(path)
 
     def stat_in(self, name: str, dir_fd: int) -> os.stat_result:
-        """fstatat(2) of the name itself, should it be a link."""
+        """fstatat(2) with AT_SYMLINK_NOFOLLOW."""
         return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
 
     def stat_open(self, fd: int) -> os.stat_result:
@@ -78,11 +78,11 @@ class Disk:
         return os.fstat(fd)
 
     def list_names(self, fd: int) -> list[str]:
-        """The names in a directory (readdir(3))."""
+        """Return the names in a directory (readdir(3))."""
         return os.listdir(fd)
 
     def try_lock(self, fd: int) -> bool:
-        """flock(2) for this process alone; False where another process has it."""
+        """flock(2) with LOCK_EX | LOCK_NB: return False if another process holds the lock."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -91,7 +91,10 @@ class Disk:
 
 
 def close_quietly(disk: Disk, fd: int) -> None:
-    """close(2), whose errors mean nothing here: the descriptor is gone all the same (close(2) of Linux,
-    “Dealing with error returns”), and what has to last was synced before."""
+    """Close a descriptor and ignore errors.
+
+    The descriptor is closed even after an error (close(2) of Linux, “Dealing with error returns from
+    close()”), and the data was synced before.
+    """
     with suppress(OSError):
         disk.close(fd)

@@ -1,8 +1,8 @@
-"""The format of the store's files: a state to text, and text back to a state or to what is wrong with it.
+"""The format of the store's files: encoding of a state, parsing and validation.
 
-The strategy: text that is exactly what this release would write for the state it holds needs no
-further check, so the usual start decodes once, encodes once and compares. Any other text (an
-older version, a reformatted file, a damaged one) takes the long way, check by check.
+The strategy: decode the text, encode the state again and compare. If the bytes are equal, this release
+wrote the text and no further check is needed. This is the usual start. Any other text (an older
+version, a reformatted file, a damaged file) is checked step by step.
 """
 
 import hashlib
@@ -22,11 +22,9 @@ from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import Revision, Workspace
 from workspaced_protocol.problems import problem_at
 
-"""The version that is written. Version 1, of older apps, is read."""
-
 
 class Corrupted(Exception):
-    """The text is no store: `kind` is a word for file names, the message says what is wrong."""
+    """The text is not a valid store file. `kind` is a word for file names, the message describes the damage."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -35,16 +33,16 @@ class Corrupted(Exception):
 
 
 class NewerVersion(Exception):
-    """A later release wrote the text: it must not be touched."""
+    """A newer release wrote the text. The file must not be touched."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"version {version}, and this release knows versions up to {FORMAT_VERSION}")
+        super().__init__(f"version {version}, but this release knows only versions up to {FORMAT_VERSION}")
         self.version = version
 
 
 @dataclass(frozen=True)
 class Document:
-    """A valid file's content; `unknown_members` are paths of what this release does not know."""
+    """The content of a valid file; `unknown_members` are the paths of members that this release does not know."""
 
     state: State
     version: int = FORMAT_VERSION
@@ -67,7 +65,7 @@ class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def encode_document(state: State) -> bytes:
-    """The text of a file that holds this state: one workspace a line, the checksum last."""
+    """Return the file's text for this state: one workspace a line, the checksum last."""
     head = b'{"version":%d,"revision":%d,"workspaces":[\n' % (FORMAT_VERSION, state.revision)
     tail = b"\n]"
     if state.request_keys:
@@ -75,14 +73,14 @@ def encode_document(state: State) -> bytes:
     if state.recovery is not None:
         tail += b',\n"recovery":' + encode(state.recovery)
     texts = [record.json for record in state.ordered]
-    # The only white space outside strings here is the newlines, and no string holds one as it is.
+    # Newlines are the only white space outside strings here, and JSON strings hold no raw newline.
     compact = _joined(head.replace(b"\n", b""), texts, tail.replace(b"\n", b"") + b"}", b",")
     digest = hashlib.sha256(compact).hexdigest()
     return _joined(head, texts, b'%b,"_checksum":"%b"}\n' % (tail, digest.encode()), b",\n")
 
 
 def _joined(head: bytes, texts: Sequence[bytes], tail: bytes, separator: bytes) -> bytes:
-    """All of them in one copy, since that is what a large store's commit takes its time for."""
+    """Join all texts with one copy: copying dominates the commit of a large store."""
     pieces = [*texts] or [b""]
     pieces[0] = head + pieces[0]
     pieces[-1] += tail
@@ -90,7 +88,7 @@ def _joined(head: bytes, texts: Sequence[bytes], tail: bytes, separator: bytes) 
 
 
 def parse_document(data: bytes) -> Document:
-    """What a file holds. Raises Corrupted, or NewerVersion."""
+    """Return the content of a file's text. Raises Corrupted or NewerVersion."""
     try:
         content = msgspec.json.decode(data, type=_Version2)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -123,8 +121,9 @@ def _parse_step_by_step(data: bytes) -> Document:
         problem, path = problem_at(error)
         raise Corrupted("schema", f"`{path}` is wrong: {problem}" if path else problem) from error
     if stated is None and typed.checksum is not None:
-        # Written with an escape, as no release does: else one damaged byte would leave a file unguarded.
-        raise Corrupted("checksum-mismatch", "`_checksum` can't be read as it stands")
+        # The name is written with an escape, which no release does. Without this check, one damaged byte
+        # would switch off the checksum.
+        raise Corrupted("checksum-mismatch", "the name `_checksum` is written with an escape")
     _refuse_duplicate_ids(typed.workspaces)
     return Document(_state_of(typed), version, tuple(unknown_members))
 
@@ -136,7 +135,7 @@ def _state_of(content: _Version1 | _Version2) -> State:
 
 
 def _plain(data: bytes) -> dict[str, object]:
-    """The JSON object in `data`, with nothing known of its members."""
+    """Return the JSON object in `data`; its members are not validated."""
     if not data.strip():
         raise Corrupted("empty", "the file is empty")
     try:
@@ -161,7 +160,7 @@ def _refuse_duplicate_members(data: bytes) -> None:
         names = [name for name, _ in pairs]
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise Corrupted("schema", f"the member `{twice}` stands twice in one object")
+            raise Corrupted("schema", f"the member `{twice}` occurs twice in one object")
 
     try:
         json.loads(data, object_pairs_hook=refuse, parse_int=str, parse_float=str)
@@ -173,16 +172,16 @@ def _refuse_duplicate_ids(workspaces: tuple[Workspace, ...]) -> None:
     seen: set[str] = set()
     for workspace in workspaces:
         if workspace.id in seen:
-            raise Corrupted("duplicate-ids", f"the workspace id {workspace.id} stands twice")
+            raise Corrupted("duplicate-ids", f"the workspace id {workspace.id} occurs twice")
         seen.add(workspace.id)
 
 
 def legible_revision(data: bytes) -> int:
-    """The highest revision that can still be read in a damaged text, or 0.
+    """Return the highest revision that can still be read in a damaged text, or 0.
 
-    So the revision goes on rising after a loss, and no client takes a new state for one it knew.
+    The revision then keeps rising after a data loss, so no client mistakes a new state for a known one.
     """
-    # 15 digits: below 2**53, whatever the damage.
+    # At most 15 digits: always below 2**53.
     return max((int(digits) for digits in re.findall(rb'"revision":([0-9]{1,15})[,}]', data)), default=0)
 
 
@@ -190,7 +189,7 @@ _VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
 
 
 def _is_damaged_version(data: bytes, stated: str) -> bool:
-    """Whether the checksum is right but for the version: a damaged digit, and no newer release."""
+    """Return whether the checksum fits a known version: a damaged digit, not a newer release."""
     _, rest = without_checksum(data)
     candidates = (
         _VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, FORMAT_VERSION)

@@ -1,9 +1,10 @@
-"""The only code that opens data files: what a directory can do, on top of the calls of a disk.
+"""An open directory and its files: read, replace and sync. No other code opens data files.
 
-The strategy: every file is reached relative to the descriptor of its directory, so that nothing
-moves underneath; it is written whole under a temporary name, read back, synced, and renamed. What
-was written stays open until it is replaced, so that the rename does not free its blocks, which takes
-as long as a sync: `release_replaced` does that, once nobody waits for it.
+The strategy:
+- Open every file relative to the descriptor of its directory, so that a moved directory does no harm.
+- Write a file whole under a temporary name, read it back, sync it and rename it.
+- Keep a written file open until after its replacement. Otherwise the rename would free its blocks, which
+  takes as long as a sync. `release_replaced` frees them later, when no client waits.
 """
 
 import errno
@@ -20,7 +21,11 @@ from workspaced.store.disk import Disk, close_quietly
 from workspaced_protocol.datadir import MAX_FILE_BYTES, is_temp, temp_name
 
 _READ_BYTES: Final = 1024 * 1024
-_REFUSE_OPEN_FILES: Final = (errno.EACCES, errno.EBUSY, errno.ETXTBSY)  # so other systems' shares may tell
+_REFUSE_OPEN_FILES: Final = (
+    errno.EACCES,
+    errno.EBUSY,
+    errno.ETXTBSY,
+)  # a network share may answer so if the target is open
 _MOVE_IT_AWAY: Final = "move it away, then start again"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -28,7 +33,7 @@ _CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_
 
 
 class Identity(NamedTuple):
-    """What tells one content of a file from another without reading it."""
+    """Attributes that change when a file's content changes, so that it need not be read."""
 
     device: int
     inode: int
@@ -37,32 +42,32 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Identity":
-        """From a stat(2) result. Not the change time: a rename alone moves that."""
+        """Return the identity in a stat(2) result. It lacks the change time, because a rename changes that."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class Content(NamedTuple):
-    """A file's bytes, and what tells whether they are still the same."""
+    """A file's bytes and its identity at that time."""
 
     data: bytes
     identity: Identity
 
 
 class Directory:
-    """An open directory. `close` it after use."""
+    """An open directory. Call `close` after use."""
 
     def __init__(self, disk: Disk, path: Path, fd: int) -> None:
         self.disk = disk
         self.path = path
         self.fd = fd
         self.last_written: frozenset[Identity] = frozenset()
-        """The files that the last `replace` has put in place, or may have: it raised CommitUnknown then."""
-        self._standing_fds: list[int] = []  # of what the last `replace` put there
-        self._replaced_fds: list[int] = []  # of what stood there before
+        """The files of the last `replace`. After CommitUnknown, they may or may not be in place."""
+        self._current_fds: list[int] = []  # of the files that the last `replace` put in place
+        self._replaced_fds: list[int] = []  # of the files before them
 
     @classmethod
     def open(cls, disk: Disk, path: Path, *, create: bool) -> "Directory":
-        """Opens `path`; makes it durably, with mode 0700, where it is missing. Raises OSError."""
+        """Open `path`; with `create`, make missing directories durably with mode 0700. Raises OSError."""
         try:
             return cls(disk, path, disk.open(str(path), _OPEN_DIRECTORY))
         except FileNotFoundError:
@@ -75,33 +80,33 @@ class Directory:
             parent.close()
 
     def open_below(self, name: str) -> "Directory":
-        """Opens the directory `name` in this one; makes it durably, with mode 0700, where missing."""
+        """Open the subdirectory `name`; if it is missing, make it durably with mode 0700."""
         with suppress(FileExistsError):
             self.disk.make_directory(name, 0o700, self.fd)
         try:
-            # Else a power loss could take the directory, and with it all that is synced inside; also
-            # where it is there already, since its maker may have been killed before this.
+            # Without this sync, a power loss could remove the directory and all synced files in it. An
+            # existing directory needs it too: the process that made it may have been killed before its sync.
             self.disk.sync(self.fd)
         except OSError:
-            # No later sync saves what a failed one lost, so the next try has to make it anew.
-            with suppress(OSError):  # one that is in use is not empty, and stays
+            # A later sync does not repair a failed one, so the next attempt must make the directory again.
+            with suppress(OSError):  # a directory in use is not empty, and stays
                 self.disk.remove_directory(name, self.fd)
             raise
         fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
         return Directory(self.disk, self.path / name, fd)
 
     def close(self) -> None:
-        """Gives up the descriptors."""
-        self._close_all([self.fd, *self._standing_fds, *self._replaced_fds])
-        self._standing_fds, self._replaced_fds = [], []
+        """Close all descriptors."""
+        self._close_all([self.fd, *self._current_fds, *self._replaced_fds])
+        self._current_fds, self._replaced_fds = [], []
 
     def release_replaced(self) -> None:
-        """Gives the space of what `replace` has replaced back to the system."""
+        """Close the replaced files, so that the system frees their blocks."""
         self._close_all(self._replaced_fds)
         self._replaced_fds = []
 
     def is_at_its_path(self) -> bool:
-        """Whether the path still leads to this directory, and not to none or another."""
+        """Return whether the path still leads to this directory."""
         try:
             found = self.disk.stat(str(self.path))
         except OSError:
@@ -110,16 +115,16 @@ class Directory:
         return (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino)
 
     def identify(self, name: str) -> Identity | None:
-        """The identity of the file under `name`, or None where there is none."""
+        """Return the identity of the file `name`, or None if it is missing."""
         try:
             return Identity.of(self.disk.stat_in(name, self.fd))
         except FileNotFoundError:
             return None
 
     def read(self, name: str) -> Content | None:
-        """The file's content, or None where there is no file.
+        """Return the content of the file `name`, or None if it is missing.
 
-        Raises StoreUnusable for what is there and can't be read as a file: that is no damage.
+        Raises StoreUnusable if it can't be read or is not a regular file: unreadable is not corrupted.
         """
         path = self.path / name
         try:
@@ -128,7 +133,7 @@ class Directory:
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
-                advice = "put the file itself there, or move the link away"
+                advice = "replace the link with the file itself, or move it away"
                 raise StoreUnusable(f"{path} is a symbolic link", advice, errno.ELOOP) from error
             raise _unreadable(path, error) from error
         try:
@@ -137,7 +142,7 @@ class Directory:
                 number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
                 raise StoreUnusable(f"{path} is not a regular file", _MOVE_IT_AWAY, number)
             if status.st_size > MAX_FILE_BYTES:
-                reason = f"{path} has {status.st_size:,} bytes, more than the {MAX_FILE_BYTES:,} of any store"
+                reason = f"{path} has {status.st_size:,} bytes, above the limit of {MAX_FILE_BYTES:,}"
                 raise StoreUnusable(reason, _MOVE_IT_AWAY, errno.EFBIG)
             data = b"".join(self._chunks(fd, MAX_FILE_BYTES))
         except OSError as error:
@@ -147,22 +152,22 @@ class Directory:
         return Content(data, Identity.of(status))
 
     def replace(self, names: Sequence[str], data: bytes) -> frozenset[Identity]:
-        """Puts `data` durably under each name, in order; gives the identities that the names now have.
+        """Write `data` durably to each name, in order, and return the identities of the new files.
 
-        Raises StorageFailure where no name was touched, CommitUnknown from the first rename on; no
-        temporary file is left behind either way, as far as the disk lets.
+        Raises StorageFailure before the first rename, CommitUnknown from then on. Temporary files are
+        removed in either case, if the disk allows it.
         """
         self.release_replaced()
         temps: list[str] = []
         descriptors: list[int] = []
-        deed = f"write {self.path / names[0]}"
+        action = f"write {self.path / names[0]}"
         try:
             try:
                 self._write_temps(names, temps, descriptors, data)
                 written = [Identity.of(self.disk.stat_open(fd)) for fd in descriptors]
                 self.last_written = frozenset(written)
             except OSError as error:
-                raise StorageFailure.from_os_error(error, deed) from error
+                raise StorageFailure.from_os_error(error, action) from error
             try:
                 for temp, name in zip(list(temps), names, strict=True):
                     self._rename(temp, name)
@@ -170,20 +175,22 @@ class Directory:
                 self.disk.sync(self.fd)
                 for name, identity in zip(names, written, strict=True):
                     if self.identify(name) != identity:
-                        raise OSError(errno.EIO, f"{name} is not the file that was renamed to it")
+                        raise OSError(errno.EIO, f"{name} does not lead to the file just renamed to it")
             except OSError as error:
-                raise CommitUnknown.from_os_error(error, deed) from error
-            self._replaced_fds, self._standing_fds, descriptors = self._standing_fds, descriptors, []
+                raise CommitUnknown.from_os_error(error, action) from error
+            self._replaced_fds, self._current_fds, descriptors = self._current_fds, descriptors, []
         finally:
             self._close_all(descriptors)
             for temp in temps:
-                with suppress(OSError):  # the failure that left it is the one to report
+                with suppress(OSError):  # report the first failure, not this one
                     self.disk.unlink(temp, self.fd)
         return self.last_written
 
     def settle(self, names: Sequence[str]) -> None:
-        """Makes durable what stands under these names: whoever put it there may have been killed
-        before the sync, or may have made none. Raises OSError."""
+        """Sync the files of these names and the directory. Raises OSError.
+
+        The process that wrote them may have been killed before its sync, or may not sync at all.
+        """
         for name in names:
             with suppress(FileNotFoundError):
                 fd = self.disk.open(name, _OPEN_FILE, dir_fd=self.fd)
@@ -194,10 +201,10 @@ class Directory:
         self.disk.sync(self.fd)
 
     def settle_path(self) -> None:
-        """Makes the directory's own entry durable, and those of its parents, for the same reason.
+        """Sync the entries of the directory and its parents, for the same reason. Raises OSError.
 
-        Stops where this process can't read or another file system begins: what is in there was made
-        by somebody else, before. Raises OSError.
+        Stop at a directory that this process can't read, and at a mount point: the entries above were made
+        earlier, by others.
         """
         device = self.disk.stat_open(self.fd).st_dev
         with suppress(PermissionError):
@@ -208,7 +215,7 @@ class Directory:
                     self.disk.sync(parent.fd)
 
     def remove_temps(self) -> list[str]:
-        """Removes the temporary files that a killed process left; gives their names. Raises OSError."""
+        """Remove the temporary files of killed processes and return their names. Raises OSError."""
         left = [name for name in self.disk.list_names(self.fd) if is_temp(name)]
         for name in left:
             self.disk.unlink(name, self.fd)
@@ -217,9 +224,9 @@ class Directory:
     def _write_temps(
         self, names: Sequence[str], temps: list[str], descriptors: list[int], data: bytes
     ) -> None:
-        """Writes, verifies and syncs a temporary file for each name; adds each to both lists once it is there.
+        """Write, verify and sync a temporary file for each name; add each new file to both lists.
 
-        All are written before the first is synced: the disk can then take them together.
+        Write all files before the first sync, so that the disk can write them together.
         """
         if len(data) > MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, f"the store would have more than {MAX_FILE_BYTES:,} bytes")
@@ -237,10 +244,10 @@ class Directory:
         try:
             self.disk.rename(temp, name, self.fd)
         except OSError as error:
-            if error.errno not in _REFUSE_OPEN_FILES or not self._standing_fds:
+            if error.errno not in _REFUSE_OPEN_FILES or not self._current_fds:
                 raise
-            self._close_all(self._standing_fds)
-            self._standing_fds = []
+            self._close_all(self._current_fds)
+            self._current_fds = []
             self.disk.rename(temp, name, self.fd)
 
     def _close_all(self, descriptors: Sequence[int]) -> None:
@@ -252,7 +259,7 @@ class Directory:
         while rest:
             taken = self.disk.write(fd, rest)
             if taken == 0:
-                raise OSError(errno.EIO, "the disk takes no more bytes, and says no reason")
+                raise OSError(errno.EIO, "the disk accepts no more bytes and gives no reason")
             rest = rest[taken:]
 
     def _verify(self, fd: int, data: bytes) -> None:
@@ -264,10 +271,10 @@ class Directory:
         else:
             if offset == len(data):
                 return
-        raise OSError(errno.EIO, "what was written reads back differently")
+        raise OSError(errno.EIO, "the data read back differs from the data written")
 
     def _chunks(self, fd: int, limit: int) -> Iterator[bytes]:
-        """The file's bytes from its start, at most `limit` of them."""
+        """Yield the file's bytes from its start, at most `limit` of them."""
         offset = 0
         while offset < limit and (chunk := self.disk.read_at(fd, min(_READ_BYTES, limit - offset), offset)):
             yield chunk
@@ -276,5 +283,5 @@ class Directory:
 
 def _unreadable(path: Path, error: OSError) -> StoreUnusable:
     reason = error.strerror or str(error)
-    advice = "nothing was touched; mend that, then start again"
+    advice = "nothing was changed; fix that, then start again"
     return StoreUnusable(f"{path} can't be read ({reason})", advice, error.errno or 0)

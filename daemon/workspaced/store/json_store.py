@@ -1,4 +1,4 @@
-"""The store that apps rely on: two JSON files in a data directory, committed by rename under a lock."""
+"""The JSON store: two files in a data directory, committed by rename under a lock."""
 
 import errno
 import time
@@ -26,19 +26,19 @@ from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus,
 
 
 def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":
-    """Opens the store in `data_dir`, which is made if missing, and recovers it where it is damaged.
+    """Open the store in `data_dir`, and recover it if it is damaged. A missing directory is made.
 
-    `socket` is where its owner listens, for whoever finds the directory locked. Raises LockHeld
-    where another process owns the directory, StoreUnusable where it can't be read or written.
+    `socket` is written to the lock file, for a process that finds the directory locked. Raises LockHeld
+    if another process owns the directory, StoreUnusable if the store can't be read or written.
     """
     return JsonWorkspaceStore(data_dir, socket=socket)
 
 
 class JsonWorkspaceStore(StoreOperations):
-    """A WorkspaceStore in a data directory, which it holds locked until `close`.
+    """A WorkspaceStore in a data directory, locked until `close`.
 
-    `state` is the last committed one, `recovery` what opening it found, and `warnings` are
-    sentences for the log about what was found or mended.
+    `state` is the last committed state, `recovery` the result of the recovery at startup. `warnings` are
+    sentences for the log about damaged files and unknown members.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class JsonWorkspaceStore(StoreOperations):
         disk: Disk | None = None,
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """See `create_json_store`; `disk` and `time_ns` are for tests."""
+        """See `create_json_store`; tests set `disk` and `time_ns`."""
         self._path = data_dir
         self._socket = socket
         self._disk = disk or Disk()
         self._time_ns = time_ns
-        # What may stand under the files' names: None is ours, and may be written over; a word is the
-        # reason to quarantine it first. Anything else was edited by somebody.
-        self._standing: dict[Identity, str | None] = {}
+        # Known files: None means that the store may overwrite the file, a word is the reason to quarantine
+        # it first. An unknown file was edited by another program.
+        self._known_files: dict[Identity, str | None] = {}
         self._must_reopen = False
         self.state = State()
         self.warnings: list[str] = []
@@ -83,28 +83,29 @@ class JsonWorkspaceStore(StoreOperations):
     ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
         if state.revision > MAX_SAFE_INTEGER:
-            # Only a file that another program made brings it near that; it could not be read again.
+            # Only a file from another program can bring the revision near the limit. Above it, the file could
+            # not be read again.
             limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
             raise StorageFailure(limit, errno.EOVERFLOW)
         data = encode_document(state)
-        self._hold()
+        self._ensure_locked()
         if keeps_previous is not None:
-            self._keep_previous(keeps_previous)
+            self._mark_previous(keeps_previous)
         try:
             for name in (PRIMARY, SNAPSHOT):
                 self._quarantine_foreign(name)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StorageFailure as failure:
-            # After a failed sync this descriptor may report the next one as fine though data is gone.
+            # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
             if isinstance(failure, CommitUnknown):
-                self._standing.update(dict.fromkeys(self._directory.last_written))
+                self._known_files.update(dict.fromkeys(self._directory.last_written))
             raise
-        self._standing = dict.fromkeys(identities)
+        self._known_files = dict.fromkeys(identities)
         self.state = state
 
     def tidy(self) -> None:
-        """See WorkspaceStore: frees the blocks of the files that were replaced."""
+        """See WorkspaceStore. Frees the blocks of the replaced files."""
         self._directory.release_replaced()
 
     def check(self) -> StoreCheck:
@@ -112,7 +113,7 @@ class JsonWorkspaceStore(StoreOperations):
         return check_files(self._path)
 
     def close(self) -> None:
-        """See WorkspaceStore: releases the lock."""
+        """See WorkspaceStore. Releases the lock."""
         self._lock.release()
         self._directory.close()
 
@@ -122,16 +123,16 @@ class JsonWorkspaceStore(StoreOperations):
             snapshot = examine(self._directory, SNAPSHOT, primary)
         except NewerVersion as error:
             raise WrittenByNewerRelease(
-                f"The store in {self._path} is of {error}: start that release, or choose another --data-dir."
+                f"The store in {self._path} has {error}: start a newer release, or choose another --data-dir."
             ) from error
         decision = decide(primary, snapshot)
         try:
             self._remove_temps()
-            quarantined = [self._set_aside(file, kind) for file, kind in decision.superseded]
+            quarantined = [self._quarantine(file, kind) for file, kind in decision.superseded]
             for file in (primary, snapshot):
-                quarantined += self._remember(file)
+                quarantined += self._register(file)
             if not decision.must_write:
-                # What is served from now on must last: its writer may have been killed before its sync.
+                # The served state must be durable: the process that wrote it may have been killed before its sync.
                 self._directory.settle([PRIMARY, SNAPSHOT])
             if decision.outcome == "fresh":
                 self._directory.settle_path()
@@ -156,11 +157,11 @@ class JsonWorkspaceStore(StoreOperations):
         with closing(folder):
             folder.remove_temps()
 
-    def _set_aside(self, file: Examined, kind: str) -> str:
-        """Quarantines a file as it was found; it may then be written over."""
+    def _quarantine(self, file: Examined, kind: str) -> str:
+        """Quarantine an examined file, and return the copy's path. The store may then overwrite the file."""
         if file.content is None:
-            raise ValueError(f"{file.name} is missing: there is nothing to set aside")
-        self._standing[file.content.identity] = None
+            raise ValueError(f"{file.name} is missing, so it can't be quarantined")
+        self._known_files[file.content.identity] = None
         copy = quarantine(self._directory, file.name, file.content, kind, self._time_ns)
         if file.corruption is not None:
             self.warnings.append(
@@ -168,43 +169,43 @@ class JsonWorkspaceStore(StoreOperations):
             )
         return copy
 
-    def _remember(self, file: Examined) -> list[str]:
-        """Notes what a valid file needs before it may be written over; gives the copies made of it."""
-        if file.document is None or file.content is None or file.content.identity in self._standing:
+    def _register(self, file: Examined) -> list[str]:
+        """Register a valid file as known, and return the paths of the copies made of it."""
+        if file.document is None or file.content is None or file.content.identity in self._known_files:
             return []
         is_old = file.document.version == 1
-        self._standing[file.content.identity] = "version-1" if is_old else None
+        self._known_files[file.content.identity] = "version-1" if is_old else None
         if not file.document.unknown_members:
             return []
-        copy = self._set_aside(file, "unknown-members")
+        copy = self._quarantine(file, "unknown-members")
         members = ", ".join(file.document.unknown_members[:10])
         self.warnings.append(
-            f"{file.name} holds members that this release does not know and will not write again "
+            f"{file.name} holds members that this release does not know and will not keep "
             f"({members}); a copy is kept at {copy}"
         )
         return [copy]
 
     def _with_notice(self, decision: Decision, quarantined: list[str]) -> State:
-        """The decided state, with what the user has to be told of it kept inside."""
+        """Return the decided state with its recovery notice, if there is one."""
         if decision.reason is None:
             return decision.state
         outcome, reason, earlier = decision.outcome, decision.reason, decision.state.recovery
         if earlier is not None:
-            # Nobody has acknowledged that one yet, so both are told; a loss stays a loss.
+            # The earlier notice is not acknowledged yet, so report both. A loss stays a loss.
             outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
             reason = f"{earlier.reason}; after that, {reason}"
-            # A start that was cut short may have kept the same copies already.
+            # An interrupted start may have made the same copies already.
             quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
         now_ms = self._time_ns() // 1_000_000
         revision = decision.state.revision + 1
         if decision.outcome == "dataLoss":
-            # Above all that clients may know of what is lost: no store makes a thousand changes a second for long.
+            # Above every lost revision that a client may know: no store makes 1,000 changes a second for long.
             revision = max(revision, now_ms)
         notice = RecoveryNotice(outcome, reason, tuple(quarantined), now_ms)
         return replace(decision.state, revision=revision, recovery=notice)
 
-    def _hold(self) -> None:
-        """Makes sure that the path still leads to this directory and its lock is ours, or takes it anew."""
+    def _ensure_locked(self) -> None:
+        """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
         try:
             if (
                 not self._must_reopen
@@ -230,35 +231,35 @@ class JsonWorkspaceStore(StoreOperations):
         self._directory = directory
         self._must_reopen = False
 
-    def _keep_previous(self, reason: str) -> None:
-        """Has the primary quarantined before it goes; the snapshot holds the same."""
+    def _mark_previous(self, reason: str) -> None:
+        """Mark the primary for quarantine. The snapshot holds the same bytes and needs no copy."""
         try:
             identity = self._directory.identify(PRIMARY)
         except OSError as error:
-            raise StorageFailure.from_os_error(error, f"look at {self._path / PRIMARY}") from error
-        if identity is not None and self._standing.get(identity, "edited") is None:
-            self._standing[identity] = reason
+            raise StorageFailure.from_os_error(error, f"check {self._path / PRIMARY}") from error
+        if identity is not None and self._known_files.get(identity, "edited") is None:
+            self._known_files[identity] = reason
 
     def _quarantine_foreign(self, name: str) -> None:
-        """Keeps a copy of what stands under `name`, where this store did not write it."""
+        """Quarantine the file `name` if this store did not write it."""
         try:
             identity = self._directory.identify(name)
-            if identity is None or self._standing.get(identity, "edited") is None:
+            if identity is None or self._known_files.get(identity, "edited") is None:
                 return
             content = self._directory.read(name)
             if content is not None:
-                kind = self._standing.get(content.identity) or "edited"
+                kind = self._known_files.get(content.identity) or "edited"
                 quarantine(self._directory, name, content, kind, self._time_ns)
-                self._standing[content.identity] = None
+                self._known_files[content.identity] = None
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
         except StoreUnusable as error:
-            advice = "mend that or move it away, then try again"
+            advice = "fix that or move the file away, then try again"
             raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
 
 
 def _status(state: State, decision: Decision, quarantined: Sequence[str]) -> RecoveryStatus:
-    """What a start found; the copies of an earlier one are told for as long as its notice stands."""
+    """Return the result of this start, with the copies of earlier starts until the notice is acknowledged."""
     notice = state.recovery
     if notice is None:
         return RecoveryStatus(outcome=decision.outcome, quarantined=tuple(quarantined), acknowledged=True)
@@ -276,5 +277,5 @@ def _unusable(path: Path, error: OSError) -> StoreUnusable:
         reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
     else:
         reason = f"The data directory {path} can't be used ({error.strerror or error})"
-        advice = "check its owner and mode, and the free space, or choose another with --data-dir"
+        advice = "check its owner, its mode and the free space, or choose another with --data-dir"
     return StoreUnusable(reason, advice, error.errno or 0)

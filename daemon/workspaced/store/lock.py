@@ -1,7 +1,7 @@
 """The lock on a data directory: flock(2) on `workspaced.lock`, held for the daemon's life.
 
-The kernel releases it when the process ends, however it ends, so a lock that is held always has a
-living owner. The file tells who: a JSON object with `pid` and `socket`.
+The kernel releases the lock when the process ends, even if it is killed, so a held lock always has a
+living owner. The file names the owner: a JSON object with `pid` and `socket`.
 """
 
 import os
@@ -15,12 +15,12 @@ from workspaced.store.files import Directory
 from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
 
 _OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-_TRIES: Final = 11  # 50 ms: a client that looks whether there is an owner holds the lock for a moment
+_TRIES: Final = 11  # 50 ms: a client that checks for an owner holds the lock for a moment
 _PAUSE_SECONDS: Final = 0.005
 
 
 class LockHeld(Exception):
-    """Another process owns the data directory; `owner` is None where it has not written its name yet."""
+    """Another process owns the data directory; `owner` is None if the owner's record can't be read yet."""
 
     def __init__(self, directory: str, owner: LockOwner | None) -> None:
         who = f"the daemon with pid {owner.pid}" if owner else "another daemon"
@@ -30,10 +30,10 @@ class LockHeld(Exception):
 
 
 class DirectoryLock:
-    """A held lock. `release` it after use."""
+    """A held lock. Call `release` after use."""
 
     def __init__(self, directory: Directory, socket: str) -> None:
-        """Takes the lock in the name of this process. It may block for 50 ms. Raises LockHeld, or OSError."""
+        """Take the lock and write this process's owner record. Blocks for at most 50 ms. Raises LockHeld or OSError."""
         self._disk = directory.disk
         self._fd = self._disk.open(LOCK, _OPEN_LOCK, 0o600, directory.fd)
         try:
@@ -41,7 +41,8 @@ class DirectoryLock:
                 raise LockHeld(str(directory.path), self._read_owner())
             text = msgspec.json.encode(LockOwner(os.getpid(), socket)) + b"\n"
             self._disk.write(self._fd, memoryview(text))
-            # Only the rest: to free the block and take it again takes a tenth of a start on a store of 50.
+            # Write first, then truncate: freeing the block and allocating it again takes a tenth of a start with
+            # 50 workspaces.
             if self._disk.stat_open(self._fd).st_size > len(text):
                 self._disk.truncate(self._fd, len(text))
         except BaseException:
@@ -49,13 +50,13 @@ class DirectoryLock:
             raise
 
     def is_in(self, directory: Directory) -> bool:
-        """Whether this lock is the one that a second daemon would find in `directory`."""
+        """Return whether the lock file in `directory` is the one that this lock holds."""
         found = directory.identify(LOCK)
         own = self._disk.stat_open(self._fd)
         return found is not None and (found.device, found.inode) == (own.st_dev, own.st_ino)
 
     def release(self) -> None:
-        """Lets another process take the lock. The file stays: removing it could remove another's."""
+        """Release the lock. The file stays: removing it could remove the lock file of a new owner."""
         close_quietly(self._disk, self._fd)
 
     def _try_lock(self) -> bool:

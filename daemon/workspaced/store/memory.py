@@ -1,4 +1,4 @@
-"""A store that keeps its state in memory alone, for tests and for apps that want no file."""
+"""A store in memory, for tests and for apps that need no file."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from workspaced_protocol.models import Change, FileCheck, RecoveryStatus, StoreC
 
 
 class InMemoryWorkspaceStore(StoreOperations):
-    """A WorkspaceStore whose commits last as long as the object."""
+    """A WorkspaceStore that loses its state with the object."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -17,12 +17,12 @@ class InMemoryWorkspaceStore(StoreOperations):
     def commit(
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
     ) -> None:
-        """See WorkspaceStore. Nothing is kept: there is no place for it."""
+        """See WorkspaceStore. `keeps_previous` has no effect: there is no quarantine."""
         self.state = state
 
     def check(self) -> StoreCheck:
-        """See WorkspaceStore: memory is never corrupted."""
+        """See WorkspaceStore. Memory is never corrupted."""
         return StoreCheck(primary=FileCheck(corrupted=False), snapshot=FileCheck(corrupted=False))
 
     def close(self) -> None:
-        """See WorkspaceStore: there is nothing to give up."""
+        """See WorkspaceStore. There is nothing to close."""

@@ -1,4 +1,4 @@
-"""Copies of damaged or superseded files, made before anything is written over them."""
+"""Quarantine: copies of damaged, edited or replaced files, made before the store overwrites them."""
 
 import re
 import time
@@ -11,24 +11,25 @@ from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import QUARANTINE
 
 KEPT_FILES: Final = 16
-"""The newest that are kept (storage.md, Files): damage that repeats must not fill the disk."""
+"""The number of copies to keep (storage.md, Quarantine): repeated damage must not fill the disk."""
 
-# A time, a reason, and the name that the file had.
+# A time, a reason and the file's original name.
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.json\Z")
 
 
 def quarantine(
     directory: Directory, name: str, content: Content, reason: str, time_ns: Callable[[], int] = time.time_ns
 ) -> str:
-    """Copies `content` of the file `name` into quarantine, durably; gives the copy's path.
+    """Copy `content` of the file `name` durably into quarantine, and return the copy's path.
 
-    `reason` is a word or two joined by hyphens. Where the same content is there already, that copy
-    serves. Raises StorageFailure or OSError.
+    `reason` is a word, or words joined by hyphens. An existing copy with the same content, reason and name
+    is used again. Raises StorageFailure or OSError.
     """
     with closing(directory.open_below(QUARANTINE)) as folder:
         folder.remove_temps()
         copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
-        # Less the oldest two: a start sets two files aside, and the second must not cost the first its copy.
+        # Never reuse the oldest two: a start quarantines up to two files, and the copy of the second must not
+        # push out the copy that the first reuses.
         for copy in copies[2 - KEPT_FILES :]:
             identity = folder.identify(copy)
             if copy.endswith(f"Z-{reason}-{name}") and identity and identity.size == len(content.data):
@@ -38,7 +39,7 @@ def quarantine(
         else:
             copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
         try:
-            # Also where it is there already: whoever made it may have failed to sync it, or been killed.
+            # Write an existing copy again too: the process that made it may have been killed before its sync.
             folder.replace([copy], content.data)
         except CommitUnknown as failure:
             raise StorageFailure(failure.message, failure.errno) from failure
@@ -48,11 +49,11 @@ def quarantine(
 
 
 def _stamp(now_ns: int, copies: list[str]) -> str:
-    """A UTC time to the microsecond that sorts as text, after the last of the sorted `copies`."""
+    """Return the UTC time in microseconds as text that sorts after the last of the sorted `copies`."""
     seconds, rest_ns = divmod(now_ns, 1_000_000_000)
     digits = time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest_ns // 1000:06d}"
     if copies:
-        # Else a clock that stepped back would make the newest copy the first to be removed.
+        # Without this, the newest copy would be removed first after the clock was set back.
         last = copies[-1].partition("Z")[0].replace("T", "").replace(".", "")
         digits = f"{max(int(digits), int(last) + 1):020d}"
     return f"{digits[:8]}T{digits[8:14]}.{digits[14:]}Z"

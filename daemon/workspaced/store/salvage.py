@@ -1,4 +1,4 @@
-"""What can still be read in damaged files: every workspace in them that is whole by itself."""
+"""Salvage: the workspaces in damaged files that are whole by themselves."""
 
 import json
 import re
@@ -14,18 +14,18 @@ from workspaced.store.files import Directory
 from workspaced_protocol import unknown
 from workspaced_protocol.models import Workspace
 
-# A workspace begins with its id, in both versions of the format, whatever white space is between.
+# In both versions of the format, a workspace begins with its id. White space may stand between.
 _WORKSPACE_START: Final = re.compile(r'\{\s*"id"\s*:\s*"ws_')
 
 
 def salvage(data: bytes) -> list[Workspace]:
-    """The workspaces that stand whole in a damaged text, in its order."""
+    """Return the whole workspaces in a damaged text, in the order of the text."""
     text = data.decode("utf-8", "surrogateescape")
     found: list[Workspace] = []
     for start in _WORKSPACE_START.finditer(text):
         try:
             value, _ = json.JSONDecoder().raw_decode(text, start.start())
-            # The strict encoder refuses a text that held damaged characters.
+            # The strict encoder refuses strings with damaged characters.
             workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
         except (ValueError, RecursionError):
             continue
@@ -34,9 +34,9 @@ def salvage(data: bytes) -> list[Workspace]:
 
 
 def salvage_files(paths: Iterable[str]) -> list[Workspace]:
-    """The newest of each workspace in these files; those that are gone are passed over.
+    """Return the newest version of each workspace in these files. Missing files are skipped.
 
-    Raises StoreUnusable or OSError for one that can't be read.
+    Raises StoreUnusable or OSError for a file that can't be read.
     """
     newest: dict[str, Workspace] = {}
     for path in map(Path, paths):

@@ -1,7 +1,7 @@
-"""What the two files hold, which of them to trust at startup, and the snapshot by itself.
+"""The choice between primary and snapshot at startup, and tools for each file.
 
-The strategy: each file is examined once, and the examination is a value (missing, valid or
-corrupted). The recovery table (storage.md, Recovery at startup) is then a pure function of the two values.
+The strategy: examine each file once. The result is a value: missing, valid or corrupted. The recovery
+table (storage.md, Recovery at startup) is then a pure function of two values.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from workspaced_protocol.models import FileCheck, RecoveryOutcome, StoreCheck, W
 
 @dataclass(frozen=True)
 class Examined:
-    """A file as it was found: `content` is None where it is missing, else one of the others is set."""
+    """The result of examining a file. If it is missing, `content` is None; else `document` or `corruption` is set."""
 
     name: str
     content: Content | None = None
@@ -36,18 +36,21 @@ class Examined:
 
     @property
     def data(self) -> bytes:
-        """The file's bytes; none where it is missing."""
+        """The file's bytes, empty if it is missing."""
         return self.content.data if self.content else b""
 
     def check(self) -> FileCheck:
-        """For people: whether it is corrupted, and why."""
+        """Return whether the file is corrupted, and the reason as text for people."""
         if self.corruption is not None:
             return FileCheck(corrupted=True, reason=self.corruption.message)
         return FileCheck(corrupted=False, reason="missing" if self.content is None else None)
 
 
 def examine(directory: Directory, name: str, other: Examined | None = None) -> Examined:
-    """Reads and checks one file, or only reads it where it is as `other` is. Raises StoreUnusable or NewerVersion."""
+    """Read and check one file. A file with the same bytes as `other` is not parsed again.
+
+    Raises StoreUnusable or NewerVersion.
+    """
     content = directory.read(name)
     if content is None:
         return Examined(name)
@@ -61,10 +64,10 @@ def examine(directory: Directory, name: str, other: Examined | None = None) -> E
 
 @dataclass(frozen=True)
 class Decision:
-    """What a start makes of the two files.
+    """The decision of a start: the state to serve, and what to do with the files.
 
-    `superseded` are the files to quarantine, each with its reason; `must_write` tells that both
-    files have to be written anew before anything else.
+    `superseded` are the files to quarantine, each with its reason. With `must_write`, both files are
+    written before the daemon listens.
     """
 
     state: State
@@ -75,7 +78,7 @@ class Decision:
 
 
 def decide(primary: Examined, snapshot: Examined) -> Decision:
-    """The recovery table: which state to go on with, and what to tell the user."""
+    """Apply the recovery table."""
     damaged = tuple(
         (file, file.corruption.kind) for file in (primary, snapshot) if file.corruption is not None
     )
@@ -85,41 +88,41 @@ def decide(primary: Examined, snapshot: Examined) -> Decision:
             return Decision(state, "clean", None, damaged, must_write=True)
         newer = snapshot.document.state
         if newer.revision > state.revision:
-            reason = f"{SNAPSHOT} holds revision {newer.revision}, and {PRIMARY} only {state.revision}"
+            reason = f"{SNAPSHOT} holds revision {newer.revision}, but {PRIMARY} only {state.revision}"
             return Decision(newer, "recovered", reason, ((primary, "older"),), must_write=True)
         return Decision(state, "clean", None, (), must_write=primary.data != snapshot.data)
     if snapshot.document is not None:
-        reason = f"{PRIMARY} {_trouble(primary)}; recovered from {SNAPSHOT}"
+        reason = f"{PRIMARY} {_damage(primary)}; recovered from {SNAPSHOT}"
         return Decision(snapshot.document.state, "recovered", reason, damaged, must_write=True)
     if primary.content is None and snapshot.content is None:
         return Decision(State(), "fresh", None, (), must_write=False)
-    reason = f"{PRIMARY} {_trouble(primary)}, and {SNAPSHOT} {_trouble(snapshot)}"
+    reason = f"{PRIMARY} {_damage(primary)}, and {SNAPSHOT} {_damage(snapshot)}"
     revision = max(legible_revision(primary.data), legible_revision(snapshot.data))
     return Decision(State(revision), "dataLoss", reason, damaged, must_write=True)
 
 
-def _trouble(file: Examined) -> str:
+def _damage(file: Examined) -> str:
     if file.corruption is None:
         return "is missing"
     return f"is corrupted ({file.corruption.message})"
 
 
 def create_snapshot(data_dir: Path, workspaces: Iterable[Workspace], revision: int = 0) -> None:
-    """Writes the snapshot by itself, atomically and durably. Raises StorageFailure or OSError.
+    """Write only the snapshot, atomically and durably. Raises StorageFailure or OSError.
 
-    For tools that work without a daemon: a running one writes it in every commit.
+    This is for tools that work without a daemon. A running daemon writes the snapshot in every commit.
     """
     with closing(Directory.open(Disk(), data_dir, create=True)) as directory:
         directory.replace([SNAPSHOT], encode_document(State.of(workspaces, revision)))
 
 
 def detect_corruption(data_dir: Path) -> FileCheck:
-    """Whether the primary file is corrupted, and why. Raises StoreUnusable where it can't be read."""
+    """Return whether the primary is corrupted, and the reason. Raises StoreUnusable if it can't be read."""
     return _check(data_dir, PRIMARY)
 
 
 def check_files(data_dir: Path) -> StoreCheck:
-    """Both files as they are now; one that can't be read is not corrupted, and its reason says why."""
+    """Check both files as they are now. An unreadable file is not corrupted; `reason` says why it is unreadable."""
     checks: list[FileCheck] = []
     for name in (PRIMARY, SNAPSHOT):
         try:
@@ -137,9 +140,9 @@ def _check(data_dir: Path, name: str) -> FileCheck:
 
 
 def recover_from_snapshot(data_dir: Path) -> list[Workspace] | None:
-    """The snapshot's workspaces by creation time, or None where it is missing or corrupted.
+    """Return the snapshot's workspaces by creation time, or None if it is missing or corrupted.
 
-    Raises NewerVersion where a later release wrote it, StoreUnusable where it can't be read.
+    Raises NewerVersion if a newer release wrote it, StoreUnusable if it can't be read.
     """
     document = _examine_in(data_dir, SNAPSHOT).document
     return document.state.workspaces() if document else None

@@ -1,7 +1,7 @@
-"""The listening socket that a service manager has bound and passes on: systemd's sockets, and launchd's.
+"""Socket activation: the listening socket that systemd or launchd passes to the daemon.
 
-The manager keeps such a socket while the daemon is away, so clients that connect meanwhile wait in its
-backlog for the next daemon to accept them.
+The manager keeps the socket open while no daemon runs. Clients that connect meanwhile wait in its backlog
+until the next daemon accepts them.
 """
 
 import os
@@ -14,18 +14,18 @@ from workspaced.supervision.launchd import launchd_socket
 
 FIRST_DESCRIPTOR: Final = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 
-_NAMES: Final = ("workspaced", "workspaced.socket")  # FileDescriptorName= of our unit, and what it is without
+_NAMES: Final = ("workspaced", "workspaced.socket")  # FileDescriptorName= of our unit, and its default
 _NAMELESS: Final = ("", "unknown")  # sd_listen_fds_with_names(3)
 
 
 def inherited_socket(
     environment: MutableMapping[str, str], first_descriptor: int = FIRST_DESCRIPTOR
 ) -> socket.socket | None:
-    """The listening socket that was passed to this process, or None. The caller closes it.
+    """Return the listening socket passed to this process, or None. The caller closes it.
 
-    systemd tells by LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES; from launchd it is asked for by the
-    name in LAUNCHD_SOCKET, a key of the job's `Sockets`. All are taken from the environment, so that no
-    child takes them for its own. Raises SocketUnusable for anything but one socket to listen on.
+    systemd describes it in LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES. launchd gives it for the name in
+    LAUNCHD_SOCKET, a key of the job's `Sockets`. All these variables are removed from the environment, so
+    that no child process uses them. Raises SocketUnusable unless exactly one listening socket was passed.
     """
     pid = environment.pop("LISTEN_PID", "")
     count = environment.pop("LISTEN_FDS", "")
@@ -41,7 +41,7 @@ def inherited_socket(
 
 def _systemd_descriptor(count: str, names: str, first_descriptor: int) -> int:
     if not (count.isascii() and count.isdigit()):
-        raise SocketUnusable(f"LISTEN_FDS is {count!r}, no number: see sd_listen_fds(3), or unset it.")
+        raise SocketUnusable(f"LISTEN_FDS is {count!r}, not a number: see sd_listen_fds(3), or unset it.")
     descriptors = range(first_descriptor, first_descriptor + int(count))
     for descriptor in descriptors:
         _keep_from_children(descriptor)
@@ -51,8 +51,8 @@ def _systemd_descriptor(count: str, names: str, first_descriptor: int) -> int:
         ours = [first_descriptor]
     if len(ours) != 1:
         raise SocketUnusable(
-            f"The service manager passed {count} sockets named {names or 'nothing'}, and one named workspaced is "
-            "needed: give the socket unit one ListenStream= and FileDescriptorName=workspaced."
+            f"The service manager passed {count} sockets (names: {names or 'none'}), but exactly one must be named "
+            "workspaced: give the socket unit one ListenStream= and FileDescriptorName=workspaced."
         )
     return ours[0]
 
@@ -62,17 +62,17 @@ def _keep_from_children(descriptor: int) -> None:
         os.set_inheritable(descriptor, False)
     except OSError as error:
         raise SocketUnusable(
-            f"LISTEN_FDS counts descriptor {descriptor}, which is not open: let the service manager set it, "
-            "or unset it."
+            f"LISTEN_FDS includes descriptor {descriptor}, which is not open: let the service manager set the "
+            "variable, or unset it."
         ) from error
 
 
 def _checked(descriptor: int) -> socket.socket:
-    """The socket, once it is known to be one that clients can connect to by a path."""
+    """Return the socket after checking that clients can connect to it by a path."""
     try:
         passed = socket.socket(fileno=descriptor)
     except OSError as error:
-        raise _unusable(descriptor, "is no socket") from error
+        raise _unusable(descriptor, "is not a socket") from error
     try:
         problem = _problem(passed)
         if problem:
@@ -86,15 +86,15 @@ def _checked(descriptor: int) -> socket.socket:
 
 def _problem(passed: socket.socket) -> str | None:
     if passed.family != socket.AF_UNIX:
-        return f"is of {_name_of(passed.family)}, not a Unix socket"
+        return f"has the family {_name_of(passed.family)}, not AF_UNIX"
     if passed.type != socket.SOCK_STREAM:
-        return f"is of {_name_of(passed.type)}, not a stream"
+        return f"has the type {_name_of(passed.type)}, not SOCK_STREAM"
     if not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        return "is one connection, or is not listening (Accept=yes passes connections: it must be no)"
-    # An abstract name is given as bytes, a socket without a name as an empty string.
+        return "is a connection or does not listen (the socket unit must not have Accept=yes)"
+    # getsockname() returns bytes for an abstract name, an empty string for an unnamed socket.
     name: str | bytes = passed.getsockname()
     if not isinstance(name, str) or not name:
-        return "is not bound to a path, so no client could find it"
+        return "is not bound to a path, so clients could not find it"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Takes a listening socket from macOS's launchd: launch_activate_socket(3), by way of ctypes."""
+"""The listening socket from launchd on macOS: launch_activate_socket(3), called with ctypes."""
 
 import ctypes
 import errno
@@ -10,19 +10,19 @@ from workspaced.rpc.listener import SocketUnusable
 
 _LIBRARY: Final = "/usr/lib/libSystem.dylib"
 
-# launch_activate_socket(3), ERRORS: what to do about each.
+# launch_activate_socket(3), ERRORS, with the way out of each.
 _REASONS: Final = {
-    errno.ENOENT: "the job has no socket of that name: compare LAUNCHD_SOCKET with the keys below Sockets",
+    errno.ENOENT: "the job has no socket of that name: compare LAUNCHD_SOCKET with the keys in Sockets",
     errno.ESRCH: "this process was not started by launchd: unset LAUNCHD_SOCKET",
-    errno.EALREADY: "the socket was taken already",
+    errno.EALREADY: "this process has already taken the socket",
 }
 
 
 def launchd_socket(name: str, library: Any = None) -> int:
-    """The descriptor of the one socket that the job's property list has under `Sockets`, `name`.
+    """Return the descriptor of the socket `name` in the `Sockets` of the job's property list.
 
-    `library` has `launch_activate_socket` and `free` as C functions; it is the system's unless a test
-    gives another. Raises SocketUnusable.
+    `library` has the C functions `launch_activate_socket` and `free`. The default is the system's library;
+    tests pass another. Raises SocketUnusable.
     """
     library = library or _system_library()
     activate, free = library.launch_activate_socket, library.free
@@ -39,14 +39,14 @@ def launchd_socket(name: str, library: Any = None) -> int:
     failure: int = activate(os.fsencode(name), ctypes.byref(array), ctypes.byref(count))
     if failure:
         reason = _REASONS.get(failure, os.strerror(failure))
-        raise SocketUnusable(f"launchd gives no socket named {name}: {reason}.")
+        raise SocketUnusable(f"launchd did not pass the socket {name}: {reason}.")
     descriptors: list[int] = [array[index] for index in range(count.value)]
     free(array)
     if len(descriptors) != 1:
         for descriptor in descriptors:
             os.close(descriptor)
         raise SocketUnusable(
-            f"launchd passed {len(descriptors)} sockets named {name}, and one is needed: give the job one "
+            f"launchd passed {len(descriptors)} sockets named {name}, but exactly one is needed: give the job one "
             "SockPathName."
         )
     return descriptors[0]
@@ -55,4 +55,4 @@ def launchd_socket(name: str, library: Any = None) -> int:
 def _system_library() -> Any:
     if sys.platform == "darwin":
         return ctypes.CDLL(_LIBRARY)
-    raise SocketUnusable("LAUNCHD_SOCKET is set, and there is no launchd but on macOS: unset it.")
+    raise SocketUnusable("LAUNCHD_SOCKET is set, but launchd exists only on macOS: unset it.")

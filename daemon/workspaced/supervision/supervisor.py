@@ -1,4 +1,4 @@
-"""Everything between the daemon and the service manager that started it, if one did."""
+"""The interface between the daemon and its service manager, if there is one."""
 
 import signal
 import socket
@@ -16,17 +16,17 @@ from workspaced.supervision.terminal import Terminal
 from workspaced.supervision.watchdog import keep_watch, watchdog_seconds
 from workspaced_protocol.models import DaemonStatus
 
-_RELOAD_SECONDS: Final = 10.0  # a configuration on a mount that hangs must not keep the daemon from its stop
+_RELOAD_SECONDS: Final = 10.0  # a configuration file on a hanging file system must not prevent a stop
 
 _log = structlog.get_logger(__name__)
 
 Describe = Callable[[], DaemonStatus]
 Reload = Callable[[], Awaitable[None]]
-"""Reads the configuration again. It is given ten seconds, and is cancelled after them."""
+"""Reloads the configuration. It is cancelled after ten seconds."""
 
 
 class Supervisor:
-    """The service manager, as the daemon sees it: each stage of its life is told here, and no stage waits for it."""
+    """The service manager. The daemon notifies it of each stage of its life, and does not depend on it."""
 
     def __init__(
         self, notifier: Notifier, within_seconds: float | None, inherited: socket.socket | None
@@ -35,62 +35,64 @@ class Supervisor:
         self._within_seconds = within_seconds
         self._terminal = Terminal()
         self.inherited = inherited
-        """The listening socket that was passed, which is used in place of one of the daemon's own."""
+        """The passed listening socket, used in place of a new one."""
 
     @property
     def is_there(self) -> bool:
-        """Whether there is one that is told."""
-        return self._notifier.is_heard
+        """Whether there is a service manager to notify."""
+        return self._notifier.is_active
 
     def socket_path(self, configured: Path) -> Path:
-        """Where the daemon listens: an inherited socket is stronger than the settings, since clients wait there."""
+        """Return the path to listen on. An inherited socket overrides the settings, because clients wait there."""
         if self.inherited is None:
             return configured
         path = Path(self.inherited.getsockname())
         if path != configured:
             _log.warning(
-                "The service manager's socket is used, not that of the settings.",
+                "The socket of the service manager overrides the setting.",
                 socket=str(path),
                 configured=str(configured),
             )
         return path
 
     async def restoring(self, data_dir: Path) -> None:
-        """The store is being read."""
+        """Notify that the store is being read."""
         await self._notifier.status(f"Restoring the store in {data_dir}")
 
     async def ready(self, describe: Describe) -> None:
-        """The daemon answers."""
+        """Notify that the daemon answers."""
         await self._notifier.ready(_status(describe()))
 
     async def watch(self, path: Path, describe: Describe) -> None:
-        """Tells that the daemon lives for as long as it answers at `path`, where the manager wants to hear it."""
+        """Send keep-alive messages while the daemon answers at `path`, if the manager runs a watchdog."""
         if self._within_seconds is not None:
             await keep_watch(path, self._within_seconds, lambda: self._notifier.alive(_status(describe())))
 
     async def wait_for_stop(
         self, signals: AsyncIterator[int], reload: Reload, describe: Describe
     ) -> signal.Signals:
-        """Has the configuration read again on each SIGHUP; gives the signal that ends the daemon."""
+        """Wait for the signal that ends the daemon, and return it. On SIGHUP, reload the configuration."""
         while True:
             number = signal.Signals(await anext(signals))
             if number != signal.SIGHUP or self._terminal.is_closed():
                 return number
-            await self._notifier.reloading("Reading the configuration again")
+            await self._notifier.reloading("Reloading the configuration")
             with trio.move_on_after(_RELOAD_SECONDS) as limit:
                 await reload()
             if limit.cancelled_caught:
-                _log.error(f"The configuration was not read within {_RELOAD_SECONDS:g} s: the settings stay.")
+                _log.error(
+                    f"The configuration was not reloaded within {_RELOAD_SECONDS:g} s: the settings are unchanged."
+                )
             await self.ready(describe)
 
     async def stopping(self) -> None:
-        """No more clients are accepted, and the daemon ends."""
-        await self._notifier.stopping("Committing what is queued")
+        """Notify that the daemon accepts no more clients and is stopping."""
+        await self._notifier.stopping("Committing the queued writes")
 
 
 @contextmanager
 def supervised(environment: MutableMapping[str, str]) -> Generator[Supervisor]:
-    """What the environment tells of a service manager, which is taken out of it. Raises SocketUnusable."""
+    """Make a Supervisor from the variables of the service manager, and remove them. Raises SocketUnusable."""
     notifier = Notifier.from_environment(environment)
     try:
         within_seconds = watchdog_seconds(environment)
@@ -105,7 +107,7 @@ def supervised(environment: MutableMapping[str, str]) -> Generator[Supervisor]:
 
 
 def _status(status: DaemonStatus) -> str:
-    """One line for `systemctl status`."""
+    """Return a line for `systemctl status`."""
     workspaces = "1 workspace" if status.workspaces == 1 else f"{status.workspaces} workspaces"
     line = f"{workspaces}, listening on {status.socket}"
     if status.store.state == "ok":

@@ -1,4 +1,4 @@
-"""Tells a SIGHUP that asks for a reload from one that says that the terminal was closed."""
+"""The terminal of the daemon: did a SIGHUP ask for a reload, or was the terminal closed?"""
 
 import os
 from typing import Final
@@ -7,12 +7,12 @@ _STANDARD: Final = (0, 1, 2)
 
 
 class Terminal:
-    """The terminal that the daemon was started from, if it was."""
+    """The terminal that the daemon was started from, if any."""
 
     def __init__(self) -> None:
         self._descriptors = [number for number in _STANDARD if os.isatty(number)]
 
     def is_closed(self) -> bool:
-        """Whether it is gone; without one, nothing can be."""
-        # Of a terminal that was hung up, every question is answered with EIO.
+        """Return whether the terminal was closed. Without a terminal, return False."""
+        # After a hangup, every call on the terminal fails with EIO.
         return any(not os.isatty(number) for number in self._descriptors)

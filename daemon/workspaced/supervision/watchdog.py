@@ -1,9 +1,9 @@
-"""The watchdog: tells the service manager that the daemon lives, only after it has answered itself.
+"""The watchdog: keep-alive messages to the service manager while the daemon answers its own requests.
 
-The strategy: the daemon is its own client. It asks `daemon.ping` over its own socket, as an app would,
-so a loop that is blocked, a socket that nobody accepts on and a dispatcher that answers nothing all look
-alike: no answer, no WATCHDOG=1, and the manager starts the daemon anew. The connection is kept, so that
-it works also where no more descriptors are to be had.
+The strategy: the daemon is its own client. It calls `daemon.ping` over its own socket, as an app would. A
+blocked event loop, a listener that does not accept and a dispatcher that does not answer all have the same
+effect: no answer, no WATCHDOG=1, and the manager restarts the daemon. The connection is kept, so that the
+watchdog works even if no more descriptors are available.
 """
 
 import os
@@ -19,10 +19,10 @@ import workspaced_protocol
 from workspaced_protocol.framing import LineSplitter
 
 NAME: Final = "workspaced (watchdog)"
-"""What the daemon calls itself as its own client; `daemon.clients` shows it."""
+"""The daemon's name as its own client, shown by `daemon.clients`."""
 
 _PAUSE_SECONDS: Final = (
-    0.1  # before another connection is tried: a full backlog tells nobody that it has room
+    0.1  # before the next attempt to connect: there is no event for room in a full backlog
 )
 _RECEIVE_BYTES: Final = 4096
 
@@ -30,35 +30,37 @@ _log = structlog.get_logger(__name__)
 
 
 def watchdog_seconds(environment: MutableMapping[str, str]) -> float | None:
-    """In what time the manager wants to hear from the daemon (sd_watchdog_enabled(3)); None: never.
+    """Return the watchdog timeout in seconds (sd_watchdog_enabled(3)), or None without a watchdog.
 
-    Takes WATCHDOG_USEC and WATCHDOG_PID away, so that no child takes them for its own.
+    Removes WATCHDOG_USEC and WATCHDOG_PID, so that no child process uses them.
     """
     given_us = environment.pop("WATCHDOG_USEC", "")
     pid = environment.pop("WATCHDOG_PID", str(os.getpid()))
     if not given_us or pid != str(os.getpid()):
         return None
     if not (given_us.isascii() and given_us.isdigit() and int(given_us)):
-        _log.warning("The watchdog is off: WATCHDOG_USEC is no number of microseconds.", given=given_us)
+        _log.warning("The watchdog is off: WATCHDOG_USEC is not a number of microseconds.", given=given_us)
         return None
     return int(given_us) / 1_000_000
 
 
 async def keep_watch(path: Path, within_seconds: float, alive: Callable[[], Awaitable[None]]) -> None:
-    """Asks the daemon at `path` twice `within_seconds`, and calls `alive` after each answer, until cancelled."""
+    """Ping the daemon at `path` twice per `within_seconds`, and call `alive` after each answer, until cancelled."""
     period_seconds = within_seconds / 2
     call = _SelfCall(path)
     is_silent = False
     try:
         while True:
             began_at = trio.current_time()
-            # Half a period: so two answers in a row, one early and one late, are never too far apart.
+            # Half a period, so that an early answer and a late one after it are never too far apart.
             with trio.move_on_after(period_seconds / 2) as limit:
                 await call.ping()
             if not limit.cancelled_caught:
                 await alive()
             elif not is_silent:
-                _log.error("The daemon did not answer itself: the service manager is not told that it lives.")
+                _log.error(
+                    "The daemon did not answer its own ping: no keep-alive message is sent to the service manager."
+                )
             is_silent = limit.cancelled_caught
             await trio.sleep_until(began_at + period_seconds)
     finally:
@@ -66,14 +68,14 @@ async def keep_watch(path: Path, within_seconds: float, alive: Callable[[], Awai
 
 
 class _Answer(msgspec.Struct):
-    """What counts of an answer; one that is an error lacks `result`, and is none."""
+    """The needed members of an answer. An error answer lacks `result`, so it fails to decode."""
 
     id: int
     result: object
 
 
 class _SelfCall:
-    """A connection to the daemon's own socket, opened anew where it is lost."""
+    """A connection to the daemon's own socket, opened again after a loss."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -82,7 +84,7 @@ class _SelfCall:
         self._last_id = 0
 
     async def ping(self) -> None:
-        """Comes back once the daemon has answered, however often that has to be tried."""
+        """Wait until the daemon answers; retry after each failure."""
         while True:
             try:
                 stream = self._stream or await self._connect()
@@ -102,7 +104,7 @@ class _SelfCall:
         return self._stream
 
     async def _call(self, stream: trio.SocketStream, method: str, **params: object) -> None:
-        """Asks, and waits for the answer to this; what comes late, to a call that was given up, is passed over."""
+        """Send a request and wait for its answer. Skip late answers to abandoned requests."""
         self._last_id += 1
         request = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params}
         await stream.send_all(msgspec.json.encode(request) + b"\n")
@@ -115,7 +117,7 @@ class _SelfCall:
                     return
 
     def close(self) -> None:
-        """Gives the connection up."""
+        """Close the connection."""
         if self._stream is not None:
             self._stream.socket.close()
             self._stream = None

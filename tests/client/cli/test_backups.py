@@ -36,7 +36,7 @@ def test_a_backup_is_a_whole_store_at_the_path_given(
     assert [each["name"] for each in kept["workspaces"]] == ["alpha", "beta", "gamma"]
     again = ctl("backup", "mine.json")
     assert (again.code, again.out) == (1, "")
-    assert f"{tmp_path / 'mine.json'} is there already" in again.err
+    assert f"{tmp_path / 'mine.json'} already exists" in again.err
     assert verified(tmp_path / "mine.json") == kept
 
 
@@ -148,14 +148,14 @@ def test_on_a_terminal_a_restore_asks(
 NO_STORES = {
     "damaged": (
         store_text([workspace_json(1)]).replace("repo-1", "repo-2"),
-        " is damaged, or not a store at all",
+        " is damaged, or not a store file",
     ),
     "cut": (
         store_text([workspace_json(1)])[:-50],
         ", line 3, column 15: the string that begins here has no end.",
     ),
     "something else": ("hello", ", line 1, column 1: a value is expected here."),
-    "no store": ("{}", " is damaged, or not a store at all"),
+    "no store": ("{}", " is damaged, or not a store file"),
     "newer": (store_text([workspace_json(1)], version=3), " was written by a newer release"),
 }
 

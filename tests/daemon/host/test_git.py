@@ -138,7 +138,7 @@ async def test_a_git_that_is_killed_is_told_by_its_signal(
     tmp_path: Path, play: Callable[[str], None]
 ) -> None:
     play("kill -KILL $$")
-    with pytest.raises(GitFailed, match=r"\(signal 9\): it did not say why\."):
+    with pytest.raises(GitFailed, match=r"\(signal 9\): git gave no reason\."):
         await clone(Git(), "https://example.com/app", tmp_path / "app")
 
 

@@ -46,7 +46,7 @@ async def test_a_write_is_refused_and_the_next_one_is_done(client: Client, threa
     threads.append(True)
     code, message, data = await client.refusal("workspace.create", name="A", rootPath="/src")
     assert (code, data) == (2003, {"kind": "storageFailure", "errno": errno.EAGAIN})
-    assert "no more threads" in message
+    assert "start more threads" in message
     assert await client.result("daemon.ping") == "pong"
     threads.clear()
     await client.result("workspace.create", name="A", rootPath="/src")
@@ -66,10 +66,10 @@ async def test_what_looks_at_the_disk_is_refused_and_done_the_next_time(
     threads.append(True)
     code, message, data = await client.refusal(method, **params)
     assert (code, data) == (2004, {"kind": "overloaded"})
-    assert "no more threads" in message
+    assert "start more threads" in message
     threads.clear()
     answer = await client.call(method, **params)
-    assert "no more threads" not in str(answer)
+    assert "start more threads" not in str(answer)
 
 
 async def test_no_thread_to_start_git_in_is_told_as_for_all_else(tmp_path: Path, threads: list[bool]) -> None:
@@ -90,7 +90,7 @@ async def test_what_a_clone_came_to_is_told_though_no_thread_can_tidy_up_after_i
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    assert [entry["event"] for entry in logged] == ["What a failed clone wrote could not be removed."]
+    assert [entry["event"] for entry in logged] == ["The files of a failed clone could not be removed."]
 
 
 async def test_the_hourly_backup_waits_for_its_next_time(
@@ -210,7 +210,7 @@ async def test_a_worker_goes_on_after_what_was_left_to_be_done_failed(logged: li
     async with aclosing(Worker("mine")) as worker:
         assert await worker.run(lambda: 1, afterwards=fail) == 1
         assert await worker.run(lambda: 2) == 2
-    assert [entry["event"] for entry in logged] == ["What a call left to be done failed."]
+    assert [entry["event"] for entry in logged] == ["The cleanup after a call failed."]
 
 
 async def test_a_call_that_nobody_waited_for_leaves_no_thread() -> None:

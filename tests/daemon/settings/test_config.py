@@ -63,9 +63,9 @@ def test_without_any_setting_the_platforms_places_are_used() -> None:
 UNREADABLE = [
     (b"log_level = ", "is not TOML (Invalid value (at "),
     (b"log_level = 1\nlog_level = 2", "is not TOML (Cannot overwrite a value (at "),
-    (b'y = 1\nx = "\xff"', "is not UTF-8 (line 2): save it anew"),
-    (b"x = " + b"9" * 5000, "is not TOML (a number in it is too long"),  # Python refuses to convert it
-    (b"x = " + b"[" * 3000, "brackets are too deep): `workspaced config sample` shows"),
+    (b'y = 1\nx = "\xff"', "is not UTF-8 (line 2): save it again"),
+    (b"x = " + b"9" * 5000, "is not TOML (a number is too long"),  # Python refuses to convert it
+    (b"x = " + b"[" * 3000, "brackets are nested too deeply): `workspaced config sample` shows"),
 ]
 
 VALUES: list[tuple[str, object, str, object]] = [
@@ -236,7 +236,7 @@ def test_a_file_that_can_not_be_read_is_named_with_the_reason(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refuse)
         told = problem()
-    assert told == f"{user_file} can't be read (Permission denied): mend that, or move it away."
+    assert told == f"{user_file} can't be read (Permission denied): fix that, or move the file away."
 
 
 @pytest.mark.parametrize("name", ["data_dir", "socket"])

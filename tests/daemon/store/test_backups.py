@@ -65,12 +65,12 @@ def test_a_copy_that_reads_back_differently_is_no_copy(tmp_path: Path) -> None:
 def test_a_copy_at_a_path_is_never_written_over_another_file(tmp_path: Path) -> None:
     backups = Backups(tmp_path / "data")
     (tmp_path / "there").write_text("precious")
-    with pytest.raises(BadBackup, match="is there already"):
+    with pytest.raises(BadBackup, match="already exists"):
         backups.write_to(tmp_path / "there", State())
     assert (tmp_path / "there").read_text() == "precious"
-    with pytest.raises(BadBackup, match="is a directory: add the name of a file"):
+    with pytest.raises(BadBackup, match="is a directory: add a file name"):
         backups.write_to(tmp_path, State())
-    with pytest.raises(BadBackup, match="There is no directory"):
+    with pytest.raises(BadBackup, match="The directory .* does not exist"):
         backups.write_to(tmp_path / "missing" / "copy", State())
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_file_is_no_backup(tmp_path: Path) -> None:
     """The advice of a start, to move it away, would be wrong here."""
     (tmp_path / "link").symlink_to("elsewhere")
     for odd in (tmp_path, tmp_path / "link"):
-        with pytest.raises(BadBackup, match=r"(regular file|symbolic link): name a file that a backup was"):
+        with pytest.raises(BadBackup, match=r"(regular file|symbolic link): choose a backup file"):
             Backups(tmp_path).read(str(odd))
 
 

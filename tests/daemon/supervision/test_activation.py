@@ -134,10 +134,10 @@ def abstract(_: Path) -> socket.socket:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (datagrams, "not a stream"),
-        (not_listening, "not listening"),
-        (of_the_internet, "not a Unix socket"),
-        (connected, "one connection"),
+        (datagrams, "not SOCK_STREAM"),
+        (not_listening, "does not listen"),
+        (of_the_internet, "not AF_UNIX"),
+        (connected, "is a connection"),
         pytest.param(
             abstract,
             "not bound to a path",
@@ -158,7 +158,7 @@ def test_another_kind_of_socket_is_refused(
 
 def test_what_is_no_socket_or_not_open_is_refused() -> None:
     descriptor = os.open(os.devnull, os.O_RDONLY)
-    with pytest.raises(SocketUnusable, match="no socket"):
+    with pytest.raises(SocketUnusable, match="not a socket"):
         inherited_socket(passing(), descriptor)
     os.close(descriptor)
     with pytest.raises(SocketUnusable, match="not open"):
@@ -173,7 +173,7 @@ def test_anything_but_one_socket_of_the_name_is_refused(
 ) -> None:
     first = _two_in_a_row(stack, path)
     stack.callback(os.close, first + 1)
-    with pytest.raises(SocketUnusable, match=f"passed {count} sockets named {names or 'nothing'}"):
+    with pytest.raises(SocketUnusable, match=rf"passed {count} sockets \(names: {names or 'none'}\)"):
         inherited_socket(passing(count, names), first)
 
 
@@ -235,7 +235,7 @@ def test_launchds_socket_is_taken_by_its_name() -> None:
     [
         (0, "no socket of that name"),
         (errno.ESRCH, "not started by launchd"),
-        (errno.EALREADY, "taken already"),
+        (errno.EALREADY, "already taken"),
         (errno.ENOMEM, os.strerror(errno.ENOMEM)),
     ],
 )

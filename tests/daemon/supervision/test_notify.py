@@ -85,7 +85,7 @@ async def test_a_manager_may_have_an_abstract_name() -> None:
 
 async def test_without_a_manager_nobody_is_told(logged: list[EventDict]) -> None:
     with closing(Notifier.from_environment({"NOTIFY_SOCKET": ""})) as notifier:
-        assert not notifier.is_heard
+        assert not notifier.is_active
         await notifier.ready("x")
     assert logged == []
 
@@ -93,7 +93,7 @@ async def test_without_a_manager_nobody_is_told(logged: list[EventDict]) -> None
 async def test_the_manager_is_taken_out_of_the_environment(manager: Manager) -> None:
     environment = {"NOTIFY_SOCKET": manager.address, "HOME": "/"}
     with closing(Notifier.from_environment(environment)) as notifier:
-        assert notifier.is_heard
+        assert notifier.is_active
     assert environment == {"HOME": "/"}
 
 
