@@ -1,4 +1,4 @@
-# Every target sets up what it needs in .venv by itself. Needs: make, git, Python 3.11 or newer with venv.
+# Every target installs its requirements into .venv. You need make, git, and Python 3.11 or newer with venv.
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
@@ -11,10 +11,10 @@ help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: name a newer one: make PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing: install it, or give its path: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: give the path of a newer one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { echo "Python's venv module is missing (Debian, Ubuntu: apt install python3-venv)"; rm -rf $(VENV); exit 1; }
-	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # 25.1 is the first that reads dependency groups
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # 25.1 is the first with dependency groups
 
 $(VENV)/run.stamp: pyproject.toml $(wildcard launchd/* systemd/*) | $(BIN)/python
 	@echo "Installing workspaced into $(VENV)" >&2
@@ -51,28 +51,28 @@ lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of impor
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev.stamp ## Measure everything, against the SLOs and the limits of this machine
+bench: $(VENV)/dev.stamp ## Run all benchmarks, and compare with the SLOs and the limits of this machine
 	PYTHONPATH=tests $(BIN)/python -m bench
 
-bench-quick: $(VENV)/dev.stamp ## Measure the SLOs in 20 seconds
+bench-quick: $(VENV)/dev.stamp ## Run the benchmarks of the SLOs in 20 seconds
 	PYTHONPATH=tests $(BIN)/python -m bench --quick
 
-bench-compare: $(VENV)/dev.stamp ## Put two results side by side: make bench-compare A=one.json B=other.json
+bench-compare: $(VENV)/dev.stamp ## Compare two results: make bench-compare A=one.json B=other.json
 	@test -n "$(A)" -a -n "$(B)" || { echo "Name two results: make bench-compare A=one.json B=other.json (make bench writes them to bench-results/)"; exit 2; }
 	@PYTHONPATH=tests $(BIN)/python -m bench --compare "$(A)" "$(B)"
 
 SOAK_SECONDS ?= 1800
-soak: $(VENV)/dev.stamp ## Load, kills and restarts for SOAK_SECONDS (1800), then a check of every answered write
+soak: $(VENV)/dev.stamp ## Run load, kills and restarts for SOAK_SECONDS (1800), then check every answered write
 	PYTHONPATH=tests $(BIN)/python -m bench.soak --seconds $(SOAK_SECONDS)
 
 FUZZ_SECONDS ?= 60
-fuzz: $(VENV)/fuzz.stamp ## Fuzz what reads bytes from others, each part for FUZZ_SECONDS (60)
+fuzz: $(VENV)/fuzz.stamp ## Fuzz each parser of foreign bytes for FUZZ_SECONDS (60)
 	@for target in requests document answers; do \
 		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
 		PYTHONPATH=tests $(BIN)/python -m fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 
-format: $(VENV)/dev.stamp ## Format the code and mend what ruff can mend
+format: $(VENV)/dev.stamp ## Format the code, and fix the problems that ruff can fix
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
