@@ -116,7 +116,10 @@ def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(
         assert connection.call("daemon.status")["store"] == {"state": "ok"}
         assert topics(watcher, 2) == ["store.degraded", "store.ok"]
     assert daemon.stop() == 0
-    assert daemon.stderr.count(f"{home.data_dir} lies on tmpfs: its content is lost when the machine restarts") == 1
+    assert (
+        daemon.stderr.count(f"{home.data_dir} lies on tmpfs: its content is lost when the machine restarts")
+        == 1
+    )
 
 
 # A disk that fails once renaming has begun

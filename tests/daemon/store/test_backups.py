@@ -70,7 +70,7 @@ def test_a_copy_at_a_path_is_never_written_over_another_file(tmp_path: Path) -> 
     assert (tmp_path / "there").read_text() == "precious"
     with pytest.raises(BadBackup, match="is a directory: add a file name"):
         backups.write_to(tmp_path, State())
-    with pytest.raises(BadBackup, match="The directory .* does not exist"):
+    with pytest.raises(BadBackup, match=r"The directory .* does not exist"):
         backups.write_to(tmp_path / "missing" / "copy", State())
 
 
@@ -174,10 +174,10 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
         return [each.revision for each in copies.list()]
 
     async def _idle() -> None:
-        # The round has a thread at work while it is not asleep; then it waits for nothing but the hour.
-        await until(lambda: active_thread_count() == 0)
-        await wait_all_tasks_blocked(0.01)
-        await until(lambda: active_thread_count() == 0)
+        # With all tasks blocked, the round waits for a thread at work or else for nothing but the hour.
+        await wait_all_tasks_blocked()
+        while active_thread_count():
+            await wait_all_tasks_blocked()
 
     nursery.start_soon(
         Maintenance(store, writer, BoundPaths(writer, PathChecker()), copies, tmp_path).keep_backups,
