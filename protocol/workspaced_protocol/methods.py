@@ -4,14 +4,11 @@ The dispatcher, both clients, the OpenRPC document and the reference page use th
 params struct are in the order of params by position.
 """
 
-import re
-from dataclasses import dataclass
 from typing import Any, Final, Literal
-
-import msgspec
 
 from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.method import Method
 from workspaced_protocol.models import (
     Backup,
     ConnectedClient,
@@ -24,100 +21,6 @@ from workspaced_protocol.models import (
     StoreRevision,
     Workspace,
 )
-from workspaced_protocol.problems import problem_at
-from workspaced_protocol.unknown import unknown_members
-
-_QUOTED_CHARACTERS: Final = 200  # of a client's text in an error message
-
-
-class InvalidParams(ValueError):
-    """Invalid params; `path` is that of the wrong field, such as `workspace.projects[0].id`."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of the table.
-
-    `mode` is the way it is served:
-    - `read`: at once, from the last durable state
-    - `write`: by the writer, in the order sent
-    - `prepared`: as a write, after its paths are checked
-    - `task`: concurrently with all others, because it waits for something other than its turn
-    """
-
-    name: str
-    mode: Literal["read", "write", "prepared", "task"]
-    params: type[p.Params]
-    result: object
-    errors: tuple[ErrorCode, ...]
-    doc: str
-
-    @property
-    def is_write(self) -> bool:
-        """Whether the writer serves it, in the order sent."""
-        return self.mode in ("write", "prepared")
-
-    @property
-    def changes_nothing(self) -> bool:
-        """Whether a request without an answer can be sent again unchanged on a new connection.
-
-        Not so for a backup, which makes a file, and for a subscription, which belongs to its connection.
-        """
-        if issubclass(self.params, p.WriteParams) or self.name == "store.backup":
-            return False
-        return not self.is_write and not self.name.startswith("events.")
-
-    def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
-        """Decode the params as this method's struct. Raises InvalidParams."""
-        text = b"{}" if raw is None else bytes(raw)
-        if text.startswith(b"["):
-            text = self._by_name(text)
-        try:
-            return msgspec.json.decode(text, type=self.params)
-        except msgspec.ValidationError as error:
-            raise self._explain(text, error) from error
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise InvalidParams("", f"{self.name}: the params can't be decoded: {error}.") from error
-
-    def _by_name(self, text: bytes) -> bytes:
-        """Convert params by position to params by name."""
-        names = self.param_names()
-        values = msgspec.json.decode(text, type=list[msgspec.Raw])
-        if len(values) > len(names):
-            raise InvalidParams(
-                f"[{len(names)}]",
-                f"{self.name} takes at most {len(names)} params ({', '.join(names) or 'none'}), "
-                f"not {len(values)}.",
-            )
-        return (
-            b"{" + b",".join(b'"%b":%b' % (n.encode(), v) for n, v in zip(names, values, strict=False)) + b"}"
-        )
-
-    def param_names(self) -> tuple[str, ...]:
-        """Return the names of the params on the wire, in their order by position."""
-        return self.params.__struct_encode_fields__
-
-    def _explain(self, text: bytes, error: msgspec.ValidationError) -> InvalidParams:
-        """Return msgspec's error as a sentence with the path of the wrong field."""
-        problem = str(error)
-        if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
-            path = unknown[0][:_QUOTED_CHARACTERS]
-            known = ", ".join(self.param_names()) or "no params"
-            is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-            allowed = f" It takes {known}." if is_param else ""
-            return InvalidParams(path, f"{self.name}: `{path}` is unknown.{allowed}")
-        found, path = problem_at(error)
-        if missing := re.fullmatch(r"object missing required field `(.*)`", found):
-            path = f"{path}.{missing[1]}" if path else missing[1]
-            return InvalidParams(path, f"{self.name}: `{path}` is missing.")
-        path = path or self.param_names()[0]
-        return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found}.")
-
 
 _ANY_ERRORS: Final = (ErrorCode.INVALID_PARAMS, ErrorCode.INTERNAL_ERROR)
 _WAITING_ERRORS: Final = (ErrorCode.CANCELLED, *_ANY_ERRORS)

@@ -9,7 +9,8 @@ import msgspec
 import workspaced_protocol
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES, Example
-from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.method import Method
+from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import Model
 
 _OPENRPC_VERSION: Final = "1.3.2"

@@ -18,7 +18,8 @@ from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import Call, encode_error, encode_result, parse_requests
-from workspaced_protocol.methods import METHODS, InvalidParams
+from workspaced_protocol.method import InvalidParams
+from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import Workspace
 
 _LIMIT_BYTES = 4096

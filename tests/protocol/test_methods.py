@@ -9,7 +9,8 @@ from msgspec import Raw
 
 from protocol.contract import CONTRACT, FITTING, names_of, raw, required_of
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.methods import METHODS, InvalidParams
+from workspaced_protocol.method import InvalidParams
+from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import (
     DaemonStatus,
     Hello,

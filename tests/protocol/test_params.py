@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from protocol.contract import BINDING, FITTING, WORKSPACE, names_of, raw
 from workspaced_protocol import params as p
-from workspaced_protocol.methods import METHODS, InvalidParams
+from workspaced_protocol.method import InvalidParams
+from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import Change, Workspace
 
 EXAMPLES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

@@ -3,7 +3,7 @@
 from workspaced.domain.errors import RequestError
 from workspaced.writer.pending import CommandFailed
 from workspaced_protocol.errors import ErrorCode, RpcError
-from workspaced_protocol.methods import InvalidParams
+from workspaced_protocol.method import InvalidParams
 
 
 def to_rpc_error(error: Exception) -> RpcError:

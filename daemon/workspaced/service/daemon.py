@@ -108,7 +108,7 @@ class DaemonOperations:
             connections=len(self._clients),
             recovery=self._recovery(),
             store=self._writer.status,
-            commits=self._writer.commit_statistics(),
+            commits=self._writer.commits.statistics(),
         )
 
     def _recovery(self) -> RecoveryStatus:

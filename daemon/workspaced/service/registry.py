@@ -9,7 +9,8 @@ from workspaced.service.projects import ProjectOperations
 from workspaced.service.sessions import SessionOperations
 from workspaced.service.store import StoreOperations
 from workspaced.service.workspaces import WorkspaceOperations
-from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.method import Method
+from workspaced_protocol.methods import METHODS
 
 # Any: the types of params and result depend on the method and its mode (see `requests`).
 Handler = Callable[[Any, Any], Any]

@@ -11,7 +11,6 @@ The strategy (storage.md, The actor):
 
 import errno
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -28,14 +27,14 @@ from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
+from workspaced.writer.commit_times import CommitTimes
 from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
 from workspaced_protocol.events import StoreChanged
-from workspaced_protocol.models import Change, CommitStatistics, StoreStatus
+from workspaced_protocol.models import Change, StoreStatus
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
 _RETRY_SECONDS: Final = (0.1, 5.0)  # the first and the longest pause between repairs
-_MEASURED_COMMITS: Final = 1024
 _COMMANDS_A_TURN: Final = 64
 """About a millisecond of work; then connections get a turn, which may last twenty times as long. With fewer commands
 a turn, a large batch beside many reading clients would miss its deadline."""
@@ -73,9 +72,7 @@ class Writer:
         self._closed_connections: list[int] = []
         self._keys_are_held_until = 0.0
         self._worker = Worker("commits")
-        self._commit_count = 0
-        self._commit_requests = 0
-        self._commit_ms: deque[float] = deque(maxlen=_MEASURED_COMMITS)
+        self.commits = CommitTimes()
 
     def submit(self, command: Command, reply: Reply, cause: Cause = _DAEMON) -> Callable[[], None]:
         """Queue a write; call `reply` once, now or within the deadline.
@@ -128,16 +125,6 @@ class Writer:
     def stop(self) -> None:
         """Accept no more writes; `run` ends when the queued writes are committed."""
         self._arrivals.close()
-
-    def commit_statistics(self) -> CommitStatistics:
-        """Return the number of commits, and how long the newest ones took."""
-        ranked = sorted(self._commit_ms) or [0.0]
-        return CommitStatistics(
-            count=self._commit_count,
-            requests=self._commit_requests,
-            p50_ms=round(ranked[len(ranked) // 2], 3),
-            p95_ms=round(ranked[len(ranked) * 95 // 100], 3),
-        )
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit writes until `stop` is called and the queue is empty."""
@@ -242,9 +229,7 @@ class Writer:
         changes = None if any(_rewrites_files(write) for write in batch) else draft.changes
         started_at = time.perf_counter()
         await self._commit_in_thread(state, changes, draft.keeps_previous)
-        self._commit_ms.append((time.perf_counter() - started_at) * 1000)
-        self._commit_count += 1
-        self._commit_requests += len(batch)
+        self.commits.add((time.perf_counter() - started_at) * 1000, len(batch))
 
     async def _commit_in_thread(
         self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None

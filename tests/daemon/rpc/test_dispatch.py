@@ -13,7 +13,8 @@ from support.serving import Client, Serve, error_of, request
 from workspaced.domain.errors import Refused, RequestError
 from workspaced.service import requests
 from workspaced.service.order import Turn
-from workspaced_protocol.methods import METHODS, Method
+from workspaced_protocol.method import Method
+from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import Backup, Session, Workspace
 
 PARAMS: dict[str, dict[str, object]] = {

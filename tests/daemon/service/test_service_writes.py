@@ -130,7 +130,7 @@ async def test_apply_commits_all_or_nothing(daemon: Daemon, client: Client) -> N
         "revision": 11
     }
     assert ids(await client.result("store.getAll")) == ["ws_01", "ws_03", "ws_04"]
-    assert daemon.writer.commit_statistics().count == 1
+    assert daemon.writer.commits.statistics().count == 1
 
 
 async def test_remove_is_null_for_an_unknown_id_too(daemon: Daemon, client: Client) -> None:

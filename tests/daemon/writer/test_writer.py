@@ -34,7 +34,7 @@ async def test_a_lone_writer_does_not_wait_for_company(
     created = await reply.result()
     assert isinstance(created, Workspace)
     assert (created.id, created.revision) == ("ws_A", 1)
-    statistics = desk.writer.commit_statistics()
+    statistics = desk.writer.commits.statistics()
     assert (statistics.count, statistics.requests) == (1, 1)
     assert 0 < statistics.p50_ms <= statistics.p95_ms
 
@@ -62,7 +62,7 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
     assert [result.revision for result in results if isinstance(result, Workspace)] == [2, 3, 4, 5, 6]
     await wait_all_tasks_blocked()
     assert len(gated.attempts) == 2
-    statistics = desk.writer.commit_statistics()
+    statistics = desk.writer.commits.statistics()
     assert (statistics.count, statistics.requests) == (2, 6)
 
 
@@ -73,7 +73,7 @@ async def test_a_hundred_writes_at_once_share_a_commit(nursery: trio.Nursery) ->
     for reply in replies:
         assert isinstance(await reply.result(), Workspace)
     assert len(store.attempts) == 1
-    assert desk.writer.commit_statistics().requests == 100
+    assert desk.writer.commits.statistics().requests == 100
 
 
 @pytest.mark.requirement("T014", "T015")
@@ -173,7 +173,7 @@ async def test_what_changes_nothing_needs_no_commit(nursery: trio.Nursery) -> No
         "id": "ws_unknown"
     }
     assert store.attempts == []
-    assert desk.writer.commit_statistics().count == 0
+    assert desk.writer.commits.statistics().count == 0
 
 
 async def test_a_refusal_that_rests_on_the_batch_waits_until_it_is_durable(

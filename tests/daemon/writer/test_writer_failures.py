@@ -55,7 +55,7 @@ async def test_a_refused_commit_changes_nothing_and_the_next_write_works(nursery
         "workspace.created",
         "store.ok",
     ]
-    assert desk.writer.commit_statistics().count == 2  # a failed one is none
+    assert desk.writer.commits.statistics().count == 2  # a failed one is none
 
 
 async def test_the_status_tells_the_newest_failure_and_events_only_of_changes(
