@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from support.repository import ROOT, sources
+from workspaced_protocol import datadir
 
 _DOCUMENT = re.compile(r"([\w./-]*\w\.md)\b`?")
 _SPACE = re.compile(r"[\s#]+")  # a citation may go on in the next line of a comment
@@ -99,3 +100,9 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
         "storage.md: there is no lost.txt",
         "storage.md: storage.md#lost has no such heading",
     ]
+
+
+def test_the_contract_of_the_store_names_each_file() -> None:
+    contract = (ROOT / "docs/storage.md").read_text("utf-8")
+    names = (datadir.PRIMARY, datadir.SNAPSHOT, datadir.LOCK, f"{datadir.BACKUPS}/", f"{datadir.QUARANTINE}/")
+    assert [name for name in (*names, datadir.temp_name("*")) if f"| `{name}` |" not in contract] == []

@@ -24,7 +24,7 @@ from workspaced_protocol.events import (
     EventsMissed,
     Peer,
 )
-from workspaced_protocol.messages import encode_notification
+from workspaced_protocol.messages import EVENT, encode_notification
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +94,7 @@ class EventHub:
             peer=cause.peer,
             payload=msgspec.Raw(encode(event.payload)),
         )
-        text = encode_notification("event", encode(notification))
+        text = encode_notification(EVENT, encode(notification))
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
         self._revision = max(self._revision, event.revision)
         self._kept.append(KeptEvent(event.topic, event.revision, text))
@@ -234,7 +234,7 @@ class Subscription:
             correlation_id="",
             payload=msgspec.Raw(encode(missed)),
         )
-        return encode_notification("event", encode(notification))
+        return encode_notification(EVENT, encode(notification))
 
 
 def _matching(topics: Sequence[str] | None) -> frozenset[str]:

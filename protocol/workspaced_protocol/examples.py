@@ -188,3 +188,8 @@ EXAMPLES: Final[dict[str, Example]] = {
     ),
 }
 """The examples by method name."""
+
+if missing := METHODS.keys() ^ EXAMPLES.keys():
+    raise ValueError(
+        f"each row of methods.py has one example in examples.py, in the same order: {sorted(missing)}"
+    )

@@ -20,6 +20,15 @@ MAX_BATCH: Final = 1024
 NULL_ID: Final = b"null"
 VERSION: Final = "2.0"
 
+CANCEL_REQUEST: Final = "$/cancelRequest"
+"""The notification by which a client cancels a request."""
+
+PROGRESS: Final = "$/progress"
+"""The notification of how far a task has come."""
+
+EVENT: Final = "event"
+"""The notification of an event."""
+
 # An id is a string, an integer or null (protocol.md, Transport). As a Raw, it is valid JSON already.
 _LEGAL_ID = re.compile(rb'"|-?[0-9]+\Z|null\Z')
 
@@ -106,7 +115,7 @@ def _syntax_problem(text: bytes | Raw) -> str | None:
 
     The standard library decides: it continues after a number out of range, where msgspec stops.
     """
-    import json  # as in `encode_error`
+    import json  # clients load this module too, and do not need it
 
     try:
         value = json.loads(bytes(text).decode(), parse_constant=_refuse_constant, parse_int=str)

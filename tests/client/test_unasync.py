@@ -35,7 +35,8 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_the_blocking_client_is_what_the_generator_makes() -> None:
-    assert run(SCRIPT, "--check") == (0, "")
+    code, problem = run(SCRIPT, "--check")
+    assert code == 0, problem
 
 
 def test_both_sides_have_the_same_files() -> None:

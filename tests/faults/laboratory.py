@@ -19,7 +19,7 @@ from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
-from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
+from workspaced.store.contract import CommitUnknown, StoreError, StoreUnusable
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 TRIED: Final[Counter[str]] = Counter()
@@ -122,7 +122,7 @@ class Laboratory:
         try:
             try:
                 step(run)
-            except (StorageFailure, StoreUnusable) as failure:
+            except (StoreError, StoreUnusable) as failure:
                 survivors = self._check_refusal(run, failure, fault)
                 run.disk.arm(None)
                 refusal = (fault.at, fault.lasts, type(failure), survivors, normal(run.disk.visible()))
@@ -138,7 +138,7 @@ class Laboratory:
         return True
 
     def _check_refusal(self, run: Run, failure: Exception, fault: Fault) -> frozenset[Tree]:
-        if isinstance(failure, StorageFailure):
+        if isinstance(failure, StoreError):
             require(failure.errno != 0, f"no errno in {failure!r}")
         _check_descriptors(run)
         is_half_done = isinstance(failure, CommitUnknown)

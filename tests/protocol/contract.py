@@ -1,4 +1,4 @@
-"""protocol.md as data: the params of each method, and values that fit them."""
+"""The params of each method as promised, kept by hand so that a change of the table is noticed; and fitting values."""
 
 import json
 
@@ -36,7 +36,7 @@ CONTRACT = {
     "store.acknowledgeRecovery": "requestKey?",
     "events.subscribe": "topics? since?",
     "events.unsubscribe": "",
-    # Beyond protocol.md: who is connected, copies of the store, and what damage left of it.
+    # Who is connected, copies of the store, and what damage left of it.
     "daemon.clients": "",
     "store.backup": "path?",
     "store.listBackups": "",
@@ -48,12 +48,12 @@ CONTRACT = {
 
 def names_of(method: str) -> list[str]:
     """The method's params in the contract's order."""
-    return [name.removesuffix("?") for name in CONTRACT[method].split()]
+    return [name.removesuffix("?") for name in CONTRACT.get(method, "").split()]
 
 
 def required_of(method: str) -> list[str]:
     """Those that a call can't do without."""
-    return [name for name in CONTRACT[method].split() if not name.endswith("?")]
+    return [name for name in CONTRACT.get(method, "").split() if not name.endswith("?")]
 
 
 BINDING = {

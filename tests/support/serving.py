@@ -46,10 +46,14 @@ class CountingWriter(Writer):
     submitted = 0
 
     def submit(
-        self, command: Command, reply: Callable[[object], None], cause: Cause = NOBODY
+        self,
+        command: Command,
+        reply: Callable[[object], None],
+        cause: Cause = NOBODY,
+        on_settled: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         self.submitted += 1
-        return super().submit(command, reply, cause)
+        return super().submit(command, reply, cause, on_settled)
 
 
 class CountingHub(EventHub):

@@ -99,7 +99,9 @@ def with_key(method: str, params: object) -> object:
     if isinstance(params, WriteParams):
         return structs.replace(params, request_key=_new_key()) if params.request_key is None else params
     if _is_object(params) and params.get("requestKey") is None:
-        from workspaced_protocol.methods import METHODS  # as in `conversation.may_write`
+        from workspaced_protocol.methods import (
+            METHODS,  # the table takes time to load, and most calls do not need it
+        )
 
         known = METHODS.get(method)
         if known is not None and issubclass(known.params, WriteParams):
@@ -116,7 +118,7 @@ def _new_key() -> str:
 
 
 def _may_repeat(method: str, params: object) -> bool:
-    from workspaced_protocol.methods import METHODS  # as above
+    from workspaced_protocol.methods import METHODS  # loaded late, as in `with_key`
 
     known = METHODS.get(method)
     if known is None:

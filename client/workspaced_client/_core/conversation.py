@@ -28,6 +28,8 @@ from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import (
+    CANCEL_REQUEST,
+    PROGRESS,
     NotAnAnswer,
     Notification,
     encode_notification,
@@ -151,7 +153,7 @@ class Conversation:
     def cancel(self, call: PendingCall) -> None:
         """Make the call's `$/cancelRequest` the outgoing bytes, which must be empty."""
         if self.can_cancel(call):
-            line = encode_notification("$/cancelRequest", b'{"id":%d}' % call.id) + b"\n"
+            line = encode_notification(CANCEL_REQUEST, b'{"id":%d}' % call.id) + b"\n"
             self._outgoing = memoryview(line)
 
     def sent(self, byte_count: int) -> None:
@@ -202,7 +204,7 @@ class Conversation:
         return None if call.abandoned else call
 
     def _progress(self, message: Notification) -> PendingCall | None:
-        if message.method != "$/progress":
+        if message.method != PROGRESS:
             return None  # only subscribers are sent events, and this connection has no subscription
         try:
             progress, _left_out = unknown.decode(message.params, Progress)

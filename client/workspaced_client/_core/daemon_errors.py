@@ -186,7 +186,7 @@ class CommitUnknown(DaemonError):
 
 
 class StorageFailure(DaemonError):
-    """The disk refused the write: it was not applied."""
+    """The disk failed: nothing was applied, or nothing could be read."""
 
     expected_code = ErrorCode.STORAGE_FAILURE
 
@@ -197,13 +197,13 @@ class StorageFailure(DaemonError):
 
 
 class Overloaded(DaemonError):
-    """The daemon's write queue is full: the write was not applied."""
+    """The daemon has no room for the request at the moment: it was not carried out."""
 
     expected_code = ErrorCode.OVERLOADED
 
 
 class ShuttingDown(DaemonError):
-    """The daemon is stopping: the write was not applied."""
+    """The daemon is stopping: the request was not carried out."""
 
     expected_code = ErrorCode.SHUTTING_DOWN
 

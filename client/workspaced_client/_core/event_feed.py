@@ -27,7 +27,7 @@ from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.events import GAP, PAYLOADS, EventNotification, EventsMissed, Peer
 from workspaced_protocol.framing import LineSplitter
-from workspaced_protocol.messages import NotAnAnswer, Notification, encode_request, parse_answer
+from workspaced_protocol.messages import EVENT, NotAnAnswer, Notification, encode_request, parse_answer
 from workspaced_protocol.models import DaemonStatus, Hello, Model, StoreRevision
 
 OnLost = Callable[[WorkspacedError], None]
@@ -151,9 +151,9 @@ class EventFeed:
     def _read(self, line: bytes) -> None:
         message = parse_answer(line)
         if isinstance(message, Notification):
-            if message.method == "event" and _STATUS in self._open:
+            if message.method == EVENT and _STATUS in self._open:
                 self._early.append(message.params)
-            elif message.method == "event":
+            elif message.method == EVENT:
                 self._read_event(message.params)
             return
         if isinstance(message.result, RpcError):

@@ -23,6 +23,7 @@ from workspaced.writer.pending import withdrawn
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
+    CANCEL_REQUEST,
     NULL_ID,
     Call,
     Malformed,
@@ -32,7 +33,6 @@ from workspaced_protocol.messages import (
 )
 from workspaced_protocol.params import CancelParams, Params
 
-CANCEL_REQUEST: Final = "$/cancelRequest"
 SUBSCRIBE: Final = "events.subscribe"
 
 Task = Callable[[], Awaitable[None]]
@@ -102,7 +102,7 @@ class Dispatcher:
                 text = encode_result(request.id, result)
             else:
                 text = encode_result_array(request.id, result)
-        except Exception as refusal:  # noqa: BLE001 - as above
+        except Exception as refusal:  # noqa: BLE001 - a defect in one method must not end a connection
             answer(None if request.id is None else encode_error(request.id, to_rpc_error(refusal)))
             self._log.answered(client.caller, request.method, perf_counter() - started_at, refusal)
             return
@@ -142,7 +142,7 @@ class Dispatcher:
             with scope, turn:
                 try:
                     command = await prepare(turn)
-                except Exception as refusal:  # noqa: BLE001 - as above
+                except Exception as refusal:  # noqa: BLE001 - a defect in one method must not end a connection
                     await turn.wait()
                     request.answer(refusal)
                 else:
@@ -165,7 +165,7 @@ class Dispatcher:
                 if scope.cancelled_caught:
                     request.answer(RequestCancelled("The request was cancelled."))
                     return
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - a defect in one method must not end a connection
                 request.answer(error)
             except BaseException:  # trio.Cancelled, or a group of them from the task's own nursery
                 if not request.client.is_disconnected:

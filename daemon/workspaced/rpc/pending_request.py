@@ -16,10 +16,9 @@ from workspaced.rpc.refusals import to_rpc_error
 from workspaced.rpc.request_log import RequestLog
 from workspaced.service.requests import Caller, Json
 from workspaced.writer.actor import Writer
-from workspaced_protocol.messages import Call, encode_error, encode_notification, encode_result
+from workspaced_protocol.messages import PROGRESS, Call, encode_error, encode_notification, encode_result
 from workspaced_protocol.models import Progress
 
-PROGRESS: Final = "$/progress"
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Long work)
 
 Answer = Callable[[bytes | list[bytes] | None], None]
@@ -38,7 +37,7 @@ class PendingRequest:
         "_log",
         "_next_progress_at",
         "_started_at",
-        "_when_answered",
+        "_when_settled",
         "_writer",
         "call",
         "cause",
@@ -57,7 +56,7 @@ class PendingRequest:
         self._writer = writer
         self._is_answered = False
         self._key: int | str | msgspec.UnsetType | None = msgspec.UNSET
-        self._when_answered: Callable[[], None] | None = None
+        self._when_settled: Callable[[], None] | None = None
         self._next_progress_at = float("-inf")
         client.pending[self] = Pending(call.method, self._started_at)
 
@@ -66,9 +65,9 @@ class PendingRequest:
         """The caller of the request."""
         return self.client.caller
 
-    def when_answered(self, call: Callable[[], None]) -> None:
-        """Call `call` after the answer."""
-        self._when_answered = call
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call `call` once it is certain whether the write is applied: at the answer, or at the end of its commit."""
+        self._when_settled = call
 
     def cancel_with(self, cancel: Callable[[], None]) -> None:
         """Let `$/cancelRequest` call `cancel` until the request is answered."""
@@ -92,11 +91,13 @@ class PendingRequest:
 
     async def commit(self, command: Command) -> Json:
         """Commit a task's command, answer with its result before its events go out, and return the result."""
-        return encode(await self._writer.write(command, self.cause, self.answer))
+        when_settled, self._when_settled = self._when_settled, None  # the writer calls it
+        return encode(await self._writer.write(command, self.cause, self.answer, when_settled))
 
     def submit(self, command: Command) -> None:
         """Submit a write's command to the writer, which answers the request."""
-        self.cancel_with(self._writer.submit(command, self.answer, self.cause))
+        when_settled, self._when_settled = self._when_settled, None  # the writer calls it
+        self.cancel_with(self._writer.submit(command, self.answer, self.cause, when_settled))
 
     def answer(self, result: object) -> None:
         """Answer with a result, or with the error of an exception; do nothing if already answered."""
@@ -131,5 +132,5 @@ class PendingRequest:
         if self._key is not msgspec.UNSET:
             self.client.cancels.pop(self._key, None)
         self._answer(text)
-        if self._when_answered is not None:
-            self._when_answered()
+        if self._when_settled is not None:
+            self._when_settled()

@@ -94,7 +94,7 @@ class Maintenance:
         workspaces = await self._read(params.source)
         command = bulk.restore(workspaces, params.if_revision)
         once = commands.once(params.request_key, command, bulk.current_revision)
-        request.when_answered(self._bound.expect(workspaces))
+        request.when_settled(self._bound.expect(workspaces))
         return await request.commit(once)
 
     async def salvage(self, _params: p.NoParams, _: Request) -> Json:

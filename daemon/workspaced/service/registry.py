@@ -74,8 +74,8 @@ def registry(
 
 
 def _paired(handlers: Mapping[str, Handler]) -> dict[str, Operation]:
-    if handlers.keys() != METHODS.keys():
-        raise ValueError(
-            f"methods without a handler, or handlers without a method: {sorted(handlers.keys() ^ METHODS.keys())}"
-        )
+    if missing := METHODS.keys() - handlers.keys():
+        raise ValueError(f"methods.py has rows without a handler in registry.py: {sorted(missing)}")
+    if unknown := handlers.keys() - METHODS.keys():
+        raise ValueError(f"registry.py has handlers without a row in methods.py: {sorted(unknown)}")
     return {name: Operation(method, handlers[name]) for name, method in METHODS.items()}

@@ -2,7 +2,8 @@
 
 A handler takes the params and a second argument. Its signature depends on its mode, a column of the method table:
 
-- a read, `(params, client) -> Json`, returns at once, from the last durable state;
+- a read, `(params, client) -> Json | list[Json]`, returns at once, from the last durable state: texts that records
+  hold already, or what `encode` makes of a model;
 - a write, `(params, request) -> Command`, returns at once; the writer runs the command;
 - a prepared write, `async (params, turn) -> Command`, waits for its turn, then makes the command;
 - a task, `async (params, request) -> Json`, may wait at any time, and commits with `request.commit`.
@@ -71,8 +72,8 @@ class Request(Protocol):
         """The cause of the events that follow: the peer and a correlation id."""
         ...
 
-    def when_answered(self, call: Callable[[], None]) -> None:
-        """Call `call` after the answer."""
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Call `call` once it is certain whether the write is applied: at the answer, or at the end of its commit."""
         ...
 
     def report(self, step: Step) -> None:

@@ -32,7 +32,7 @@ class StoreOperations:
     def save(self, params: p.SaveParams, request: Request) -> Command:
         """Store a workspace as given, under its id."""
         command = workspaces.save(params.workspace, params.if_revision)
-        request.when_answered(self._bound.expect([params.workspace]))
+        request.when_settled(self._bound.expect([params.workspace]))
         return once(params.request_key, command)
 
     def remove(self, params: p.RemoveParams, _: Request) -> Command:
@@ -42,7 +42,7 @@ class StoreOperations:
     def apply(self, params: p.ApplyParams, request: Request) -> Command:
         """Save and remove several workspaces in one commit."""
         command = bulk.apply(params.changes, params.if_revision)
-        request.when_answered(self._bound.expect(change.save for change in params.changes))
+        request.when_settled(self._bound.expect(change.save for change in params.changes))
         return once(params.request_key, command, bulk.current_revision)
 
     def flush(self, _params: p.WriteParams, _: Request) -> Command:

@@ -172,7 +172,7 @@ def _backup_of(name: str) -> BackupFile | None:
 def _write_verified(folder: Directory, name: str, state: State) -> None:
     data = encode_document(state)
     parse_document(data)
-    folder.replace([name], data)
+    folder.write_copy(name, data)
     content = folder.read(name)
     if content is None or content.data != data:
         raise StorageFailure(f"{folder.path / name} reads back differently: the disk may be failing.", 5)

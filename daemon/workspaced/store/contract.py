@@ -15,13 +15,8 @@ from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Works
 from workspaced_protocol.problems import problem_at
 
 
-class StorageFailure(RequestError):
-    """The disk refused a write: it was not applied, and memory equals the disk.
-
-    `errno` is the system's error number. The message names the failure, its place and the way out.
-    """
-
-    code = ErrorCode.STORAGE_FAILURE
+class StoreError(RequestError):
+    """The disk failed. `errno` is the system's error number; the message names the failure and its place."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message, errno=number)
@@ -35,8 +30,14 @@ class StorageFailure(RequestError):
         return cls(f"Could not {action}: {reason}{_ADVICE.get(number, '')}.", number)
 
 
-class CommitUnknown(StorageFailure):
-    """The disk failed or the deadline passed during a commit: the disk may or may not hold it."""
+class StorageFailure(StoreError):
+    """Nothing was applied: memory equals the disk. Also the failure of a read or of a backup."""
+
+    code = ErrorCode.STORAGE_FAILURE
+
+
+class CommitUnknown(StoreError):
+    """The disk failed, or the deadline passed, during a commit: the disk may or may not hold it."""
 
     code = ErrorCode.COMMIT_UNKNOWN
 
@@ -52,7 +53,9 @@ class CommitUnknown(StorageFailure):
 
 
 class StoreUnusable(Exception):
-    """The store can't be opened, and its files were not touched. The message gives the reason and the way out.
+    """The store can't be opened. The message gives the reason and the way out.
+
+    Its files were not touched, unless the message says that a recovery could not be written.
 
     `advice` is apart from `reason`, so that a caller that knows the file's purpose can give better advice.
     `errno` is the system's error number or the nearest one, 0 if there is none.
@@ -150,7 +153,7 @@ class WorkspaceStore(Protocol):
         ...
 
 
-class StoreOperations:
+class StoreBase:
     """The reads and writes of a WorkspaceStore, on top of its `state` and `commit`."""
 
     state: State

@@ -186,6 +186,13 @@ class Directory:
                     self.disk.unlink(temp, self.fd)
         return self.last_written
 
+    def write_copy(self, name: str, data: bytes) -> None:
+        """Put a copy durably in place, as `replace` does. No write rests on it, so every failure is a StorageFailure."""
+        try:
+            self.replace([name], data)
+        except CommitUnknown as failure:
+            raise StorageFailure(failure.message, failure.errno) from failure
+
     def settle(self, names: Sequence[str]) -> None:
         """Sync the files of these names and the directory. Raises OSError.
 

@@ -11,7 +11,8 @@ from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store.contract import (
     CommitUnknown,
     StorageFailure,
-    StoreOperations,
+    StoreBase,
+    StoreError,
     StoreUnusable,
     WrittenByNewerRelease,
 )
@@ -34,7 +35,7 @@ def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStor
     return JsonWorkspaceStore(data_dir, socket=socket)
 
 
-class JsonWorkspaceStore(StoreOperations):
+class JsonWorkspaceStore(StoreBase):
     """A WorkspaceStore in a data directory, locked until `close`.
 
     `state` is the last committed state, `recovery` the result of the recovery at startup. `warnings` are
@@ -95,7 +96,7 @@ class JsonWorkspaceStore(StoreOperations):
             for name in (PRIMARY, SNAPSHOT):
                 self._quarantine_foreign(name)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
-        except StorageFailure as failure:
+        except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
             if isinstance(failure, CommitUnknown):
@@ -138,12 +139,15 @@ class JsonWorkspaceStore(StoreOperations):
                 self._directory.settle_path()
         except OSError as error:
             raise _unusable(self._path, error) from error
-        except StorageFailure as error:
+        except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
         self.state = self._with_notice(decision, quarantined)
         if decision.must_write:
             try:
                 self.commit(self.state, None)
+            except CommitUnknown as error:
+                message = f"{error.message} The recovered files may be in place already: start again."
+                raise StoreUnusable(message, number=error.errno) from error
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
         return _status(self.state, decision, quarantined)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from workspaced.domain.state import State
-from workspaced.store.contract import StoreOperations
+from workspaced.store.contract import StoreBase
 from workspaced_protocol.models import Change, FileCheck, RecoveryStatus, StoreCheck
 
 
-class InMemoryWorkspaceStore(StoreOperations):
+class InMemoryWorkspaceStore(StoreBase):
     """A WorkspaceStore that loses its state with the object."""
 
     def __init__(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
-from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import QUARANTINE
 
@@ -38,11 +37,8 @@ def quarantine(
                     break
         else:
             copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
-        try:
-            # Write an existing copy again too: the process that made it may have been killed before its sync.
-            folder.replace([copy], content.data)
-        except CommitUnknown as failure:
-            raise StorageFailure(failure.message, failure.errno) from failure
+        # Write an existing copy again too: the process that made it may have been killed before its sync.
+        folder.write_copy(copy, content.data)
         for old in sorted({*copies, copy})[:-KEPT_FILES]:
             folder.disk.unlink(old, folder.fd)
         return str(folder.path / copy)

@@ -16,9 +16,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, Literal
 
-import outcome
 import structlog
 import trio
+from outcome import Error, Maybe, Value
 
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
@@ -26,7 +26,7 @@ from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
 from workspaced.domain.state import Draft, Event, Outcome, State
 from workspaced.events import Cause, EventHub
 from workspaced.process.threads import NoThread, Worker
-from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, WorkspaceStore
 from workspaced.writer.commit_times import CommitTimes
 from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
 from workspaced_protocol.events import StoreChanged
@@ -74,13 +74,21 @@ class Writer:
         self._worker = Worker("commits")
         self.commits = CommitTimes()
 
-    def submit(self, command: Command, reply: Reply, cause: Cause = _DAEMON) -> Callable[[], None]:
+    def submit(
+        self,
+        command: Command,
+        reply: Reply,
+        cause: Cause = _DAEMON,
+        on_settled: Callable[[], None] | None = None,
+    ) -> Callable[[], None]:
         """Queue a write; call `reply` once, now or within the deadline.
 
-        The returned function cancels the write while it is queued: it is then answered with RequestCancelled,
-        and never applied.
+        `on_settled` is called once it is certain whether the write is applied, which may be after its answer. The
+        returned function cancels the write while it is queued: it is then answered with RequestCancelled, and
+        never applied.
         """
-        write = Write(command, reply, cause, trio.current_time() + self._deadlines.seconds)
+        deadline = trio.current_time() + self._deadlines.seconds
+        write = Write(command, reply, cause, deadline, on_settled=on_settled)
         try:
             self._arrivals.send_nowait(write)
         except trio.WouldBlock:
@@ -93,24 +101,30 @@ class Writer:
             self._deadlines.add(write)
         return write.withdraw
 
-    async def write(self, command: Command, cause: Cause = _DAEMON, on_result: Reply | None = None) -> object:
+    async def write(
+        self,
+        command: Command,
+        cause: Cause = _DAEMON,
+        on_result: Reply | None = None,
+        on_settled: Callable[[], None] | None = None,
+    ) -> object:
         """Submit a write and wait for its result, or raise its error.
 
-        `on_result` takes the result, if there is one, before the write's events go out.
+        `on_result` takes the result, if there is one, before the write's events go out. See `submit`.
         """
-        results: list[outcome.Maybe[object]] = []
+        results: list[Maybe[object]] = []
         done = trio.Event()
 
         def reply(result: object) -> None:
             done.set()
             if isinstance(result, Exception):
-                results.append(outcome.Error(result))
+                results.append(Error(result))
                 return
-            results.append(outcome.Value(result))
+            results.append(Value(result))
             if on_result is not None:
                 on_result(result)
 
-        self.submit(command, reply, cause)
+        self.submit(command, reply, cause, on_settled)
         # Shielded: a cancelled wait would not tell whether the write was applied. The deadline bounds the wait.
         with trio.CancelScope(shield=True):
             await done.wait()
@@ -176,15 +190,18 @@ class Writer:
         if draft.touches_store:
             try:
                 await self._commit_to_store(state, draft, batch)
-            except StorageFailure as failure:
+            except StoreError as failure:
                 self._closed_connections += closed_connections
                 await self._answer_failed_batch(failure, batch, state.revision)
                 self._end_sessions_of_closed()
+                for write in batch:
+                    write.settle()
                 return
         self.state = state
         self._hub.advance_to(state.revision)
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
+            write.settle()
         for event, cause in events:
             self._hub.publish(event, cause)
         if draft.touches_store:
@@ -242,9 +259,7 @@ class Writer:
         except NoThread as no_thread:
             raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
 
-    async def _answer_failed_batch(
-        self, failure: StorageFailure, batch: Sequence[Write], revision: int
-    ) -> None:
+    async def _answer_failed_batch(self, failure: StoreError, batch: Sequence[Write], revision: int) -> None:
         """Answer the batch of a failed commit; after an unknown outcome, repair the store."""
         unknown = failure if isinstance(failure, CommitUnknown) else None
         _log.error(
@@ -259,14 +274,14 @@ class Writer:
         if unknown:
             await self._repair(failure, revision)
 
-    async def _repair(self, failure: StorageFailure, revision: int) -> None:
+    async def _repair(self, failure: StoreError, revision: int) -> None:
         """Commit the last answered state again, above every revision that the disk may hold."""
         pause_seconds, longest_seconds = _RETRY_SECONDS
         while True:
             revision += 1
             try:
                 await self._commit_in_thread(replace(self.state, revision=revision), None)
-            except StorageFailure as error:
+            except StoreError as error:
                 failure = error
                 if not isinstance(error, CommitUnknown):
                     revision -= 1
@@ -281,7 +296,7 @@ class Writer:
                 return
             pause_seconds = min(pause_seconds * 2, longest_seconds)
 
-    async def _refuse_writes(self, pause_seconds: float, failure: StorageFailure) -> bool:
+    async def _refuse_writes(self, pause_seconds: float, failure: StoreError) -> bool:
         """Answer all writes with the failure for `pause_seconds`; return False if the daemon stops meanwhile."""
         with trio.move_on_after(pause_seconds):
             async for write in self._queue:
@@ -302,7 +317,7 @@ class Writer:
         self._hub.publish(event, _DAEMON)
 
 
-def _not_applied(failure: StorageFailure) -> StorageFailure:
+def _not_applied(failure: StoreError) -> StorageFailure:
     return StorageFailure(f"{failure.message} Nothing was applied.", failure.errno)
 
 

@@ -52,6 +52,8 @@ class Write:
     revision: int = 0
     """The store's revision after this write, if its commit succeeds."""
     answered: bool = False
+    on_settled: Callable[[], None] | None = None
+    """Called once it is certain whether the write is applied: at its answer, or at the end of its commit if that is later."""
 
     def answer(self, result: object) -> None:
         """Answer with a result or an exception; do nothing if the write is already answered."""
@@ -61,6 +63,14 @@ class Write:
                 self.reply(result)
             except Exception:  # noqa: BLE001 - a defect in one request must not end the actor, which serves all
                 _log.exception("A write could not be answered.")
+        if not isinstance(self.outcome, Outcome):
+            self.settle()
+
+    def settle(self) -> None:
+        """Call `on_settled`, unless that is done."""
+        if self.on_settled is not None:
+            self.on_settled()
+            self.on_settled = None
 
     def withdraw(self) -> None:
         """Cancel the write if it is still queued."""

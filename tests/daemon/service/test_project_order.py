@@ -216,6 +216,27 @@ async def test_what_a_restore_binds_meanwhile_is_not_bound_again(
     assert error_of(await other.receive()).code == 1006
 
 
+@pytest.mark.requirement("FR-003")
+async def test_what_a_late_save_binds_after_its_answer_is_not_bound_again(
+    serve: Serve, gated: GatedStore, mock_clock: MockClock, directories: list[str], tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(directories[0])
+    daemon = await serve(gated)
+    client, other = daemon.connect(), daemon.connect()
+    await client.request("store.save", workspace=msgspec.to_builtins(a_save()))
+    await gated.succeed()
+    await client.receive()
+    await client.request("store.save", workspace=msgspec.to_builtins(a_save(str(link))))
+    attempt = await gated.next_commit()
+    mock_clock.jump(DEADLINE_SECONDS)
+    assert error_of(await client.receive()).code == 2002
+    await other.request("project.bind", workspaceId="ws_07", rootPath=directories[0])
+    await until(lambda: daemon.writer.submitted == 3)
+    attempt.succeed()
+    assert error_of(await other.receive()).code == 1006
+
+
 async def test_saves_of_others_do_not_keep_a_look_from_being_done(
     daemon: Daemon, client: Client, nursery: trio.Nursery, directories: list[str]
 ) -> None:

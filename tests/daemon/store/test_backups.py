@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
+from support.obstacles import HalfwayDisk
 from support.samples import fifty_by_ten, workspace
 from support.waiting import until
 from workspaced.domain import workspaces
@@ -155,6 +156,13 @@ class Hours(Backups):
     def __init__(self, data_dir: Path) -> None:
         self.now = START
         super().__init__(data_dir, time_s=lambda: self.now.timestamp())
+
+
+def test_a_copy_that_may_be_in_place_is_a_plain_failure(tmp_path: Path) -> None:
+    disk = HalfwayDisk()
+    disk.refused = "copy"
+    with pytest.raises(StorageFailure, match="Input/output error"):
+        Backups(tmp_path, disk=disk).write_to(tmp_path / "copy", State())
 
 
 @pytest.mark.requirement("FR-005")
