@@ -40,6 +40,8 @@ class Method:
     result: object
     errors: tuple[ErrorCode, ...]
     doc: str
+    is_repeatable: bool = True
+    """False for a read or a task that leaves something behind: a file, or the state of its connection."""
 
     @property
     def is_write(self) -> bool:
@@ -48,13 +50,8 @@ class Method:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether a request without an answer can be sent again unchanged on a new connection.
-
-        Not so for a backup, which makes a file, and for a subscription, which belongs to its connection.
-        """
-        if issubclass(self.params, p.WriteParams) or self.name == "store.backup":
-            return False
-        return not self.is_write and not self.name.startswith("events.")
+        """Whether a request without an answer can be sent again unchanged on a new connection."""
+        return self.is_repeatable and not self.is_write and not issubclass(self.params, p.WriteParams)
 
     def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
         """Decode the params as this method's struct. Raises InvalidParams."""

@@ -4,6 +4,7 @@ The dispatcher, both clients, the OpenRPC document and the reference page use th
 params struct are in the order of params by position.
 """
 
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from workspaced_protocol import params as p
@@ -51,6 +52,10 @@ def _prepared(name: str, params: type[p.Params], result: object, doc: str, *erro
 
 def _task(name: str, params: type[p.Params], result: object, doc: str, *errors: ErrorCode) -> Method:
     return Method(name, "task", params, result, (*errors, *_WAITING_ERRORS), doc)
+
+
+def _not_repeatable(method: Method) -> Method:
+    return replace(method, is_repeatable=False)
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -238,12 +243,14 @@ METHODS: Final[dict[str, Method]] = {
             None,
             "Clears the notice of a recovery or a data loss.",
         ),
-        _task(
-            "store.backup",
-            p.BackupParams,
-            Backup,
-            "Makes a verified backup of the store.",
-            *_FILE_ERRORS,
+        _not_repeatable(
+            _task(
+                "store.backup",
+                p.BackupParams,
+                Backup,
+                "Makes a verified backup of the store.",
+                *_FILE_ERRORS,
+            )
         ),
         _task(
             "store.listBackups",
@@ -275,13 +282,15 @@ METHODS: Final[dict[str, Method]] = {
             "Returns the workspaces that can still be read in the files that the last recovery quarantined.",
             *_FILE_ERRORS,
         ),
-        _read(
-            "events.subscribe",
-            p.SubscribeParams,
-            StoreRevision,
-            "Subscribes to events from now on, or since a revision, in place of an earlier subscription.",
+        _not_repeatable(
+            _read(
+                "events.subscribe",
+                p.SubscribeParams,
+                StoreRevision,
+                "Subscribes to events from now on, or since a revision, in place of an earlier subscription.",
+            )
         ),
-        _read("events.unsubscribe", p.NoParams, None, "Ends the subscription."),
+        _not_repeatable(_read("events.unsubscribe", p.NoParams, None, "Ends the subscription.")),
         _read("rpc.discover", p.NoParams, dict[str, Any], "Returns this table as an OpenRPC document."),
     )
 }
