@@ -5,7 +5,6 @@ before it closes the connections and the store.
 """
 
 import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
-from workspaced.process import log
+from workspaced.process import log, signals
 from workspaced.rpc.clients import Clients
 from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.rpc.server import Server
@@ -118,16 +117,18 @@ async def run(
     settings: Settings,
     on_ready: Callable[[Path], None],
     load: Callable[[], Settings],
+    *,
+    owns_process: bool = False,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; call `on_ready` with the socket's path when it accepts clients.
 
-    Under a service manager, a log line replaces `on_ready`. On SIGHUP, `load` reads the settings again. Raises
+    Under a service manager, a log line replaces `on_ready`. On SIGHUP, `load` reads the settings again. With
+    `owns_process`, every child of the process is the daemon's, so it reaps those that it did not start. Raises
     LockHeld, StoreUnusable or SocketUnusable if the daemon can't start, DiskHangs or DiskFails if the disk
     prevents an orderly stop.
     """
     # Signals during the recovery of the store take effect after it.
-    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    with trio.open_signal_receiver(*wanted) as signals, supervised(os.environ) as supervisor:
+    with signals.received() as ending, supervised(os.environ) as supervisor:
         socket_path = supervisor.socket_path(settings.socket)
         await supervisor.restoring(settings.data_dir)
         store = await trio.to_thread.run_sync(_open_store, settings.data_dir, socket_path)
@@ -145,7 +146,11 @@ async def run(
             daemon.apply_settings(settings)
 
         live = LiveSettings(settings, load, apply)
-        await _serve(daemon, listener, live, supervisor, signals, on_ready)
+        async with trio.open_nursery() as children:
+            if owns_process:
+                children.start_soon(daemon.git.children.reap_others)
+            await _serve(daemon, listener, live, supervisor, ending, on_ready)
+            children.cancel_scope.cancel()
         _close(daemon, settings.data_dir)
 
 
@@ -154,7 +159,7 @@ async def _serve(
     listener: SocketListener,
     live: LiveSettings,
     supervisor: Supervisor,
-    signals: AsyncIterator[int],
+    ending: AsyncIterator[int],
     on_ready: Callable[[Path], None],
 ) -> None:
     """Serve clients until a signal comes, then stop in order: the writes, then the connections."""
@@ -172,7 +177,7 @@ async def _serve(
                 on_ready(listener.path)
             await supervisor.ready(daemon.status)
             clients.start_soon(supervisor.watch, listener.path, daemon.status)
-            number = await supervisor.wait_for_stop(signals, live.reload, daemon.status)
+            number = await supervisor.wait_for_stop(ending, live.reload, daemon.status)
             _log.info("Stopping.", signal=number.name)
             accepting.cancel()
             listener.close()

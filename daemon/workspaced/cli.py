@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
     """Run the daemon; return the exit code and the line of its error, or None after a signal."""
     try:
-        trio.run(run, settings, partial(_announce, settings), load)
+        trio.run(partial(run, settings, partial(_announce, settings), load, owns_process=True))
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         "sample",
         help="print a configuration file to start from",
         description="Prints a configuration file with every setting, its allowed values and its default.",
-        epilog=f"The default configuration file is {default_config_file()}.",
+        epilog=f"The default configuration file is {default_config_file() or 'in your home directory'}.",
     )
     sample_parser.set_defaults(command="sample", parser=sample_parser)
     return parser

@@ -4,16 +4,24 @@ The environment overrides the configuration file, and the file overrides the pla
 """
 
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
 
 _APP: Final = "workspaced"
+_SOCKET: Final = (_APP, "workspaced.sock")
 
 SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 """The longest socket path in bytes: sun_path less its final NUL (unix(7); 104 on macOS, sys/un.h)."""
+
+
+_NO_HOME: Final = (
+    "set HOME, or give both paths: --data-dir and --socket, or WORKSPACED_DATA_DIR and WORKSPACED_SOCKET."
+)
 
 
 class UnusablePath(ValueError):
@@ -25,33 +33,73 @@ class UnusableFile(UnusablePath):
 
 
 def default_data_dir() -> Path:
-    """Return the platform's directory for the user's data, such as `~/.local/share/workspaced`."""
-    return Path(platformdirs.user_data_dir(_APP, appauthor=False))
+    """Return the platform's directory for the user's data, such as `~/.local/share/workspaced`. Raises UnusablePath."""
+    return _user_directory("data")
 
 
 def default_socket_path() -> Path:
     """Return `$XDG_RUNTIME_DIR/workspaced/workspaced.sock`, or the same path in another directory of the user.
 
-    Without XDG_RUNTIME_DIR, that directory is `/run/user/UID` on Linux if it exists, else the user's state
+    Without a usable XDG_RUNTIME_DIR, that directory is `/run/user/UID` on Linux if it exists, else the user's state
     directory; on macOS, the user's runtime directory. It is never the shared `/tmp`, where another user could
-    take the name first.
+    take the name first. Raises UnusablePath.
     """
     given = os.environ.get("XDG_RUNTIME_DIR", "")
-    # The XDG base directory specification: relative paths must be ignored.
-    if given.startswith("/"):
-        runtime_dir = Path(given)
-    elif sys.platform == "darwin":
-        runtime_dir = Path(platformdirs.user_runtime_dir(appauthor=False))
-    else:
-        runtime_dir = Path(f"/run/user/{os.getuid()}")
-        if not os.access(runtime_dir, os.W_OK | os.X_OK):
-            runtime_dir = Path(platformdirs.user_state_dir(appauthor=False))
-    return runtime_dir / _APP / "workspaced.sock"
+    # The XDG base directory specification: relative paths must be ignored, and the user must own the directory. After
+    # `su` and `sudo -E` it is another user's: root could write there, and would lock its owner out.
+    if given.startswith("/") and _is_own_directory(given):
+        return Path(given, *_SOCKET)
+    if sys.platform == "darwin":
+        return Path(platformdirs.user_runtime_dir(appauthor=False), *_SOCKET)
+    of_system = f"/run/user/{os.geteuid()}"
+    if _is_own_directory(of_system):
+        return Path(of_system, *_SOCKET)
+    return _user_directory("state") / _SOCKET[-1]
 
 
-def default_config_file() -> Path:
-    """Return the user's configuration file, such as `~/.config/workspaced/config.toml`. It may be missing."""
-    return Path(platformdirs.user_config_dir(_APP, appauthor=False)) / "config.toml"
+def default_log_dir() -> Path:
+    """Return the platform's directory for the user's logs, such as `~/.local/state/workspaced/log`."""
+    return _user_directory("log")
+
+
+def _is_own_directory(path: str) -> bool:
+    """Return whether this user owns the directory and can make files there."""
+    with suppress(OSError):
+        status = os.stat(path)
+        is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        return is_own and os.access(path, os.W_OK | os.X_OK)
+    return False
+
+
+def default_config_file() -> Path | None:
+    """Return the user's configuration file, such as `~/.config/workspaced/config.toml`. It may be missing.
+
+    A user without a home directory has none.
+    """
+    try:
+        return _user_directory("config") / "config.toml"
+    except UnusablePath:
+        return None
+
+
+def home_directory() -> Path:
+    """Return the user's home directory. Raises UnusablePath if there is none."""
+    home = os.path.expanduser("~")  # Path.home() takes an empty HOME for the current directory
+    if not home.startswith("/") or not os.environ.get("HOME", "/").startswith("/"):
+        raise UnusablePath(
+            f"There is no home directory (HOME is “{os.environ['HOME']}”, which is not an absolute path): {_NO_HOME}"
+            if "HOME" in os.environ
+            else f"There is no home directory (HOME is not set, and user {os.geteuid()} is unknown to the system): {_NO_HOME}"
+        )
+    return Path(home)
+
+
+def _user_directory(kind: str) -> Path:
+    """Return the platform's directory of this kind for the user. Raises UnusablePath if there is no home."""
+    variable = f"XDG_{'STATE' if kind == 'log' else kind.upper()}_HOME"
+    if not os.environ.get(variable, "").startswith("/"):
+        home_directory()  # platformdirs would go on without one, and return a path such as `~/.local/share`
+    return Path(getattr(platformdirs, f"user_{kind}_dir")(_APP, appauthor=False))
 
 
 def data_dir() -> Path:
@@ -78,6 +126,8 @@ def _as_set(setting: str) -> Path | None:
     if given := os.environ.get(variable):
         return Path(os.path.abspath(_expanded(given, variable)))
     file = default_config_file()
+    if file is None:
+        return None
     try:
         value = read_config_file(file)[1].get(setting)
     except FileNotFoundError:
@@ -127,6 +177,22 @@ def _expanded(path: str, where: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise UnusablePath(f"{where} is {path!r}, but this home directory does not exist.") from error
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make a directory and its missing parents, each with mode 0700 whatever the umask. Raises OSError."""
+    try:
+        directory.mkdir(0o700)
+    except FileNotFoundError:
+        if directory == directory.parent:
+            raise
+        make_private_directory(directory.parent)
+        make_private_directory(directory)
+    except OSError:  # such as EEXIST, or EROFS for one that exists
+        if not directory.is_dir():
+            raise
+    else:
+        directory.chmod(0o700)
 
 
 def check_socket_path(path: Path) -> Path:

@@ -256,7 +256,7 @@ def test_a_disk_that_hangs_or_fails_at_the_end_is_74(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[DiskHangs | DiskFails],
 ) -> None:
-    async def run(*_: object) -> None:
+    async def run(*_: object, **__: object) -> None:
         raise kind("The disk is bad.")
 
     monkeypatch.setattr("workspaced.cli.run", run)

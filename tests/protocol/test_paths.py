@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,15 +39,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runtime_dirs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The directories that the user may write to: put in what the system is to have made."""
+    """The directories that the user owns: put in those that the system is to have made."""
     usable: list[str] = []
-    monkeypatch.setattr(os, "getuid", lambda: UID)
-
-    def access(path: str | os.PathLike[str], mode: int) -> bool:
-        assert mode == os.W_OK | os.X_OK
-        return os.fspath(path) in usable
-
-    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(os, "geteuid", lambda: UID)
+    monkeypatch.setattr(paths, "_is_own_directory", lambda path: path in usable)
     return usable
 
 
@@ -98,14 +94,18 @@ def test_data_lives_in_the_library_on_macos() -> None:
 # The socket
 
 
-def test_the_socket_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_follows_xdg(runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
     assert default_socket_path() == Path("/run/other/workspaced/workspaced.sock")
     assert socket_path() == default_socket_path()
 
 
 @pytest.mark.usefixtures("macos")
-def test_the_socket_follows_xdg_on_macos_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_socket_follows_xdg_on_macos_too(
+    runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
     assert default_socket_path() == Path("/run/other/workspaced/workspaced.sock")
 
@@ -144,9 +144,36 @@ def test_the_state_directory_follows_xdg(given: str, expected: str, monkeypatch:
 
 @linux_only
 def test_a_runtime_directory_that_is_not_there_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: UID)
+    monkeypatch.setattr(os, "geteuid", lambda: UID)
     assert not Path(f"/run/user/{UID}").exists()
     assert default_socket_path() == Path("/home/alex/.local/state/workspaced/workspaced.sock")
+
+
+def broken_runtime_directory(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "run"
+    if kind == "a file":
+        path.touch()
+    elif kind == "a dangling link":
+        path.symlink_to(tmp_path / "nothing")
+    elif kind != "missing":
+        path.mkdir(0o500 if kind == "read-only" else 0o700)
+    if kind == "another user's":
+        owner = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    return path
+
+
+@linux_only
+@pytest.mark.parametrize("kind", ["missing", "a file", "a dangling link", "read-only", "another user's"])
+def test_a_runtime_directory_that_is_not_the_users_is_passed_over(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "read-only" and os.geteuid() == 0:
+        pytest.skip("root writes everywhere")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(broken_runtime_directory(kind, tmp_path, monkeypatch)))
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    of_system = Path(f"/run/user/{os.geteuid()}/workspaced/workspaced.sock")
+    assert default_socket_path() in (of_system, Path("/state/workspaced/workspaced.sock"))
 
 
 @pytest.mark.usefixtures("macos")
@@ -172,7 +199,10 @@ def test_the_environment_names_the_socket(monkeypatch: pytest.MonkeyPatch) -> No
     assert socket_path(None) == Path("/run/mine.sock")
 
 
-def test_an_empty_name_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_name_in_the_environment_is_none(
+    runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
     monkeypatch.setenv("WORKSPACED_SOCKET", "")
     assert socket_path() == Path("/run/other/workspaced/workspaced.sock")
@@ -202,6 +232,43 @@ def test_a_link_on_the_way_to_the_socket_is_kept(tmp_path: Path, monkeypatch: py
     (tmp_path / "long-name").mkdir()
     (tmp_path / "l").symlink_to("long-name")
     assert check_socket_path(tmp_path / "l" / "s.sock") == tmp_path / "l" / "s.sock"
+
+
+# A user without a home
+
+
+@linux_only
+@pytest.mark.parametrize("home", [None, "", "here", "~"])
+def test_a_user_without_a_home_is_told_what_to_set(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: UID)
+    monkeypatch.setattr(os, "getuid", lambda: UID)
+    monkeypatch.delenv("HOME")
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    for find in (default_data_dir, default_socket_path, socket_path):
+        with pytest.raises(UnusablePath, match="set HOME, or give both paths"):
+            find()
+    assert paths.default_config_file() is None
+    assert socket_path("/run/given.sock") == Path("/run/given.sock")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert default_data_dir() == Path("/data/workspaced")
+
+
+# The directories that are made
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o177, 0o377, 0o777])
+def test_directories_have_their_mode_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    made = tmp_path / "one" / "two"
+    earlier = os.umask(umask)
+    try:
+        paths.make_private_directory(made)
+    finally:
+        os.umask(earlier)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (made, made.parent)] == [0o700, 0o700]
+    made.chmod(0o750)
+    paths.make_private_directory(made)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o750  # the user's own
 
 
 # The limit
@@ -239,8 +306,11 @@ def test_a_path_over_the_limit_is_refused_with_both_lengths(
         assert "WORKSPACED_SOCKET" in message
 
 
-def test_a_default_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/" + "r" * SOCKET_PATH_LIMIT)
+def test_a_default_over_the_limit_is_refused(
+    runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime_dirs.append("/" + "r" * SOCKET_PATH_LIMIT)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime_dirs[0])
     with pytest.raises(UnusablePath, match=f"limit is {SOCKET_PATH_LIMIT}"):
         socket_path()
 

@@ -20,13 +20,12 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-import platformdirs
-
 from workspaced_client._core.connecting import try_to_connect
 from workspaced_client._core.local_errors import NotRunning, NotStarted
 from workspaced_client._core.timeouts import remaining
+from workspaced_protocol.git_environment import without_git_invocation
 from workspaced_protocol.messages import encode_request
-from workspaced_protocol.paths import UnusablePath, data_dir
+from workspaced_protocol.paths import UnusablePath, data_dir, default_log_dir, make_private_directory
 
 _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
@@ -48,9 +47,10 @@ def ensure_running(path: str, timeout_seconds: float) -> None:
     if _answers(path, deadline):
         return
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        log = _log_file()
-        directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+        beside = Path(path).parent
+        make_private_directory(beside)
+        log = _log_file(beside)
+        directory = os.open(beside, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise NotStarted(path, f"{error.filename} can't be made or opened ({error.strerror})") from error
     with _locked(directory, path, deadline) as is_free:
@@ -139,7 +139,7 @@ def _program(path: str) -> str:
 def _environment() -> dict[str, str]:
     kept = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in without_git_invocation(os.environ).items()
         if name in _KEPT or name.lower() in _PROXIES or name.startswith(_KEPT_FAMILIES)
     }
     if kept.get("WORKSPACED_DATA_DIR"):
@@ -147,13 +147,21 @@ def _environment() -> dict[str, str]:
     return kept
 
 
-def _log_file() -> Path:
-    directory = Path(platformdirs.user_log_dir("workspaced", appauthor=False))
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _log_file(otherwise: Path) -> Path:
+    """Return the log of daemons that are started here, ready to write; a user without a home has it in `otherwise`."""
+    try:
+        directory = default_log_dir()
+    except UnusablePath:
+        directory = otherwise
+    make_private_directory(directory)
     log = directory / "daemon.log"
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
-    os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
+    opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(opened, 0o600)  # a umask such as 0777 would keep the daemon from its log
+    finally:
+        os.close(opened)
     return log
 
 

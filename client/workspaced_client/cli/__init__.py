@@ -5,8 +5,11 @@ Exit codes: 0 success, 1 refused by the daemon (for `doctor` and `check`: a prob
 """
 
 import io
+import signal
 import sys
 from collections.abc import Sequence
+
+from workspaced_protocol.utf8 import begin_anew_in_utf8
 
 EXIT_INTERRUPTED = 130
 EXIT_OUTPUT_CLOSED = 141  # a shell's code for a program that SIGPIPE ended
@@ -14,6 +17,9 @@ EXIT_OUTPUT_CLOSED = 141  # a shell's code for a program that SIGPIPE ended
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command with `arguments`, or those of the process, and return the exit code."""
+    if arguments is None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, every program seems to succeed
+        begin_anew_in_utf8()
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
@@ -43,4 +49,12 @@ def _run(arguments: list[str]) -> int:
         return EXIT_OUTPUT_CLOSED
     except (failures.Failure, output.OutputFailed, typer.TyperException, WorkspacedError) as error:
         return failures.report(error, as_json=as_json)
+    except ValueError as error:
+        from workspaced_protocol.paths import (
+            UnusablePath,
+        )  # only here: it loads a library that finds directories
+
+        if not isinstance(error, UnusablePath):
+            raise
+        return failures.report(failures.Failure(str(error)), as_json=as_json)
     return code if isinstance(code, int) else 0

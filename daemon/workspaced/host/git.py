@@ -13,8 +13,10 @@ import trio
 from workspaced.domain.errors import PathUnreachable, RequestError
 from workspaced.host.clone_target import Claims, CloneTarget
 from workspaced.host.git_output import GitOutput, Step
+from workspaced.process.children import Children
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.git_environment import without_git_invocation
 
 TIMEOUT_SECONDS: Final = 120.0
 """The time limit of one clone (FR-003)."""
@@ -29,23 +31,6 @@ _RESTORE_SECONDS: Final = 30.0  # to remove the files of a failed clone, possibl
 _TERMINATE_SECONDS: Final = 2.0  # for git to clean up and exit after SIGTERM
 _KILL_SECONDS: Final = 5.0  # for the processes to end after SIGKILL
 _DRAIN_SECONDS: Final = 1.0  # for the end of stderr: a helper that outlives git, such as ssh, keeps it open
-
-# git-rev-parse(1), --local-env-vars: these variables would point git to another repository.
-_REPOSITORY_VARIABLES: Final = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_COMMON_DIR",
-        "GIT_DIR",
-        "GIT_GRAFT_FILE",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_NAMESPACE",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_PREFIX",
-        "GIT_SHALLOW_FILE",
-        "GIT_WORK_TREE",
-    }
-)
 
 Report = Callable[[Step], None]
 """Receives each step of a task's progress. It must not block."""
@@ -91,7 +76,7 @@ class GitTimeout(RequestError):
 class Git:
     """Runs git. It clones only by `allowed_protocols`, whatever git's own configuration says.
 
-    Both attributes may be changed at any time; later clones use the new values.
+    `allowed_protocols` and `timeout_seconds` may be changed at any time; later clones use the new values.
     """
 
     def __init__(
@@ -101,6 +86,7 @@ class Git:
     ) -> None:
         self.allowed_protocols: Sequence[str] = tuple(allowed_protocols)
         self.timeout_seconds = timeout_seconds
+        self.children = Children()
         self._clones = trio.CapacityLimiter(_CLONES_AT_ONCE)
         self._threads = trio.CapacityLimiter(_THREADS)
         self._claims = Claims()
@@ -157,7 +143,7 @@ class Git:
     async def _run(self, command: Sequence[str], output: GitOutput, report: Report) -> int:
         try:
             # This takes a thread of trio's default limiter. Nothing else uses that limiter once the daemon runs.
-            process = await trio.lowlevel.open_process(
+            process = await self.children.start(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -179,11 +165,11 @@ class Git:
         finally:
             with trio.CancelScope(shield=True):
                 await _stop(process, stderr)
+            self.children.forget(process)
         return code
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _REPOSITORY_VARIABLES}
-        return kept | {
+        return without_git_invocation(os.environ) | {
             # git(1): overrides protocol.*.allow of every configuration, so an `ext::` URL runs no command.
             "GIT_ALLOW_PROTOCOL": ":".join(self.allowed_protocols),
             "GIT_TERMINAL_PROMPT": "0",

@@ -1,1 +1,1 @@
-"""The daemon as a process: threads, standard streams, the log and descriptors."""
+"""The daemon as a process: whatever it inherits, threads, standard streams and the log."""

@@ -15,6 +15,7 @@ from workspaced.domain.clock import now_ms
 from workspaced.process import descriptors
 from workspaced.rpc.peer import peer_credentials
 from workspaced.service.requests import Caller
+from workspaced_protocol.paths import make_private_directory
 
 _BACKLOG: Final = 1024  # clients that may connect while the daemon is busy or restarts
 _PROBE_SECONDS: Final = 2.0
@@ -151,7 +152,7 @@ def bind(path: Path) -> SocketListener:
     and is replaced.
     """
     try:
-        _make_private_directory(path.parent)
+        _make_socket_directory(path.parent)
         _remove_dead_socket(path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # The mask holds for the whole process: at this point, no thread of the daemon creates files.
@@ -177,8 +178,8 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _make_private_directory(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _make_socket_directory(directory: Path) -> None:
+    make_private_directory(directory)
     status = directory.stat()
     if not status.st_mode & 0o077:
         return

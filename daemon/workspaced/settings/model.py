@@ -154,7 +154,8 @@ class Configuration:
 
     settings: Settings
     given: Mapping[str, Given]
-    file: Path
+    file: Path | None
+    """The configuration file, which may be missing; None for a user without a home directory."""
     unknown_variables: tuple[str, ...]
 
 
@@ -164,7 +165,7 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
     `arguments` are the command line's. `config_file` must exist if it is given.
     """
     file = config_file or default_config_file()
-    in_file = _from_file(file)
+    in_file = _from_file(file) if file else None
     if in_file is None and config_file is not None:
         raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
     environment, unknown = _from_environment()
@@ -185,6 +186,8 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
         settings = Settings.model_validate({name: each.value for name, each in given.items()})
     except ValidationError as error:
         problems += (_problem(item, given) for item in error.errors())
+    except UnusablePath as error:  # from a default: there is no home directory
+        problems.append(str(error).removesuffix("."))
     else:
         if not problems:
             return Configuration(settings, given, file, unknown)

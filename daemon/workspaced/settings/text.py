@@ -35,8 +35,9 @@ def as_table(configuration: Configuration) -> str:
         given = configuration.given.get(name)
         rows.append((name, str(value), "default" if given is None else given.place))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    there = "" if configuration.file.exists() else " (missing)"
-    lines = [f"Configuration file: {configuration.file}{there}", ""]
+    file = configuration.file
+    there = "" if file is None or file.exists() else " (missing)"
+    lines = [f"Configuration file: {file or 'none (there is no home directory)'}{there}", ""]
     lines += (f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}" for name, value, origin in rows)
     if configuration.unknown_variables:
         lines += ["", f"Ignored, because they are not settings: {', '.join(configuration.unknown_variables)}"]
@@ -44,7 +45,7 @@ def as_table(configuration: Configuration) -> str:
 
 
 def as_json(configuration: Configuration) -> str:
-    """Return the same as JSON: `{file, settings: {name: {value, origin, place}}, unknownVariables}`."""
+    """Return the same as JSON: `{file (or null), settings: {name: {value, origin, place}}, unknownVariables}`."""
     settings: dict[str, object] = {}
     for name, value in _values(configuration).items():
         given = configuration.given.get(name)
@@ -52,7 +53,7 @@ def as_json(configuration: Configuration) -> str:
         settings[name] = {"value": value, **origin}
     return json.dumps(
         {
-            "file": str(configuration.file),
+            "file": None if configuration.file is None else str(configuration.file),
             "settings": settings,
             "unknownVariables": configuration.unknown_variables,
         },

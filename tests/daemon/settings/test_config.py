@@ -27,6 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "run").mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     return tmp_path
 
@@ -205,9 +206,9 @@ def test_a_path_that_is_not_utf8_is_a_wrong_setting(
         assert problem({name: "x"}).startswith(f"{option}: it is “x”: b'{home}/caf\\xe9/x' is not UTF-8")
     monkeypatch.setenv("HOME", f"/{odd}")
     assert f"{option}: it is “~/x”: b'/caf\\xe9/x' is not UTF-8" in problem({name: "~/x"})
-    monkeypatch.setenv("XDG_DATA_HOME", f"/{odd}")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", f"/{odd}")
-    assert f"the default of {option}: it is '/caf\\udce9/workspaced" in problem()
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / odd))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / odd))
+    assert f"the default of {option}: it is '{home}/caf\\udce9/workspaced" in problem()
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))

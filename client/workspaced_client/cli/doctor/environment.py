@@ -37,6 +37,8 @@ def check_configuration() -> Finding:
     if unknown:
         message = f"These variables are no settings, and are ignored: {', '.join(unknown)}."
         return warning(name, message, "Correct their names, or unset them: workspaced config show")
+    if file is None:
+        return ok(name, "Without a home directory there is no file. All settings are valid.")
     where = file if os.path.exists(file) else f"There is no {file}, and none is needed"
     return ok(name, f"{where}. All settings are valid.")
 

@@ -20,6 +20,7 @@ from workspaced_client.cli.service.steps import (
     run,
     wait,
 )
+from workspaced_protocol.paths import home_directory
 
 _LABEL: Final = "io.github.workspaced"
 _FILE: Final = f"{_LABEL}.plist"
@@ -139,8 +140,8 @@ def _number(pattern: str, text: str) -> int | None:
 
 
 def _plist() -> Path:
-    return Path.home() / "Library/LaunchAgents" / _FILE
+    return home_directory() / "Library/LaunchAgents" / _FILE
 
 
 def _log() -> Path:
-    return Path.home() / "Library/Logs/workspaced.log"
+    return home_directory() / "Library/Logs/workspaced.log"

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from workspaced_client.cli.base.failures import Failure, reason
 from workspaced_client.cli.base.programs import Done, run_program
+from workspaced_protocol.paths import make_private_directory
 
 PROGRAM_SECONDS: Final = 120.0
 """For one call of a service manager: systemd gives a service up to 90 s to stop (TimeoutStopSec=)."""
@@ -35,7 +36,7 @@ def make_directory(path: Path) -> Step:
 
     def act() -> None:
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_directory(path)
         except OSError as error:
             raise Failure(f"{path} can't be created: {reason(error)}.") from error
 
@@ -49,7 +50,7 @@ def write(path: Path, text: str) -> Step:
         from workspaced_client.exchange import regular_files  # only here: few need it
 
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_directory(path.parent)
             regular_files.write(str(path), text.encode(), over=True)
         except OSError as error:
             raise Failure(f"{path} can't be written: {reason(error)}.") from error

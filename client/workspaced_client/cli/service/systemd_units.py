@@ -10,6 +10,7 @@ from workspaced_client.cli.base import installation
 from workspaced_client.cli.service import file_texts, foreground
 from workspaced_client.cli.service.manager import Manager, ServiceFile, State
 from workspaced_client.cli.service.steps import Step, call, run
+from workspaced_protocol.paths import home_directory
 
 _SOCKET: Final = "workspaced.socket"
 _SERVICE: Final = "workspaced.service"
@@ -129,5 +130,5 @@ def _unit_directory() -> Path:
     """Return `$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5), User Unit Search Path)."""
     given = os.environ.get("XDG_CONFIG_HOME", "")
     # The XDG base directory specification ignores relative paths.
-    base = Path(given) if given.startswith("/") else Path.home() / ".config"
+    base = Path(given) if given.startswith("/") else home_directory() / ".config"
     return base / "systemd" / "user"

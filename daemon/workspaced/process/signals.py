@@ -1,0 +1,87 @@
+"""Signals: what the daemon does about each one, from its first moment to its last.
+
+A process inherits the signal mask, the ignored signals and the timers of the program that started it. None of
+them may change the daemon, so it sets them itself:
+
+- SIGTERM, SIGINT and SIGHUP end it in order. Before it has opened anything, it ends at once with exit code 0.
+  While it runs, they go to `received`. Once the stop has begun, further ones change nothing.
+- A SIGHUP that is ignored at the start stays ignored: that is how nohup(1) asks a program to outlive its terminal.
+- SIGUSR1, SIGUSR2 and the signals of timers and descriptors mean nothing here, and end nothing.
+- All others have the system's default: a shell can suspend the daemon (SIGTSTP), SIGQUIT leaves a core file, and
+  SIGCHLD keeps the exit code of a child until it is asked for. Only SIGPIPE and SIGXFSZ are ignored, by Python, so
+  that they become errors of a write.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_WITHOUT_MEANING: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT")
+    if hasattr(signal, name)  # macOS lacks the last two
+)
+_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
+_TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+
+_is_running = False
+
+
+def take_over() -> None:
+    """Set the disposition of every signal, then the mask and the timers. Call it before slow imports."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN and number not in (*_IGNORED_BY_PYTHON, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+    for number in _ending():
+        signal.signal(number, _end_at_once)
+    for number in _WITHOUT_MEANING:
+        signal.signal(number, _pass_over)  # a handler and not SIG_IGN, which git would inherit
+    for timer in _TIMERS:
+        signal.setitimer(timer, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def leave_to_system() -> None:
+    """End by SIGINT as other programs do, without Python's traceback. For the commands that are no daemon."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def hold() -> None:
+    """Let the ending signals wait, until `take_over` in the program that this process becomes by exec."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+@contextmanager
+def received() -> Generator[AsyncIterator[int]]:
+    """Yield the ending signals as they come. Those that come after the block change nothing."""
+    global _is_running
+    import trio  # slow: the first moments go without it
+
+    with trio.open_signal_receiver(*_ending()) as signals:
+        _is_running = True
+        yield signals
+
+
+def ignore_ending() -> None:
+    """Ignore the ending signals from now on: Python takes its handlers away before the process ends."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _ending() -> tuple[signal.Signals, ...]:
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return tuple(number for number in _ENDING if number != signal.SIGHUP or not is_ignored)
+
+
+def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+    if not _is_running:
+        os._exit(0)
+
+
+def _pass_over(_number: int, _frame: FrameType | None) -> None:
+    pass
