@@ -166,7 +166,9 @@ def check_written_path(value: object, where: str) -> Path:
 
     A relative path is refused: it would differ for each program, by its current directory.
     """
-    path = _expanded(value, where) if isinstance(value, str) and "\0" not in value else None
+    # The file is UTF-8: where the locale is not, Python has other text for the same path.
+    is_text = isinstance(value, str) and "\0" not in value
+    path = _expanded(os.fsdecode(str(value).encode()), where) if is_text else None
     if path is None or not path.is_absolute():
         raise UnusablePath(f"{where} is {value!r}: give an absolute path, or one that begins with ~/.")
     return Path(os.path.abspath(path))

@@ -1,5 +1,7 @@
 """What the end-to-end tests share: homes for daemons, daemons, and connections to them."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -68,3 +70,16 @@ def connection(connect: Connect) -> RawConnection:
 def new_name() -> NewName:
     """Give a workspace name that no test had before."""
     return lambda: f"Name {next(_numbers)}"
+
+
+@pytest.fixture(scope="module")
+def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of a locale in Latin-1."""
+    if shutil.which("localedef") is None:
+        pytest.skip("there is no localedef to make a locale in Latin-1 with")
+    locales = tmp_path_factory.mktemp("locales")
+    command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(locales / "en_US.ISO-8859-1")]
+    subprocess.run(command, capture_output=True, check=False)  # it warns with code 1
+    if not (locales / "en_US.ISO-8859-1").exists():
+        pytest.skip("localedef can't make en_US.ISO-8859-1 here: its sources are missing")
+    return {"LOCPATH": str(locales), "LC_ALL": "en_US.ISO-8859-1"}

@@ -1,7 +1,6 @@
 """The umask, the locale, git's variables and a missing home: what a daemon inherits from its parent changes nothing."""
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -53,19 +52,6 @@ def test_clones_follow_the_umask(home: Home, source: Path, start: StartDaemon) -
 
 
 # The locale
-
-
-@pytest.fixture(scope="module")
-def latin_1(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables of a locale in Latin-1."""
-    if shutil.which("localedef") is None:
-        pytest.skip("there is no localedef to make a locale in Latin-1 with")
-    locales = tmp_path_factory.mktemp("locales")
-    command = ["localedef", "-i", "en_US", "-f", "ISO-8859-1", str(locales / "en_US.ISO-8859-1")]
-    subprocess.run(command, capture_output=True, check=False)  # it warns with code 1
-    if not (locales / "en_US.ISO-8859-1").exists():
-        pytest.skip("localedef can't make en_US.ISO-8859-1 here: its sources are missing")
-    return {"LOCPATH": str(locales), "LC_ALL": "en_US.ISO-8859-1"}
 
 
 LOCALES = {

@@ -24,6 +24,7 @@ from workspaced_client._core.local_errors import (
     UsedAfterFork,
     WorkspacedError,
 )
+from workspaced_client._core.local_paths import to_local, to_wire
 from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
@@ -128,7 +129,7 @@ class Conversation:
             raise UsedAfterFork(self._pid)
         try:
             method.encode()
-            return PendingCall(method, msgspec.json.encode(params), on_progress)
+            return PendingCall(method, msgspec.json.encode(to_wire(params)), on_progress)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise Unsendable(method, str(error)) from error
 
@@ -262,7 +263,7 @@ def result_of(call: PendingCall, type_: type[T]) -> T:
         value, _left_out = unknown.decode(outcome, type_)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(call.method, str(error), may_write(call.method)) from error
-    return value
+    return to_local(value)
 
 
 def may_write(method: str) -> bool:

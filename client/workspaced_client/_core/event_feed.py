@@ -22,6 +22,7 @@ from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_client._core.hello import greeting
 from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, UsedAfterFork, WorkspacedError
+from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import params as p
 from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
@@ -186,7 +187,8 @@ class EventFeed:
             return  # sent again by a new connection
         payload: Model | dict[str, Any]
         if told.topic in PAYLOADS:
-            payload, _left_out = unknown.decode(told.payload, PAYLOADS[told.topic])
+            found, _left_out = unknown.decode(told.payload, PAYLOADS[told.topic])
+            payload = to_local(found)
         else:
             payload = msgspec.json.decode(told.payload, type=dict[str, Any])
         event = Event(
