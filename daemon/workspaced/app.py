@@ -211,13 +211,14 @@ def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     store = create_json_store(data_dir, socket=str(socket_path))
     for warning in (*_file_system_warnings(data_dir), *store.warnings):
         _log.warning(warning)
-    recovery = store.recovery
+    recovery, count = store.recovery, store.state.salvageable_count()
+    told = {"reason": recovery.reason, "kept": recovery.quarantined}
+    if count:
+        told["remedy"] = f"`workspacectl recovery salvage` can bring back {count}"
     if recovery.outcome == "dataLoss":
-        _log.error(
-            "Data was lost; the store starts empty.", reason=recovery.reason, kept=recovery.quarantined
-        )
+        _log.error("Data was lost; the store starts empty.", **told)
     elif recovery.outcome == "recovered":
-        _log.warning("The store was recovered.", reason=recovery.reason, kept=recovery.quarantined)
+        _log.warning("The store was recovered.", **told)
     return store
 
 

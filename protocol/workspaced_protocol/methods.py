@@ -277,9 +277,9 @@ METHODS: Final[dict[str, Method]] = {
         ),
         _task(
             "store.salvage",
-            p.NoParams,
+            p.SalvageParams,
             Salvage,
-            "Returns the workspaces that can still be read in the files that the last recovery quarantined.",
+            "Returns the workspaces that are whole in the damaged files in quarantine, or in other files.",
             *_FILE_ERRORS,
         ),
         _not_repeatable(

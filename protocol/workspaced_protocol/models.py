@@ -107,13 +107,18 @@ class Hello(Model, frozen=True):
 
 
 class RecoveryStatus(Model, frozen=True):
-    """The result of the recovery at startup, and whether a user has acknowledged it."""
+    """The result of the recovery at startup, and whether a user has acknowledged it.
+
+    `salvageableCount` is the number of workspaces that `store.salvage` would find, and that can be brought back
+    now. It is absent once the recovery is acknowledged.
+    """
 
     outcome: RecoveryOutcome
     quarantined: tuple[str, ...]
     acknowledged: bool
     reason: str | None = None
     occurred_at: TimeMs | None = None
+    salvageable_count: int | None = None
 
 
 class StoreStatus(Model, frozen=True):
@@ -244,7 +249,7 @@ class Backup(Model, frozen=True):
 
 
 class Salvage(Model, frozen=True):
-    """The whole workspaces in the files that the last recovery quarantined."""
+    """The workspaces that are whole in damaged files, the newest version of each, and the files that were read."""
 
     workspaces: tuple[Workspace, ...]
     files: tuple[str, ...]

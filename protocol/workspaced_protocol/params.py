@@ -171,6 +171,12 @@ class RestoreParams(WriteParams, frozen=True):
     if_revision: Revision | None = None
 
 
+class SalvageParams(Params, frozen=True):
+    """The absolute paths of the files to read; absent for the damaged files in quarantine."""
+
+    files: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)] | None = None
+
+
 class SubscribeParams(Params, frozen=True):
     """The topics (names or patterns such as `workspace.*`; absent for all), and the last revision seen."""
 

@@ -18,6 +18,7 @@ LOSS: dict[str, Any] = {
     "acknowledged": False,
     "reason": "both files are corrupted",
     "occurredAt": 1_772_000_000_000,
+    "salvageableCount": 3,
 }
 
 
@@ -33,23 +34,43 @@ def recovered(**changed: object) -> Script:
 
 @pytest.mark.requirement("FR-007")
 @pytest.mark.parametrize(
-    ("outcome", "begins"),
+    ("outcome", "count", "begins", "ends"),
     [
-        ("dataLoss", "All workspaces were lost at 2026-02-2"),
-        ("recovered", "The store had to be recovered at 2026-"),
+        (
+            "dataLoss",
+            3,
+            "All workspaces were lost at 2026-02-2",
+            "recovery salvage` can bring back 3 workspaces.",
+        ),
+        (
+            "dataLoss",
+            1,
+            "All workspaces were lost at 2026-02-2",
+            "recovery salvage` can bring back 1 workspace.",
+        ),
+        ("dataLoss", 0, "All workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
+        ("dataLoss", None, "All workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
+        (
+            "recovered",
+            2,
+            "The store had to be recovered at 2026-",
+            "recovery salvage` can bring back 2 workspaces.",
+        ),
+        ("recovered", 0, "The store had to be recovered at 2026-", "recovery ack` ends this warning."),
     ],
 )
-def test_each_client_warns_of_what_nobody_has_acknowledged(
-    connect: Connect, outcome: str, begins: str
+def test_each_client_warns_in_one_line_with_the_one_command_that_helps(
+    connect: Connect, outcome: str, count: int | None, begins: str, ends: str
 ) -> None:
     with pytest.warns(RecoveryWarning) as told:
-        connect(recovered(outcome=outcome))
+        connect(recovered(outcome=outcome, salvageableCount=count))
     (warning,) = told
     text = str(warning.message)
     assert text.startswith(begins)
-    assert "both files are corrupted" in text
-    assert "/data/quarantine/a.json, /data/quarantine/b.json" in text
-    assert "`workspacectl recovery show`" in text
+    assert text.endswith(ends)
+    assert text.count("`workspacectl ") == 1
+    assert len(text) < 160
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize("notice", [CLEAN, {**LOSS, "acknowledged": True}, {**CLEAN, "outcome": "fresh"}])

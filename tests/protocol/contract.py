@@ -42,7 +42,7 @@ CONTRACT = {
     "store.listBackups": "",
     "store.previewRestore": "source",
     "store.restore": "source ifRevision? requestKey?",
-    "store.salvage": "",
+    "store.salvage": "files?",
 }
 
 
@@ -93,6 +93,7 @@ FITTING: dict[str, object] = {
     "since": 7,
     "path": "/a/copy.json",
     "source": "/a/copy.json",
+    "files": ["/a/damaged.json"],
     "requestKey": "key-1",
 }
 

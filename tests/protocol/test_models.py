@@ -110,13 +110,18 @@ SHAPES: list[tuple[Model, object]] = [
     ),
     (
         RecoveryStatus(
-            outcome="dataLoss", reason="both damaged", quarantined=("/q/1", "/q/2"), acknowledged=False
+            outcome="dataLoss",
+            reason="both damaged",
+            quarantined=("/q/1", "/q/2"),
+            acknowledged=False,
+            salvageable_count=3,
         ),
         {
             "outcome": "dataLoss",
             "reason": "both damaged",
             "quarantined": ["/q/1", "/q/2"],
             "acknowledged": False,
+            "salvageableCount": 3,
         },
     ),
     (
@@ -151,7 +156,7 @@ MEMBERS: dict[type[Model], str] = {
         "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits"
     ),
     # occurredAt is beyond the contract: a user is told when it happened, too.
-    RecoveryStatus: "outcome reason? quarantined acknowledged occurredAt?",
+    RecoveryStatus: "outcome reason? quarantined acknowledged occurredAt? salvageableCount?",
     StoreStatus: "state lastError?",
     CommitStatistics: "count requests p50Ms p95Ms",
     StoreCheck: "primary snapshot",

@@ -104,9 +104,13 @@ class AsyncStore:
         params = p.RestoreParams(source=os.fspath(source), if_revision=if_revision)
         return (await self._request("store.restore", params, StoreRevision)).revision
 
-    async def salvage(self) -> Salvage:
-        """Return the workspaces that are whole in the files that the last recovery set aside."""
-        return await self._request("store.salvage", p.NoParams(), Salvage)
+    async def salvage(self, files: Sequence[str | os.PathLike[str]] | None = None) -> Salvage:
+        """Return the workspaces that are whole in the damaged files in quarantine, or in `files`.
+
+        `files` are absolute paths. Raises InvalidParams for one that can't be read.
+        """
+        named = None if files is None else tuple(os.fspath(file) for file in files)
+        return await self._request("store.salvage", p.SalvageParams(files=named), Salvage)
 
     async def acknowledge_recovery(self) -> None:
         """Clear the notice of a recovery or a data loss: the user has been told."""

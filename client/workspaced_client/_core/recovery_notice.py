@@ -5,18 +5,28 @@ from workspaced_protocol.models import RecoveryStatus
 
 
 def in_short(notice: RecoveryStatus) -> str:
-    """Return one line: the event, its time and reason, and where the damaged files are kept."""
-    kept = ", ".join(notice.quarantined)
-    where = f" The files as they were: {kept}." if kept else ""
-    return f"{what_happened(notice)}.{where}"
+    """Return one line: the event, its time, and the one command that helps."""
+    happened, count = _event(notice), notice.salvageable_count
+    if count:
+        workspaces = "1 workspace" if count == 1 else f"{count} workspaces"
+        return f"{happened}: `workspacectl recovery salvage` can bring back {workspaces}."
+    if notice.outcome == "dataLoss":
+        return f"{happened}: `workspacectl recovery show` tells what can be done."
+    return f"{happened}, to its last good state: `workspacectl recovery ack` ends this warning."
 
 
 def what_happened(notice: RecoveryStatus) -> str:
-    """Return a sentence without its full stop."""
-    time = f" at {when(notice.occurred_at)}" if notice.occurred_at is not None else ""
+    """Return a sentence with the reason, without its full stop."""
     reason = f" ({notice.reason})" if notice.reason else ""
     if notice.outcome == "dataLoss":
-        return f"All workspaces were lost{time}, and the store began empty{reason}"
+        return f"{_event(notice)}, and the store began empty{reason}"
+    return f"{_event(notice)}{reason}"
+
+
+def _event(notice: RecoveryStatus) -> str:
+    time = f" at {when(notice.occurred_at)}" if notice.occurred_at is not None else ""
+    if notice.outcome == "dataLoss":
+        return f"All workspaces were lost{time}"
     if notice.outcome == "recovered":
-        return f"The store had to be recovered{time}{reason}"
+        return f"The store had to be recovered{time}"
     return "Nothing had to be recovered: the store was in order"

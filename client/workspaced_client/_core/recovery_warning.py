@@ -8,7 +8,8 @@ from workspaced_protocol.models import RecoveryStatus
 class RecoveryWarning(UserWarning):
     """The daemon recovered its store from damage, or lost it, and no user has acknowledged that yet.
 
-    Issued by each connect until `client.store.acknowledge_recovery()` or `workspacectl recovery ack`.
+    Issued by each connect until `client.store.acknowledge_recovery()` or `workspacectl recovery ack`, or until
+    nothing is missing any more. It names the one command that helps.
     An app that tells its user in another way silences it by
     `warnings.simplefilter("ignore", RecoveryWarning)`.
     """
@@ -26,5 +27,4 @@ def warn_of(notice: RecoveryStatus, *, stacklevel: int) -> None:
     if is_pending(notice):
         from workspaced_client._core.recovery_notice import in_short  # only a damaged store needs words
 
-        told = f"{in_short(notice)} `workspacectl recovery show` tells more."
-        warnings.warn(RecoveryWarning(told), stacklevel=stacklevel + 1)
+        warnings.warn(RecoveryWarning(in_short(notice)), stacklevel=stacklevel + 1)

@@ -7,10 +7,12 @@ import typer
 
 from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._core.local_time import when
+from workspaced_client._core.recovery_warning import is_pending
+from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, store_changed
-from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, Options, YesOption, options_of
+from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
 from workspaced_client.cli.base.output import (
     coloured,
     count,
@@ -91,8 +93,9 @@ def restore(
         difference = _difference(client, source)
         now = {workspace.id: workspace for workspace in client.store.get_all()}
         preview(options, _difference_text(difference, now), asks=not yes and not dry_run)
+        before = client.daemon.status().recovery
         changes_something = bool(difference.added or difference.changed or difference.removed)
-        if dry_run or not changes_something:
+        if dry_run or not (changes_something or is_pending(before)):
             if options.as_json:
                 _emit_json(difference, applied=False, revision=difference.revision)
             return
@@ -102,8 +105,14 @@ def restore(
             revision = client.store.restore(source, if_revision=difference.revision)
         except RevisionConflict as error:
             raise store_changed(error, "Nothing was restored") from error
-        data_dir = client.daemon.status().data_dir
-    _tell_restored(options, difference, revision, os.path.join(data_dir, QUARANTINE))
+        status = client.daemon.status()
+    if options.as_json:
+        _emit_json(difference, applied=True, revision=revision)
+    elif not options.quiet:
+        kept_in = shown(os.path.join(status.data_dir, QUARANTINE))
+        kept = f" The old content is kept in {kept_in}." if changes_something else ""
+        restored = f"Restored: the store is at revision {revision}.{kept}"
+        emit("\n".join((restored, *recovery_notice.progress(before, status.recovery))))
 
 
 def _difference(client: Client, source: str) -> StoreDifference:
@@ -133,13 +142,6 @@ def _source(given: str) -> str:
     if os.sep in given or given.startswith("~") or os.path.lexists(given):
         return absolute_path(given)
     return given
-
-
-def _tell_restored(options: Options, difference: StoreDifference, revision: int, kept_in: str) -> None:
-    if options.as_json:
-        _emit_json(difference, applied=True, revision=revision)
-    elif not options.quiet:
-        emit(f"Restored: the store is at revision {revision}. The old content is kept in {shown(kept_in)}.")
 
 
 def _emit_json(difference: StoreDifference, *, applied: bool, revision: int) -> None:

@@ -1,5 +1,6 @@
 """`workspacectl recovery`: show a recovery from damage, salvage more from the damaged files, acknowledge it."""
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -8,16 +9,17 @@ import msgspec
 import typer
 from msgspec import structs
 
-from workspaced_client import Client, NameConflict, RevisionConflict, Workspace
+from workspaced_client import Client, NameConflict, RecoveryStatus, RevisionConflict, Workspace
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.arguments import is_id
+from workspaced_client.cli.base.arguments import absolute_path, is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
+from workspaced_protocol.names import name_key
 
 _NAMED: Final = 5  # workspaces named by `recovery show`; `recovery salvage` shows them all
 
@@ -46,13 +48,14 @@ def show(context: typer.Context) -> None:
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         notice = client.daemon.status().recovery
-        found = _look(client) if notice.quarantined else []
+        found, files = _look(client)
     if options.as_json:
         possible = [each.workspace for each in found if each.is_wanted]
         emit_json({**msgspec.to_builtins(notice), "salvageable": possible})
     else:
-        contents = _contents(found, is_loss=notice.outcome == "dataLoss")
-        emit(recovery_notice.in_full(notice, contents))
+        kept = {os.path.basename(file) for file in files}  # the data directory may have been moved
+        gone = [path for path in notice.quarantined if os.path.basename(path) not in kept]
+        emit(recovery_notice.in_full(notice, _contents(notice, found, files), gone))
 
 
 def salvage(
@@ -61,21 +64,32 @@ def salvage(
         list[str] | None,
         typer.Argument(metavar="WORKSPACE", help="Names or ids.  [default: all that can be saved]"),
     ] = None,
+    from_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A damaged file to read. Repeat it for several.  [default: all that the daemon kept]",
+            show_default=False,
+        ),
+    ] = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the workspaces.")] = False,
 ) -> None:
     """Bring back complete workspaces from damaged files.
 
-    Reads the copies that the daemon kept after damage. Shows the workspaces, then asks. Never
-    overwrites a workspace in the store, and brings back none a second time.
+    Reads the copies that the daemon kept after damage, however long ago, or the files that you name.
+    Shows the workspaces, then asks. Never overwrites a workspace in the store, and brings back none a
+    second time.
     """
     options = options_of(context)
+    named = [absolute_path(file) for file in from_ or ()]
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
-        quarantined = client.daemon.status().recovery.quarantined
-        found = _chosen(_look(client), workspaces or ())
+        before = client.daemon.status().recovery
+        all_found, files = _look(client, named)
+        found = _chosen(all_found, workspaces or ())
         wanted = [each.workspace for each in found if each.is_wanted]
-        told = _preview(found) if quarantined else "There are no damaged files."
-        preview(options, told, asks=not yes and not dry_run)
+        preview(options, _preview(found, files), asks=not yes and not dry_run)
         if wanted and not dry_run:
             if not yes:
                 question = f"Bring back {count(len(wanted), 'workspace')}?"
@@ -83,6 +97,7 @@ def salvage(
             saved, left = _bring_back(client, wanted)
         else:
             saved, left = [], []
+        now = client.daemon.status().recovery
     if options.as_json:
         emit_json(
             {
@@ -97,13 +112,14 @@ def salvage(
             }
         )
     elif not options.quiet and wanted and not dry_run:
-        emit("\n".join((*map(_line, left), f"Brought back {count(len(saved), 'workspace')}.")))
+        done = f"Brought back {count(len(saved), 'workspace')}."
+        emit("\n".join((*map(_line, left), done, *recovery_notice.progress(before, now))))
 
 
 def acknowledge(context: typer.Context) -> None:
     """Acknowledge a recovery, and so end the warnings about it.
 
-    The copies stay; `workspacectl recovery salvage` finds them until the daemon stops.
+    The copies of the damaged files stay, and `workspacectl recovery salvage` still reads them.
     """
     options = options_of(context)
     with connected(options, warn=False) as client:
@@ -115,23 +131,36 @@ def acknowledge(context: typer.Context) -> None:
         emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")
 
 
-def _look(client: Client) -> list[Found]:
-    """Return the complete workspaces in the files of the last recovery, compared with the store."""
+def _look(client: Client, named: Sequence[str] = ()) -> tuple[list[Found], Sequence[str]]:
+    """Return the complete workspaces in the damaged files, compared with the store, and the files.
+
+    `named` are the files to read instead of those in quarantine.
+    """
+    salvaged = client.store.salvage(named or None)
     now = {workspace.id: workspace for workspace in client.store.get_all()}
+    holders = {name_key(each.name): each.id for each in now.values() if each.state != "deleted"}
     found: list[Found] = []
-    for workspace in client.store.salvage().workspaces:
+    for workspace in salvaged.workspaces:
         there = now.get(workspace.id)
         if there is None:
-            found.append(Found(workspace, obstacle=_name_obstacle(client, workspace)))
+            holder = None if workspace.state == "deleted" else holders.get(name_key(workspace.name))
+            found.append(Found(workspace, obstacle=f"the name is taken by {holder}" if holder else None))
         elif structs.replace(there, revision=0) == structs.replace(workspace, revision=0):
             found.append(Found(workspace, is_there=True))
         else:
             found.append(Found(workspace, obstacle="it is in the store already, with other content"))
-    return found
+    return found, salvaged.files
 
 
-def _contents(found: Sequence[Found], *, is_loss: bool) -> list[str]:
+def _contents(notice: RecoveryStatus, found: Sequence[Found], files: Sequence[str]) -> list[str]:
     """Return the content of the damaged files, in lines for `recovery show`."""
+    lines = _contents_of_files(found, is_loss=notice.outcome == "dataLoss")
+    if lines and files and not notice.quarantined:
+        return ["Damaged files of earlier are kept:", *(f"  {shown(file)}" for file in files), *lines]
+    return lines
+
+
+def _contents_of_files(found: Sequence[Found], *, is_loss: bool) -> list[str]:
     possible = [each.workspace for each in found if each.is_wanted]
     if possible:
         names = ", ".join(f"“{shown(workspace.name)}”" for workspace in possible[:_NAMED])
@@ -145,15 +174,13 @@ def _contents(found: Sequence[Found], *, is_loss: bool) -> list[str]:
         text = f"{count(left, 'workspace')} in them can't be brought back at present"
         return [f"{text}: `workspacectl recovery salvage --dry-run` shows why."]
     if found:
-        return ["The store holds every workspace that can still be read in them."]
+        lines = ["The store holds every workspace that can still be read in them."]
+        if is_loss:
+            lines.append("If others are missing: `workspacectl backups` lists older copies of the store.")
+        return lines
     if is_loss:
         return ["No workspace can be read in them. `workspacectl backups` lists older copies of the store."]
     return []
-
-
-def _name_obstacle(client: Client, workspace: Workspace) -> str | None:
-    holder = client.store.get_by_name(workspace.name) if workspace.state != "deleted" else None
-    return f"the name is taken by {holder.id}" if holder else None
 
 
 def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
@@ -188,9 +215,9 @@ def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Works
     return saved, left
 
 
-def _preview(found: Sequence[Found]) -> str:
+def _preview(found: Sequence[Found], files: Sequence[str]) -> str:
     if not found:
-        return "The damaged files hold no complete workspace."
+        return "The damaged files hold no complete workspace." if files else "There are no damaged files."
     possible = sum(each.is_wanted for each in found)
     outcome = f"{count(possible, 'workspace')} can be brought back."
     if all(each.is_there for each in found):

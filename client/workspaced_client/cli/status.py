@@ -39,11 +39,6 @@ def status(
 
 def _status_text(found: DaemonStatus) -> str:
     connections = count(found.connections, "connection")
-    store: str = found.store.state
-    if store != "ok":
-        store = coloured(store, "red")
-    if found.store.last_error:
-        store += f" ({shown(found.store.last_error)})"
     commits = "none since the start"
     if found.commits.count:
         commits = (
@@ -56,17 +51,30 @@ def _status_text(found: DaemonStatus) -> str:
         f"Data        {shown(found.data_dir)}",
         f"Workspaces  {found.workspaces} (revision {found.revision})",
         f"In use by   {connections}, {count(found.sessions, 'session')}",
-        f"Store       {store}",
+        f"Store       {_store_text(found)}",
         f"Commits     {commits}",
     ]
     if is_pending(found.recovery):
-        lines += [
-            "",
-            recovery_notice.in_full(
-                found.recovery, ["`workspacectl recovery show` shows what they still hold."]
-            ),
-        ]
+        salvageable = found.recovery.salvageable_count
+        contents = "`workspacectl recovery show` shows what they still hold."
+        if salvageable:
+            workspaces = count(salvageable, "workspace")
+            contents = f"`workspacectl recovery salvage` can bring back {workspaces} from them."
+        lines += ["", recovery_notice.in_full(found.recovery, [contents])]
     return "\n".join(lines)
+
+
+def _store_text(found: DaemonStatus) -> str:
+    """Return the store's state in words; after damage it is not called ok before a user knows of it."""
+    text: str = found.store.state
+    if text == "ok":
+        if not is_pending(found.recovery):
+            return text
+        text = "takes writes, but its data was lost"
+        if found.recovery.outcome == "recovered":
+            return coloured("recovered from damage", "yellow")
+    error = f" ({shown(found.store.last_error)})" if found.store.last_error else ""
+    return coloured(text, "red") + error
 
 
 def _emit_clients(clients: Sequence[ConnectedClient]) -> None:

@@ -8,6 +8,7 @@ from workspaced.domain.commands import (
     Command,
     change_event,
     creation_event,
+    once,
     removed,
     require_no_sessions,
     saved,
@@ -40,7 +41,10 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
 
 
 def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
-    """Replace the content of the store with these workspaces; its previous content goes to quarantine."""
+    """Replace the content of the store with these workspaces; its previous content goes to quarantine.
+
+    It ends the notice of a recovery if no workspace that the damaged files show is missing afterwards.
+    """
 
     def command(state: State) -> Outcome:
         if if_revision is not None and if_revision != state.revision:
@@ -65,11 +69,15 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
             )
             draft.apply(saved(stored, event))
             events.append(event)
+        # The user has chosen this copy: where it holds all that the damaged files show, nothing known is missing.
+        ends_notice = state.recovery is not None and state.lost.is_in({each.id for each in workspaces})
+        takes_revision = ends_notice and not draft.changes
         return Outcome(
-            StoreRevision(draft.revision),
+            StoreRevision(draft.revision + takes_revision),
             changes=tuple(draft.changes),
             events=tuple(events),
-            keeps_previous="before-restore",
+            acknowledges_recovery=ends_notice,
+            keeps_previous="before-restore" if draft.changes else None,
         )
 
     return command
@@ -100,6 +108,12 @@ def current_revision(state: State) -> Outcome:
 def acknowledge_recovery(state: State) -> Outcome:
     """Clear the recovery notice: the user has read it."""
     return Outcome(None, acknowledges_recovery=state.recovery is not None)
+
+
+def acknowledge_recovery_once(request_key: str | None) -> Command:
+    """Return the same for a client's request. Without a notice it stores nothing, not even the key."""
+    keyed = once(request_key, acknowledge_recovery)
+    return lambda state: Outcome(None) if state.recovery is None else keyed(state)
 
 
 def flush(state: State) -> Outcome:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from typing import Final, NamedTuple
@@ -49,6 +50,20 @@ class RecoveryNotice(Model, frozen=True):
     reason: str
     quarantined: tuple[str, ...]
     occurred_at: TimeMs
+
+
+class Lost(NamedTuple):
+    """The whole workspaces, by id, in the damaged files of a recovery that is not acknowledged.
+
+    `lists_all`: the files show every workspace that they held, so nothing else is missing.
+    """
+
+    workspaces: Mapping[str, Workspace]
+    lists_all: bool
+
+    def is_in(self, ids: AbstractSet[str]) -> bool:
+        """Return whether each of these workspaces is among `ids`."""
+        return self.workspaces.keys() <= ids
 
 
 class Event(NamedTuple):
@@ -103,6 +118,8 @@ class State:
     """The number of oldest keys that must not be dropped yet: their clients may still repeat writes after a restart."""
     ordered: Sequence[Record] = field(default=(), compare=False)
     """All records by creation time, kept sorted: sorting thousands for each read takes milliseconds."""
+    lost: Lost = field(default=Lost({}, lists_all=False), compare=False)
+    """What the damaged files hold, while `recovery` is not acknowledged. It is read at the start, not stored."""
 
     @classmethod
     def of(
@@ -138,6 +155,13 @@ class State:
         """Return all workspaces by creation time."""
         return [record.workspace for record in self.ordered]
 
+    def salvageable_count(self) -> int:
+        """Return the number of lost workspaces that can be brought back: their ids and names are free."""
+        return sum(
+            id_ not in self.records and (each.state == "deleted" or name_key(each.name) not in self.names)
+            for id_, each in self.lost.workspaces.items()
+        )
+
     def session_count(self, workspace_id: str) -> int:
         """Return the number of active sessions in this workspace."""
         return sum(owned.session.workspace_id == workspace_id for owned in self.sessions.values())
@@ -161,6 +185,7 @@ class Draft(State):
             self._sessions,
             state.held_keys,
             self._ordered,
+            state.lost,
         )
         self._new_keys = 0
         self.changes: list[Change] = []
@@ -171,7 +196,13 @@ class Draft(State):
         """Whether it differs from the original state."""
 
     def apply(self, outcome: Outcome) -> None:
-        """Apply the outcome of a command that ran on this draft."""
+        """Apply the outcome of a command that ran on this draft. What brings the last lost workspace back ends the notice."""
+        is_return = self.recovery is not None and any(
+            change.save is not None
+            and change.save.id in self.lost.workspaces
+            and change.save.id not in self._records
+            for change in outcome.changes
+        )
         for change, following in zip_longest(outcome.changes, outcome.changes[1:]):
             self.revision += 1
             if change is following:
@@ -187,7 +218,8 @@ class Draft(State):
             self._sessions[outcome.begun.session.id] = outcome.begun
         for session_id in outcome.ended:
             del self._sessions[session_id]
-        if outcome.acknowledges_recovery:
+        nothing_is_missing = is_return and self.lost.lists_all and self.lost.is_in(self._records.keys())
+        if outcome.acknowledges_recovery or nothing_is_missing:
             self.recovery = None
         if outcome.request_key is not None:
             key, workspace_id = outcome.request_key
@@ -215,6 +247,7 @@ class Draft(State):
             self.sessions,
             self.held_keys,
             self.ordered,
+            self.lost,
         )
 
     def release_keys(self) -> None:

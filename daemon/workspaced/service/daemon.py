@@ -112,9 +112,10 @@ class DaemonOperations:
         )
 
     def _recovery(self) -> RecoveryStatus:
-        found = self._store.recovery
-        is_pending = self._writer.state.recovery is not None
-        return found if is_pending else structs.replace(found, acknowledged=True)
+        found, state = self._store.recovery, self._writer.state
+        if state.recovery is None:
+            return structs.replace(found, acknowledged=True)
+        return structs.replace(found, salvageable_count=state.salvageable_count())
 
     def clients(self, _params: p.NoParams, _: Client) -> Json:
         """Return the connected clients and their requests in flight."""

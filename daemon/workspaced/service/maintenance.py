@@ -1,7 +1,7 @@
 """The operations that read or copy the store's files: check, backup, restore, salvage; and the automatic backups."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -16,13 +16,12 @@ from workspaced.domain.state import encode
 from workspaced.process.threads import run_in_thread
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Json, Request
-from workspaced.store import backups
+from workspaced.store import backups, salvage
 from workspaced.store.backups import Backups, BadBackup, Retention
 from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
-from workspaced.store.salvage import salvage_files
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.datadir import BACKUPS
+from workspaced_protocol.datadir import BACKUPS, QUARANTINE
 from workspaced_protocol.models import Backup, Salvage, Workspace
 
 _CHECK_SECONDS: Final = 5.0  # as long as a write may take: a disk that hangs must not hold up a request
@@ -97,11 +96,27 @@ class Maintenance:
         request.when_settled(self._bound.expect(workspaces))
         return await request.commit(once)
 
-    async def salvage(self, _params: p.NoParams, _: Request) -> Json:
-        """Return the workspaces that are still readable in the last recovery's quarantined files."""
-        files = self._store.recovery.quarantined
-        found = await _in_thread(self._own_files, salvage_files, files)
-        return encode(Salvage(tuple(found), files))
+    async def salvage(self, params: p.SalvageParams, _: Request) -> Json:
+        """Return the workspaces that are whole in the damaged files in quarantine, or in files that a client names."""
+        if params.files is not None:
+            contents = await self._named_contents(params.files)
+        else:
+            named = self._store.recovery.quarantined
+            quarantine = self._data_dir / QUARANTINE
+            contents = await _in_thread(self._own_files, salvage.damaged_files, quarantine, named)
+        found = await _in_thread(self._own_files, salvage.salvage_all, contents.values())
+        if params.files is None and self._writer.state.recovery is not None:
+            # Copies may have been removed since the start, which has read them.
+            found = {**self._writer.state.lost.workspaces, **found}
+        return encode(Salvage(tuple(found.values()), tuple(contents)))
+
+    async def _named_contents(self, files: Sequence[str]) -> dict[str, bytes]:
+        contents: dict[str, bytes] = {}
+        for index, file in enumerate(files):
+            field = f"files[{index}]"
+            check_root_path(file, field)
+            contents[file] = await self._at_named_path(field, _read_named, file)
+        return contents
 
     async def _read(self, source: str) -> list[Workspace]:
         if backups.is_path(source):
@@ -120,6 +135,15 @@ class Maintenance:
     def _model_of(self, made: backups.BackupFile) -> Backup:
         path = self._data_dir / BACKUPS / made.name
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
+
+
+def _read_named(path: str) -> bytes:
+    try:
+        return salvage.read_file(path)
+    except StoreUnusable as error:
+        raise BadBackup(f"{error.reason}: name another file.") from error
+    except OSError as error:
+        raise BadBackup(f"{path} can't be read: {error.strerror or error}.") from error
 
 
 async def _in_thread(

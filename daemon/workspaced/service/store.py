@@ -51,4 +51,4 @@ class StoreOperations:
 
     def acknowledge_recovery(self, params: p.WriteParams, _: Request) -> Command:
         """Clear the notice of a recovery or a data loss."""
-        return once(params.request_key, bulk.acknowledge_recovery)
+        return bulk.acknowledge_recovery_once(params.request_key)

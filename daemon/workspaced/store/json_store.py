@@ -21,6 +21,7 @@ from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Directory, Identity
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.quarantine import quarantine
+from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
@@ -142,6 +143,9 @@ class JsonWorkspaceStore(StoreBase):
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
         self.state = self._with_notice(decision, quarantined)
+        if self.state.recovery is not None:
+            lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
+            self.state = replace(self.state, lost=lost)
         if decision.must_write:
             try:
                 self.commit(self.state, None)

@@ -9,6 +9,18 @@ from typing import Final
 from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import QUARANTINE
 
+DAMAGE: Final = (
+    "empty",
+    "not-utf-8",
+    "truncated",
+    "invalid-json",
+    "schema",
+    "duplicate-ids",
+    "checksum-mismatch",
+    "older",
+)
+"""The reasons of a copy that a recovery makes: its file was not served."""
+
 KEPT_FILES: Final = 16
 """The number of copies to keep (storage.md, Quarantine): repeated damage must not fill the disk."""
 
@@ -42,6 +54,15 @@ def quarantine(
         for old in sorted({*copies, copy})[:-KEPT_FILES]:
             folder.disk.unlink(old, folder.fd)
         return str(folder.path / copy)
+
+
+def copies_of_damage(folder: Directory) -> list[str]:
+    """Return the names of the copies in this quarantine that a recovery made, oldest first. Raises OSError."""
+    return sorted(
+        name
+        for name in folder.disk.list_names(folder.fd)
+        if _NAME.match(name) and name.partition("Z-")[2].rpartition("-workspaces")[0] in DAMAGE
+    )
 
 
 def _stamp(now_ns: int, copies: list[str]) -> str:

@@ -1,55 +1,146 @@
 """Salvage: the workspaces in damaged files that are whole by themselves."""
 
+import errno
 import json
+import os
 import re
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from workspaced.domain.state import Lost, RecoveryNotice
+from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
-from workspaced.store.files import Directory
+from workspaced.store.files import Content, Directory
+from workspaced.store.quarantine import copies_of_damage
 from workspaced_protocol import unknown
+from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Workspace
 
-# In both versions of the format, a workspace begins with its id. White space may stand between.
+# In all versions of the format, a workspace begins with its id. White space may stand between.
 _WORKSPACE_START: Final = re.compile(r'\{\s*"id"\s*:\s*"ws_')
+_LIST_START: Final = re.compile(r'"workspaces"\s*:\s*\[\s*')
+_BETWEEN: Final = re.compile(r"\s*,\s*")
+_LIST_END: Final = re.compile(r"\s*\]")
 
 
 def salvage(data: bytes) -> list[Workspace]:
     """Return the whole workspaces in a damaged text, in the order of the text."""
-    text = data.decode("utf-8", "surrogateescape")
-    found: list[Workspace] = []
-    for start in _WORKSPACE_START.finditer(text):
-        try:
-            value, _ = json.JSONDecoder().raw_decode(text, start.start())
-            # The strict encoder refuses strings with damaged characters.
-            workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
-        except (ValueError, RecursionError):
-            continue
-        found.append(workspace)
-    return found
+    text = _text(data)
+    found = (_workspace_at(text, start.start()) for start in _WORKSPACE_START.finditer(text))
+    return [workspace for workspace, _ in filter(None, found)]
 
 
-def salvage_files(paths: Iterable[str]) -> list[Workspace]:
-    """Return the newest version of each workspace in these files. Missing files are skipped.
+def lists_all(data: bytes) -> bool:
+    """Return whether the list of workspaces is whole in a damaged text: each of them, and the list's end."""
+    text = _text(data)
+    start = _LIST_START.search(text)
+    if start is None:
+        return False
+    at = start.end()
+    if _LIST_END.match(text, at):
+        return True
+    while (found := _workspace_at(text, at)) is not None:
+        _, at = found
+        if _LIST_END.match(text, at):
+            return True
+        between = _BETWEEN.match(text, at)
+        if between is None:
+            return False
+        at = between.end()
+    return False
 
-    Raises StoreUnusable or OSError for a file that can't be read.
-    """
+
+def salvage_all(contents: Iterable[bytes]) -> dict[str, Workspace]:
+    """Return the newest version of each whole workspace in these texts, by id."""
     newest: dict[str, Workspace] = {}
-    for path in map(Path, paths):
-        try:
-            with closing(Directory.open(Disk(), path.parent, create=False)) as folder:
-                content = folder.read(path.name)
-        except FileNotFoundError:
-            continue
-        for workspace in salvage(content.data) if content else ():
+    for data in contents:
+        for workspace in salvage(data):
             known = newest.get(workspace.id)
             if known is None or _age(known) < _age(workspace):
                 newest[workspace.id] = workspace
-    return list(newest.values())
+    return newest
+
+
+def damaged_files(quarantine: Path, named: Sequence[str]) -> dict[str, bytes]:
+    """Return the damaged files in quarantine by path: the copies that recoveries made, and those `named`.
+
+    A copy that is gone or can't be read is left out.
+    """
+    contents = _copies(Disk(), quarantine, named, every=True)
+    return {str(quarantine / name): data for name, data in contents.items()}
+
+
+def find_lost(disk: Disk, quarantine: Path, notice: RecoveryNotice) -> Lost:
+    """Return what the damaged files in quarantine hold, for the notice of a start.
+
+    After a loss, all copies of damage count: the notice of an earlier loss may be lost with the store.
+    """
+    is_loss = notice.outcome == "dataLoss"
+    contents = _copies(disk, quarantine, notice.quarantined, every=is_loss)
+    whole = {name for name, data in contents.items() if lists_all(data)}
+    starts = _by_start([Path(path).name for path in notice.quarantined])
+    return Lost(
+        salvage_all(contents.values()),
+        # What serves after `recovered` is verified, so only what is readable in the other file can be missing.
+        lists_all=not is_loss or (bool(starts) and all(whole.intersection(names) for names in starts)),
+    )
+
+
+def read_file(path: str) -> bytes:
+    """Return the content of a file that a user names. Raises FileNotFoundError, OSError or StoreUnusable."""
+    with closing(Directory.open(Disk(), Path(path).parent, create=False)) as folder:
+        content = folder.read(Path(path).name)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return content.data
+
+
+def _copies(disk: Disk, quarantine: Path, named: Iterable[str], *, every: bool) -> dict[str, bytes]:
+    """Return the copies in quarantine by name, oldest first: those `named` by path, and with `every` all of damage."""
+    names = {Path(path).name for path in named}  # the data directory may have been moved since
+    found: dict[str, bytes] = {}
+    # Salvage is help: nothing in quarantine may prevent a start.
+    with suppress(OSError), closing(Directory.open(disk, quarantine, create=False)) as folder:
+        if every:
+            names.update(copies_of_damage(folder))
+        for name in sorted(names):
+            content: Content | None = None
+            with suppress(StoreUnusable):
+                content = folder.read(name)
+            if content is not None:
+                found[name] = content.data
+    return found
+
+
+def _by_start(copies: Sequence[str]) -> list[list[str]]:
+    """Return the copies of each start together: that of the primary, then that of the snapshot."""
+    starts: list[list[str]] = []
+    for copy in copies:
+        follows = starts and len(starts[-1]) == 1 and starts[-1][0].endswith(f"-{PRIMARY}")
+        if follows and copy.endswith(f"-{SNAPSHOT}"):
+            starts[-1].append(copy)
+        else:
+            starts.append([copy])
+    return starts
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _workspace_at(text: str, start: int) -> tuple[Workspace, int] | None:
+    """Return the whole workspace that begins there, and its end; or None."""
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, start)
+        # The strict encoder refuses strings with damaged characters.
+        workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
+    except (ValueError, RecursionError):
+        return None
+    return workspace, end
 
 
 def _age(workspace: Workspace) -> tuple[int, int]:

@@ -147,9 +147,8 @@ def test_a_recovery_is_told_by_every_command_until_it_is_acknowledged(
         for arguments in EVERY_COMMAND:
             first, *others = ctl(*arguments).err.splitlines()
             assert first.startswith("warning: The store had to be recovered at 2")
-            assert notice["reason"] in first
-            assert copy in first
-            assert "`workspacectl recovery ack`" in first
+            assert first.endswith("`workspacectl recovery ack` ends this warning.")
+            assert len(first) < 160
             assert not any(line.startswith("warning") for line in others)
         as_json = ctl("list", "--json")
         assert [workspace["name"] for workspace in as_json.json] == ["alpha"]
@@ -180,7 +179,7 @@ def test_a_loss_is_told_and_outlives_a_restart(tmp_path: Path, capsys: pytest.Ca
             first, rest = result.err.splitlines()
             assert (result.code, result.out) == (0, "")
             assert first.startswith("warning: All workspaces were lost at 2")
-            assert first.count(str(daemon.data_dir / "quarantine")) == 2
+            assert first.endswith("`workspacectl recovery show` tells what can be done.")
             assert rest == "There are no workspaces."
     with running_daemon(tmp_path) as daemon:
         ctl = ctl_for(daemon.socket, capsys)

@@ -1,7 +1,6 @@
 """What can still be read in damaged files: every whole workspace, none that is not whole."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +11,7 @@ from msgspec import structs
 from support.samples import fifty_by_ten, project, workspace
 from workspaced.domain.state import State
 from workspaced.store.document import encode_document
-from workspaced.store.salvage import salvage, salvage_files
+from workspaced.store.salvage import lists_all, salvage, salvage_all
 from workspaced_protocol.models import Workspace
 
 THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
@@ -58,13 +57,41 @@ def test_text_that_is_not_utf8_is_not_brought_back() -> None:
     assert [each.id for each in salvage(damaged)] == ["ws_02", "ws_03"]
 
 
-def test_the_newest_of_two_files_is_taken(tmp_path: Path) -> None:
-    def file(name: str, *workspaces: Workspace) -> str:
+def test_the_newest_of_two_files_is_taken() -> None:
+    def text(*workspaces: Workspace) -> bytes:
         # Not through a state, which would refuse nothing but give its own order.
-        (tmp_path / name).write_bytes(b",".join(msgspec.json.encode(each) for each in workspaces))
-        return str(tmp_path / name)
+        return b",".join(msgspec.json.encode(each) for each in workspaces)
 
     newer = structs.replace(THREE[0], name="Newer", revision=9)
-    paths = [file("a", newer, THREE[1]), file("b", THREE[0], THREE[2]), str(tmp_path / "gone")]
-    for order in (paths, paths[::-1]):
-        assert sorted(salvage_files(order), key=lambda each: each.id) == [newer, THREE[1], THREE[2]]
+    contents = [text(newer, THREE[1]), text(THREE[0], THREE[2])]
+    for order in (contents, contents[::-1]):
+        assert salvage_all(order) == {each.id: each for each in (newer, THREE[1], THREE[2])}
+
+
+LIST_END = DOCUMENT.index(b"\n]") + 2
+
+
+@given(st.integers(0, len(DOCUMENT)))
+def test_a_list_is_whole_up_to_its_end(length: int) -> None:
+    assert lists_all(DOCUMENT[:length]) == (length >= LIST_END)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        (b"}", b"}", True),
+        (b'"name":"', b'"name":"damaged ', True),  # only the checksum tells
+        (b'"workspaces":[', b'"workspaces":[{},', False),
+        (b'"state":"active"', b'"state":"odd"', False),
+        (b"},\n", b"}\0\n", False),
+        (b'"workspaces"', b'"workspacez"', False),
+    ],
+)
+def test_a_list_with_a_broken_place_is_not_whole(before: bytes, after: bytes, whole: bool) -> None:
+    assert lists_all(DOCUMENT.replace(before, after, 1)) == whole
+
+
+def test_an_empty_list_is_whole_and_an_empty_file_is_not() -> None:
+    assert lists_all(encode_document(State()))
+    assert lists_all(b'{"version":1,"workspaces":[]}')
+    assert not lists_all(b"")

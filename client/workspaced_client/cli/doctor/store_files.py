@@ -86,9 +86,7 @@ def check_recovery(notice: RecoveryStatus) -> Finding:
     told = recovery_notice.warning(notice)
     if told is None:
         return ok("recovery", "Nothing to acknowledge.")
-    return warning(
-        "recovery", told, "If workspaces are missing, look at the copies: workspacectl recovery show"
-    )
+    return warning("recovery", told, "The damage, and the damaged files: workspacectl recovery show")
 
 
 def _notice(read: _Read) -> RecoveryStatus | None:

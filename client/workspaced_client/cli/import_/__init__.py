@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workspaced_client import Client, InvalidRequest, RevisionConflict
+from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.arguments import absolute_path, complete_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, store_changed
@@ -62,7 +63,8 @@ def import_(
     contents = [load(file, into) for file in files or ()]
     with connected(options) as client:
         found = find_repositories(options, absolute_path(scan)) if scan is not None else None
-        revision = client.daemon.status().revision
+        before = client.daemon.status()
+        revision = before.revision
         plan = plan_import(client.store.get_all(), contents, found, into)
         preview(options, preview_text(plan, revision), asks=not yes and not dry_run)
         applies = bool(plan.changes) and not dry_run
@@ -73,7 +75,9 @@ def import_(
         if options.as_json:
             emit_plan(client, plan, applied=applies, revision=revision)
         elif applies and not options.quiet:
-            emit(f"Imported {counted(plan)}: the store is at revision {revision}.")
+            now = client.daemon.status().recovery
+            imported = f"Imported {counted(plan)}: the store is at revision {revision}."
+            emit("\n".join((imported, *recovery_notice.progress(before.recovery, now))))
 
 
 def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None) -> None:
