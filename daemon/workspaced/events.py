@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from workspaced.domain.clock import now_ms
-from workspaced.domain.errors import InvalidField
+from workspaced.domain.errors import InvalidField, quoted
 from workspaced.domain.state import Event, encode
 from workspaced_protocol.events import (
     GAP,
@@ -249,7 +249,7 @@ def _matching(topics: Sequence[str] | None) -> frozenset[str]:
         }
         if not matching:
             raise InvalidField(
-                f"topics[{index}]", f"There is no topic “{topic}”: the topics are {', '.join(TOPICS)}."
+                f"topics[{index}]", f"There is no topic {quoted(topic)}: the topics are {', '.join(TOPICS)}."
             )
         chosen |= matching
     return frozenset(chosen)

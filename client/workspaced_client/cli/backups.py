@@ -20,6 +20,7 @@ from workspaced_client.cli.base.output import (
     emit_json,
     emit_path,
     shown,
+    shown_name,
     tell,
 )
 from workspaced_client.cli.base.questions import preview, require_yes
@@ -162,7 +163,9 @@ def _difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> 
         *(coloured(f"+ {described(workspace)}", "green") for workspace in difference.added),
         *(coloured(f"- {described(workspace)}", "red") for workspace in difference.removed),
         *(
-            coloured(f"~ {shown(workspace.name)}  {_changes(now.get(workspace.id), workspace)}", "yellow")
+            coloured(
+                f"~ {shown_name(workspace.name)}  {_changes(now.get(workspace.id), workspace)}", "yellow"
+            )
             for workspace in difference.changed
         ),
     ]

@@ -13,7 +13,7 @@ from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_pat
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options, options_of
-from workspaced_client.cli.base.output import errors_on_terminal, shown, tell
+from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
 
 
@@ -51,7 +51,7 @@ def clone(
                 timeout_seconds=options.patience_seconds(CLONE_TIMEOUT_SECONDS),
             )
     where = shown(bound.projects[-1].root_path)
-    tell_change(options, bound, f"Cloned {shown(url)} to {where}, for workspace “{shown(bound.name)}”.")
+    tell_change(options, bound, f"Cloned {shown(url)} to {where}, for workspace “{shown_name(bound.name)}”.")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from workspaced_client.cli.base.arguments import absolute_path, find_workspace, 
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import options_of
-from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown
+from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown, shown_name
 
 
 class Format(StrEnum):
@@ -63,7 +63,11 @@ def export(
     if options.as_json:
         emit_json({"path": path, "format": format_.value, "workspaces": [each.id for each in chosen]})
     elif not options.quiet:
-        what = f"workspace “{shown(chosen[0].name)}”" if len(chosen) == 1 else count(len(chosen), "workspace")
+        what = (
+            f"workspace “{shown_name(chosen[0].name)}”"
+            if len(chosen) == 1
+            else count(len(chosen), "workspace")
+        )
         emit(f"Exported {what} to {shown(path)}.")
 
 

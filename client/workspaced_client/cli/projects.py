@@ -16,7 +16,7 @@ from workspaced_client.cli.base.arguments import (
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure
 from workspaced_client.cli.base.options import options_of
-from workspaced_client.cli.base.output import count, emit_json, shown, tell
+from workspaced_client.cli.base.output import count, emit_json, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 
@@ -36,7 +36,7 @@ def bind(
     with connected(options) as client:
         bound = client.projects.bind(find_workspace(client, workspace).id, directory)
     where = shown(bound.projects[-1].root_path)
-    tell_change(options, bound, f"Bound {where} to workspace “{shown(bound.name)}”.")
+    tell_change(options, bound, f"Bound {where} to workspace “{shown_name(bound.name)}”.")
 
 
 def unbind(
@@ -52,7 +52,7 @@ def unbind(
         found = find_workspace(client, workspace)
         chosen = _find_project(found, project)
         left = client.projects.unbind(found.id, chosen.id)
-    tell_change(options, left, f"Unbound {shown(chosen.root_path)} from workspace “{shown(left.name)}”.")
+    tell_change(options, left, f"Unbound {shown(chosen.root_path)} from workspace “{shown_name(left.name)}”.")
 
 
 def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
@@ -71,13 +71,17 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
         if meant:
             which = ", ".join(project.root_path for project in meant)
             raise Failure(
-                f"More than one project is called “{given}”: {which}. Give its path.", kind="ambiguous"
+                f"More than one project is called “{shown_name(given)}”: {which}. Give its path.",
+                kind="ambiguous",
             )
     name = workspace.name
     if not workspace.projects:
-        raise Failure(f"Workspace “{name}” has no projects.", kind="notFound")
+        raise Failure(f"Workspace “{shown_name(name)}” has no projects.", kind="notFound")
     have = ", ".join(project.root_path for project in workspace.projects)
-    raise Failure(f"No project of workspace “{name}” is “{given}”. It has: {have}.", kind="notFound")
+    raise Failure(
+        f"No project of workspace “{shown_name(name)}” is “{shown_name(given)}”. It has: {have}.",
+        kind="notFound",
+    )
 
 
 def check(
@@ -101,7 +105,7 @@ def check(
             (
                 Column("WORKSPACE", shrinks=True),
                 Column("STATUS", colours=_STATUS_COLOURS),
-                Column("PROJECT", shrinks=True),
+                Column("PROJECT", shrinks=True, is_path=True),
                 Column("WHY"),
             ),
             [

@@ -16,7 +16,7 @@ from workspaced_client.cli.base.arguments import absolute_path, is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_name
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
 from workspaced_protocol.names import name_key
@@ -163,7 +163,7 @@ def _contents(notice: RecoveryStatus, found: Sequence[Found], files: Sequence[st
 def _contents_of_files(found: Sequence[Found], *, is_loss: bool) -> list[str]:
     possible = [each.workspace for each in found if each.is_wanted]
     if possible:
-        names = ", ".join(f"“{shown(workspace.name)}”" for workspace in possible[:_NAMED])
+        names = ", ".join(f"“{shown_name(workspace.name)}”" for workspace in possible[:_NAMED])
         more = f" and {len(possible) - _NAMED} more" if possible[_NAMED:] else ""
         return [
             f"{count(len(possible), 'workspace')} in them can be saved: {names}{more}.",
@@ -188,7 +188,7 @@ def _chosen(found: Sequence[Found], given: Collection[str]) -> list[Found]:
     for each in given:
         if not any(_is_meant(entry, each) for entry in found):
             raise Failure(
-                f"The damaged files hold no complete workspace “{each}”.",
+                f"The damaged files hold no complete workspace “{shown_name(each)}”.",
                 kind="notFound",
                 hint="`workspacectl recovery salvage --dry-run` shows the workspaces they hold.",
             )
@@ -229,7 +229,7 @@ def _preview(found: Sequence[Found], files: Sequence[str]) -> str:
 
 def _line(found: Found) -> str:
     workspace = found.workspace
-    text = f"{shown(workspace.name)}  {shown(workspace.root_path)}"
+    text = f"{shown_name(workspace.name)}  {shown(workspace.root_path)}"
     if found.is_there:
         return f"= {text}  is there already"
     if found.obstacle:

@@ -11,7 +11,7 @@ from workspaced_client import Client, WorkspacedError
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.connecting import connect, connected
 from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
-from workspaced_client.cli.base.output import coloured, emit, shown, tell
+from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
 from workspaced_client.events import Event, EventGap, EventStream
 
 _COLOURS: Final = {
@@ -129,7 +129,7 @@ class _Teller:
             self._names[id_] = str(payload["name"])
         elif event.topic == "workspace.updated":
             self._names.pop(id_, None)  # its name may have changed, and the event does not tell
-        words = [shown(self._name(id_))] if id_ else []
+        words = [shown_name(self._name(id_))] if id_ else []
         words += [
             shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
             for name, value in payload.items()

@@ -13,7 +13,7 @@ from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_pat
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import YesOption, options_of
-from workspaced_client.cli.base.output import count, emit, emit_json, emit_path, shown, tell
+from workspaced_client.cli.base.output import count, emit, emit_json, emit_path, shown, shown_name, tell
 from workspaced_client.cli.base.questions import can_ask, says_yes
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
@@ -74,7 +74,7 @@ def list_(
                 Column("NAME", shrinks=True),
                 Column("STATE", colours=_STATE_COLOURS),
                 Column("PROJECTS"),
-                Column("PATH", shrinks=True),
+                Column("PATH", shrinks=True, is_path=True),
                 Column("ID", optional=True),
             ),
             [
@@ -106,7 +106,7 @@ def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
         emit_json(found)
         return
     lines = [
-        f"Name      {shown(found.name)}",
+        f"Name      {shown_name(found.name)}",
         f"Id        {shown(found.id)}",
         f"State     {found.state}",
         f"Path      {shown(found.root_path)}",
@@ -148,7 +148,9 @@ def create(
     with connected(options) as client:
         created = client.workspaces.create(name, root_path)
     _warn_of_no_directory(created.root_path)
-    tell_change(options, created, f"Created workspace “{shown(created.name)}” at {shown(created.root_path)}.")
+    tell_change(
+        options, created, f"Created workspace “{shown_name(created.name)}” at {shown(created.root_path)}."
+    )
 
 
 def _warn_of_no_directory(path: str) -> None:
@@ -171,8 +173,8 @@ def rename(
         found = find_workspace(client, workspace)
         is_same = found.name == new_name
         renamed = found if is_same else client.workspaces.update(found.id, name=new_name)
-    told = f"Renamed “{shown(found.name)}” to “{shown(renamed.name)}”."
-    tell_change(options, renamed, f"“{shown(found.name)}” has that name already." if is_same else told)
+    told = f"Renamed “{shown_name(found.name)}” to “{shown_name(renamed.name)}”."
+    tell_change(options, renamed, f"“{shown_name(found.name)}” has that name already." if is_same else told)
 
 
 def move(
@@ -195,7 +197,9 @@ def move(
         moved = found if is_same else client.workspaces.update(found.id, root_path=root_path)
     _warn_of_no_directory(moved.root_path)
     since = "already" if is_same else "now"
-    tell_change(options, moved, f"Workspace “{shown(moved.name)}” is at {shown(moved.root_path)} {since}.")
+    tell_change(
+        options, moved, f"Workspace “{shown_name(moved.name)}” is at {shown(moved.root_path)} {since}."
+    )
 
 
 def open_(context: typer.Context, workspace: WorkspaceArgument) -> None:
@@ -204,7 +208,7 @@ def open_(context: typer.Context, workspace: WorkspaceArgument) -> None:
     with connected(options) as client:
         opened = client.workspaces.open(find_workspace(client, workspace).id)
     stale = [project for project in opened.projects if project.status == "stale"]
-    text = f"Opened workspace “{shown(opened.name)}”."
+    text = f"Opened workspace “{shown_name(opened.name)}”."
     if stale:
         paths = ", ".join(shown(project.root_path) for project in stale)
         text += f" {count(len(stale), 'project')} can't be reached: {paths}"
@@ -216,7 +220,7 @@ def close(context: typer.Context, workspace: WorkspaceArgument) -> None:
     options = options_of(context)
     with connected(options) as client:
         closed = client.workspaces.close(find_workspace(client, workspace).id)
-    tell_change(options, closed, f"Closed workspace “{shown(closed.name)}”.")
+    tell_change(options, closed, f"Closed workspace “{shown_name(closed.name)}”.")
 
 
 def delete(
@@ -234,11 +238,11 @@ def delete(
         if not yes and not _confirms(found):
             raise Failure("Nothing was deleted.", kind="declined")
         client.workspaces.delete(found.id)
-    tell_change(options, None, f"Deleted workspace “{shown(found.name)}”.")
+    tell_change(options, None, f"Deleted workspace “{shown_name(found.name)}”.")
 
 
 def _confirms(workspace: Workspace) -> bool:
     """Ask on a terminal, and return the answer; without one the command itself is the answer."""
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    question = f"Delete workspace “{shown(workspace.name)}” ({shown(workspace.root_path)}{projects})?"
+    question = f"Delete workspace “{shown_name(workspace.name)}” ({shown(workspace.root_path)}{projects})?"
     return says_yes(question) if can_ask() else True

@@ -1,9 +1,17 @@
 """The errors of requests: each with its code, its sentence for people, and its data for programs."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Unreachable, Workspace
+
+_QUOTED_CHARACTERS: Final = 200
+"""Of a name, a path or a URL in a message: the protocol admits a megabyte."""
+
+
+def quoted(text: str) -> str:
+    """Return a client's text in quotation marks, cut if nobody would read all of it."""
+    return f"“{text}”" if len(text) <= _QUOTED_CHARACTERS else f"“{text[: _QUOTED_CHARACTERS - 1]}…”"
 
 
 class RequestError(Exception):
@@ -66,7 +74,7 @@ class NameConflict(Refused):
     code = ErrorCode.NAME_CONFLICT
 
     def __init__(self, name: str, id_: str) -> None:
-        super().__init__(f"The name “{name}” is taken by workspace {id_}: choose another.", id=id_)
+        super().__init__(f"The name {quoted(name)} is taken by workspace {id_}: choose another.", id=id_)
 
 
 class InvalidState(Refused):
@@ -76,7 +84,7 @@ class InvalidState(Refused):
 
     def __init__(self, workspace: Workspace, required: str, action: str) -> None:
         super().__init__(
-            f"Workspace “{workspace.name}” is {workspace.state}; it must be {required} to be {action}.",
+            f"Workspace {quoted(workspace.name)} is {workspace.state}; it must be {required} to be {action}.",
             state=workspace.state,
             required=required,
         )
@@ -90,7 +98,7 @@ class ActiveSessions(Refused):
     def __init__(self, workspace: Workspace, count: int) -> None:
         sessions = "1 active session" if count == 1 else f"{count} active sessions"
         super().__init__(
-            f"Workspace “{workspace.name}” has {sessions}: close the sessions first.", count=count
+            f"Workspace {quoted(workspace.name)} has {sessions}: close the sessions first.", count=count
         )
 
 

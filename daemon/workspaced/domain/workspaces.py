@@ -12,7 +12,7 @@ from workspaced.domain.commands import (
     require_workspace,
     saved,
 )
-from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict
+from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
 from workspaced.domain.names import check_name, check_root_path
 from workspaced.domain.state import Outcome, State
 from workspaced_protocol.events import Topic
@@ -135,7 +135,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
         if if_revision is not None:
             revision = current.revision if current else 0
             if if_revision != revision:
-                raise RevisionConflict(f"Workspace “{workspace.name}”", if_revision, revision)
+                raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, revision)
         if workspace.state != "deleted":
             _require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
@@ -162,7 +162,7 @@ def remove(workspace_id: str) -> Command:
 
 def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
     if if_revision is not None and if_revision != workspace.revision:
-        raise RevisionConflict(f"Workspace “{workspace.name}”", if_revision, workspace.revision)
+        raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, workspace.revision)
 
 
 def _require_free_name(state: State, name: str, own_id: str) -> None:

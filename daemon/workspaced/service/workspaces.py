@@ -3,7 +3,7 @@
 from workspaced.domain import projects, workspaces
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
-from workspaced.domain.errors import NotFound
+from workspaced.domain.errors import NotFound, quoted
 from workspaced.domain.ids import IdFactory
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
@@ -52,7 +52,7 @@ class WorkspaceOperations:
         else:
             record = self._writer.state.record_named(params.name or "")
             if record is None:
-                raise NotFound(f"There is no workspace named “{params.name}”.")
+                raise NotFound(f"There is no workspace named {quoted(params.name or '')}.")
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:

@@ -9,7 +9,7 @@ import pytest
 
 from client.cli.workspacectl import Ctl, ctl_for, run_on_terminal, run_process
 from support.daemon_process import DaemonProcess, running_daemon
-from workspaced_client import Change, Workspace
+from workspaced_client import Change, NameConflict, Workspace
 from workspaced_protocol.models import WorkspaceState
 
 HOSTILE = "a\x1b[31mred\x9b2J\x07\nb\t\u202ec\u2028[red]d[/red]:smile:"
@@ -133,9 +133,9 @@ def test_a_terminal_of_80_columns_holds_every_row(at: dict[str, str], tmp_path: 
         assert workspace.state in row
     wide = rows[2]
     assert wide.startswith("工作区工作区")
-    assert wide.endswith("…")
+    assert wide.endswith("/directory-11")
     assert cells(wide[: wide.index("active")]) == state_at
-    assert "/srv/directory-0/" in wide
+    assert "  …/directory-" in wide
 
 
 def test_a_wide_terminal_shows_ids_too(at: dict[str, str], tmp_path: Path) -> None:
@@ -149,6 +149,64 @@ def test_a_very_narrow_terminal_still_shows_something_of_all(at: dict[str, str],
     result = run_on_terminal("list", home=tmp_path, columns=20, env={**at, "NO_COLOR": "1"})
     assert all(workspace.state in result.out for workspace in WORKSPACES)
     assert "工作区…" in result.out
+
+
+@pytest.mark.parametrize(
+    ("path", "columns", "told"),
+    [
+        ("/home/ada/projects/clients/code/web", 40, "…/code/web"),
+        ("/home/ada/projects/clients/code/web", 45, "…/clients/code/web"),
+        ("/home/ada/projects/" + "a-long-name-of-a-directory", 40, "…-of-a-directory"),
+        ("/工作区/工作区/工作区工作区", 38, "…/工作区工作区"),
+        ("/srv/web", 40, "/srv/web"),
+    ],
+)
+def test_a_narrow_terminal_keeps_the_end_of_a_path(
+    tmp_path: Path, path: str, columns: int, told: str
+) -> None:
+    with running_daemon(tmp_path) as daemon:
+        with daemon.client() as client:
+            client.store.save(stored(1, "web", path, "active"))
+        at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
+        result = run_on_terminal("list", home=tmp_path, columns=columns, env=at)
+    header, row = result.out.splitlines()
+    assert cells(row) <= columns
+    assert row[header.index("PATH") :].split("  ")[0] == told
+
+
+def test_a_name_of_a_megabyte_is_cut_in_texts_and_whole_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "n" * 900_000
+    with running_daemon(tmp_path) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        with daemon.client() as client:
+            changes = [Change(save=stored(number, f"{number}", "/srv", "active")) for number in range(2, 9)]
+            client.store.apply([*changes, Change(save=stored(1, "other", "/srv", "closed"))])
+            client.store.save(stored(1, long, "/srv", "closed"))
+        for arguments in (
+            ("list",),
+            ("show", "ws_1"),
+            ("check",),
+            ("open", "ws_1"),
+            ("open", "ws_1"),  # refused: it is open
+            ("unbind", "ws_1", "web"),  # refused: it has no projects
+            ("backup", str(tmp_path / "copy.json")),
+            ("close", "ws_1"),
+            ("restore", str(tmp_path / "copy.json"), "--dry-run"),
+            ("delete", "ws_1"),
+            ("recovery", "salvage", "--from", str(tmp_path / "copy.json"), "--dry-run"),
+        ):
+            result = ctl(*arguments)
+            assert len(result.out) + len(result.err) < 6_000, arguments
+        with daemon.client() as client:
+            client.store.save(stored(1, long, "/srv", "closed"))
+        (told,) = (each for each in ctl("list", "--json").json if each["id"] == "ws_1")
+        assert told["name"] == long
+        with daemon.client() as client, pytest.raises(NameConflict) as refused:
+            client.workspaces.create(long, "/srv")
+        assert len(str(refused.value)) < 400
+        assert str(refused.value).endswith("is taken by workspace ws_1: choose another.")
 
 
 def test_a_pipe_gets_everything_in_full(at: dict[str, str], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, WorkspacedError
 from workspaced_client.cli.base.failures import Failure, WrongUsage
-from workspaced_client.cli.base.output import shown
+from workspaced_client.cli.base.output import shown, shown_name
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
 _COMPLETION_SECONDS: Final = 1.0  # the user has pressed Tab and waits
@@ -26,12 +26,16 @@ def find_workspace(client: Client, given: str) -> Workspace:
             return client.workspaces.get(given)
         except NotFound as error:
             if is_id(given):
-                message = f"There is no workspace with the id “{given}”. `workspacectl list` shows all."
+                message = (
+                    f"There is no workspace with the id “{shown_name(given)}”. `workspacectl list` shows all."
+                )
                 raise Failure.of(error, message) from error
     try:
         return client.workspaces.get(name=given)
     except NotFound as error:
-        message = f"There is no workspace with the id or name “{given}”.{_suggestion(client, given)}"
+        message = (
+            f"There is no workspace with the id or name “{shown_name(given)}”.{_suggestion(client, given)}"
+        )
         raise Failure.of(error, message) from error
 
 
@@ -48,7 +52,7 @@ def _suggestion(client: Client, given: str) -> str:
     }
     close = get_close_matches(given.casefold(), names, n=3)
     if close:
-        return f" Did you mean {' or '.join(f'“{names[name]}”' for name in close)}?"
+        return f" Did you mean {' or '.join(f'“{shown_name(names[name])}”' for name in close)}?"
     if not names:
         return " There are none yet: `workspacectl create NAME` makes one."
     return " `workspacectl list` shows all."

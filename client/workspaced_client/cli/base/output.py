@@ -18,6 +18,8 @@ import typer
 
 # Control characters, format characters (some turn the direction of text), lone surrogates, line separators.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MOST_CHARACTERS: Final = 4096  # as long as a path may be
+_MOST_NAME_CHARACTERS: Final = 200
 _JOINERS: Final = "\u200c\u200d"  # part of words in Persian, and of emoji
 
 
@@ -29,8 +31,13 @@ class OutputFailed(Exception):
     """Stdout takes no more output; the message is a sentence for a person."""
 
 
-def shown(text: str) -> str:
-    r"""Return `text` on one line, with an escape such as `\x1b` or `\n` for each character that a terminal acts on."""
+def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
+    r"""Return `text` on one line, with an escape such as `\x1b` or `\n` for each character that a terminal acts on.
+
+    At most `most` characters of it are shown.
+    """
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -39,6 +46,11 @@ def shown(text: str) -> str:
         else character
         for character in text
     )
+
+
+def shown_name(name: str) -> str:
+    """Return a name in the same way: the protocol admits names of a megabyte, which nobody reads."""
+    return shown(name, _MOST_NAME_CHARACTERS)
 
 
 def emit(text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal, shown
+from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal, shown, shown_name
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
@@ -28,6 +28,8 @@ class Column:
     header: str
     shrinks: bool = False
     optional: bool = False
+    is_path: bool = False
+    """Paths are cut at the beginning: their ends tell them apart."""
     colours: Mapping[str, str] = field(default_factory=dict[str, str])
     """The colour of each value."""
 
@@ -36,7 +38,10 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     """Print the rows below the columns' headers; a cell may hold any text."""
     from rich.cells import cell_len  # only here: it takes long to load
 
-    texts = [[column.header for column in columns], *([shown(cell) for cell in row] for row in rows)]
+    texts = [
+        [column.header for column in columns],
+        *([_text(cell, column) for cell, column in zip(row, columns, strict=True)] for row in rows),
+    ]
     widths = [max(cell_len(row[index]) for row in texts) for index in range(len(columns))]
     chosen = list(range(len(columns)))
     if on_terminal():
@@ -47,7 +52,10 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     styled = colours_wanted()
     lines: list[str] = []
     for number, row in enumerate(texts):
-        cells = [_fitted(row[index], widths[index]) for index in chosen]
+        cells = [
+            _fitted(row[index], widths[index], keeps_end=columns[index].is_path and number > 0)
+            for index in chosen
+        ]
         cells[-1] = cells[-1].rstrip()
         for position, index in enumerate(chosen if styled else ()):
             colour = columns[index].colours.get(row[index])
@@ -71,9 +79,30 @@ def _within(room: int, columns: Sequence[Column], widths: Sequence[int], chosen:
     return fitting
 
 
-def _fitted(text: str, width: int) -> str:
+def _text(cell: str, column: Column) -> str:
+    return shown(cell) if column.is_path else shown_name(cell)
+
+
+def _fitted(text: str, width: int, *, keeps_end: bool) -> str:
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
         return set_cell_size(text, width)
+    if keeps_end:
+        return set_cell_size(_end_of_path(text, width), width)
     return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+
+
+def _end_of_path(path: str, width: int) -> str:
+    """Return the last components of a path that fit behind an ellipsis, or the end of the last one."""
+    from rich.cells import cell_len
+
+    parts = path.split("/")
+    for first in range(1, len(parts)):
+        end = f"…/{'/'.join(parts[first:])}"
+        if cell_len(end) <= width:
+            return end
+    end = parts[-1]
+    while cell_len(end) > width - 1:
+        end = end[1:]
+    return f"…{end}"

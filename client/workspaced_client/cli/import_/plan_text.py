@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from workspaced_client import Client
-from workspaced_client.cli.base.output import coloured, count, emit_json, shown
+from workspaced_client.cli.base.output import coloured, count, emit_json, shown, shown_name
 
 if TYPE_CHECKING:  # loaded by the commands that need it
     from workspaced_client.exchange.import_plan import Entry, ImportPlan
@@ -56,7 +56,7 @@ def counted(plan: "ImportPlan") -> str:
 
 
 def _lines(entry: "Entry") -> str:
-    text = f"{shown(entry.name)}  {shown(entry.path)}"
+    text = f"{shown_name(entry.name)}  {shown(entry.path)}"
     if entry.fate == "present":
         return f"= {text}  {entry.reason}"
     if entry.fate == "skipped":
