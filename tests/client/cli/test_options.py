@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client.cli.workspacectl import run_here, run_on_terminal, run_process
+from client.cli.workspacectl import NAME_THE_SHELL, run_here, run_on_terminal, run_process
 from support.daemon_process import DaemonProcess
 from workspaced_client.cli import main
 from workspaced_protocol import __version__
@@ -239,11 +239,9 @@ def test_completion_can_be_installed(tmp_path: Path, shell: str) -> None:
     assert "_WORKSPACECTL_COMPLETE=complete_" in completion(tmp_path, f"source_{shell}")
 
 
-def test_completion_that_cannot_be_installed_is_told(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/dev/null")
-    result = run_here(capsys, "--install-completion", "bash")
+def test_completion_that_cannot_be_installed_is_told(tmp_path: Path) -> None:
+    nowhere = {"HOME": "/dev/null", **NAME_THE_SHELL}
+    result = run_process("--install-completion", "bash", home=tmp_path, env=nowhere)
     told, hint = result.err.splitlines()
     assert (result.code, result.out) == (1, "")
     assert told.startswith("error: The completion could not be installed: /dev/null")
