@@ -1,7 +1,7 @@
 """The operations that read or copy the store's files: check, backup, restore, salvage; and the automatic backups."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -99,24 +99,21 @@ class Maintenance:
     async def salvage(self, params: p.SalvageParams, _: Request) -> Json:
         """Return the workspaces that are whole in the damaged files in quarantine, or in files that a client names."""
         if params.files is not None:
-            contents = await self._named_contents(params.files)
+            salvaged = salvage.Salvaged()
+            for index, file in enumerate(params.files):
+                field = f"files[{index}]"
+                check_root_path(file, field)
+                await self._at_named_path(field, _salvage_named, file, salvaged)
+            found = salvaged.workspaces
         else:
             named = self._store.recovery.quarantined
             quarantine = self._data_dir / QUARANTINE
-            contents = await _in_thread(self._own_files, salvage.damaged_files, quarantine, named)
-        found = await _in_thread(self._own_files, salvage.salvage_all, contents.values())
-        if params.files is None and self._writer.state.recovery is not None:
+            salvaged = await _in_thread(self._own_files, salvage.salvage_quarantine, quarantine, named)
+            state = self._writer.state
             # Copies may have been removed since the start, which has read them.
-            found = {**self._writer.state.lost.workspaces, **found}
-        return encode(Salvage(tuple(found.values()), tuple(contents)))
-
-    async def _named_contents(self, files: Sequence[str]) -> dict[str, bytes]:
-        contents: dict[str, bytes] = {}
-        for index, file in enumerate(files):
-            field = f"files[{index}]"
-            check_root_path(file, field)
-            contents[file] = await self._at_named_path(field, _read_named, file)
-        return contents
+            remembered = state.lost.workspaces if state.recovery is not None else {}
+            found = {**remembered, **salvaged.workspaces}
+        return encode(Salvage(tuple(found.values()), tuple(salvaged.files)))
 
     async def _read(self, source: str) -> list[Workspace]:
         if backups.is_path(source):
@@ -137,9 +134,9 @@ class Maintenance:
         return Backup(made.name, str(path), int(made.made_at.timestamp() * 1000), made.revision)
 
 
-def _read_named(path: str) -> bytes:
+def _salvage_named(path: str, salvaged: salvage.Salvaged) -> None:
     try:
-        return salvage.read_file(path)
+        salvage.salvage_file(path, salvaged)
     except StoreUnusable as error:
         raise BadBackup(f"{error.reason}: name another file.") from error
     except OSError as error:

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -54,24 +54,37 @@ def lists_all(data: bytes) -> bool:
     return False
 
 
-def salvage_all(contents: Iterable[bytes]) -> dict[str, Workspace]:
-    """Return the newest version of each whole workspace in these texts, by id."""
-    newest: dict[str, Workspace] = {}
-    for data in contents:
+class Salvaged:
+    """The whole workspaces in the files read so far, the newest version of each by id; and the files."""
+
+    def __init__(self) -> None:
+        self.workspaces: dict[str, Workspace] = {}
+        self.files: list[str] = []
+
+    def add(self, file: str, data: bytes) -> None:
+        """Add the workspaces of one more file."""
+        self.files.append(file)
         for workspace in salvage(data):
-            known = newest.get(workspace.id)
+            known = self.workspaces.get(workspace.id)
             if known is None or _age(known) < _age(workspace):
-                newest[workspace.id] = workspace
-    return newest
+                self.workspaces[workspace.id] = workspace
 
 
-def damaged_files(quarantine: Path, named: Sequence[str]) -> dict[str, bytes]:
-    """Return the damaged files in quarantine by path: the copies that recoveries made, and those `named`.
+def salvage_file(path: str, salvaged: Salvaged) -> None:
+    """Add a file that a user names. Raises FileNotFoundError, OSError or StoreUnusable."""
+    with closing(Directory.open(Disk(), Path(path).parent, create=False)) as folder:
+        content = folder.read(Path(path).name)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    salvaged.add(path, content.data)
 
-    A copy that is gone or can't be read is left out.
-    """
-    contents = _copies(Disk(), quarantine, named, every=True)
-    return {str(quarantine / name): data for name, data in contents.items()}
+
+def salvage_quarantine(quarantine: Path, named: Sequence[str]) -> Salvaged:
+    """Return the workspaces in quarantine: in the copies that recoveries made, and in those `named`."""
+    salvaged = Salvaged()
+    for name, data in _copies(Disk(), quarantine, named, every=True):
+        salvaged.add(str(quarantine / name), data)
+    return salvaged
 
 
 def find_lost(disk: Disk, quarantine: Path, notice: RecoveryNotice) -> Lost:
@@ -80,29 +93,29 @@ def find_lost(disk: Disk, quarantine: Path, notice: RecoveryNotice) -> Lost:
     After a loss, all copies of damage count: the notice of an earlier loss may be lost with the store.
     """
     is_loss = notice.outcome == "dataLoss"
-    contents = _copies(disk, quarantine, notice.quarantined, every=is_loss)
-    whole = {name for name, data in contents.items() if lists_all(data)}
+    salvaged = Salvaged()
+    whole: set[str] = set()
+    for name, data in _copies(disk, quarantine, notice.quarantined, every=is_loss):
+        salvaged.add(name, data)
+        if lists_all(data):
+            whole.add(name)
     starts = _by_start([Path(path).name for path in notice.quarantined])
     return Lost(
-        salvage_all(contents.values()),
+        salvaged.workspaces,
         # What serves after `recovered` is verified, so only what is readable in the other file can be missing.
         lists_all=not is_loss or (bool(starts) and all(whole.intersection(names) for names in starts)),
     )
 
 
-def read_file(path: str) -> bytes:
-    """Return the content of a file that a user names. Raises FileNotFoundError, OSError or StoreUnusable."""
-    with closing(Directory.open(Disk(), Path(path).parent, create=False)) as folder:
-        content = folder.read(Path(path).name)
-    if content is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return content.data
+def _copies(
+    disk: Disk, quarantine: Path, named: Iterable[str], *, every: bool
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the copies in quarantine, oldest first: those `named` by path, and with `every` all of damage.
 
-
-def _copies(disk: Disk, quarantine: Path, named: Iterable[str], *, every: bool) -> dict[str, bytes]:
-    """Return the copies in quarantine by name, oldest first: those `named` by path, and with `every` all of damage."""
+    Each is read when its turn comes: together they may be larger than the memory. One that is gone or can't be
+    read is left out.
+    """
     names = {Path(path).name for path in named}  # the data directory may have been moved since
-    found: dict[str, bytes] = {}
     # Salvage is help: nothing in quarantine may prevent a start.
     with suppress(OSError), closing(Directory.open(disk, quarantine, create=False)) as folder:
         if every:
@@ -112,8 +125,7 @@ def _copies(disk: Disk, quarantine: Path, named: Iterable[str], *, every: bool) 
             with suppress(StoreUnusable):
                 content = folder.read(name)
             if content is not None:
-                found[name] = content.data
-    return found
+                yield name, content.data
 
 
 def _by_start(copies: Sequence[str]) -> list[list[str]]:

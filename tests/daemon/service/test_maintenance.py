@@ -123,6 +123,31 @@ async def test_what_can_not_be_the_path_of_a_copy_is_refused_with_its_param(
     assert message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a\0b", "NUL"),
+        ("missing", "No such file"),
+        (".", "not a regular file"),
+        ("link", "symbolic link"),
+        ("fifo", "not a regular file"),
+        ("file/below", "Not a directory"),
+    ],
+)
+async def test_a_file_that_can_not_be_salvaged_is_named(
+    client: Client, tmp_path: Path, name: str, told: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "fifo")
+    files = [str(tmp_path / "file"), f"{tmp_path}/{name}"]
+    code, message, data = await client.refusal("store.salvage", files=files)
+    assert (code, data) == (-32602, {"kind": "invalidParams", "path": "files[1]"})
+    assert told in message
+    assert message.endswith(".")
+    assert await client.result("store.salvage", files=files[:1]) == {"workspaces": [], "files": files[:1]}
+
+
 # On disks that hang
 
 

@@ -134,6 +134,27 @@ async def test_a_recovery_is_told_until_it_is_acknowledged(serve: Serve) -> None
     assert status["recovery"] == told | {"acknowledged": True}
 
 
+async def test_an_acknowledgement_of_nothing_takes_no_revision_and_stores_no_key(serve: Serve) -> None:
+    store = InMemoryWorkspaceStore()
+    client = (await serve(store)).connect()
+    for key in ("k1", "k2", None):
+        params = {} if key is None else {"requestKey": key}
+        assert await client.result("store.acknowledgeRecovery", **params) is None
+    status = await client.result("daemon.status")
+    assert isinstance(status, dict)
+    assert (status["revision"], status["commits"]["count"]) == (0, 0)
+    assert store.state.request_keys == {}
+
+
+async def test_an_acknowledgement_is_applied_once(serve: Serve) -> None:
+    client = (await serve(Recovered())).connect()
+    for _ in range(2):
+        assert await client.result("store.acknowledgeRecovery", requestKey="k") is None
+    status = await client.result("daemon.status")
+    assert isinstance(status, dict)
+    assert (status["revision"], status["commits"]["count"]) == (1, 1)
+
+
 class Unreadable(InMemoryWorkspaceStore):
     """A store whose files can't be checked."""
 

@@ -1,6 +1,10 @@
 """What can still be read in damaged files: every whole workspace, none that is not whole."""
 
 import json
+import os
+import shutil
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from support.documents import PRIMARY, SNAPSHOT
 from support.samples import fifty_by_ten, project, workspace
 from workspaced.domain.state import State
+from workspaced.store import create_json_store
 from workspaced.store.document import encode_document
-from workspaced.store.salvage import lists_all, salvage, salvage_all
+from workspaced.store.salvage import Salvaged, lists_all, salvage
 from workspaced_protocol.models import Workspace
 
 THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
@@ -65,7 +71,10 @@ def test_the_newest_of_two_files_is_taken() -> None:
     newer = structs.replace(THREE[0], name="Newer", revision=9)
     contents = [text(newer, THREE[1]), text(THREE[0], THREE[2])]
     for order in (contents, contents[::-1]):
-        assert salvage_all(order) == {each.id: each for each in (newer, THREE[1], THREE[2])}
+        salvaged = Salvaged()
+        for number, data in enumerate(order):
+            salvaged.add(f"{number}", data)
+        assert salvaged.workspaces == {each.id: each for each in (newer, THREE[1], THREE[2])}
 
 
 LIST_END = DOCUMENT.index(b"\n]") + 2
@@ -95,3 +104,71 @@ def test_an_empty_list_is_whole_and_an_empty_file_is_not() -> None:
     assert lists_all(encode_document(State()))
     assert lists_all(b'{"version":1,"workspaces":[]}')
     assert not lists_all(b"")
+
+
+# What a start finds
+
+
+def lost_after(tmp_path: Path, *starts: tuple[bytes, bytes]) -> State:
+    """The state after starts on these files, each over the one before."""
+    state = State()
+    for primary, snapshot in starts:
+        (tmp_path / PRIMARY).write_bytes(primary)
+        (tmp_path / SNAPSHOT).write_bytes(snapshot)
+        with closing(create_json_store(tmp_path)) as store:
+            state = store.state
+    return state
+
+
+CUT = DOCUMENT[: DOCUMENT.index(b'"id":"ws_03"')]
+FLIPPED = DOCUMENT.replace(b'"_checksum":"', b'"_checksum":"0')
+GARBAGE = b"not a store at all"
+
+
+@pytest.mark.requirement("FR-007")
+@pytest.mark.parametrize(
+    ("starts", "count", "all_are_listed"),
+    [
+        ([(FLIPPED, FLIPPED)], 3, True),
+        ([(GARBAGE, FLIPPED)], 3, True),
+        ([(CUT, b"")], 2, False),
+        ([(CUT, FLIPPED)], 3, True),
+        ([(GARBAGE, GARBAGE)], 0, False),
+        ([(CUT, GARBAGE), (GARBAGE, b"")], 2, False),
+        ([(FLIPPED, FLIPPED), (GARBAGE, GARBAGE)], 3, False),
+        ([(FLIPPED, DOCUMENT)], 0, True),  # recovered
+        ([(GARBAGE, DOCUMENT)], 0, True),
+        ([(DOCUMENT, FLIPPED)], 0, False),  # clean: nothing is asked of what a snapshot holds
+    ],
+)
+def test_a_start_knows_what_can_be_brought_back_and_whether_that_is_all(
+    tmp_path: Path, starts: list[tuple[bytes, bytes]], count: int, all_are_listed: bool
+) -> None:
+    state = lost_after(tmp_path, *starts)
+    assert (state.salvageable_count(), state.lost.lists_all) == (count, all_are_listed)
+
+
+def test_copies_that_were_pushed_out_by_newer_ones_do_not_count(tmp_path: Path) -> None:
+    newer = [(b"%d" % number, b"%d too" % number) for number in range(8)]
+    assert lost_after(tmp_path, (CUT, CUT), *newer[:7]).salvageable_count() == 2
+    assert lost_after(tmp_path, *newer[7:]).salvageable_count() == 0
+
+
+@pytest.mark.parametrize("obstacle", ["a directory", "a link", "a FIFO", "a file for the directory"])
+def test_nothing_in_quarantine_prevents_a_start(tmp_path: Path, obstacle: str) -> None:
+    lost_after(tmp_path, (CUT, GARBAGE))
+    folder = tmp_path / "quarantine"
+    copy = next(each for each in folder.iterdir() if each.read_bytes() == CUT)
+    copy.unlink()
+    if obstacle == "a directory":
+        copy.mkdir()
+    elif obstacle == "a link":
+        copy.symlink_to("/nowhere")
+    elif obstacle == "a FIFO":
+        os.mkfifo(copy)
+    else:
+        shutil.rmtree(folder)
+        folder.write_text("")
+    with closing(create_json_store(tmp_path)) as store:
+        assert store.recovery.outcome == "dataLoss"
+        assert store.state.salvageable_count() == 0
