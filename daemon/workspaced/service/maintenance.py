@@ -29,6 +29,8 @@ _COPY_SECONDS: Final = 30.0  # enough to read or write a copy of a large store
 _HOUR_SECONDS: Final = 3600.0
 _THREADS: Final = 8  # of each kind: a request is refused only while this many of its kind hang
 
+_ORDERS: Final = (backups.by_time, backups.by_revision)
+
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -51,14 +53,19 @@ class Maintenance:
 
     async def keep_backups(self, retention: Callable[[], Retention]) -> None:
         """Make a copy every hour if the store has changed, and thin out the old copies; never return."""
-        newest = None
+        newest: set[int] | None = None  # the revisions of the newest copies
         while True:
             try:
                 state = self._writer.state
-                newest = newest or next(iter(await _in_thread(self._own_files, self._backups.list)), None)
-                if state.records and (newest is None or newest.revision != state.revision):
-                    newest = await _in_thread(self._copying, self._backups.write, state)
-                    await _in_thread(self._copying, self._backups.thin_out, retention())
+                if newest is None:
+                    found = await _in_thread(self._own_files, self._backups.list)
+                    # Of either order: after a wrong clock, the newest by time may be an old copy.
+                    newest = {max(found, key=order).revision for order in _ORDERS if found}
+                if state.records and state.revision not in newest:
+                    made = await _in_thread(self._copying, self._backups.write, state)
+                    newest = {made.revision}
+                    for removed in await _in_thread(self._copying, self._backups.thin_out, retention(), made):
+                        _log.info("A superfluous backup was removed.", name=removed.name)
             except RequestError as error:
                 _log.error("An automatic backup failed.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)

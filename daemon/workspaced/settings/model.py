@@ -78,10 +78,10 @@ class Settings(BaseModel):
         description="The maximum length of a line from a client, in bytes.",
     )
     backups_hourly: int = Field(
-        24, ge=0, le=1000, description="The number of hours for which hourly backups are kept."
+        24, ge=0, le=1000, description="The number of hourly backups to keep: the newest of each hour."
     )
     backups_daily: int = Field(
-        30, ge=0, le=1000, description="The number of days for which daily backups are kept."
+        30, ge=0, le=1000, description="The number of daily backups to keep: the newest of each day."
     )
     path_check_seconds: float = Field(
         CHECK_SECONDS,

@@ -1,11 +1,15 @@
-"""Backups: timed copies of the store, written, verified, listed and thinned out by age."""
+"""Backups: timed copies of the store, written, verified, listed and thinned out.
+
+The strategy: neither times nor revisions can be trusted alone. A clock may be wrong for a while, and a store that
+begins anew counts from 0. So a backup stays if either order ranks it high enough, and today's date counts for nothing.
+"""
 
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,7 +43,7 @@ class BadBackup(Exception):
 
 @dataclass(frozen=True)
 class Retention:
-    """The backups to keep: the newest of each of the last `hourly` hours and of the last `daily` days."""
+    """The backups to keep: the newest of each of the newest `hourly` hours, and of the newest `daily` days, that have any."""
 
     hourly: int = 24
     daily: int = 30
@@ -119,11 +123,13 @@ class Backups:
                 f"{path} was written by a newer release ({error}): restore it with that release."
             ) from error
 
-    def thin_out(self, retention: Retention) -> None:
-        """Remove the expired backups. Raises OSError."""
+    def thin_out(self, retention: Retention, made: BackupFile) -> Sequence[BackupFile]:
+        """Remove and return the superfluous backups, but never `made`. Raises OSError."""
         with closing(self._folder()) as folder:
-            for backup in expired(_backups_in(self._disk.list_names(folder.fd)), retention, self._time_s()):
+            removed = superfluous(_backups_in(self._disk.list_names(folder.fd)), retention, made)
+            for backup in removed:
                 self._disk.unlink(backup.name, folder.fd)
+            return removed
 
     def _folder(self) -> Directory:
         with closing(Directory.open(self._disk, self._data_dir, create=True)) as data_dir:
@@ -135,27 +141,41 @@ def is_path(source: str) -> bool:
     return source.startswith("/")
 
 
-def expired(backups: Iterable[BackupFile], retention: Retention, now_s: float) -> list[BackupFile]:
-    """Return the backups to remove. The newest backup is always kept."""
-    now = datetime.fromtimestamp(now_s, UTC)
-    newest_first = sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
-    kept = set(newest_first[:1])
-    kept |= _newest_of_each(newest_first, "%Y%m%d%H", now - timedelta(hours=retention.hourly))
-    kept |= _newest_of_each(newest_first, "%Y%m%d", now - timedelta(days=retention.daily))
-    return [backup for backup in newest_first if backup not in kept]
+def by_time(backup: BackupFile) -> tuple[datetime, int]:
+    """Return the key that sorts backups by time."""
+    return backup.made_at, backup.revision
 
 
-def _newest_of_each(newest_first: Sequence[BackupFile], period: str, oldest: datetime) -> set[BackupFile]:
+def by_revision(backup: BackupFile) -> tuple[int, datetime]:
+    """Return the key that sorts backups by revision."""
+    return backup.revision, backup.made_at
+
+
+def superfluous(
+    backups: Sequence[BackupFile], retention: Retention, made: BackupFile
+) -> Sequence[BackupFile]:
+    """Return the backups to remove. The one just made is always kept, and so is the newest in each order."""
+    kept = {made}
+    for order in (by_time, by_revision):
+        newest_first = sorted(backups, key=order, reverse=True)
+        kept |= {
+            *newest_first[:1],
+            *_newest_of_each(newest_first, "%Y%m%d%H", retention.hourly),
+            *_newest_of_each(newest_first, "%Y%m%d", retention.daily),
+        }
+    return [backup for backup in backups if backup not in kept]
+
+
+def _newest_of_each(newest_first: Sequence[BackupFile], period: str, limit: int) -> Sequence[BackupFile]:
     newest: dict[str, BackupFile] = {}
     for backup in newest_first:
-        if backup.made_at > oldest:
-            newest.setdefault(backup.made_at.strftime(period), backup)
-    return set(newest.values())
+        newest.setdefault(backup.made_at.strftime(period), backup)
+    return list(newest.values())[:limit]
 
 
 def _backups_in(names: Iterable[str]) -> list[BackupFile]:
     backups = filter(None, map(_backup_of, names))
-    return sorted(backups, key=lambda backup: (backup.made_at, backup.revision), reverse=True)
+    return sorted(backups, key=by_time, reverse=True)
 
 
 def _backup_of(name: str) -> BackupFile | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from support.obstacles import HalfwayDisk
@@ -17,7 +18,7 @@ from workspaced.host.path_checks import PathChecker
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.maintenance import Maintenance
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
-from workspaced.store.backups import BackupFile, Backups, BadBackup, Retention, expired
+from workspaced.store.backups import BackupFile, Backups, BadBackup, Retention, superfluous
 from workspaced.store.disk import Disk
 from workspaced.writer.actor import Writer
 
@@ -30,7 +31,7 @@ def backup(age: timedelta, revision: int = 1) -> BackupFile:
 
 
 def kept(backups: list[BackupFile], retention: Retention | None = None) -> list[BackupFile]:
-    gone = expired(backups, retention or Retention(), START.timestamp())
+    gone = superfluous(backups, retention or Retention(), backups[0])
     return [each for each in backups if each not in gone]
 
 
@@ -130,20 +131,66 @@ def test_of_one_hour_only_the_newest_is_kept() -> None:
     assert kept(three) == three[:1]
 
 
-def test_the_newest_is_kept_however_old() -> None:
+def test_copies_are_kept_by_their_rank_however_old() -> None:
     old = [backup(timedelta(days=400), 2), backup(timedelta(days=500), 1)]
-    assert kept(old) == old[:1]
+    assert kept(old) == old
     assert kept(old, Retention(hourly=0, daily=0)) == old[:1]
+
+
+def the_last_days(days: int) -> list[BackupFile]:
+    """A copy of each day, newest first; their revisions rise from 101."""
+    return [backup(timedelta(days=day), 100 + days - day) for day in range(days)]
+
+
+@pytest.mark.parametrize("years", [-26, -1, 1, 30])
+def test_a_clock_that_jumps_removes_nothing(years: int) -> None:
+    days = the_last_days(29)
+    wrong = backup(timedelta(days=-365 * years), 130)
+    assert kept([wrong, *days]) == [wrong, *days]
+    right_again = backup(timedelta(hours=-1), 131)
+    assert kept([right_again, wrong, *days]) == [right_again, wrong, *days]
+
+
+def test_a_clock_that_is_wrong_for_weeks_removes_no_newer_copy() -> None:
+    """Neither while it is wrong, nor once it is right again."""
+    wrong = [backup(timedelta(days=365, hours=hours), 1000 - hours) for hours in range(24)]
+    before = the_last_days(30)
+    assert kept([*wrong, *before]) == [*wrong, *before]
+    ahead = [backup(timedelta(days=-365, hours=hours), 1000 - hours) for hours in range(24)]
+    now = [backup(timedelta(hours=hours), 2000 - hours) for hours in range(24)]
+    assert [each for each in kept([*now, *ahead]) if each in now] == now
+
+
+def test_a_store_that_begins_anew_keeps_its_copies() -> None:
+    before, anew = the_last_days(60), backup(timedelta(minutes=-1), 1)
+    assert anew in kept([before[0], anew, *before[1:]])
+
+
+def test_the_copy_just_made_is_kept_whatever_its_name_says() -> None:
+    lying = backup(timedelta(days=9000), 1)
+    assert lying in kept([lying, *the_last_days(60)])
+
+
+def test_of_copies_of_the_same_time_the_highest_revision_is_kept() -> None:
+    same = [backup(timedelta(), revision) for revision in (10, 9, 2)]
+    assert kept(same) == same[:1]
+
+
+def test_clocks_that_alternate_keep_no_more_than_the_two_ranks() -> None:
+    alternating = [
+        backup(timedelta(minutes=minute, days=400 * (minute % 2)), 9000 - minute) for minute in range(5000)
+    ]
+    assert len(kept(alternating)) <= 2 * (24 + 30)
 
 
 def test_thinning_removes_copies_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir(mode=0o700)
     (folder / "notes.txt").touch()
-    new, old = backup(timedelta(hours=1)), backup(timedelta(days=90))
+    new, old = backup(timedelta(minutes=1), 2), backup(timedelta(minutes=2), 1)
     for each in (new, old):
         (folder / each.name).touch()
-    Backups(tmp_path, time_s=START.timestamp).thin_out(Retention())
+    assert Backups(tmp_path).thin_out(Retention(), new) == [old]
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", new.name]
 
 
@@ -195,12 +242,17 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
     assert copies.list() == []  # an empty store needs no copy
     await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
     assert await hour() == [1]
+    first = copies.list()[0].name
     assert await hour() == [1]
     await writer.write(workspaces.create("ws_02", "Beta", "/b", 1))
     await writer.write(workspaces.create("ws_03", "Gamma", "/c", 1))
     assert await hour() == [3, 1]
     await writer.write(workspaces.remove("ws_03"))
-    assert await hour() == [4, 3]
+    assert await hour() == [4, 3, 1]
+    await writer.write(workspaces.create("ws_04", "Delta", "/d", 1))
+    with capture_logs() as told:
+        assert await hour() == [5, 4, 3]
+    assert [line["name"] for line in told if "backup was removed" in line["event"]] == [first]
 
 
 async def test_a_disk_that_refuses_a_copy_stops_nothing(
