@@ -17,6 +17,7 @@ import trio
 import workspaced_protocol
 from workspaced.app import DiskFails, DiskHangs, run
 from workspaced.process import log
+from workspaced.process.awake_clock import AwakeClock
 from workspaced.process.streams import say
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.settings import text as config_text
@@ -89,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
     """Run the daemon; return the exit code and the line of its error, or None after a signal."""
     try:
-        trio.run(partial(run, settings, partial(_announce, settings), load, owns_process=True))
+        trio.run(
+            partial(run, settings, partial(_announce, settings), load, owns_process=True), clock=AwakeClock()
+        )
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except WrittenByNewerRelease as error:

@@ -109,6 +109,9 @@ class Hello(Model, frozen=True):
 class RecoveryStatus(Model, frozen=True):
     """The result of the recovery at startup, and whether a user has acknowledged it.
 
+    A file that another program edited while the daemon runs is told here too, until the daemon ends: `reason`
+    names the file, `quarantined` has the copy, and `outcome` stays.
+
     `salvageableCount` is the number of workspaces that `store.salvage` would find, and that can be brought back
     now. It is absent once the recovery is acknowledged.
     """
@@ -197,7 +200,7 @@ class FileCheck(Model, frozen=True):
     """The state of one of the store's files on the disk.
 
     `reason` says why the file is corrupted. For a file that is not corrupted, it says that the file is missing,
-    unreadable or written by a newer release.
+    unreadable, written by a newer release, or valid but not what the daemon holds (edited, or another store's).
     """
 
     corrupted: bool

@@ -133,8 +133,8 @@ def _lose_all_but_memory(run: Run) -> None:
 
 
 def _replace_directory(run: Run) -> None:
-    """Somebody moves the data directory away, and another store into its place."""
-    other = document(2, 3)
+    """Somebody moves the data directory away, and another store, no newer, into its place."""
+    other = document(2, 1)
     run.disk.remove(str(DATA_DIR))
     run.disk.put(str(DATA_DIR), ((PRIMARY, other), (SNAPSHOT, other)))
     run.kept |= {other}
@@ -170,6 +170,7 @@ _OLD_COPIES = _old_copies()
 _OTHERS = frozenset(data for data in _OLD_COPIES.values() if isinstance(data, bytes))
 _COPY = "20260101T000000.000000Z-invalid-json-workspaces.json"
 _NEW, _OLD = document(3, 9), document(2, 7)
+_EDITED = document(3, 1)  # of the revision that the open store holds
 _V1, _V1_OLD, _V1_UNKNOWN = version_1(3), version_1(2), _with_unknown_member(version_1(3))
 _OPENED: tuple[Step, ...] = (Run.open, Run.commit)
 
@@ -200,7 +201,7 @@ SCENARIOS: Final = (
     Scenario(
         "re-commit, sync failed", (Run.recommit, Run.commit), (Run.open, _fail_at("sync", -1)), FRESH.found
     ),
-    Scenario("commit over an edited primary", (Run.commit,), (*_OPENED, _put(PRIMARY, _NEW)), FRESH.found),
+    Scenario("commit over an edited primary", (Run.commit,), (*_OPENED, _put(PRIMARY, _EDITED)), FRESH.found),
     Scenario("commit over a damaged primary", (Run.commit,), (*_OPENED, _put(PRIMARY, DAMAGED)), FRESH.found),
     Scenario("commit over two damaged files", (Run.commit,), (*_OPENED, _lose_all_but_memory), FRESH.found),
     Scenario("flush over a damaged snapshot", (Run.flush,), (*_OPENED, _put(SNAPSHOT, DAMAGED)), FRESH.found),

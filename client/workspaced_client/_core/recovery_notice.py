@@ -20,6 +20,8 @@ def what_happened(notice: RecoveryStatus) -> str:
     reason = f" ({notice.reason})" if notice.reason else ""
     if notice.outcome == "dataLoss":
         return f"{_event(notice)}, and the store began empty{reason}"
+    if notice.outcome != "recovered" and notice.reason:  # a file was edited while the daemon ran
+        return f"{_event(notice)} {notice.reason}"
     return f"{_event(notice)}{reason}"
 
 
@@ -29,4 +31,6 @@ def _event(notice: RecoveryStatus) -> str:
         return f"All workspaces were lost{time}"
     if notice.outcome == "recovered":
         return f"The store had to be recovered{time}"
+    if notice.reason:
+        return f"Nothing had to be recovered, but{time}"
     return "Nothing had to be recovered: the store was in order"

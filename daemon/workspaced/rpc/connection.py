@@ -97,7 +97,8 @@ class Connection:
             with trio.move_on_after(FLUSH_SECONDS) as reading:
                 while self._outbox_bytes == left:
                     await self._flushed.park()
-            if reading.cancelled_caught:
+            self._flush()
+            if reading.cancelled_caught and self._outbox_bytes == left:
                 _log.warning(
                     "A client did not read its last answers.", bytes=left, **self._client.caller.log_fields()
                 )
@@ -137,13 +138,19 @@ class Connection:
             else:
                 with trio.move_on_after(STALL_SECONDS) as stalling:
                     await trio.lowlevel.wait_readable(self._socket)
-                if stalling.cancelled_caught:
+                # A deadline is judged only after a look at what has arrived.
+                if stalling.cancelled_caught and not self._is_readable():
                     _log.warning(
                         "A client stalled in the middle of a line.", **self._client.caller.log_fields()
                     )
                     return b""
             with suppress(BlockingIOError):  # a readable socket may have no data (select(2), BUGS)
                 return os.read(self._socket.fileno(), RECEIVE_BYTES)
+
+    def _is_readable(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     async def _take_line(self, line: bytes, nursery: trio.Nursery) -> None:
         requests = parse_requests(line)

@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
-from workspaced.domain.state import RecoveryNotice, State
+import structlog
+
+from workspaced.domain.state import State
 from workspaced.store.contract import (
     CommitUnknown,
     StorageFailure,
@@ -18,13 +22,22 @@ from workspaced.store.contract import (
 )
 from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
-from workspaced.store.files import Directory, Identity
+from workspaced.store.files import Content, Directory, Identity
+from workspaced.store.foreign import another_store, difference
 from workspaced.store.lock import DirectoryLock, LockHeld
+from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
+from workspaced.store.snapshot import Examined, check_files, decide, examine
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
+
+EDITED: Final = "edited"
+"""The reason to quarantine a file that another program has written (storage.md, A commit)."""
+
+_CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
+
+_log = structlog.get_logger(__name__)
 
 
 def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":
@@ -60,6 +73,7 @@ class JsonWorkspaceStore(StoreBase):
         # it first. An unknown file was edited by another program.
         self._known_files: dict[Identity, str | None] = {}
         self._must_reopen = False
+        self._pending: State | None = None  # the state of a commit under way
         self.state = State()
         self.warnings: list[str] = []
         try:
@@ -75,7 +89,7 @@ class JsonWorkspaceStore(StoreBase):
             self._directory.close()
             raise
         try:
-            self.recovery = self._load()
+            self.recovery = self._recovery_at_start = self._load()
         except BaseException:
             self.close()
             raise
@@ -94,8 +108,11 @@ class JsonWorkspaceStore(StoreBase):
         if keeps_previous is not None:
             self._mark_previous(keeps_previous)
         try:
-            for name in (PRIMARY, SNAPSHOT):
-                self._quarantine_foreign(name)
+            # Both are looked at before anything is written.
+            foreign = [file for name in (PRIMARY, SNAPSHOT) if (file := self._foreign(name)) is not None]
+            for name, content in foreign:
+                self._quarantine_foreign(name, content)
+            self._pending = state
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
@@ -103,6 +120,8 @@ class JsonWorkspaceStore(StoreBase):
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
             raise
+        finally:
+            self._pending = None
         self._known_files = dict.fromkeys(identities)
         self.state = state
 
@@ -111,8 +130,19 @@ class JsonWorkspaceStore(StoreBase):
         self._directory.release_replaced()
 
     def check(self) -> StoreCheck:
-        """See WorkspaceStore."""
-        return check_files(self._path)
+        """See WorkspaceStore. A valid file must also hold the state that the daemon holds."""
+        for _ in range(_CHECKS):
+            before = self.state
+            found = check_files(self._path, partial(self._difference, before))
+            if self.state is before:
+                break  # else a commit may have written the files in the middle of the check
+        return found
+
+    def _difference(self, before: State, found: State) -> str | None:
+        """Return how a valid file differs from the held state. It may also hold the state of a commit under way."""
+        held = [before, self._pending, self.state]
+        differences = [difference(found, state) for state in held if state is not None]
+        return None if None in differences else differences[-1]
 
     def close(self) -> None:
         """See WorkspaceStore. Releases the lock."""
@@ -142,7 +172,7 @@ class JsonWorkspaceStore(StoreBase):
             raise _unusable(self._path, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
-        self.state = self._with_notice(decision, quarantined)
+        self.state = with_notice(decision, quarantined, self._time_ns() // 1_000_000)
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
@@ -154,7 +184,7 @@ class JsonWorkspaceStore(StoreBase):
                 raise StoreUnusable(message, number=error.errno) from error
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
-        return _status(self.state, decision, quarantined)
+        return status_of(self.state, decision, quarantined)
 
     def _remove_temps(self) -> None:
         self._directory.remove_temps()
@@ -193,25 +223,6 @@ class JsonWorkspaceStore(StoreBase):
         )
         return [copy]
 
-    def _with_notice(self, decision: Decision, quarantined: list[str]) -> State:
-        """Return the decided state with its recovery notice, if there is one."""
-        if decision.reason is None:
-            return decision.state
-        outcome, reason, earlier = decision.outcome, decision.reason, decision.state.recovery
-        if earlier is not None:
-            # The earlier notice is not acknowledged yet, so report both. A loss stays a loss.
-            outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
-            reason = f"{earlier.reason}; after that, {reason}"
-            # An interrupted start may have made the same copies already.
-            quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
-        now_ms = self._time_ns() // 1_000_000
-        revision = decision.state.revision + 1
-        if decision.outcome == "dataLoss":
-            # Above every lost revision that a client may know: no store makes 1,000 changes a second for long.
-            revision = max(revision, now_ms)
-        notice = RecoveryNotice(outcome, reason, tuple(quarantined), now_ms)
-        return replace(decision.state, revision=revision, recovery=notice)
-
     def _ensure_locked(self) -> None:
         """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
         try:
@@ -245,39 +256,44 @@ class JsonWorkspaceStore(StoreBase):
             identity = self._directory.identify(PRIMARY)
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"check {self._path / PRIMARY}") from error
-        if identity is not None and self._known_files.get(identity, "edited") is None:
+        if identity is not None and self._known_files.get(identity, EDITED) is None:
             self._known_files[identity] = reason
 
-    def _quarantine_foreign(self, name: str) -> None:
-        """Quarantine the file `name` if this store did not write it."""
+    def _foreign(self, name: str) -> tuple[str, Content] | None:
+        """Return the name and content of a file that must be quarantined before it is written over.
+
+        Raises StorageFailure if it is another store's.
+        """
+        path = self._path / name
         try:
             identity = self._directory.identify(name)
-            if identity is None or self._known_files.get(identity, "edited") is None:
-                return
+            if identity is None or self._known_files.get(identity, EDITED) is None:
+                return None
             content = self._directory.read(name)
-            if content is not None:
-                kind = self._known_files.get(content.identity) or "edited"
-                quarantine(self._directory, name, content, kind, self._time_ns)
-                self._known_files[content.identity] = None
         except OSError as error:
-            raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
+            raise StorageFailure.from_os_error(error, f"quarantine {path}") from error
         except StoreUnusable as error:
             advice = "fix that or move the file away, then try again"
             raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
+        if content is None:
+            return None
+        if content.identity not in self._known_files:
+            refusal = another_store(path, content, self.state)
+            if refusal is not None:
+                raise StorageFailure(refusal, errno.ESTALE)
+        return name, content
 
-
-def _status(state: State, decision: Decision, quarantined: Sequence[str]) -> RecoveryStatus:
-    """Return the result of this start, with the copies of earlier starts until the notice is acknowledged."""
-    notice = state.recovery
-    if notice is None:
-        return RecoveryStatus(outcome=decision.outcome, quarantined=tuple(quarantined), acknowledged=True)
-    return RecoveryStatus(
-        outcome=notice.outcome,
-        quarantined=tuple(dict.fromkeys([*notice.quarantined, *quarantined])),
-        acknowledged=False,
-        reason=notice.reason,
-        occurred_at=notice.occurred_at,
-    )
+    def _quarantine_foreign(self, name: str, content: Content) -> None:
+        kind = self._known_files.get(content.identity) or EDITED
+        try:
+            copy = quarantine(self._directory, name, content, kind, self._time_ns)
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
+        self._known_files[content.identity] = None
+        if kind == EDITED:
+            _log.warning("A file of the store was edited; it is written anew.", file=name, kept=copy)
+            now_ms = self._time_ns() // 1_000_000
+            self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
 
 def _unusable(path: Path, error: OSError) -> StoreUnusable:

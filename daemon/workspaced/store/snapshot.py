@@ -4,7 +4,7 @@ The strategy: examine each file once. The result is a value: missing, valid or c
 table (storage.md, Recovery at startup) is then a pure function of two values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,22 +121,30 @@ def detect_corruption(data_dir: Path) -> FileCheck:
     return _check(data_dir, PRIMARY)
 
 
-def check_files(data_dir: Path) -> StoreCheck:
-    """Check both files as they are now. An unreadable file is not corrupted; `reason` says why it is unreadable."""
+def check_files(data_dir: Path, difference: Callable[[State], str | None] = lambda _: None) -> StoreCheck:
+    """Check both files as they are now. An unreadable file is not corrupted; `reason` says why it is unreadable.
+
+    `difference` returns how a valid file's state differs from the one that it should hold, for the `reason`.
+    """
     checks: list[FileCheck] = []
     for name in (PRIMARY, SNAPSHOT):
         try:
-            checks.append(_check(data_dir, name))
+            checks.append(_check(data_dir, name, difference))
         except StoreUnusable as error:
             checks.append(FileCheck(corrupted=False, reason=f"unreadable: {error.reason}"))
     return StoreCheck(primary=checks[0], snapshot=checks[1])
 
 
-def _check(data_dir: Path, name: str) -> FileCheck:
+def _check(
+    data_dir: Path, name: str, difference: Callable[[State], str | None] = lambda _: None
+) -> FileCheck:
     try:
-        return _examine_in(data_dir, name).check()
+        examined = _examine_in(data_dir, name)
     except NewerVersion as error:
         return FileCheck(corrupted=False, reason=f"written by a newer release: {error}")
+    if examined.document is not None:
+        return FileCheck(corrupted=False, reason=difference(examined.document.state))
+    return examined.check()
 
 
 def recover_from_snapshot(data_dir: Path) -> list[Workspace] | None:

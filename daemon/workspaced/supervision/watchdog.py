@@ -7,6 +7,7 @@ watchdog works even if no more descriptors are available.
 """
 
 import os
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,7 @@ async def keep_watch(path: Path, within_seconds: float, alive: Callable[[], Awai
     is_silent = False
     try:
         while True:
-            began_at = trio.current_time()
+            began_at, by_manager = trio.current_time(), time.monotonic()
             # Half a period, so that an early answer and a late one after it are never too far apart.
             with trio.move_on_after(period_seconds / 2) as limit:
                 await call.ping()
@@ -62,9 +63,19 @@ async def keep_watch(path: Path, within_seconds: float, alive: Callable[[], Awai
                     "The daemon did not answer its own ping: no keep-alive message is sent to the service manager."
                 )
             is_silent = limit.cancelled_caught
-            await trio.sleep_until(began_at + period_seconds)
+            await _sleep_until(began_at + period_seconds, by_manager + period_seconds)
     finally:
         call.close()
+
+
+async def _sleep_until(deadline: float, by_manager: float) -> None:
+    """Sleep until `deadline`, or until `by_manager` on the system's clock.
+
+    The service manager counts the time in which this process was stopped, and the daemon's clock does not.
+    """
+    step_seconds = (deadline - trio.current_time()) / 16
+    while trio.current_time() < deadline and time.monotonic() < by_manager:  # noqa: ASYNC110 - no event tells it
+        await trio.sleep_until(min(trio.current_time() + step_seconds, deadline))
 
 
 class _Answer(msgspec.Struct):

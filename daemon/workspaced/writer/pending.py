@@ -107,6 +107,9 @@ class Deadlines:
             else:
                 # By then another write may be the oldest; its deadline is not earlier.
                 await trio.sleep_until(self._writes[0].deadline)
+                # The disk may have answered meanwhile: first the loop sees that, then the writer tells it.
+                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()
 
     def end(self) -> None:
         """Answer all remaining writes: the actor has ended."""

@@ -86,7 +86,7 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
     yield from check_directory(data_dir)
     yield check_lock(data_dir, daemon.socket, status)
     if status is not None and daemon.store is not None:
-        yield from checks_by_daemon(daemon.store)
+        yield from checks_by_daemon(daemon.store, status.revision)
         yield check_recovery(status.recovery)
     else:
         yield from checks_without_daemon(data_dir)

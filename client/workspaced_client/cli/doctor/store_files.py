@@ -26,33 +26,35 @@ from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
 
-def checks_by_daemon(found: StoreCheck | DaemonError) -> Iterator[Finding]:
-    """Report the daemon's own check of its files."""
+def checks_by_daemon(found: StoreCheck | DaemonError, revision: int) -> Iterator[Finding]:
+    """Report the check of its files by the daemon, which holds `revision`."""
     if isinstance(found, DaemonError):
         yield problem("store files", found.message, "Fix that; until then nothing can be written.")
         return
     for name, file in ((PRIMARY, found.primary), (SNAPSHOT, found.snapshot)):
-        yield _check_by_daemon(
-            name, file, both_missing=_is_missing(found.primary) and _is_missing(found.snapshot)
-        )
+        yield _check_by_daemon(name, file, nothing_stored=not revision)
 
 
 def _is_missing(file: FileCheck) -> bool:
     return not file.corrupted and file.reason == "missing"
 
 
-def _check_by_daemon(name: str, file: FileCheck, *, both_missing: bool) -> Finding:
+def _check_by_daemon(name: str, file: FileCheck, *, nothing_stored: bool) -> Finding:
     if file.corrupted:
         advice = "workspacectl flush writes it again from memory; a copy of the damaged file is kept."
         return problem(name, f"It is damaged: {file.reason or 'the daemon gave no reason'}.", advice)
-    if both_missing:
+    if _is_missing(file) and nothing_stored:
         return ok(name, "It does not exist yet: nothing has been stored.")
     if _is_missing(file):
         return warning(name, "It is missing.", "workspacectl flush writes it again from memory.")
     if file.reason and file.reason.startswith("unreadable"):
         return problem(name, f"It is {file.reason}.", "Fix that; until then nothing can be written.")
+    if file.reason and file.reason.startswith("another store's"):
+        advice = "Restart the daemon to serve it, or move it away; until then nothing can be written."
+        return problem(name, f"It is {file.reason}.", advice)
     if file.reason:
-        return problem(name, f"It is {file.reason}.", "Another program wrote it: find out which.")
+        advice = "Another program wrote it. workspacectl flush writes it again from memory; a copy is kept."
+        return problem(name, f"It is {file.reason}.", advice)
     return ok(name, "Valid: the daemon has just verified it.")
 
 
