@@ -176,6 +176,7 @@ async def _serve(
             else:
                 on_ready(listener.path)
             await supervisor.ready(daemon.status)
+            clients.start_soon(listener.keep_path)
             clients.start_soon(supervisor.watch, listener.path, daemon.status)
             number = await supervisor.wait_for_stop(ending, live.reload, daemon.status)
             _log.info("Stopping.", signal=number.name)

@@ -22,6 +22,9 @@ from workspaced_client._core.conversation import (
     result_of,
 )
 from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
+from workspaced_client._core.timeouts import RESUMED_SECONDS, was_stopped
+
+from .waiting import now
 
 T = TypeVar("T")
 
@@ -57,17 +60,22 @@ class Connection:
     async def _read(self) -> None:
         while not self._conversation.ended:
             await anyio.wait_readable(self._socket)
-            try:
-                data = self._socket.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except ConnectionResetError:
-                data = b""  # the daemon closed it with a request unread
-            except OSError as error:
-                self._end(f"it failed: {error.strerror or error}")
-                return
-            self._wake(self._conversation.receive(data))
+            self._receive()
         shut_down(self._socket)  # after nonsense, the peer is still connected
+
+    def _receive(self) -> bool:
+        """Take what has arrived, without waiting; return False if there is nothing."""
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            data = b""  # the daemon closed it with a request unread
+        except OSError as error:
+            self._end(f"it failed: {error.strerror or error}")
+            return False
+        self._wake(self._conversation.receive(data))
+        return True
 
     async def request(
         self,
@@ -84,9 +92,10 @@ class Connection:
         call = self._conversation.prepare(method, params, on_progress)
         self._events[call] = anyio.Event()
         try:
-            with anyio.move_on_after(timeout_seconds):
-                await self._send(call)
-                await self._wait(call)
+            deadline = now() + timeout_seconds
+            await self._exchange(call, deadline)
+            if not call.settled and was_stopped(deadline, now()):
+                await self._exchange(call, now() + RESUMED_SECONDS)
         finally:
             del self._events[call]
             if not call.settled:
@@ -96,6 +105,14 @@ class Connection:
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
+
+    async def _exchange(self, call: PendingCall, deadline: float) -> None:
+        """Send the call and wait for its answer, until the deadline; then look at what has arrived."""
+        with anyio.CancelScope(deadline=deadline):
+            await self._send(call)
+            await self._wait(call)
+        while call.id and not call.settled and not self._conversation.ended and self._receive():
+            pass
 
     async def _wait(self, call: PendingCall) -> None:
         """Return once the call is settled."""
@@ -115,7 +132,8 @@ class Connection:
     async def _send(self, call: PendingCall) -> None:
         async with self._sending:
             await self._flush(call)
-            self._conversation.send(call)
+            if not call.id:
+                self._conversation.send(call)
             await self._flush(call)
 
     async def _flush(self, call: PendingCall) -> None:

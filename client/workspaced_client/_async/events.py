@@ -13,6 +13,7 @@ from workspaced_client._core.connecting import turned_away
 from workspaced_client._core.daemon_errors import ShuttingDown
 from workspaced_client._core.event_feed import Event, EventFeed, EventGap, OnLost
 from workspaced_client._core.local_errors import ConnectionLost, NotResponding, NotRunning, WorkspacedError
+from workspaced_client._core.timeouts import RESUMED_SECONDS, was_stopped
 
 from .event_socket import EventSocket
 from .opening import open_socket
@@ -94,8 +95,11 @@ class AsyncEventStream:
         try:
             self._feed.begin()
             while not self._feed.is_subscribed and not self._closed.is_set():
-                if not await self._socket.exchange(self._feed, deadline):
+                if await self._socket.exchange(self._feed, deadline):
+                    continue
+                if not was_stopped(deadline, now()):
                     raise NotResponding("events.subscribe", self._timeout_seconds)
+                deadline = now() + RESUMED_SECONDS
         except ConnectionLost as error:
             raise turned_away(self._path, error) from error.__cause__
         except BaseException:

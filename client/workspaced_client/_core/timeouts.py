@@ -6,6 +6,20 @@ LONGEST_WAIT_SECONDS: Final = 3600.0
 """Each wait takes at most an hour and is then repeated: the system's calls accept no infinite time."""
 
 
+RESUMED_SECONDS: Final = 1.0
+"""What a call still gets after its process was stopped past the deadline: its answer may be on its way."""
+
+_STOPPED_SECONDS: Final = 0.5  # a loaded machine wakes a process that late
+
+
+def was_stopped(deadline: float, now: float) -> bool:
+    """Return whether this process noticed its deadline so late that it must have been stopped (SIGSTOP, a freezer).
+
+    Such a deadline says nothing about the daemon.
+    """
+    return now - deadline > _STOPPED_SECONDS
+
+
 def checked_timeout(seconds: float) -> float:
     """Return `seconds` as a float. Raises ValueError unless it is more than 0."""
     if not seconds > 0:

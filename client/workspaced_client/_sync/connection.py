@@ -27,7 +27,7 @@ from workspaced_client._core.conversation import (
     result_of,
 )
 from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
-from workspaced_client._core.timeouts import remaining
+from workspaced_client._core.timeouts import RESUMED_SECONDS, remaining, was_stopped
 
 from .waiting import Turns, now
 
@@ -136,10 +136,12 @@ class Connection:
                 with self._lock:
                     self._reading.leave(call)  # the app's function delays no other thread
                 call.tell_progress()
+            if was_stopped(deadline, now()):
+                deadline = now() + RESUMED_SECONDS
             left = remaining(deadline, now())
-            if not left:
-                return
             turn = self._next_turn(call)
+            if not left and not (turn is None and self._readable.poll(0)):
+                return
             if turn is not None:
                 turn.acquire(timeout=left)
             elif self._readable.poll(left * 1000):

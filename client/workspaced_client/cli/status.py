@@ -6,13 +6,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from workspaced_client import ConnectedClient, DaemonStatus, InFlight, Subscribed
+from workspaced_client import ConnectedClient, DaemonStatus, InFlight, Subscribed, UnusableSocketPath
 from workspaced_client._core.local_time import when
 from workspaced_client._core.recovery_warning import is_pending
-from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.options import options_of
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base import data_lock, recovery_notice
+from workspaced_client.cli.base.connecting import connected, socket_of
+from workspaced_client.cli.base.failures import Unreachable
+from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, tell
 from workspaced_client.cli.base.table import Column, emit_table
 
 
@@ -24,9 +25,16 @@ def status(
 ) -> None:
     """Show whether the daemon runs, and its state."""
     options = options_of(context)
-    with connected(options) as client:
-        found = client.daemon.status()
-        connections = client.daemon.clients() if clients else None
+    try:
+        with connected(options) as client:
+            found = client.daemon.status()
+            connections = client.daemon.clients() if clients else None
+    except Unreachable as error:
+        error.hint = _stranded(options, None) or error.hint
+        raise
+    warning = _stranded(options, found)
+    if warning is not None:
+        tell(f"warning: {warning}")
     if options.as_json:
         told = msgspec.to_builtins(found)
         emit_json(told if connections is None else {**told, "clients": msgspec.to_builtins(connections)})
@@ -35,6 +43,17 @@ def status(
     if connections is not None:
         emit("")
         _emit_clients(connections)
+
+
+def _stranded(options: Options, found: DaemonStatus | None) -> str | None:
+    """Return a sentence if the socket does not lead to the daemon that holds the user's data directory."""
+    from workspaced_protocol import paths  # only here: it loads a library that finds directories
+
+    try:
+        socket, data_dir = socket_of(options), paths.data_dir()
+    except (UnusableSocketPath, paths.UnusablePath):
+        return None
+    return data_lock.stranded(data_dir, socket, found.pid if found else None)
 
 
 def _status_text(found: DaemonStatus) -> str:

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import secrets
 import socket
 import stat
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,7 @@ import trio
 
 from workspaced.domain.clock import now_ms
 from workspaced.process import descriptors
+from workspaced.process.threads import NoThread, run_in_thread
 from workspaced.rpc.peer import peer_credentials
 from workspaced.service.requests import Caller
 from workspaced_protocol.paths import make_private_directory
@@ -26,12 +29,18 @@ _SHORTAGE_LOG_SECONDS: Final = (
     60.0  # between log lines: clients that retry at the limit must not fill the log
 )
 _ROOT_UID: Final = 0
+_PATH_CHECK_SECONDS: Final = 4.0  # no event tells that a path leads elsewhere; clients retry for longer
 
 _log = structlog.get_logger(__name__)
 
 
 class SocketUnusable(Exception):
     """The socket can't be bound. The message says why and what to do."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for people."""
+        return str(self)
 
 
 class SocketListener:
@@ -40,7 +49,10 @@ class SocketListener:
     def __init__(self, path: Path, listening: socket.socket, *, owns_file: bool) -> None:
         self.path = path
         self._socket = trio.socket.from_stdlib_socket(listening)
-        self._identity = _identity(path) if owns_file else None
+        self._owns_file = owns_file
+        self._identity = _identity(path) if owns_file else _identity_if_there(path)
+        self._closed = threading.Event()
+        self._path_problem = ""
         self._connections = 0
         self._most_clients = descriptors.most_clients()
         self._free_places = trio.Semaphore(self._most_clients)
@@ -67,8 +79,14 @@ class SocketListener:
         is_short = False
         while True:
             await self._wait_for_place()
+            listening = self._socket
             try:
-                connected, _ = await self._socket.accept()
+                connected, _ = await listening.accept()
+            except trio.ClosedResourceError:
+                self._free_places.release()
+                if listening is self._socket:
+                    raise
+                continue  # `keep_path` has put another in its place
             except OSError as error:
                 self._free_places.release()
                 if error.errno == errno.ECONNABORTED:
@@ -126,15 +144,73 @@ class SocketListener:
         self._connections += 1
         return Caller(self._connections, credentials.pid, credentials.uid, now_ms())
 
+    async def keep_path(self) -> None:
+        """Listen at the path again whenever it does not lead here any more; never return.
+
+        The path may go with a wiped runtime directory, for example. A socket of the service manager can't be bound
+        again, and another program's is never taken: both are logged.
+        """
+        limiter = trio.CapacityLimiter(1)
+        while True:
+            await trio.sleep(_PATH_CHECK_SECONDS)
+            try:
+                # Without a time limit: nobody waits for it, and a thread that was given up could still bind.
+                again = await run_in_thread(self._bind_if_lost, limiter=limiter)
+            except (SocketUnusable, NoThread) as error:
+                self._note_path_problem(error.message)
+                continue
+            if again is not None:
+                lost, self._socket = self._socket, trio.socket.from_stdlib_socket(again)
+                lost.close()
+                _log.warning(
+                    "The socket had gone from its path: the daemon listens there again.",
+                    path=str(self.path),
+                )
+            elif self._path_problem:
+                _log.info("The path of the socket leads to this daemon again.", path=str(self.path))
+            self._path_problem = ""
+
+    def _bind_if_lost(self) -> socket.socket | None:
+        """Bind the path again if it does not lead here. Runs in a thread. Raises SocketUnusable."""
+        if self._leads_here() or self._closed.is_set():  # in this order: closing removes the file
+            return None
+        if not self._owns_file:
+            raise SocketUnusable(
+                f"{self.path} does not lead to this daemon any more, and only the service manager can bind it again: "
+                "restart the socket's unit, and then the daemon."
+            )
+        again = _listen(self.path, replaces=True)
+        self._identity = _identity(self.path)
+        if self._closed.is_set():
+            again.close()
+            self._remove_file()
+            return None
+        return again
+
+    def _leads_here(self) -> bool:
+        try:
+            found = self.path.stat()  # a link to the socket will do
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _note_path_problem(self, problem: str) -> None:
+        if problem != self._path_problem:
+            self._path_problem = problem
+            _log.error("No client can reach the daemon at its path.", reason=problem)
+
     def close(self) -> None:
         """Stop listening; remove the socket's file if this listener owns it and no other has replaced it."""
+        self._closed.set()
         self._socket.close()
-        if self._identity is None:
-            return
+        if self._owns_file:
+            self._remove_file()
+
+    def _remove_file(self) -> None:
         try:
             if _identity(self.path) == self._identity:
                 self.path.unlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as error:
             _log.warning("The socket could not be removed.", path=str(self.path), reason=str(error))
@@ -151,31 +227,40 @@ def bind(path: Path) -> SocketListener:
     The caller must hold the lock of the data directory: a socket without a listener is then a dead daemon's,
     and is replaced.
     """
+    return SocketListener(path, _listen(path), owns_file=True)
+
+
+def _listen(path: Path, *, replaces: bool = False) -> socket.socket:
+    """Return a socket that listens on `path`; `replaces` as in `_remove_dead_socket`. Raises SocketUnusable."""
     try:
         _make_socket_directory(path.parent)
-        _remove_dead_socket(path)
+        _remove_dead_socket(path, replaces=replaces)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # The mask holds for the whole process: at this point, no thread of the daemon creates files.
-        earlier_mask = os.umask(0o177)
         try:
             listening.bind(str(path))
+            path.chmod(0o600)  # nobody can connect before listen(2)
+            listening.listen(_BACKLOG)
         except BaseException:
             listening.close()
             raise
-        finally:
-            os.umask(earlier_mask)
-        listening.listen(_BACKLOG)
-        return SocketListener(path, listening, owns_file=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SocketUnusable(
             f"The socket {path} can't be bound ({reason}): choose another with --socket or WORKSPACED_SOCKET."
         ) from error
+    return listening
 
 
 def _identity(path: Path) -> tuple[int, int]:
     status = path.lstat()
     return status.st_dev, status.st_ino
+
+
+def _identity_if_there(path: Path) -> tuple[int, int] | None:
+    try:
+        return _identity(path)
+    except OSError:
+        return None
 
 
 def _make_socket_directory(directory: Path) -> None:
@@ -189,13 +274,16 @@ def _make_socket_directory(directory: Path) -> None:
         directory.chmod(0o700)
 
 
-def _remove_dead_socket(path: Path) -> None:
-    """Remove a dead daemon's socket at `path`; raise SocketUnusable for anything else."""
+def _remove_dead_socket(path: Path, *, replaces: bool) -> None:
+    """Remove a dead daemon's socket at `path`; raise SocketUnusable for anything else.
+
+    With `replaces`, move anything else aside that is no live socket: the name was this daemon's.
+    """
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
-    if not stat.S_ISSOCK(status.st_mode):
+    if not stat.S_ISSOCK(status.st_mode) and not replaces:
         raise SocketUnusable(
             f"{path} exists and is not a socket: move it away, or choose another with --socket."
         )
@@ -204,7 +292,12 @@ def _remove_dead_socket(path: Path) -> None:
         try:
             probe.connect(str(path))
         except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
+            if stat.S_ISSOCK(status.st_mode):
+                path.unlink(missing_ok=True)
+            else:
+                aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.moved")
+                path.rename(aside)
+                _log.warning("Another file had taken the socket's place; it was moved.", path=str(aside))
             return
         except (TimeoutError, BlockingIOError):
             pass  # a program listens, but its backlog is full (connect(2), EAGAIN)

@@ -26,6 +26,28 @@ class Held:
         return f"pid {self.owner.pid}" if self.owner else "a process that has not written its pid"
 
 
+def stranded(data_dir: Path, socket: str, answering_pid: int | None) -> str | None:
+    """Return a sentence if a daemon holds the directory and should listen on `socket`, which does not lead to it.
+
+    `answering_pid` is the pid of the daemon that answers there, None if none does.
+    """
+    try:
+        held = look(data_dir)
+    except OSError:
+        return None  # the check of the lock reports it
+    owner = held.owner if held is not None else None
+    if owner is None or owner.socket != socket or owner.pid == answering_pid:
+        return None
+    found = (
+        "which nobody answers at" if answering_pid is None else f"where pid {answering_pid} answers instead"
+    )
+    return (
+        f"The daemon that holds {data_dir} (pid {owner.pid}) can't be reached at its socket {socket}, {found}. Its log "
+        "says why; it listens there again within seconds if it can. If not, stop it (or restart the unit of its socket), "
+        "then start it: workspaced run"
+    )
+
+
 def look(data_dir: Path) -> Held | None:
     """Return the holder of the lock, or None if it is free.
 

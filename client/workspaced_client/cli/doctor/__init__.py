@@ -22,7 +22,7 @@ from workspaced_client.cli.doctor.endpoint import (
 )
 from workspaced_client.cli.doctor.environment import check_configuration, check_git, check_python
 from workspaced_client.cli.doctor.finding import Finding
-from workspaced_client.cli.doctor.lock_owner import check_lock
+from workspaced_client.cli.doctor.lock_owner import check_lock, check_path
 from workspaced_client.cli.doctor.store_files import check_recovery, checks_by_daemon, checks_without_daemon
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -83,6 +83,9 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
     if in_socket_directory is not None:
         yield in_socket_directory
     yield check_socket(daemon)
+    path_finding = check_path(daemon.socket, daemon.status)
+    if path_finding is not None:
+        yield path_finding
     yield from check_directory(data_dir)
     yield check_lock(data_dir, daemon.socket, status)
     if status is not None and daemon.store is not None:

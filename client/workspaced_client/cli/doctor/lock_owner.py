@@ -54,6 +54,20 @@ def _held(data_dir: Path, held: Held, socket: str, status: DaemonStatus | None) 
         return problem(_NAME, f"{message}, which listens on {where}.", f"Use that socket: --socket '{where}'")
     return problem(
         _NAME,
-        f"{message}, which does not answer.",
-        "If it is just starting, wait a moment; else stop it, and start the daemon: workspaced run",
+        f"{message}, which does not answer at {socket}.",
+        "If it is just starting, or its socket has gone, wait ten seconds; else see its log, stop it, and start the "
+        "daemon: workspaced run",
     )
+
+
+def check_path(socket: str, status: DaemonStatus | None) -> Finding | None:
+    """Check that the daemon that answers is the one that holds the user's own data directory, if one does."""
+    if status is None:
+        return None  # the check of the lock reports it
+    from workspaced_protocol import paths  # only here: it loads a library that finds directories
+
+    try:
+        told = data_lock.stranded(paths.data_dir(), socket, status.pid)
+    except paths.UnusablePath:
+        return None  # the check of the configuration reports it
+    return None if told is None else problem("socket path", told, "See the log of that daemon.")
