@@ -8,6 +8,9 @@ import re
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
+
+from workspaced_protocol.urls import without_secret
 
 # The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6).
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -47,7 +50,7 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unkn
 
 
 class ProjectBinding(Model, frozen=True, kw_only=True):
-    """A directory, or a git clone, that belongs to a workspace."""
+    """A directory, or a git clone, that belongs to a workspace. `git_url` never holds a secret."""
 
     id: _ProjectId
     workspace_id: _WorkspaceId
@@ -55,6 +58,11 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
     git_url: str | None = None
     status: ProjectStatus
     bound_at: TimeMs
+
+    def __post_init__(self) -> None:
+        # Here and nowhere else: whatever a binding comes from (a request, a file, a backup), no secret is kept.
+        if self.git_url is not None:
+            force_setattr(self, "git_url", without_secret(self.git_url))
 
 
 class Workspace(Model, frozen=True, kw_only=True):
@@ -214,10 +222,15 @@ class StoreCheck(Model, frozen=True):
     snapshot: FileCheck
 
 
+WARNING_PHASE: Final = "Warning"
+"""The phase of a `$/progress` that warns of something beside the task, which goes on."""
+
+
 class Progress(Model, frozen=True):
     """The params of a `$/progress` notification: the progress of the request with this id.
 
-    `percent` is the progress of the phase, null if it is unknown. `message` is a line for people.
+    `percent` is the progress of the phase, null if it is unknown. `message` is a line for people. The phase
+    “Warning” is no progress: its message tells of something that failed beside the task.
     """
 
     id: int | str | None

@@ -71,7 +71,7 @@ def bind(
             bound_at=now_ms,
         )
         changed = _with_projects(workspace, (*workspace.projects, project), state.revision + 1, now_ms)
-        payload = ProjectBound(workspace_id, project_id, found.real_path, git_url)
+        payload = ProjectBound(workspace_id, project_id, found.real_path, project.git_url)
         return Outcome(changed, (Change(save=changed),), (Event("project.bound", payload, changed.revision),))
 
     return command

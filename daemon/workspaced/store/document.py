@@ -21,6 +21,7 @@ from workspaced_protocol.checksum import checksum, without_checksum
 from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import Revision, Workspace
 from workspaced_protocol.problems import problem_at
+from workspaced_protocol.urls import without_secret
 
 
 class Corrupted(Exception):
@@ -42,11 +43,16 @@ class NewerVersion(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """The content of a valid file; `unknown_members` are the paths of members that this release does not know."""
+    """The content of a valid file.
+
+    `unknown_members` are the paths of members that this release does not know. With `held_secrets`, the file has
+    URLs with secrets, which `state` does not have.
+    """
 
     state: State
     version: int = FORMAT_VERSION
     unknown_members: tuple[str, ...] = ()
+    held_secrets: bool = False
 
 
 class _Version2(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -125,7 +131,7 @@ def _parse_step_by_step(data: bytes) -> Document:
         # would switch off the checksum.
         raise Corrupted("checksum-mismatch", "the name `_checksum` is written with an escape")
     _refuse_duplicate_ids(typed.workspaces)
-    return Document(_state_of(typed), version, tuple(unknown_members))
+    return Document(_state_of(typed), version, tuple(unknown_members), _holds_secrets(data))
 
 
 def _state_of(content: _Version1 | _Version2) -> State:
@@ -166,6 +172,25 @@ def _refuse_duplicate_members(data: bytes) -> None:
         json.loads(data, object_pairs_hook=refuse, parse_int=str, parse_float=str)
     except RecursionError as error:
         raise Corrupted("invalid-json", "invalid JSON: it is nested too deeply") from error
+
+
+class _BindingAsWritten(Struct, frozen=True, rename="camel"):
+    git_url: str | None = None
+
+
+class _WorkspaceAsWritten(Struct, frozen=True):
+    projects: tuple[_BindingAsWritten, ...]
+
+
+class _UrlsAsWritten(Struct, frozen=True):
+    workspaces: tuple[_WorkspaceAsWritten, ...]
+
+
+def _holds_secrets(data: bytes) -> bool:
+    """Return whether the text of a valid file has URLs with secrets."""
+    written = msgspec.json.decode(data, type=_UrlsAsWritten)
+    urls = (project.git_url for workspace in written.workspaces for project in workspace.projects)
+    return any(url is not None and without_secret(url) != url for url in urls)
 
 
 def _refuse_duplicate_ids(workspaces: tuple[Workspace, ...]) -> None:

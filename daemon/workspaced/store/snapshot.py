@@ -90,7 +90,8 @@ def decide(primary: Examined, snapshot: Examined) -> Decision:
         if newer.revision > state.revision:
             reason = f"{SNAPSHOT} holds revision {newer.revision}, but {PRIMARY} only {state.revision}"
             return Decision(newer, "recovered", reason, ((primary, "older"),), must_write=True)
-        return Decision(state, "clean", None, (), must_write=primary.data != snapshot.data)
+        must_write = primary.data != snapshot.data or primary.document.held_secrets
+        return Decision(state, "clean", None, (), must_write=must_write)
     if snapshot.document is not None:
         reason = f"{PRIMARY} {_damage(primary)}; recovered from {SNAPSHOT}"
         return Decision(snapshot.document.state, "recovered", reason, damaged, must_write=True)
