@@ -93,7 +93,8 @@ def build(
     """
     hub = hub or EventHub(store.state.revision)
     writer = writer or Writer(store, hub)
-    paths, git = paths or PathChecker(), Git()
+    reserved = os.path.realpath(data_dir)
+    paths, git = paths or PathChecker(), Git(reserved=reserved)
     ids, clients = IdFactory(), Clients()
     bound = BoundPaths(writer, paths)
     about = DaemonOperations(store, writer, hub, clients, data_dir=data_dir, socket=socket)
@@ -102,7 +103,7 @@ def build(
     operations = registry(
         about,
         WorkspaceOperations(writer, ids, bound),
-        ProjectOperations(writer, ids, bound, git),
+        ProjectOperations(writer, ids, bound, git, reserved),
         sessions,
         StoreOperations(writer, bound),
         maintenance,

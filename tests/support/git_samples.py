@@ -35,10 +35,10 @@ class FakeGit:
 
 
 def fake_git(directory: Path, script: str) -> FakeGit:
-    """Write the script; in it, `$target` is where to clone to."""
+    """Write the script, which is run for a clone; in it, `$target` is where to clone to. Nothing is configured."""
     directory.mkdir()
     program = directory / "git"
-    program.write_text(f"#!/bin/sh\nfor target; do :; done\n{script}\n")
+    program.write_text(f'#!/bin/sh\n[ "$1" = config ] && exit 1\nfor target; do :; done\n{script}\n')
     program.chmod(0o755)
     return FakeGit(directory)
 

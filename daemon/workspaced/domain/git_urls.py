@@ -5,13 +5,14 @@ from collections.abc import Collection
 from typing import Final
 
 from workspaced.domain.errors import InvalidField
+from workspaced_protocol.urls import decoded, without_secret
 
 _LONGEST: Final = 4096  # far below the limit of one program argument (execve(2): 128 KiB)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # gitremote-helpers(7): `<transport>::<address>` runs the program git-remote-<transport>.
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")
 _SCHEME: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9+.-]*)://")
-_AUTHORITY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*://[^/]*")
+_PORT: Final = re.compile(r":[0-9]*$")
 
 
 def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "gitUrl") -> None:
@@ -24,21 +25,24 @@ def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "git
         raise InvalidField(
             path, f"`{path}` must have 1 to {_LONGEST:,} characters, none of them a control character."
         )
+    if _CONTROL.search(decoded(url)):
+        raise InvalidField(path, f"`{path}` must not contain a control character, not even an encoded one.")
+    shown = without_secret(url)
     if url.startswith("-"):
         raise InvalidField(path, f"`{path}` must not start with “-”: git would take it for an option.")
     if _HELPER.match(url):
         raise InvalidField(
-            path, f"`{path}` is “{url}”, which makes git run another program: give the URL of a repository."
+            path, f"`{path}` is “{shown}”, which makes git run another program: give the URL of a repository."
         )
     protocol = _protocol(url)
     if protocol is None:
         raise InvalidField(
-            path, f"`{path}` is “{url}”: give a URL, an address such as host:path, or an absolute path."
+            path, f"`{path}` is “{shown}”: give a URL, an address such as host:path, or an absolute path."
         )
     if protocol not in allowed_protocols:
         raise InvalidField(
             path,
-            f"`{path}` is “{url}”, but the protocol {protocol} is not allowed. The setting git_allowed_protocols "
+            f"`{path}` is “{shown}”, but the protocol {protocol} is not allowed. The setting git_allowed_protocols "
             f"allows {', '.join(allowed_protocols)}.",
         )
 
@@ -52,15 +56,24 @@ def _protocol(url: str) -> str | None:
     return "ssh" if ":" in url.partition("/")[0] else None
 
 
-def repository_name(url: str, path: str = "gitUrl") -> str:
-    """Return the directory name that git itself would choose for a clone of `url`, or raise InvalidField."""
-    authority = _AUTHORITY.match(url)
-    address = url[authority.end() :] if authority else url
-    address = address.rstrip("/").removesuffix("/.git").rstrip("/").removesuffix(".git")
-    name = re.split("[/:]", address)[-1]
+def repository_name(url: str, path: str = "gitUrl", *, is_bundle: bool = False) -> str:
+    """Return the directory name that git itself would choose for a clone of `url`, or raise InvalidField.
+
+    The steps are those of git's own function (dir.c, git_url_basename). A secret is no part of the name.
+    """
+    shown = without_secret(url)
+    address = shown.partition("://")[2] or shown
+    host, slash, below = address.partition("/")
+    address = (host.rpartition("@")[2] + slash + below).rstrip("/ ")
+    if len(address) > len("/.git"):
+        address = address.removesuffix("/.git").rstrip("/")
+    if "/" not in address:
+        address = _PORT.sub("", address)
+    name = re.split("[/:]", address)[-1].removesuffix(".bundle" if is_bundle else ".git").strip()
     if name in ("", ".", ".."):
         raise InvalidField(
             path,
-            f"`{path}` is “{url}”, which contains no repository name: give the directory of the clone in `targetDir`.",
+            f"`{path}` is “{shown}”, which contains no repository name: give the directory of the clone in "
+            "`targetDir`.",
         )
-    return name
+    return re.sub(" +", " ", name)

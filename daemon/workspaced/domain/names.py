@@ -1,8 +1,51 @@
-"""The rules for a workspace's name and root path."""
+"""The rules for a workspace's name and the paths of directories."""
 
 import os
+import re
+import unicodedata
+from typing import Final
 
 from workspaced.domain.errors import InvalidField, quoted
+
+# Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
+# Braille pattern.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
+def clean_name(name: str, path: str = "name") -> str:
+    """Return the name without white space at its ends. Raise InvalidField if it shows nothing or holds a control character."""
+    name = name.strip()
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise InvalidField(
+            path, f"`{path}` must not contain a control character, such as a tab or a line break."
+        )
+    if not any(_shows(character) for character in name):
+        raise InvalidField(path, f"`{path}` must not be empty or blank: give the workspace a name.")
+    return name
+
+
+def _shows(character: str) -> bool:
+    # Z*: white space. Cf: format characters, such as a zero-width joiner.
+    category = unicodedata.category(character)
+    return category[0] != "Z" and category != "Cf" and not _INVISIBLE.match(character)
+
+
+def clean_root_path(root_path: str, path: str = "rootPath") -> str:
+    """Return the path without empty and `.` components and without its last slash. Raise InvalidField as check_root_path."""
+    check_root_path(root_path, path)
+    return "/" + "/".join(part for part in root_path.split("/") if part not in ("", "."))
+
+
+def refuse_within(real_path: str, directory: str, path: str) -> None:
+    """Raise InvalidField if `real_path` is `directory` or lies below it. Both have no symbolic links."""
+    if os.path.commonpath([real_path, directory]) == directory:
+        raise InvalidField(
+            path,
+            f"{real_path} lies in the daemon's data directory, {directory}, which holds its own files alone: choose "
+            "another directory.",
+        )
 
 
 def check_name(name: str, path: str = "name") -> None:

@@ -11,6 +11,7 @@ import threading
 from contextlib import suppress
 
 from workspaced.domain.errors import InvalidField
+from workspaced.domain.names import refuse_within
 
 
 class Claims:
@@ -37,9 +38,10 @@ class Claims:
 class CloneTarget:
     """The target directory of one clone. `make` resolves `path`."""
 
-    def __init__(self, path: str, claims: Claims) -> None:
+    def __init__(self, path: str, claims: Claims, reserved: str | None = None) -> None:
         self.path = path
         self._claims = claims
+        self._reserved = reserved  # the real path of a directory that takes no clone
         self._lock = threading.Lock()
         self._made: list[str] = []  # the directories made here, outermost first
         self._is_claimed = False
@@ -48,7 +50,7 @@ class CloneTarget:
     def make(self) -> None:
         """Make the directory and its missing parents.
 
-        Raises InvalidField if it can't be made, is not empty, or is the target of another clone.
+        Raises InvalidField if it can't be made, is not empty, is reserved, or is the target of another clone.
         """
         with self._lock:
             if self._is_restored:
@@ -60,6 +62,8 @@ class CloneTarget:
 
     def _make(self) -> None:
         real_path = os.path.realpath(self.path)
+        if self._reserved is not None:
+            refuse_within(real_path, self._reserved, "targetDir")
         if not self._claims.claim(real_path):
             raise _refused(self.path, "is in use by another clone")
         self.path = real_path
@@ -76,6 +80,10 @@ class CloneTarget:
             self._claims.release(real_path)
             raise
         self._is_claimed = True
+
+    def holds_repository(self) -> bool:
+        """Return whether a repository is there: git removes one that it could not clone in full."""
+        return os.path.isfile(os.path.join(self.path, ".git", "HEAD"))
 
     def restore(self) -> None:
         """Remove everything written since `make`, and the directories that it made. Raises OSError.

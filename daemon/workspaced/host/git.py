@@ -3,8 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, cast
 
 import structlog
@@ -12,11 +12,12 @@ import trio
 
 from workspaced.domain.errors import PathUnreachable, RequestError
 from workspaced.host.clone_target import Claims, CloneTarget
+from workspaced.host.git_environment import clone_environment
 from workspaced.host.git_output import GitOutput, Step
 from workspaced.process.children import Children
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.git_environment import without_git_invocation
+from workspaced_protocol.urls import blackener, web_address, without_secret
 
 TIMEOUT_SECONDS: Final = 120.0
 """The time limit of one clone (FR-003)."""
@@ -31,6 +32,9 @@ _RESTORE_SECONDS: Final = 30.0  # to remove the files of a failed clone, possibl
 _TERMINATE_SECONDS: Final = 2.0  # for git to clean up and exit after SIGTERM
 _KILL_SECONDS: Final = 5.0  # for the processes to end after SIGKILL
 _DRAIN_SECONDS: Final = 1.0  # for the end of stderr: a helper that outlives git, such as ssh, keeps it open
+
+# git tells so, and leaves the repository, if it could write some of its files only: the disk is full, a filter fails.
+_KEPT_IN_PART: Final = "Clone succeeded, but checkout failed"
 
 Report = Callable[[Step], None]
 """Receives each step of a task's progress. It must not block."""
@@ -74,15 +78,16 @@ class GitTimeout(RequestError):
 
 
 class Git:
-    """Runs git. It clones only by `allowed_protocols`, whatever git's own configuration says.
+    """Runs git. It clones only by `allowed_protocols` that the user's own settings of git allow too.
 
-    `allowed_protocols` and `timeout_seconds` may be changed at any time; later clones use the new values.
+    Both attributes may be changed at any time; later clones use the new values. No clone goes to `reserved` or below.
     """
 
     def __init__(
         self,
         timeout_seconds: float = TIMEOUT_SECONDS,
         allowed_protocols: Sequence[str] = ALLOWED_PROTOCOLS,
+        reserved: str | None = None,
     ) -> None:
         self.allowed_protocols: Sequence[str] = tuple(allowed_protocols)
         self.timeout_seconds = timeout_seconds
@@ -90,6 +95,7 @@ class Git:
         self._clones = trio.CapacityLimiter(_CLONES_AT_ONCE)
         self._threads = trio.CapacityLimiter(_THREADS)
         self._claims = Claims()
+        self._reserved = reserved
 
     @asynccontextmanager
     async def target(self, path: str, report: Report) -> AsyncGenerator[CloneTarget, None]:
@@ -101,7 +107,7 @@ class Git:
         if not self._clones.available_tokens:
             report(Step("Waiting", None, "Waiting for other clones to end."))
         async with self._clones:  # bounded: every clone has a time limit
-            target = CloneTarget(path, self._claims)
+            target = CloneTarget(path, self._claims, self._reserved)
             try:
                 await self._make(target)
                 yield target
@@ -130,18 +136,31 @@ class Git:
                 return
         _log.warning("The files of a failed clone could not be removed.", path=target.path, reason=reason)
 
-    async def clone(self, url: str, target: CloneTarget, report: Report) -> None:
-        """Clone `url` into `target`. Raises GitUnavailable, GitFailed, GitTimeout or NoThread."""
-        output = GitOutput()
-        with trio.move_on_after(self.timeout_seconds) as limit:
-            code = await self._run(["git", "clone", "--progress", "--", url, target.path], output, report)
-            if code != 0:
-                raise GitFailed(url, code, output.text)
-        if limit.cancelled_caught:
-            raise GitTimeout(url, self.timeout_seconds, output.text)
+    async def clone(self, url: str, target: CloneTarget, report: Report) -> str | None:
+        """Clone `url` into `target`. Return a warning if git kept the clone but complains of something after it.
 
-    async def _run(self, command: Sequence[str], output: GitOutput, report: Report) -> int:
-        try:
+        No secret of `url` is in an error, a step or the warning. Raises GitUnavailable, GitFailed, GitTimeout or
+        NoThread.
+        """
+        output, shown = GitOutput(blackener(url)), without_secret(url)
+        with trio.move_on_after(self.timeout_seconds):
+            address = web_address(url)
+            command = ["git", "clone", "--progress", "--", address.url if address else url, target.path]
+            with _starting_git():
+                environment = await clone_environment(self.allowed_protocols, address, self.children)
+            code = await self._run(command, environment, output, report)
+            if code == 0:
+                return None
+            ended_by_itself = code > 0 and _KEPT_IN_PART not in output.text
+            if ended_by_itself and await run_in_thread(target.holds_repository, limiter=self._threads):
+                return _complaint(target.path, code, output.text)
+            raise GitFailed(shown, code, output.text)
+        raise GitTimeout(shown, self.timeout_seconds, output.text)
+
+    async def _run(
+        self, command: Sequence[str], environment: Mapping[str, str], output: GitOutput, report: Report
+    ) -> int:
+        with _starting_git():
             # This takes a thread of trio's default limiter. Nothing else uses that limiter once the daemon runs.
             process = await self.children.start(
                 command,
@@ -149,18 +168,17 @@ class Git:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 cwd="/",  # the daemon's own directory may be gone, or be a repository
-                env=self._environment(),
+                env=environment,
                 start_new_session=True,  # no terminal for prompts, and one process group to kill
             )
-        except OSError as error:
-            raise GitUnavailable(error.strerror or str(error)) from error
-        except RuntimeError as error:  # as in run_in_thread
-            raise NoThread from error
         stderr = cast("trio.abc.ReceiveStream", process.stderr)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_read, stderr, output, report)
                 code = await process.wait()
+                if code != 0:
+                    # Git was killed, perhaps, and could not end its helpers. They would go on writing.
+                    _signal_group(process, signal.SIGKILL)
                 nursery.cancel_scope.deadline = trio.current_time() + _DRAIN_SECONDS
         finally:
             with trio.CancelScope(shield=True):
@@ -168,16 +186,15 @@ class Git:
             self.children.forget(process)
         return code
 
-    def _environment(self) -> dict[str, str]:
-        return without_git_invocation(os.environ) | {
-            # git(1): overrides protocol.*.allow of every configuration, so an `ext::` URL runs no command.
-            "GIT_ALLOW_PROTOCOL": ":".join(self.allowed_protocols),
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "",  # empty instead of unset: otherwise git would use core.askPass
-            "SSH_ASKPASS": "",
-            "SSH_ASKPASS_REQUIRE": "never",
-            "LC_ALL": "C",  # the daemon parses the output and keeps it for errors
-        }
+
+@contextmanager
+def _starting_git() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise GitUnavailable(error.strerror or str(error)) from error
+    except RuntimeError as error:  # as in run_in_thread
+        raise NoThread from error
 
 
 async def _read(stderr: trio.abc.ReceiveStream, output: GitOutput, report: Report) -> None:
@@ -206,6 +223,13 @@ def _signal_group(process: trio.Process, number: signal.Signals) -> None:
     # none lives, git ended only a moment ago. macOS answers EPERM for a group of zombies.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+def _complaint(path: str, code: int, stderr: str) -> str:
+    return (
+        f"The clone in {path} is complete and bound, but git ended with exit code {code}, as after a post-checkout "
+        f"hook that fails: {_reason(stderr)}"
+    )
 
 
 def _reason(stderr: str) -> str:

@@ -6,6 +6,7 @@ percentages become steps, and only the lines that a terminal would still show ar
 
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 KEPT_BYTES: Final = 64 * 1024
@@ -29,9 +30,10 @@ class Step(NamedTuple):
 
 
 class GitOutput:
-    """Parses git's stderr, fed in pieces."""
+    """Parses git's stderr, fed in pieces. `black_out` takes secrets out of each line before it is cut or told."""
 
-    def __init__(self) -> None:
+    def __init__(self, black_out: Callable[[str], str] = str) -> None:
+        self._black_out = black_out
         self._pending = b""
         self._overwritten = b""
         self._lines: deque[bytes] = deque()
@@ -44,7 +46,7 @@ class GitOutput:
         self._pending = self._pending[-KEPT_BYTES:]
         for piece in pieces:
             line = piece.strip() or self._overwritten
-            step = _step(line) or step
+            step = self._step(line) or step
             if piece.endswith(b"\n"):
                 self._keep(line)
                 line = b""
@@ -55,22 +57,26 @@ class GitOutput:
     def text(self) -> str:
         """The output as a terminal would show it, at most the last `KEPT_BYTES` bytes."""
         rest = self._pending.strip() or self._overwritten
-        whole = b"\n".join([*self._lines, rest] if rest else self._lines)
-        return _readable(whole[-KEPT_BYTES:])
+        whole = b"\n".join([*self._lines, self._told(rest)] if rest else self._lines)
+        return whole[-KEPT_BYTES:].decode(errors="replace")
+
+    def _told(self, line: bytes) -> bytes:
+        return self._black_out(_readable(line)).encode()
 
     def _keep(self, line: bytes) -> None:
+        line = self._told(line)
         self._lines.append(line)
         self._kept_bytes += len(line) + 1
         while self._kept_bytes > KEPT_BYTES and len(self._lines) > 1:
             self._kept_bytes -= len(self._lines.popleft()) + 1
 
-
-def _step(line: bytes) -> Step | None:
-    message = _readable(line[:_LONGEST_MESSAGE])
-    found = _STEP.match(message)
-    if found is None:
-        return None
-    return Step(found[1], int(found[2]) if found[2] else None, message)
+    def _step(self, line: bytes) -> Step | None:
+        # Twice: blacking a text out takes longer than to see that it is no step.
+        if _STEP.match(_readable(line[:_LONGEST_MESSAGE])) is None:
+            return None
+        message = self._told(line).decode()[:_LONGEST_MESSAGE]
+        found = _STEP.match(message)
+        return Step(found[1], int(found[2]) if found[2] else None, message) if found else None
 
 
 def _readable(text: bytes) -> str:

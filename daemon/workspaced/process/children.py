@@ -8,11 +8,14 @@ code from anybody who waits for a child of his own.
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, cast
 
 import trio
+
+_KILL_SECONDS: Final = 5.0  # for the system to end a killed process, unless a disk keeps it
 
 
 class Children:
@@ -34,6 +37,23 @@ class Children:
             self._starting -= 1
             self._reap()
         return process
+
+    async def output(self, command: Sequence[str], **options: Any) -> bytes:
+        """Run a child to its end and return what it wrote to stdout, whatever its exit code. Cancelled, it is killed."""
+        process = await self.start(command, stdout=subprocess.PIPE, **options)
+        try:
+            written = bytearray()
+            async with cast("trio.abc.ReceiveStream", process.stdout) as stdout:
+                async for chunk in stdout:
+                    written += chunk
+            await process.wait()
+            return bytes(written)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                with trio.CancelScope(shield=True), trio.move_on_after(_KILL_SECONDS):
+                    await process.wait()
+            self.forget(process)
 
     def forget(self, process: trio.Process) -> None:
         """Leave the child to the reaper, in case that it still runs, such as one that hangs at a disk."""

@@ -89,6 +89,11 @@ class PendingRequest:
         progress = Progress(id_, step.phase, step.percent, step.message)
         self.client.notify(encode_notification(PROGRESS, encode(progress)))
 
+    async def warn(self, step: Step) -> None:
+        """Send the client a step that must not be left out for one before it; wait until it may be sent."""
+        await trio.sleep_until(self._next_progress_at)  # bounded by _PROGRESS_SECONDS
+        self.report(step)
+
     async def commit(self, command: Command) -> Json:
         """Commit a task's command, answer with its result before its events go out, and return the result."""
         when_settled, self._when_settled = self._when_settled, None  # the writer calls it

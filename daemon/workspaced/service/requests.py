@@ -80,6 +80,10 @@ class Request(Protocol):
         """Send the client a task's progress; never block."""
         ...
 
+    async def warn(self, step: Step) -> None:
+        """Send the client a step that must not be left out for one before it; wait until it may be sent."""
+        ...
+
     async def commit(self, command: Command) -> Json:
         """Commit a task's command, answer with its result before its events go out, and return the result.
 

@@ -25,6 +25,17 @@ ALL = ("file", "git", "http", "https", "ssh")
         ("file:///home/me/app/.git", "app"),
         ("/home/me/日本 語", "日本 語"),
         ("/home/me/app/.git/", "app"),
+        ("/home/me/app.git/", "app"),
+        ("/home/me/app.bundle", "app.bundle"),
+        ("host:app/.git", "app"),
+        ("host:a/app.git//", "app"),
+        ("host:", "host"),
+        ("https://example.com", "example.com"),
+        ("https://example.com:8443/", "example.com"),
+        ("https://ada:pass@example.com:8443", "example.com"),
+        ("https://example.com/team:app", "app"),
+        ("https://example.com/app.git?token=s3cret", "app"),
+        ("git@host:a  b.git", "a b"),
     ],
 )
 def test_what_git_can_clone_is_let_through(url: str, name: str) -> None:
@@ -69,10 +80,46 @@ def test_a_protocol_that_the_settings_leave_out_is_refused_in_every_form(url: st
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com", "https://example.com/", "/", "host:", "host:..", "/.git"]
+    "url",
+    [
+        "https://example.com/..",
+        "https://example.com/a/...git",
+        "file:///",
+        "/",
+        "host:..",
+        "host:.git",
+        "/.git",
+    ],
 )
 def test_a_url_without_a_name_asks_for_a_target(url: str) -> None:
     check_git_url(url, ALL)
     with pytest.raises(InvalidField, match="targetDir") as refused:
         repository_name(url)
     assert refused.value.data == {"path": "gitUrl"}
+
+
+def test_a_bundle_loses_its_own_ending() -> None:
+    assert repository_name("/srv/app.bundle", is_bundle=True) == "app"
+    assert repository_name("/srv/app.git", is_bundle=True) == "app.git"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https:///ada:s3cret@host/..",
+        "ftp://ada:s3cret@host/a",
+        "http::https://ada:s3cret@host/a",
+        "-https://ada:s3cret@host/a",
+        "https://ada:s3cret@host/..",
+        "../a?token=s3cret",
+        "https://ada:s3cret%0aurl=x@host/a",
+    ],
+)
+def test_no_refusal_repeats_a_secret(url: str) -> None:
+    def check() -> None:
+        check_git_url(url, ALL)
+        repository_name(url)
+
+    with pytest.raises(InvalidField) as refused:
+        check()
+    assert "s3cret" not in refused.value.message

@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.cloning import Attempt, clone
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from support.waiting import until
+from workspaced.domain.errors import InvalidField
 from workspaced.host.git import TIMEOUT_SECONDS, Git, GitFailed, GitTimeout, GitUnavailable
 from workspaced.host.git_output import Step
 
@@ -110,6 +111,44 @@ async def test_no_configuration_lets_a_url_run_a_program(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("code", [1, 3])
+async def test_a_clone_whose_hook_fails_is_kept_as_git_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    url = make_repository(tmp_path / "origin")
+    hook = tmp_path / "template" / "hooks" / "post-checkout"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(f"#!/bin/sh\necho 'no such tool' >&2\nexit {code}\n")
+    hook.chmod(0o755)
+    monkeypatch.setenv("GIT_TEMPLATE_DIR", str(tmp_path / "template"))
+    git = Git()
+    async with git.target(str(tmp_path / "app"), lambda _: None) as target:
+        warning = await git.clone(url, target, lambda _: None)
+    assert warning is not None
+    assert f"exit code {code}" in warning
+    assert "no such tool" in warning
+    assert (tmp_path / "app" / "file0").exists()
+
+
+async def test_a_clone_without_all_of_its_files_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git leaves the repository in this case, for its user to go on with."""
+    url = make_repository(tmp_path / "origin")
+    (tmp_path / "origin" / ".gitattributes").write_text("* filter=f")
+    add = ["git", "-C", str(tmp_path / "origin"), "-c", "user.name=T", "-c", "user.email=t@example.com"]
+    await trio.run_process([*add, "add", "."])
+    await trio.run_process([*add, "commit", "-q", "-m", "A filter"])
+    for number, (key, value) in enumerate((("filter.f.smudge", "false"), ("filter.f.required", "true"))):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
+    with pytest.raises(GitFailed) as failed:
+        await clone(Git(), url, tmp_path / "app")
+    assert "Clone succeeded, but checkout failed" in str(failed.value.data["stderr"])
+    assert not (tmp_path / "app").exists()
+
+
 # What goes wrong
 
 
@@ -140,6 +179,27 @@ async def test_a_git_that_is_killed_is_told_by_its_signal(
     play("kill -KILL $$")
     with pytest.raises(GitFailed, match=r"\(signal 9\): git gave no reason\."):
         await clone(Git(), "https://example.com/app", tmp_path / "app")
+
+
+@pytest.mark.parametrize("ending", ["kill -KILL $$", "kill -SEGV $$", "exit 128"])
+async def test_no_helper_outlives_a_git_that_did_not_end_well(
+    tmp_path: Path, play: Callable[[str], None], lifeline: Lifeline, ending: str
+) -> None:
+    play(f"{lifeline.script()}\n(trap '' TERM HUP; sleep 600) 2>&- & {ending}")
+    with pytest.raises(GitFailed):
+        await clone(Git(), "https://example.com/app", tmp_path / "app")
+    await until(lambda: not lifeline.is_held())
+
+
+@pytest.mark.parametrize("form", ["data", "data/deep/er", "link", "link/er", "link/../data"])
+async def test_no_clone_goes_to_the_reserved_directory(tmp_path: Path, form: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    git = Git(reserved=str(tmp_path / "data"))
+    with pytest.raises(InvalidField, match="lies in the daemon's data directory") as refused:
+        await clone(git, "https://example.com/app", tmp_path / form)
+    assert refused.value.data == {"path": "targetDir"}
+    assert os.listdir(tmp_path / "data") == []
 
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM"], ids=["ends by itself", "has to be killed"])

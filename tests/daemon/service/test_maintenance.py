@@ -23,7 +23,7 @@ AT_ONCE = 8  # calls at paths that clients name
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where the daemon under test keeps its copies."""
-    return tmp_path / "backups"
+    return tmp_path / "data" / "backups"
 
 
 async def answers(client: Client, count: int) -> list[Any]:
@@ -81,7 +81,7 @@ async def test_what_a_killed_process_left_is_removed_and_what_is_under_way_is_no
 ) -> None:
     """A copy may be made at a path in `backups/`, too, while another one is made there."""
     left, under_way = trio.Path(folder / ".workspaces-1.tmp"), trio.Path(folder / ".workspaces-2.tmp")
-    await left.parent.mkdir(mode=0o700)
+    await left.parent.mkdir(mode=0o700, parents=True)
     await left.touch()
     await client.result("store.backup")
     assert not await left.exists()

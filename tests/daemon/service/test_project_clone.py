@@ -147,7 +147,7 @@ async def test_what_can_not_be_bound_is_not_cloned(
         ("notFound", {"workspaceId": "ws_none", "gitUrl": URL}),
         ("duplicateProject", {"workspaceId": id_, "gitUrl": URL, "targetDir": str(bound)}),
         ("gitUrl", {"workspaceId": id_, "gitUrl": "ext::sh -c touch% ran"}),
-        ("gitUrl", {"workspaceId": id_, "gitUrl": "https://example.com/"}),
+        ("gitUrl", {"workspaceId": id_, "gitUrl": "https://example.com/.."}),
         ("targetDir", {"workspaceId": id_, "gitUrl": URL, "targetDir": "relative"}),
         ("targetDir", {"workspaceId": id_, "gitUrl": URL, "targetDir": str(full)}),
     ):

@@ -50,7 +50,7 @@ async def test_status_counts_what_there_is(daemon: Daemon, client: Client, tmp_p
     assert status.version == workspaced_protocol.__version__
     assert status.protocol == 1
     assert status.pid == os.getpid()
-    assert (status.data_dir, status.socket) == (str(tmp_path), "/run/sock")
+    assert (status.data_dir, status.socket) == (str(tmp_path / "data"), "/run/sock")
     assert (status.revision, status.workspaces, status.sessions, status.connections) == (9, 3, 1, 2)
     assert status.recovery == RecoveryStatus("fresh", (), acknowledged=True)
     assert (status.store.state, status.store.last_error) == ("ok", None)
