@@ -80,7 +80,8 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.create",
             p.CreateParams,
             Workspace,
-            "Creates an active workspace.",
+            "Creates an active workspace. White space at both ends of the name is left out, and so are empty and `.` "
+            "components of the path; a name that shows nothing or holds a control character is refused.",
             ErrorCode.NAME_CONFLICT,
         ),
         _prepared(
@@ -105,7 +106,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.update",
             p.UpdateParams,
             Workspace,
-            "Changes the name or the root path of a workspace.",
+            "Changes the name or the root path of a workspace, which are cleaned as by `workspace.create`.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.INVALID_STATE,
@@ -138,7 +139,8 @@ METHODS: Final[dict[str, Method]] = {
             "project.bind",
             p.BindParams,
             Workspace,
-            "Binds a directory to a workspace. It must be readable, and not bound to the workspace yet.",
+            "Binds a directory to a workspace. It must be readable, not bound to the workspace yet, and outside the "
+            "daemon's data directory.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.DUPLICATE_PROJECT,
@@ -149,7 +151,7 @@ METHODS: Final[dict[str, Method]] = {
             p.CloneParams,
             Workspace,
             "Clones a git repository, then binds it to an existing workspace. It can take minutes, so later writes "
-            "do not wait for it: its own write takes its turn when git is done.",
+            "do not wait for it: its own write takes its turn when git is done. No secret of the URL is kept or told.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.DUPLICATE_PROJECT,
@@ -208,7 +210,8 @@ METHODS: Final[dict[str, Method]] = {
             "store.save",
             p.SaveParams,
             Workspace,
-            "Saves a workspace as given, new or in place of the one with its id; the store sets only its revision.",
+            "Saves a workspace as given, but for secrets in URLs, new or in place of the one with its id; the store sets "
+            "only its revision.",
             ErrorCode.NAME_CONFLICT,
             ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,

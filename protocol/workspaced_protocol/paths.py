@@ -146,7 +146,7 @@ def read_config_file(file: Path) -> tuple[str, dict[str, Any]]:
             f"{file} can't be read ({error.strerror}): fix that, or move the file away."
         ) from error
     try:
-        text = content.decode()
+        text = content.decode().removeprefix("\ufeff")  # the byte order mark of some editors
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UnusableFile(f"{file} is not UTF-8 (line {line}): save it again as UTF-8.") from error

@@ -120,6 +120,42 @@ def test_pipelined_writes_are_applied_in_the_order_sent(
     assert bound == [str(path) for path in paths]
 
 
+@pytest.mark.requirement("FR-003")
+@pytest.mark.parametrize("form", ["data", "data/backups", "link", "link/backups"])
+def test_the_data_directory_takes_no_project(
+    start: StartDaemon, connect: Connect, root: Path, home: Home, form: str
+) -> None:
+    (home.root / "link").symlink_to("data")
+    start()
+    (home.data_dir / "backups").mkdir(exist_ok=True)
+    app = connect()
+    id_ = app.create("W", str(root))["id"]
+    path = str(home.root / form)
+    assert app.refused(-32602, "project.bind", workspaceId=id_, rootPath=path)["path"] == "rootPath"
+    clone = {"workspaceId": id_, "gitUrl": URL, "targetDir": f"{path}/new"}
+    assert app.refused(-32602, "project.clone", **clone)["path"] == "targetDir"
+    app.call("workspace.update", id=id_, rootPath=path)
+    refused = app.refused(-32602, "project.clone", workspaceId=id_, gitUrl=URL)
+    assert "lies in the daemon's data directory" in refused["message"]
+    app.call("project.bind", workspaceId=id_, rootPath=str(home.root))  # what holds it, such as a home
+
+
+@pytest.mark.requirement("FR-002")
+def test_a_new_name_and_path_are_tidied_and_a_saved_one_is_kept(start: StartDaemon, connect: Connect) -> None:
+    start()
+    app = connect()
+    made = app.create("  W\n", "//srv/./a/")
+    assert (made["name"], made["rootPath"]) == ("W", "/srv/a")
+    updated = app.call("workspace.update", id=made["id"], name="\tX ", rootPath="/srv//b/.")
+    assert (updated["name"], updated["rootPath"]) == ("X", "/srv/b")
+    for name in ("\u200b", "a\x1b[0mb", " "):
+        assert app.refused(-32602, "workspace.create", name=name, rootPath="/srv")["path"] == "name"
+        assert app.refused(-32602, "workspace.update", id=made["id"], name=name)["path"] == "name"
+    given = {**updated, "name": " a\nb ", "rootPath": "//srv/./a/"}
+    saved = app.call("store.save", workspace=given)
+    assert (saved["name"], saved["rootPath"]) == (given["name"], given["rootPath"])
+
+
 # Stale and active
 
 

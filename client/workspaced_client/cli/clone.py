@@ -15,6 +15,8 @@ from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options, options_of
 from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
+from workspaced_protocol.models import WARNING_PHASE
+from workspaced_protocol.urls import without_secret
 
 
 def clone(
@@ -35,11 +37,12 @@ def clone(
 ) -> None:
     """Clone a git repository, and bind the clone to a workspace.
 
-    The daemon runs git for you, with your keys. Ctrl-C stops the clone and removes its files.
+    The daemon runs git for you, with your keys. A password in the URL is used for this clone, and not kept. Ctrl-C stops the clone and removes its files.
     """
     options = options_of(context)
+    warnings: list[str] = []
     target = None if into is None else absolute_path(into)
-    source = absolute_path(url) if os.path.isdir(os.path.expanduser(url)) else url
+    source = absolute_path(url) if _is_here(url) else url
     with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
         found = find_workspace(client, workspace)
         with _failing_in_words(found), _progress_shown(options) as show:
@@ -47,11 +50,32 @@ def clone(
                 found.id,
                 source,
                 target,
-                on_progress=show,
+                on_progress=_keeping(warnings, show),
                 timeout_seconds=options.patience_seconds(CLONE_TIMEOUT_SECONDS),
             )
     where = shown(bound.projects[-1].root_path)
-    tell_change(options, bound, f"Cloned {shown(url)} to {where}, for workspace “{shown_name(bound.name)}”.")
+    told = f"Cloned {shown(without_secret(url))} to {where}, for workspace “{shown_name(bound.name)}”."
+    tell_change(options, bound, told)
+    for warning in warnings:
+        tell(f"warning: {shown(warning)}")
+
+
+def _is_here(address: str) -> bool:
+    """Return whether git takes the address for a path of this machine: a directory or a bundle, its ending left out perhaps."""
+    path = os.path.expanduser(address)
+    return "://" not in address and any(os.path.exists(path + ending) for ending in ("", ".git", ".bundle"))
+
+
+def _keeping(warnings: list[str], show: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
+    """Return a function for each progress: it keeps a warning for later, and has everything else shown."""
+
+    def take(progress: Progress) -> None:
+        if progress.phase == WARNING_PHASE:
+            warnings.append(progress.message)
+        elif show is not None:
+            show(progress)
+
+    return take
 
 
 @contextmanager

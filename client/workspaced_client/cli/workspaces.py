@@ -11,10 +11,9 @@ from workspaced_client import Workspace
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import YesOption, options_of
 from workspaced_client.cli.base.output import count, emit, emit_json, emit_path, shown, shown_name, tell
-from workspaced_client.cli.base.questions import can_ask, says_yes
+from workspaced_client.cli.base.questions import require_yes
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.models import WorkspaceState
@@ -230,19 +229,17 @@ def delete(
 ) -> None:
     """Delete a workspace. Its directories and files stay.
 
-    Asks first on a terminal, unless --yes is given. Does not ask in a script.
+    Asks first, unless --yes is given. A script, which nobody can answer for, needs --yes.
     """
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-        if not yes and not _confirms(found):
-            raise Failure("Nothing was deleted.", kind="declined")
+        if not yes:
+            require_yes(_question(found), declined="Nothing was deleted.", has_preview=False)
         client.workspaces.delete(found.id)
     tell_change(options, None, f"Deleted workspace “{shown_name(found.name)}”.")
 
 
-def _confirms(workspace: Workspace) -> bool:
-    """Ask on a terminal, and return the answer; without one the command itself is the answer."""
+def _question(workspace: Workspace) -> str:
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    question = f"Delete workspace “{shown_name(workspace.name)}” ({shown(workspace.root_path)}{projects})?"
-    return says_yes(question) if can_ask() else True
+    return f"Delete workspace “{shown_name(workspace.name)}” ({shown(workspace.root_path)}{projects})?"

@@ -13,7 +13,7 @@ from workspaced.domain.commands import (
     saved,
 )
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
-from workspaced.domain.names import check_name, check_root_path
+from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
 from workspaced.domain.state import Outcome, State
 from workspaced_protocol.events import Topic
 from workspaced_protocol.models import Workspace, WorkspaceState
@@ -22,8 +22,7 @@ from workspaced_protocol.names import name_key
 
 def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command:
     """Create an active workspace."""
-    check_name(name)
-    check_root_path(root_path)
+    name, root_path = clean_name(name), clean_root_path(root_path)
 
     def command(state: State) -> Outcome:
         _require_free_name(state, name, workspace_id)
@@ -80,10 +79,8 @@ def update(
     """Change the name, the root path or both."""
     if name is None and root_path is None:
         raise InvalidField("name", "There is nothing to update: give `name`, `rootPath` or both.")
-    if name is not None:
-        check_name(name)
-    if root_path is not None:
-        check_root_path(root_path)
+    name = None if name is None else clean_name(name)
+    root_path = None if root_path is None else clean_root_path(root_path)
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, workspace_id)

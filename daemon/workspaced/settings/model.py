@@ -95,7 +95,7 @@ class Settings(BaseModel):
     git_allowed_protocols: str = Field(
         ":".join(ALLOWED_PROTOCOLS),
         pattern=r"^[a-z0-9+.-]+(:[a-z0-9+.-]+)*$",
-        description="The protocols that git may clone by, as in GIT_ALLOW_PROTOCOL.",
+        description="The protocols that git may clone by, as in GIT_ALLOW_PROTOCOL. Your own settings of git hold too.",
     )
 
     @field_validator("*", mode="before")

@@ -3,10 +3,39 @@
 Tests replace this class with a disk that fails, lies or loses power.
 """
 
+import errno
 import fcntl
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_NO_DIRECTORY_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # fsync(2): not for this kind of file
+
+
+class CannotSyncDirectory(OSError):
+    """The file system does not sync directories, so a new file may be gone after a power loss."""
+
+    def __init__(self, number: int, path: Path) -> None:
+        super().__init__(
+            number,
+            f"the file system of {path} does not sync directories, so nothing written there is sure to last; "
+            "choose a directory on another file system",
+        )
+
+
+class NotOwnDirectory(OSError):
+    """A symbolic link or a file stands in the place of a directory of the store."""
+
+    def __init__(self, number: int, path: Path) -> None:
+        is_link = path.is_symlink()
+        super().__init__(
+            number,
+            f"{path} is a symbolic link, and links are not followed there; put a directory in its place, or mount one"
+            if is_link
+            else f"{path} is not a directory; move it away",
+        )
 
 
 class Disk:
@@ -34,6 +63,15 @@ class Disk:
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
         else:
             os.fsync(fd)
+
+    def sync_directory(self, fd: int, path: Path) -> None:
+        """Sync an open directory; `path` is for the error. Raises CannotSyncDirectory if its file system can't."""
+        try:
+            self.sync(fd)
+        except OSError as error:
+            if error.errno in _NO_DIRECTORY_SYNC:
+                raise CannotSyncDirectory(error.errno, path) from error
+            raise
 
     def start_writeback(self, fd: int) -> None:
         """Advise the system to start writing dirty pages now, so that a sync soon after is shorter.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
-from workspaced.store.disk import Disk, close_quietly
+from workspaced.store.disk import Disk, NotOwnDirectory, close_quietly
 from workspaced_protocol.datadir import MAX_FILE_BYTES, is_temp, temp_name
 
 _READ_BYTES: Final = 1024 * 1024
@@ -86,13 +86,19 @@ class Directory:
         try:
             # Without this sync, a power loss could remove the directory and all synced files in it. An
             # existing directory needs it too: the process that made it may have been killed before its sync.
-            self.disk.sync(self.fd)
+            self.disk.sync_directory(self.fd, self.path)
         except OSError:
             # A later sync does not repair a failed one, so the next attempt must make the directory again.
             with suppress(OSError):  # a directory in use is not empty, and stays
                 self.disk.remove_directory(name, self.fd)
             raise
-        fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
+        try:
+            fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
+        except OSError as error:
+            # Linux gives ENOTDIR for a link with O_DIRECTORY, macOS ELOOP.
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise NotOwnDirectory(error.errno, self.path / name) from error
+            raise
         return Directory(self.disk, self.path / name, fd)
 
     def close(self) -> None:
@@ -172,7 +178,7 @@ class Directory:
                 for temp, name in zip(list(temps), names, strict=True):
                     self._rename(temp, name)
                     temps.remove(temp)
-                self.disk.sync(self.fd)
+                self.disk.sync_directory(self.fd, self.path)
                 for name, identity in zip(names, written, strict=True):
                     if self.identify(name) != identity:
                         raise OSError(errno.EIO, f"{name} does not lead to the file just renamed to it")
@@ -205,7 +211,7 @@ class Directory:
                     self.disk.sync(fd)
                 finally:
                     close_quietly(self.disk, fd)
-        self.disk.sync(self.fd)
+        self.disk.sync_directory(self.fd, self.path)
 
     def settle_path(self) -> None:
         """Sync the entries of the directory and its parents, for the same reason. Raises OSError.
@@ -219,7 +225,7 @@ class Directory:
                 with closing(Directory.open(self.disk, path, create=False)) as parent:
                     if self.disk.stat_open(parent.fd).st_dev != device:
                         return
-                    self.disk.sync(parent.fd)
+                    self.disk.sync_directory(parent.fd, path)
 
     def remove_temps(self) -> list[str]:
         """Remove the temporary files of killed processes and return their names. Raises OSError."""

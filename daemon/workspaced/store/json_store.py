@@ -20,7 +20,7 @@ from workspaced.store.contract import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
-from workspaced.store.disk import Disk
+from workspaced.store.disk import CannotSyncDirectory, Disk, NotOwnDirectory
 from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
@@ -29,7 +29,7 @@ from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Examined, check_files, decide, examine
-from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.datadir import BACKUPS, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
 
 EDITED: Final = "edited"
@@ -211,6 +211,11 @@ class JsonWorkspaceStore(StoreBase):
         """Register a valid file as known, and return the paths of the copies made of it."""
         if file.document is None or file.content is None or file.content.identity in self._known_files:
             return []
+        if file.document.held_secrets:
+            self.warnings.append(
+                f"{file.name} held a password or a token in the URL of a clone, and is written again without it. "
+                f"Older copies in {BACKUPS}/ and {QUARANTINE}/ may still hold it: change the password."
+            )
         is_old = file.document.version == 1
         self._known_files[file.content.identity] = "version-1" if is_old else None
         if not file.document.unknown_members:
@@ -297,7 +302,9 @@ class JsonWorkspaceStore(StoreBase):
 
 
 def _unusable(path: Path, error: OSError) -> StoreUnusable:
-    if isinstance(error, NotADirectoryError):
+    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
+        reason, advice = f"The data directory {path} can't be used", str(error.strerror)
+    elif isinstance(error, NotADirectoryError):
         reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
     else:
         reason = f"The data directory {path} can't be used ({error.strerror or error})"

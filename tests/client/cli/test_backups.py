@@ -49,7 +49,7 @@ def test_a_backup_without_a_path_is_listed_and_restored_by_its_name(ctl: Ctl, da
     # Of the second that this fixture fills, there may be others.
     assert [path.name, revision] in [[row.split()[0], row.split()[-1]] for row in rows]
     assert path.name in [each["name"] for each in ctl("backups", "--json").json]
-    ctl("delete", "alpha")
+    ctl("delete", "alpha", "--yes")
     assert ctl("restore", path.name, "--yes", "--quiet").out == ""
     assert names(ctl) == ["alpha", "beta", "gamma"]
 
@@ -60,7 +60,7 @@ def test_a_restore_shows_what_it_changes_and_keeps_what_was(
 ) -> None:
     copy = str(tmp_path / "copy.json")
     ctl("backup", copy)
-    ctl("delete", "gamma")
+    ctl("delete", "gamma", "--yes")
     ctl("rename", "alpha", "omega")
     ctl("open", "beta")
     ctl("create", "delta", "/srv/delta")
@@ -105,7 +105,7 @@ def test_projects_are_part_of_the_comparison(ctl: Ctl, daemon: DaemonProcess, tm
 def test_as_json_a_restore_gives_what_it_changed(ctl: Ctl, tmp_path: Path) -> None:
     copy = str(tmp_path / "copy.json")
     ctl("backup", copy)
-    ctl("delete", "gamma")
+    ctl("delete", "gamma", "--yes")
     preview = ctl("restore", copy, "--dry-run", "--json")
     done = ctl("restore", copy, "--yes", "--json")
     for result, applied in ((preview, False), (done, True)):
@@ -119,7 +119,7 @@ def test_as_json_a_restore_gives_what_it_changed(ctl: Ctl, tmp_path: Path) -> No
 def test_with_nobody_to_ask_nothing_is_restored(ctl: Ctl, tmp_path: Path) -> None:
     copy = str(tmp_path / "copy.json")
     ctl("backup", copy)
-    ctl("delete", "gamma")
+    ctl("delete", "gamma", "--yes")
     result = ctl("restore", copy)
     assert result.code == 2
     assert "--yes" in result.err
@@ -131,7 +131,7 @@ def test_on_a_terminal_a_restore_asks(
     ctl: Ctl, daemon: DaemonProcess, tmp_path: Path, answer: str, code: int, left: int
 ) -> None:
     ctl("backup", str(tmp_path / "copy.json"))
-    ctl("delete", "gamma")
+    ctl("delete", "gamma", "--yes")
     result = run_on_terminal(
         "--socket",
         str(daemon.socket),

@@ -165,6 +165,66 @@ def test_clone(ctl: Ctl, here: Path) -> None:
     assert "fatal" in ctl("clone", "shop", f"file://{here.parent}/missing").err  # git's own words
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("tools.bundle", "tools"),
+        ("./tools.bundle", "tools"),
+        ("tools", "tools"),
+        ("{}/tools.bundle", "tools"),
+        ("bare", "bare"),
+        ("bare.git/", "bare"),
+        ("../shop/bare.git", "bare"),
+        ("directory.bundle", "directory.bundle"),
+    ],
+)
+def test_clone_takes_and_names_what_is_here_as_git_does(ctl: Ctl, here: Path, given: str, name: str) -> None:
+    make_repository(here.parent / "origin")
+    make_repository(here / "directory.bundle")
+    clone = ["git", "clone", "-q", "--bare", "../origin", "bare.git"]
+    bundle = ["git", "-C", "../origin", "bundle", "create", "-q", str(here / "tools.bundle"), "--all"]
+    for command in (clone, bundle):
+        subprocess.run(command, check=True)
+    (here.parent / "into").mkdir()
+    assert ctl("move", "shop", str(here.parent / "into")).code == 0
+    result = ctl("clone", "shop", given.format(here), "--json")
+    assert result.code == 0, result.err
+    assert os.listdir(here.parent / "into") == [name]
+    assert result.json["projects"][-1]["rootPath"] == str(here.parent / "into" / name)
+
+
+def test_clone_tells_no_secret(ctl: Ctl, here: Path) -> None:
+    for url in ("https://ada:s3cret@example.com/fails.git", "ftp://ada:s3cret@example.com/x"):
+        for options in ((), ("--json",)):
+            refused = ctl("clone", "shop", url, *options)
+            assert refused.code == 1
+            assert "ada@example.com" in refused.err
+            assert "s3cret" not in refused.err + refused.out
+
+
+@pytest.mark.parametrize("option", ["--json", "--quiet", "--timeout=60"])
+def test_clone_warns_of_a_hook_that_fails(
+    ctl: Ctl, here: Path, tmp_path_factory: pytest.TempPathFactory, option: str
+) -> None:
+    origin = make_repository(here.parent / "origin")
+    template = tmp_path_factory.mktemp("t")
+    (template / "hooks").mkdir()
+    hook = template / "hooks" / "post-checkout"
+    hook.write_text("#!/bin/sh\nexit 3\n")
+    hook.chmod(0o755)
+    home = tmp_path_factory.mktemp("h")
+    with (
+        running_daemon(home, environment={"GIT_TEMPLATE_DIR": str(template)}) as daemon,
+        daemon.client() as client,
+    ):
+        client.workspaces.create("own", str(here.parent / "own"))
+        result = ctl("--socket", str(daemon.socket), "clone", "own", origin, option)
+        assert len(client.workspaces.get(name="own").projects) == 1
+    assert result.code == 0
+    assert "warning: The clone in " in result.err
+    assert "exit code 3" in result.err
+
+
 @pytest.mark.requirement("FR-003")
 def test_clone_shows_a_bar_on_a_terminal_and_ends_git_at_ctrl_c(
     daemon: DaemonProcess, here: Path, lifeline: Lifeline

@@ -126,7 +126,7 @@ EVERY_COMMAND = [
     ("open", "gamma"),
     ("sessions",),
     ("flush",),
-    ("delete", "gamma", "--quiet"),
+    ("delete", "gamma", "--quiet", "--yes"),
     ("list", "--quiet"),
     ("backup", "--quiet"),
     ("backups",),

@@ -142,7 +142,7 @@ def test_an_exact_id_wins_over_a_name(ctl: Ctl) -> None:
     first = ctl("create", "first", "/a", "--json").json
     second = ctl("create", first["id"], "/b", "--json").json
     assert ctl("show", first["id"], "--json").json["name"] == "first"
-    ctl("delete", second["id"])
+    ctl("delete", second["id"], "--yes")
     assert [each["name"] for each in ctl("list", "--json").json] == ["first"]
 
 
@@ -225,11 +225,16 @@ def test_close_and_open(ctl: Ctl) -> None:
     assert ctl("open", "alpha", "--json").json["state"] == "active"
 
 
-def test_delete_does_not_ask_in_a_script(ctl: Ctl) -> None:
+def test_delete_needs_a_yes_in_a_script(ctl: Ctl) -> None:
     ctl("create", "alpha", "/a")
-    assert ctl("delete", "alpha").out == "Deleted workspace “alpha”.\n"
+    for options in ((), ("--json",), ("--quiet",)):
+        refused = ctl("delete", "alpha", *options)
+        assert (refused.code, refused.out) == (2, "")
+        assert "Nothing was deleted. There is no terminal to ask on: add --yes to go on." in refused.err
+    assert len(ctl("list", "--json").json) == 1
+    assert ctl("delete", "alpha", "--yes").out == "Deleted workspace “alpha”.\n"
     ctl("create", "alpha", "/a")
-    assert ctl("delete", "alpha", "--json").json is None
+    assert ctl("delete", "alpha", "--yes", "--json").json is None
     assert ctl("list", "--json").json == []
 
 
@@ -281,8 +286,8 @@ def test_quiet_commands_say_nothing_when_all_is_well(ctl: Ctl) -> None:
         ("close", "alpha"),
         ("open", "alpha"),
         ("rename", "alpha", "beta"),
-        ("delete", "beta"),
+        ("delete", "beta", "--yes"),
     ):
         result = ctl(*arguments, "--quiet")
         assert (result.code, result.out, result.err) == (0, "", "")
-    assert ctl("delete", "beta", "--quiet").err != ""
+    assert ctl("delete", "beta", "--quiet", "--yes").err != ""

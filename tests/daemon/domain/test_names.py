@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from support.samples import TEXT
 from workspaced.domain.errors import InvalidField
-from workspaced.domain.names import check_name, check_root_path
+from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path, refuse_within
 from workspaced_protocol.names import name_key
 
 pytestmark = pytest.mark.requirement("FR-002")
@@ -100,3 +100,63 @@ def test_a_root_path_with_nul_is_refused() -> None:
     with pytest.raises(InvalidField, match=r"`workspace\.rootPath` must not contain a NUL") as refused:
         check_root_path("/a\0b", "workspace.rootPath")
     assert refused.value.data == {"path": "workspace.rootPath"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("Alpha", "Alpha"),
+        (" Alpha\t\n", "Alpha"),
+        ("\u3000日本 語\u00a0", "日本 語"),
+        ("👩\u200d💻", "👩\u200d💻"),
+        ("\u200bA", "\u200bA"),
+        ("נתונים\u200f", "נתונים\u200f"),
+        ("´", "´"),
+    ],
+)
+def test_a_new_name_loses_the_white_space_at_its_ends(name: str, cleaned: str) -> None:
+    assert clean_name(name) == cleaned
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " \n", "\u200b", "\u00ad \u2060", "\ufeff", "\u202e", "\u3164", "\u2800", "\ufe0f", "\U000e0001"],
+)
+def test_a_new_name_that_shows_nothing_is_refused(name: str) -> None:
+    with pytest.raises(InvalidField, match="must not be empty or blank"):
+        clean_name(name)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "\x1b[31mred", "a\x7fb", "a\x85b", "\0", "\x07"])
+def test_a_new_name_with_a_control_character_is_refused(name: str) -> None:
+    with pytest.raises(InvalidField, match="must not contain a control character"):
+        clean_name(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "cleaned"),
+    [
+        ("//srv/./a/", "/srv/a"),
+        ("/", "/"),
+        ("///", "/"),
+        ("/./", "/"),
+        ("/srv/../a/..", "/srv/../a/.."),
+        ("/srv/.a/...", "/srv/.a/..."),
+        ("/srv/ a ", "/srv/ a "),
+    ],
+)
+def test_a_new_root_path_loses_what_leads_nowhere(path: str, cleaned: str) -> None:
+    assert clean_root_path(path) == cleaned
+    assert clean_root_path(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("path", ["/data", "/data/x", "/data/x/y"])
+def test_a_path_in_a_reserved_directory_is_refused(path: str) -> None:
+    with pytest.raises(InvalidField, match="lies in the daemon's data directory, /data,") as refused:
+        refuse_within(path, "/data", "targetDir")
+    assert refused.value.data == {"path": "targetDir"}
+
+
+@pytest.mark.parametrize("path", ["/", "/database", "/dat", "/x/data"])
+def test_a_path_beside_or_above_a_reserved_directory_is_not_refused(path: str) -> None:
+    refuse_within(path, "/data", "targetDir")

@@ -97,6 +97,16 @@ def test_an_argument_is_stronger_than_the_environment_and_that_than_the_file(
     assert str(getattr(load_settings({name: argument}, None), name)) == str(argument)
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_byte_order_mark_is_no_part_of_the_file(user_file: Path, ending: str) -> None:
+    user_file.write_bytes(b"\xef\xbb\xbf" + f'log_level = "debug"{ending}'.encode())
+    assert load_settings({}, None).log_level == "debug"
+    user_file.write_bytes(b"\xef\xbb\xbf")
+    assert load_settings({}, None).log_level == "info"
+    user_file.write_bytes(b"\xef\xbb\xbfx = \xff")
+    assert "is not UTF-8 (line 1)" in problem()
+
+
 def test_a_named_file_is_read_in_place_of_the_users(user_file: Path, tmp_path: Path) -> None:
     user_file.write_text('log_level = "error"\nlog_format = "json"\n')
     named = tmp_path / "other.toml"

@@ -30,11 +30,13 @@ def says_yes(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def require_yes(question: str, *, declined: str) -> None:
-    """Return after a yes. Raise Failure after a no, and WrongUsage if there is nobody to ask."""
+def require_yes(question: str, *, declined: str, has_preview: bool = True) -> None:
+    """Return after a yes. Raise Failure after a no, and WrongUsage if there is nobody to ask.
+
+    With `has_preview`, the command has the option --dry-run.
+    """
     if not can_ask():
-        raise WrongUsage(
-            f"{declined} There is no terminal to ask on: add --yes to go on, or --dry-run to look."
-        )
+        look = ", or --dry-run to look" if has_preview else ""
+        raise WrongUsage(f"{declined} There is no terminal to ask on: add --yes to go on{look}.")
     if not says_yes(question):
         raise Failure(declined, kind="declined")
