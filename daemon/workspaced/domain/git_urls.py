@@ -25,7 +25,7 @@ def check_git_url(url: str, allowed_protocols: Collection[str], path: str = "git
         raise InvalidField(
             path, f"`{path}` must have 1 to {_LONGEST:,} characters, none of them a control character."
         )
-    if _CONTROL.search(decoded(url)):
+    if _SCHEME.match(url) and _CONTROL.search(decoded(url)):
         raise InvalidField(path, f"`{path}` must not contain a control character, not even an encoded one.")
     shown = without_secret(url)
     if url.startswith("-"):

@@ -10,6 +10,7 @@ from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
+from workspaced_protocol.urls import without_secret
 
 
 class WorkspaceOperations:
@@ -52,7 +53,8 @@ class WorkspaceOperations:
         else:
             record = self._writer.state.record_named(params.name or "")
             if record is None:
-                raise NotFound(f"There is no workspace named {quoted(params.name or '')}.")
+                wanted = quoted(without_secret(params.name or ""))
+                raise NotFound(f"There is no workspace named {wanted}.")
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:

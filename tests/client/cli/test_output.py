@@ -98,7 +98,12 @@ def test_names_are_escaped_in_sentences(ctl: Ctl, daemon: DaemonProcess, command
 
 
 def test_names_are_escaped_in_errors(ctl: Ctl) -> None:
-    for arguments in (("create", HOSTILE, "/x"), ("show", "no\x1b[2J\nsuch"), ("show", "a\x1b[31mred\x9b2J")):
+    for arguments in (
+        ("show", HOSTILE),
+        ("rename", HOSTILE, "x"),
+        ("show", "no\x1b[2J\nsuch"),
+        ("show", "a\x1b[31mred\x9b2J"),
+    ):
         result = ctl(*arguments)
         assert result.code == 1
         assert r"\x1b[" in result.err

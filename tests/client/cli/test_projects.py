@@ -200,6 +200,8 @@ def test_clone_tells_no_secret(ctl: Ctl, here: Path) -> None:
             assert refused.code == 1
             assert "ada@example.com" in refused.err
             assert "s3cret" not in refused.err + refused.out
+    swapped = ctl("clone", "https://ada:s3cret@example.com/x", "shop")
+    assert "“https://ada@example.com/x”" in swapped.err
 
 
 @pytest.mark.parametrize("option", ["--json", "--quiet", "--timeout=60"])

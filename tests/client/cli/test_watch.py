@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from msgspec import structs
 
 from client.cli.workspacectl import WORKSPACECTL, ctl_for, started, user_environment
 from support.daemon_process import DaemonProcess, running_daemon
@@ -45,7 +46,7 @@ def test_what_happens_is_shown_with_names(daemon: DaemonProcess, tmp_path: Path)
         old = client.workspaces.create("Old", "/srv")
         assert watcher.err.readline() == "Watching; Ctrl-C ends it.\n"
         client.workspaces.close(old.id)
-        made = client.workspaces.create("New\n", "/srv/new")
+        made = client.store.save(structs.replace(old, id="ws_new", name="New\n", root_path="/srv/new"))
         client.workspaces.delete(made.id)
         lines = [watcher.out.readline().split() for _ in range(3)]
         lines = lines[1:] if "Old" in lines[0] and "workspace.created" in lines[0] else lines
@@ -246,9 +247,8 @@ def test_names_are_completed(shell: str, daemon: DaemonProcess, tmp_path: Path) 
         "fish": ["shop", "shopping", "my blog"],
     }[shell]
     with daemon.client() as client:
-        ids = [
-            client.workspaces.create(name, "/srv").id for name in ("shop", "shopping", "my blog", "a\x1bb")
-        ]
+        ids = [client.workspaces.create(name, "/srv").id for name in ("shop", "shopping", "my blog", "odd")]
+        client.store.save(structs.replace(client.workspaces.get(ids[-1]), name="a\x1bb"))
         code, told = run_in(shell, script, daemon, tmp_path)
         for id_ in ids:
             client.workspaces.delete(id_)

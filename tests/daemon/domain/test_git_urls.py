@@ -27,6 +27,7 @@ ALL = ("file", "git", "http", "https", "ssh")
         ("/home/me/app/.git/", "app"),
         ("/home/me/app.git/", "app"),
         ("/home/me/app.bundle", "app.bundle"),
+        ("/home/me/a%0ab", "a%0ab"),
         ("host:app/.git", "app"),
         ("host:a/app.git//", "app"),
         ("host:", "host"),

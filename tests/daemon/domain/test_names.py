@@ -96,6 +96,11 @@ def test_a_relative_root_path_is_refused(path: str) -> None:
     assert f"“{path}”" in refused.value.message
 
 
+def test_a_url_in_the_place_of_a_path_is_told_without_its_secret() -> None:
+    with pytest.raises(InvalidField, match="but is “https://ada@host/x”"):
+        check_root_path("https://ada:s3cret@host/x")
+
+
 def test_a_root_path_with_nul_is_refused() -> None:
     with pytest.raises(InvalidField, match=r"`workspace\.rootPath` must not contain a NUL") as refused:
         check_root_path("/a\0b", "workspace.rootPath")

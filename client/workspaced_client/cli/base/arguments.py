@@ -11,6 +11,7 @@ import typer
 from workspaced_client import Client, NotFound, RecoveryWarning, Workspace, WorkspacedError
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_protocol.urls import without_secret
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
 _COMPLETION_SECONDS: Final = 1.0  # the user has pressed Tab and waits
@@ -33,9 +34,8 @@ def find_workspace(client: Client, given: str) -> Workspace:
     try:
         return client.workspaces.get(name=given)
     except NotFound as error:
-        message = (
-            f"There is no workspace with the id or name “{shown_name(given)}”.{_suggestion(client, given)}"
-        )
+        wanted = shown_name(without_secret(given))
+        message = f"There is no workspace with the id or name “{wanted}”.{_suggestion(client, given)}"
         raise Failure.of(error, message) from error
 
 
