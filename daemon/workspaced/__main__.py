@@ -4,12 +4,10 @@ Its first lines settle whatever the process inherits from its parent: signals fi
 """
 
 import sys
-from typing import Final
 
 from workspaced.process import signals
-from workspaced_protocol.utf8 import begin_anew_in_utf8
 
-_SWITCH_SECONDS: Final = 0.0005
+_SWITCH_SECONDS = 0.0005
 """How long a commit's thread waits for the GIL after each system call, while requests keep the interpreter busy
 (sys.setswitchinterval). With Python's default of 5 ms, a write beside 100,000 pings took up to 170 ms (p90); now 30."""
 
@@ -20,6 +18,8 @@ def main() -> None:
         signals.take_over()
     else:
         signals.leave_to_system()
+    from workspaced_protocol.utf8 import begin_anew_in_utf8
+
     begin_anew_in_utf8(before=signals.hold)
     code = _run()
     signals.ignore_ending()

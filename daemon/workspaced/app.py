@@ -18,7 +18,7 @@ from workspaced.domain.state import Event
 from workspaced.events import Cause, EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
-from workspaced.process import log, signals
+from workspaced.process import log
 from workspaced.rpc.clients import Clients
 from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.rpc.server import Server
@@ -34,6 +34,7 @@ from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
 from workspaced.store import JsonWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
+from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
 from workspaced_protocol import mounts
@@ -129,7 +130,7 @@ async def run(
     prevents an orderly stop.
     """
     # Signals during the recovery of the store take effect after it.
-    with signals.received() as ending, supervised(os.environ) as supervisor:
+    with received() as ending, supervised(os.environ) as supervisor:
         socket_path = supervisor.socket_path(settings.socket)
         await supervisor.restoring(settings.data_dir)
         store = await trio.to_thread.run_sync(_open_store, settings.data_dir, socket_path)

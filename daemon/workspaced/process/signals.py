@@ -4,7 +4,7 @@ A process inherits the signal mask, the ignored signals and the timers of the pr
 them may change the daemon, so it sets them itself:
 
 - SIGTERM, SIGINT and SIGHUP end it in order. Before it has opened anything, it ends at once with exit code 0.
-  While it runs, they go to `received`. Once the stop has begun, further ones change nothing.
+  While it runs, they go to supervision/ending.py. Once the stop has begun, further ones change nothing.
 - A SIGHUP that is ignored at the start stays ignored: that is how nohup(1) asks a program to outlive its terminal.
 - SIGUSR1, SIGUSR2 and the signals of timers and descriptors mean nothing here, and end nothing.
 - All others have the system's default: a shell can suspend the daemon (SIGTSTP), SIGQUIT leaves a core file, and
@@ -12,21 +12,18 @@ them may change the daemon, so it sets them itself:
   that they become errors of a write.
 """
 
+# Only what Python has loaded already, and `signal`: other imports would take time in which a signal is not ours.
 import os
 import signal
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Final
 
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_WITHOUT_MEANING: Final = tuple(
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_WITHOUT_MEANING = tuple(
     getattr(signal, name)
     for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT")
     if hasattr(signal, name)  # macOS lacks the last two
 )
-_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
-_TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 _is_running = False
 
@@ -36,7 +33,7 @@ def take_over() -> None:
     for number in signal.valid_signals():
         if signal.getsignal(number) is signal.SIG_IGN and number not in (*_IGNORED_BY_PYTHON, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-    for number in _ending():
+    for number in ending():
         signal.signal(number, _end_at_once)
     for number in _WITHOUT_MEANING:
         signal.signal(number, _pass_over)  # a handler and not SIG_IGN, which git would inherit
@@ -56,32 +53,33 @@ def hold() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
 
 
-@contextmanager
-def received() -> Generator[AsyncIterator[int]]:
-    """Yield the ending signals as they come. Those that come after the block change nothing."""
+def begin_to_run() -> None:
+    """From now on the daemon receives the ending signals as events: see supervision/ending.py."""
     global _is_running
-    import trio  # slow: the first moments go without it
+    _is_running = True
 
-    with trio.open_signal_receiver(*_ending()) as signals:
-        _is_running = True
-        yield signals
+
+def is_taken_over() -> bool:
+    """Return whether the signals are this module's, as they are in the daemon's own process."""
+    return signal.getsignal(signal.SIGTERM) is _end_at_once
 
 
 def ignore_ending() -> None:
-    """Ignore the ending signals from now on: Python takes its handlers away before the process ends."""
-    for number in _ENDING:
+    """Ignore signals from now on. At its end trio, and then Python, takes away what their handlers need."""
+    for number in (*_ENDING, *_WITHOUT_MEANING):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _ending() -> tuple[signal.Signals, ...]:
+def ending() -> tuple[signal.Signals, ...]:
+    """Return the signals that end the daemon."""
     is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return tuple(number for number in _ENDING if number != signal.SIGHUP or not is_ignored)
 
 
-def _end_at_once(_number: int, _frame: FrameType | None) -> None:
+def _end_at_once(_number: int, _frame: object) -> None:
     if not _is_running:
         os._exit(0)
 
 
-def _pass_over(_number: int, _frame: FrameType | None) -> None:
+def _pass_over(_number: int, _frame: object) -> None:
     pass
