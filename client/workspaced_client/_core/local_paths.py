@@ -8,7 +8,7 @@ same file as what it was given. In a locale of UTF-8 nothing is done.
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -48,7 +48,8 @@ def _converted(value: Any, convert: Callable[[str], str], *, is_path: bool = Fal
     if isinstance(value, str):
         return convert(value) if is_path else value
     if isinstance(value, list | tuple):
-        return type(value)(_converted(each, convert, is_path=is_path) for each in value)
+        values = cast("list[Any] | tuple[Any, ...]", value)
+        return type(values)(_converted(each, convert, is_path=is_path) for each in values)
     if isinstance(value, msgspec.Struct):
         fields = {
             name: _converted(getattr(value, name), convert, is_path=name in _PATHS)
