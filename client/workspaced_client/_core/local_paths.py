@@ -48,7 +48,7 @@ def _converted(value: Any, convert: Callable[[str], str], *, is_path: bool = Fal
     if isinstance(value, str):
         return convert(value) if is_path else value
     if isinstance(value, list | tuple):
-        values = cast("list[Any] | tuple[Any, ...]", value)
+        values = cast("list[Any]", value)  # or a tuple, which is made of its items in the same way
         return type(values)(_converted(each, convert, is_path=is_path) for each in values)
     if isinstance(value, msgspec.Struct):
         fields = {
