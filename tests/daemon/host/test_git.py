@@ -103,12 +103,11 @@ async def test_git_is_called_so_that_it_can_ask_nobody(
 async def test_no_configuration_lets_a_url_run_a_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.ext.allow")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "always")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    (tmp_path / "config").write_text('[protocol "ext"]\n\tallow = always\n')
     with pytest.raises(GitFailed, match="transport 'ext' not allowed"):
         await clone(Git(), f"ext::sh -c touch% {tmp_path}/ran", tmp_path / "app")
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["config"]
 
 
 @pytest.mark.parametrize("code", [1, 3])
@@ -139,10 +138,8 @@ async def test_a_clone_without_all_of_its_files_is_a_failure(
     add = ["git", "-C", str(tmp_path / "origin"), "-c", "user.name=T", "-c", "user.email=t@example.com"]
     await trio.run_process([*add, "add", "."])
     await trio.run_process([*add, "commit", "-q", "-m", "A filter"])
-    for number, (key, value) in enumerate((("filter.f.smudge", "false"), ("filter.f.required", "true"))):
-        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
-        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "2")
+    (tmp_path / "config").write_text('[filter "f"]\n\tsmudge = false\n\trequired = true\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     with pytest.raises(GitFailed) as failed:
         await clone(Git(), url, tmp_path / "app")
     assert "Clone succeeded, but checkout failed" in str(failed.value.data["stderr"])
