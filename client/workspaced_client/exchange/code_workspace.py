@@ -2,30 +2,24 @@
 
 The format is described at https://code.visualstudio.com/docs/editing/workspaces/multi-root-workspaces: JSON with
 comments. Each folder has a `path`, relative to the file or absolute, or a `uri`. It may also have a `name` for the
-editor to show; projects have no names, so these are neither imported nor written.
+editor to show; projects have no names, so these are neither read nor written. A folder that can't be used is left
+out; it decides nothing about the others.
 """
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workspaced_client.exchange.json_text import Unusable, parse
+from workspaced_client.exchange.json_text import Document, LeftOut, NotJson, Path, parse
 from workspaced_protocol.models import Workspace
 
 SUFFIX: Final = ".code-workspace"
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A folder that is not on this machine: its text in the file, and the reason to skip it."""
-
-    folder: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -33,11 +27,14 @@ class CodeWorkspace:
     """The content of a file."""
 
     name: str
-    """The file's name without its suffix."""
-    root_path: str
+    """The file's name without its suffix, or the name of its directory if there is nothing before the suffix."""
+    directory: str
+    """The directory of the file."""
     folders: tuple[str, ...]
     """Absolute paths in the order of the file, each once. They need not exist."""
-    skipped: tuple[Skipped, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    windows: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The texts in the file of those folders that look like paths on Windows."""
 
 
 class _Folder(BaseModel):
@@ -45,7 +42,6 @@ class _Folder(BaseModel):
 
     path: str | None = Field(None, min_length=1)
     uri: str | None = Field(None, min_length=1)
-    name: str | None = None
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> "_Folder":
@@ -61,31 +57,47 @@ class _File(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    folders: list[_Folder]
+    folders: list[object]
     remote_authority: str | None = Field(None, alias="remoteAuthority")
 
 
 def decode(file: str, data: bytes) -> CodeWorkspace:
     """Return the content of the file at the absolute path `file`, whose bytes are `data`. Raise Unusable."""
-    document = parse(file, data, comments=True)
+    try:
+        document = parse(file, data, comments=True)
+    except NotJson as error:
+        raise NotJson(f"{file} is in an unknown format: VS Code's {SUFFIX} files are JSON.") from error
     try:
         content = _File.model_validate(document.value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise document.wrong(first["loc"], _in_words(first["type"], first["msg"])) from error
+        raise document.wrong(*_first_problem(error)) from error
     directory, base = os.path.split(file)
-    folders: list[str] = []
-    skipped: list[Skipped] = []
-    for folder in content.folders:
-        found = _path_or_reason(folder, directory, content.remote_authority)
-        if isinstance(found, Skipped):
-            skipped.append(found)
-        elif found not in folders:
-            folders.append(found)
     name = base.removesuffix(SUFFIX)
     if not name.strip():
-        raise Unusable(f"{file} has no name before {SUFFIX} for its workspace: give one with --into.")
-    return CodeWorkspace(name, _root(directory, folders), tuple(folders), tuple(skipped))
+        name = os.path.basename(directory) or directory
+    folders: dict[str, str] = {}
+    left_out: list[LeftOut] = []
+    for index, entry in enumerate(content.folders):
+        try:
+            text, path = _folder(document, index, entry, directory, content.remote_authority)
+        except _Elsewhere as error:
+            left_out.append(LeftOut(name, error.folder, error.reason))
+        else:
+            folders.setdefault(path, text)
+    windows = {path: text for path, text in folders.items() if _WINDOWS.match(text)}
+    return CodeWorkspace(name, directory, tuple(folders), tuple(left_out), windows)
+
+
+def root_of(directory: str, folders: Sequence[str], home: str) -> str:
+    """Return `directory` if it holds all folders, else the directory above the folders.
+
+    A directory above the home, or the root of the file system, is nobody's workspace: then it is `directory`, too.
+    """
+    if not folders or os.path.commonpath([directory, *folders]) == directory:
+        return directory
+    above = os.path.commonpath(folders)
+    is_outside = above == os.sep or (above != home and os.path.commonpath([above, home]) == above)
+    return directory if is_outside else above
 
 
 def encode(workspace: Workspace, directory: str | None, *, ascii_only: bool = False) -> str:
@@ -109,34 +121,54 @@ _WORDS: Final = {
 }
 
 
-def _in_words(kind: str, message: str) -> str:
-    return _WORDS.get(kind) or message.removeprefix("Value error, ")
+def _first_problem(error: ValidationError) -> tuple[Path, str]:
+    first = error.errors(include_url=False)[0]
+    return first["loc"], _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
 
 
-def _path_or_reason(folder: _Folder, directory: str, remote: str | None) -> str | Skipped:
-    if folder.path is not None:
-        if remote is not None:
-            return Skipped(folder.path, f"it is on another machine ({remote})")
-        return os.path.normpath(os.path.join(directory, folder.path))
-    uri = folder.uri or ""
+_WINDOWS: Final = re.compile(r"(?:file:///?)?[A-Za-z](?::|%3[Aa])(?:[\\/]|$)|[^/]*\\")
+r"""`C:\src`, `c:/src`, `file:///c%3A/src`, `\\server\share` and `..\src`."""
+
+
+class _Elsewhere(Exception):
+    """A folder that is not on this machine: its text in the file, and the reason to leave it out."""
+
+    def __init__(self, folder: str, reason: str) -> None:
+        super().__init__(folder, reason)
+        self.folder = folder
+        self.reason = reason
+
+
+def _folder(
+    document: Document, index: int, entry: object, directory: str, remote: str | None
+) -> tuple[str, str]:
+    """Return the text of an entry and the absolute path that it leads to. Raise _Elsewhere."""
+    try:
+        folder = _Folder.model_validate(entry)
+    except ValidationError as error:
+        path, problem = _first_problem(error)
+        raise _Elsewhere(
+            json.dumps(entry)[:80], document.problem(("folders", index, *path), problem)
+        ) from error
+    if folder.path is None:
+        uri = folder.uri or ""
+        return uri, _path_of(uri)
+    if remote is not None:
+        raise _Elsewhere(folder.path, f"it is on another machine ({remote})")
+    return folder.path, os.path.normpath(os.path.join(directory, folder.path))
+
+
+def _path_of(uri: str) -> str:
     try:
         parts = urlsplit(uri)
-    except ValueError:
-        return Skipped(uri, "its URI can't be read")
-    path = unquote(parts.path)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        return Skipped(uri, "it is not a folder on this machine")
+    except ValueError as error:
+        raise _Elsewhere(uri, "its URI can't be read") from error
+    path = unquote(parts.path, errors="surrogateescape")
+    if parts.scheme != "file" or parts.netloc.lower() not in ("", "localhost"):
+        raise _Elsewhere(uri, "it is not a folder on this machine")
     if not path.startswith("/") or "\0" in path:
-        return Skipped(uri, "its URI has no absolute path")
+        raise _Elsewhere(uri, "its URI has no absolute path")
     return os.path.normpath(path)
-
-
-def _root(directory: str, folders: Sequence[str]) -> str:
-    """Return the file's directory if it holds all folders, else the one above them all, unless that is `/`."""
-    if not folders or os.path.commonpath([directory, *folders]) == directory:
-        return directory
-    above = os.path.commonpath(folders)
-    return directory if above == os.sep else above
 
 
 def _relative(path: str, directory: str | None) -> str:

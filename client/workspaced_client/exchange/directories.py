@@ -3,7 +3,7 @@
 import errno
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -16,15 +16,11 @@ _LOOKS_AT_ONCE: Final = 16
 """The number of threads: when so many paths hang, the others get no answer."""
 
 
-def real_directories(paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the real directories by path, and by path the reasons of those that can't be bound."""
-    return _apart({path: _real_directory(path) for path in paths})
-
-
 def real_directories_in_time(paths: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the same as `real_directories` within a bounded time; paths without an answer are in neither.
+    """Return the real directories by path, and by path the reasons of those that can't be bound.
 
-    A path may be on a dead network mount, where a system call takes forever.
+    A path may be on a dead network mount, where a system call takes forever. Those without an answer in time are
+    in neither.
     """
     looks: dict[str, str | Unusable] = {}
     waiting = iter(paths)  # a free thread takes the next one

@@ -134,6 +134,9 @@ class ImportPlan:
             missing = [path for path in directories if path not in known]
             self._extend(given, tuple(self._binding(given.id, path) for path in missing))
             return
+        if not name.strip():
+            self.skip(name, root_path, "its name is blank; --into binds it to a workspace of your choice")
+            return
         holder = self.find(name)
         if holder is not None:
             self.skip(name, root_path, f"{_taken(holder)}; --into binds it to a workspace of your choice")
@@ -169,10 +172,7 @@ class ImportPlan:
             name = _base(path)
             if path != root and (short[name_key(name)] > 1 or self.find(name) is not None):
                 name = os.path.relpath(path, root)
-            if name.strip():
-                self.gather(name, path, [path], given=None)
-            else:
-                self.skip(name, path, "its name is blank; --into binds it to a workspace of your choice")
+            self.gather(name, path, [path], given=None)
 
     def _add(self, workspace: Workspace, *, is_whole: bool = False) -> None:
         self._put(workspace)

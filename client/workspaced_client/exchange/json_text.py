@@ -4,10 +4,12 @@ Comments and trailing commas are replaced by spaces, never removed. So every off
 own text, and every error has its line and column.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 Part = str | int
@@ -19,6 +21,20 @@ class Unusable(Exception):
     """A file that can't be imported. The message names the file, and the place in it if there is one."""
 
 
+class NotJson(Unusable):
+    """A file in some other format."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An entry of a file that can't be used, and the reason; its neighbours are not affected."""
+
+    name: str
+    path: str
+    """The directory that it stands for, as far as the entry tells."""
+    reason: str
+
+
 @dataclass(frozen=True)
 class Document:
     """The JSON of a file: its value, and the text of it."""
@@ -27,22 +43,41 @@ class Document:
     text: str
     value: object
 
+    @cached_property
+    def _offsets(self) -> dict[Path, int]:
+        return dict(places(self.text))
+
     def wrong(self, path: Path, problem: str) -> Unusable:
         """Return the error for the value at `path`, or for the nearest existing value around it.
 
         `problem` follows the name of the field in a sentence, without the full stop.
         """
-        offsets = {place: offset for place, offset in places(self.text) if place == path[: len(place)]}
-        nearest = max(offsets, key=len)
-        field = f"`{field_name(path)}` " if path else "the document "
-        return Unusable(f"{_place(self.file, self.text, offsets[nearest])}: {field}{problem}.")
+        line, column = self.line_and_column(path)
+        return Unusable(f"{self.file}, line {line}, column {column}: {_subject(path)} {problem}.")
+
+    def problem(self, path: Path, problem: str) -> str:
+        """Return the reason to leave out an entry: the same as `wrong`, without the file."""
+        line, column = self.line_and_column(path)
+        return f"{_subject(path)} {problem} (line {line}, column {column})"
+
+    def line_and_column(self, path: Path) -> tuple[int, int]:
+        """Return the place of the value at `path`, or of the nearest existing value around it."""
+        while path not in self._offsets:
+            path = path[:-1]
+        return _line_and_column(self.text, self._offsets[path])
+
+
+def _subject(path: Path) -> str:
+    return f"`{field_name(path)}`" if path else "the document"
 
 
 def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
-    """Return the JSON in `data`, the content of `file`. Raise Unusable.
+    """Return the JSON in `data`, the content of `file`. Raise Unusable, or NotJson for another format.
 
     With `comments`, it may hold comments, and commas after a last item, like VS Code's own files.
     """
+    if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in _STARTS:
+        raise NotJson(f"{file} is not JSON.")
     text = _decoded(file, data)
     bare = without_comments(text) if comments else text
     if not bare.strip():
@@ -50,12 +85,28 @@ def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
     try:
         value: object = json.loads(bare, parse_int=_integer)
     except json.JSONDecodeError as error:
+        if _is_other_format(bare, error):
+            raise NotJson(f"{file} is not JSON.") from error
         is_cut = error.pos >= len(bare.rstrip())
         problem = "the file ends here, in the middle of its JSON" if is_cut else _in_words(error.msg)
         raise Unusable(f"{_place(file, text, error.pos)}: {problem}.") from error
     except RecursionError as error:
         raise Unusable(f"{file} can't be read: its JSON is nested too deeply.") from error
     return Document(file, bare, value)
+
+
+_STARTS: Final = (
+    b"",
+    *(bytes([each]) for each in b'{["/-0123456789tfn'),
+)  # a value's or a comment's first byte
+
+
+def _is_other_format(text: str, error: json.JSONDecodeError) -> bool:
+    """Return whether the text differs from JSON from its first words on, as YAML and TOML do."""
+    before = text[: error.pos].strip()
+    if error.msg == "Extra data":
+        return not before.startswith(("{", "["))
+    return error.msg == "Expecting value" and error.pos < len(text.rstrip()) and not before.strip("[{ \t\r\n")
 
 
 def _decoded(file: str, data: bytes) -> str:
@@ -93,8 +144,12 @@ def _in_words(message: str) -> str:
 
 
 def _place(file: str, text: str, offset: int) -> str:
-    line = text.count("\n", 0, offset) + 1
-    return f"{file}, line {line}, column {offset - (text.rfind(chr(10), 0, offset) + 1) + 1}"
+    line, column = _line_and_column(text, offset)
+    return f"{file}, line {line}, column {column}"
+
+
+def _line_and_column(text: str, offset: int) -> tuple[int, int]:
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
 _STRING: Final = r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
@@ -151,16 +206,19 @@ def field_name(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def refuse_invalid_json(document: Document) -> None:
-    """Raise Unusable for JSON that only Python's reader accepts: duplicate members, NaN, half a character."""
+def invalid_json(document: Document) -> Iterator[tuple[Path, str]]:
+    """Yield each place that only Python's reader accepts, and what is wrong there.
+
+    These are duplicate members, NaN and half a character. The problem follows the name of the field in a sentence.
+    """
     seen: set[Path] = set()
     for path, offset in places(document.text):
         if path in seen:
-            raise document.wrong(path, "appears twice")
+            yield path, "appears twice"
         seen.add(path)
         token = _TOKEN.match(document.text, offset)
         mark = token[0] if token else ""
         if mark in ("NaN", "Infinity", "-Infinity"):
-            raise document.wrong(path, f"is {mark}, which is not a number in JSON")
+            yield path, f"is {mark}, which is not a number in JSON"
         if "\\u" in mark and any("\ud800" <= each <= "\udfff" for each in json.loads(mark)):
-            raise document.wrong(path, "holds half a character: one of a pair of surrogates is missing")
+            yield path, "holds half a character: one of a pair of surrogates is missing"

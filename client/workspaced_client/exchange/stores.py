@@ -2,23 +2,35 @@
 
 A store of version 1 is pretty-printed JSON, `{"version": 1, "workspaces": [...],
 "_checksum": "..."}`. Its workspaces have no revision; its checksum may be absent.
+
+A workspace or a project that can't be used is left out, and the others are read. But where the checksum shows that
+the file is damaged, nothing in it is trusted.
 """
 
 import codecs
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeGuard, TypeVar, cast
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
-from workspaced_client.exchange.json_text import Document, Path, Unusable, parse, refuse_invalid_json
+from workspaced_client.exchange.json_text import (
+    Document,
+    LeftOut,
+    NotJson,
+    Path,
+    Unusable,
+    field_name,
+    invalid_json,
+    parse,
+)
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.datadir import FORMAT_VERSION
-from workspaced_protocol.models import Workspace
+from workspaced_protocol.models import ProjectBinding, ProjectId, Workspace, WorkspaceId
 from workspaced_protocol.problems import problem_at
 
 T = TypeVar("T")
@@ -31,12 +43,7 @@ class Workspaces:
     workspaces: tuple[Workspace, ...]
     unknown_members: tuple[str, ...] = ()
     """The paths of members that this release does not know, and does not import."""
-
-
-class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
-    version: int
-    workspaces: tuple[Workspace, ...]
-    checksum: str | None = field(name="_checksum", default=None)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def decode(file: str, data: bytes) -> Workspaces:
@@ -44,27 +51,153 @@ def decode(file: str, data: bytes) -> Workspaces:
 
     Raise Unusable if it is damaged, of another version, or something else.
     """
-    document = parse(file, data)
-    refuse_invalid_json(document)
+    try:
+        document = parse(file, data)
+    except NotJson as error:
+        raise _unknown_format(file) from error
     value = document.value
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if isinstance(value, dict) and "rootPath" in value:
-        workspace, left_out = _typed(document, data, Workspace)
-        return Workspaces((workspace,), tuple(left_out))
-    if isinstance(value, list):
-        workspaces, left_out = _typed(document, data, tuple[Workspace, ...])
-        _refuse_duplicate_ids(document, (), workspaces)
-        return Workspaces(workspaces, tuple(left_out))
-    _require_version_1(document)
-    content, left_out = _typed(document, data, _Version1)
-    _refuse_duplicate_ids(document, ("workspaces",), content.workspaces)
-    stated, actual = checksum(data)
-    if stated != actual and content.checksum is not None:
-        raise Unusable(
-            f"{file} is damaged: its checksum does not match its content. Somebody changed the content later; "
-            "the checksum does not show where."
+    if _is_object(value) and "rootPath" in value and "id" in value:
+        return _Reader(document).read({(): value})
+    if _is_list(value):
+        if value and not any(_is_object(each) and "id" in each for each in value):
+            raise _unknown_format(file)
+        return _Reader(document).read({(index,): each for index, each in enumerate(value)})
+    return _read_version_1(document, data.removeprefix(codecs.BOM_UTF8))
+
+
+def _read_version_1(document: Document, data: bytes) -> Workspaces:
+    store = _require_version_1(document)
+    entries = store.get("workspaces")
+    if not _is_list(entries):
+        raise document.wrong(("workspaces",), "must be a list" if "workspaces" in store else "is missing")
+    reader = _Reader(document)
+    found = reader.read({("workspaces", index): each for index, each in enumerate(entries)})
+    if store.get("_checksum") is not None:
+        stated, actual = checksum(data)
+        if stated != actual and reader.faults:
+            raise document.wrong(*reader.faults[0])
+        if stated != actual:
+            raise Unusable(
+                f"{document.file} is damaged: its checksum does not match its content. Somebody changed the content "
+                "later; the checksum does not show where."
+            )
+    others = tuple(name for name in store if name not in ("version", "workspaces", "_checksum"))
+    return replace(found, unknown_members=others + found.unknown_members)
+
+
+class _ProjectIds(Struct):
+    """The ids of a project, as a workspace checks them."""
+
+    id: ProjectId
+    workspace_id: WorkspaceId = field(name="workspaceId")
+
+
+class _Reader:
+    """Reads entry after entry; one that can't be used is left out."""
+
+    def __init__(self, document: Document) -> None:
+        self.faults: list[tuple[Path, str]] = []
+        """The places of all that is wrong, and the problems, in the order of the file."""
+        self._document = document
+        self._left_out: list[LeftOut] = []
+        self._unknown: list[str] = []
+        self._ids: set[str] = set()
+
+    def read(self, entries: Mapping[Path, object]) -> Workspaces:
+        """Return the usable ones of these entries. Raise Unusable for invalid JSON outside of them."""
+        depth = len(next(iter(entries), ()))
+        invalid: dict[Path, tuple[Path, str]] = {}
+        for place, problem in invalid_json(self._document):
+            if place[:depth] not in entries:
+                raise self._document.wrong(place, problem)
+            is_in_project = place[depth : depth + 1] == ("projects",) and len(place) > depth + 1
+            invalid.setdefault(place[: depth + 2 * is_in_project], (place, problem))
+        found = [self._workspace(path, entry, invalid) for path, entry in entries.items()]
+        return Workspaces(
+            tuple(each for each in found if each is not None), tuple(self._unknown), tuple(self._left_out)
         )
-    return Workspaces(content.workspaces, tuple(left_out))
+
+    def _workspace(
+        self, path: Path, entry: object, invalid: Mapping[Path, tuple[Path, str]]
+    ) -> Workspace | None:
+        name = _text(entry, "name", path)
+        bindings: list[ProjectBinding] = []
+        try:
+            if path in invalid:
+                raise _Wrong(*invalid[path])
+            without_projects, projects = _apart(entry)
+            whole = self._decoded(path, without_projects, Workspace)
+            if whole.id in self._ids:
+                raise _Wrong((*path, "id"), f"is {whole.id}, which an earlier workspace has already")
+        except _Wrong as wrong:
+            self._leave_out(name, _text(entry, "rootPath", path), wrong)
+            return None
+        self._ids.add(whole.id)
+        for index, each in enumerate(projects):
+            place: Path = (*path, "projects", index)
+            try:
+                if place in invalid:
+                    raise _Wrong(*invalid[place])
+                binding = self._decoded(place, each, ProjectBinding)
+                ids = {"id": binding.id, "workspaceId": binding.workspace_id}
+                self._decoded(place, ids, _ProjectIds)
+            except _Wrong as wrong:
+                self._leave_out(name, _text(each, "rootPath", place), wrong)
+            else:
+                bindings.append(binding)
+        return structs.replace(whole, projects=tuple(bindings))
+
+    def _decoded(self, path: Path, value: object, type_: type[T]) -> T:
+        try:
+            decoded, members = unknown.decode(msgspec.json.encode(value), type_)
+        except UnicodeEncodeError as error:  # in the name of a member
+            raise _Wrong(path, "holds half a character: one of a pair of surrogates is missing") from error
+        except msgspec.ValidationError as error:
+            problem, where = problem_at(error)
+            rest = (int(index) if index else name for index, name in _PART.findall(where))
+            raise _Wrong((*path, *rest), f"is wrong: {problem}") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise _Wrong(path, f"can't be read: {error}") from error
+        self._unknown += [f"{field_name(path)}.{member}" if path else member for member in members]
+        return decoded
+
+    def _leave_out(self, name: str, path: str, wrong: "_Wrong") -> None:
+        self.faults.append((wrong.place, wrong.problem))
+        self._left_out.append(LeftOut(name, path, self._document.problem(wrong.place, wrong.problem)))
+
+
+class _Wrong(Exception):
+    """An entry that can't be used: the place in the document, and the problem there."""
+
+    def __init__(self, place: Path, problem: str) -> None:
+        super().__init__(place, problem)
+        self.place = place
+        self.problem = problem
+
+
+_PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _apart(entry: object) -> tuple[object, list[object]]:
+    """Return an entry without its projects, and these; as it is if it has no list of them."""
+    projects: object = entry.get("projects") if _is_object(entry) else None
+    if not _is_object(entry) or not _is_list(projects):
+        return entry, []
+    return {**entry, "projects": []}, projects
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _text(entry: object, member: str, path: Path) -> str:
+    """Return this member of an entry if it is a text, else the place of the entry."""
+    text = entry.get(member) if _is_object(entry) else None
+    return text if isinstance(text, str) else field_name(path)
 
 
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
@@ -86,43 +219,24 @@ def encode_list(workspaces: Iterable[Workspace], *, ascii_only: bool = False) ->
     return json.dumps(msgspec.to_builtins(list(workspaces)), ensure_ascii=ascii_only, indent=2) + "\n"
 
 
-def _require_version_1(document: Document) -> None:
+def _unknown_format(file: str) -> Unusable:
+    return Unusable(
+        f"{file} is in an unknown format: it is neither an older app's store nor the output of `list --json`. "
+        "The name of a VS Code file has to end in .code-workspace."
+    )
+
+
+def _require_version_1(document: Document) -> dict[str, object]:
     value = document.value
-    version = value.get("version") if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType] - any JSON
-    if version is None:
-        raise Unusable(
-            f"{document.file} is neither an older app's store nor the output of `list --json`. "
-            "The name of a VS Code file has to end in .code-workspace."
-        )
+    if not _is_object(value) or value.get("version") is None:
+        raise _unknown_format(document.file)
+    version = value["version"]
     if version == FORMAT_VERSION:
         raise Unusable(
             f"{document.file} is a store of workspaced itself: restore it with `workspacectl restore`."
         )
-    if version != 1:
+    if type(version) is not int or version != 1:
         given = json.dumps(version)[:40]  # it may be anything
         problem = f"is {given}: only stores of version 1, written by older apps, can be imported"
         raise document.wrong(("version",), problem)
-
-
-_PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
-
-
-def _typed(document: Document, data: bytes, type_: type[T]) -> tuple[T, list[str]]:
-    try:
-        return unknown.decode(data, type_)
-    except msgspec.ValidationError as error:
-        problem, where = problem_at(error)
-        path: Path = tuple(int(index) if index else name for index, name in _PART.findall(where))
-        raise document.wrong(path, f"is wrong: {problem}") from error
-    except msgspec.DecodeError as error:
-        raise Unusable(f"{document.file} can't be read: {error}.") from error
-
-
-def _refuse_duplicate_ids(document: Document, prefix: Path, workspaces: Sequence[Workspace]) -> None:
-    seen: set[str] = set()
-    for index, workspace in enumerate(workspaces):
-        if workspace.id in seen:
-            raise document.wrong(
-                (*prefix, index, "id"), f"is {workspace.id}, which an earlier workspace has already"
-            )
-        seen.add(workspace.id)
+    return value

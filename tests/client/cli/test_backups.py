@@ -154,7 +154,7 @@ NO_STORES = {
         store_text([workspace_json(1)])[:-50],
         ", line 3, column 15: the string that begins here has no end.",
     ),
-    "something else": ("hello", ", line 1, column 1: a value is expected here."),
+    "something else": ("hello", " is not JSON."),
     "no store": ("{}", " is damaged, or not a store file"),
     "newer": (store_text([workspace_json(1)], version=3), " was written by a newer release"),
 }

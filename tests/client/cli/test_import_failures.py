@@ -20,8 +20,8 @@ SNAPSHOT_HINT = "The snapshot beside it is valid: workspacectl import "
 GOOD = version_1_text(OLDER, ascii_only=True)
 DAMAGED = {
     "damaged.code-workspace": (
-        '{\n  "folders": [{"path": 5}]}',
-        "line 2, column 24: `folders[0].path` must be a text.",
+        '{\n  "folders": {"path": 5}}',
+        "line 2, column 14: `folders` must be a list.",
     ),
     "cut.code-workspace": (
         '{\n  "folders": [',
@@ -37,7 +37,15 @@ DAMAGED = {
         "is damaged: its checksum does not match its content",
     ),
     "newer.json": (store_text([]), "is a store of workspaced itself: restore it with `workspacectl restore`"),
-    "else.json": ("{}", "is neither an older app's store nor the output"),
+    "else.json": ("{}", "is in an unknown format: it is neither an older app's store nor the output"),
+    "recentProjects.xml": ("<application/>", "is in an unknown format: it is neither"),
+    "workspaces.yaml": ("workspaces:\n- name: shop\n", "is in an unknown format: it is neither"),
+    "workspaces.toml": ("[shop]\npath = '/srv'\n", "is in an unknown format: it is neither"),
+    "projects.json": ('[{"name": "shop", "rootPath": "/srv"}]', "is in an unknown format: it is neither"),
+    "yaml.code-workspace": (
+        "folders: []",
+        "is in an unknown format: VS Code's .code-workspace files are JSON.",
+    ),
 }
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from workspaced_client.exchange.code_workspace import Skipped, decode, encode
-from workspaced_client.exchange.json_text import Unusable
+from workspaced_client.exchange.code_workspace import decode, encode, root_of
+from workspaced_client.exchange.json_text import LeftOut, Unusable
 from workspaced_protocol.models import ProjectBinding, Workspace
 
 FILE = "/home/ada/code/shop.code-workspace"
@@ -56,7 +56,7 @@ def test_a_file_as_the_editor_and_people_write_it() -> None:
         "/srv/assets",
         "/srv/with space",
     )
-    assert found.skipped == ()
+    assert found.left_out == ()
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,17 @@ def test_a_file_as_the_editor_and_people_write_it() -> None:
         (["../a/x", "../a/y"], "/home/ada/a"),
         (["../a"], "/home/ada/a"),
         (["../a", "web"], "/home/ada"),
+        (["/home/bob/lib", "web"], "/home/ada/code"),
+        (["/home/bob/lib"], "/home/bob/lib"),
         (["/srv/x", "web"], "/home/ada/code"),
         ([], "/home/ada/code"),
     ],
 )
-def test_the_root_is_where_the_file_lies_or_above_all_folders(paths: list[str], root: str) -> None:
-    text = json.dumps({"folders": [{"path": path} for path in paths]})
-    assert decode(FILE, text.encode()).root_path == root
+def test_the_root_is_where_the_file_lies_or_above_all_folders_but_not_above_the_home(
+    paths: list[str], root: str
+) -> None:
+    found = folders(json.dumps({"folders": [{"path": path} for path in paths]}))
+    assert root_of("/home/ada/code", found, "/home/ada") == root
 
 
 @pytest.mark.parametrize(
@@ -84,18 +88,19 @@ def test_the_root_is_where_the_file_lies_or_above_all_folders(paths: list[str], 
         ({"uri": "file:relative"}, "its URI has no absolute path"),
         ({"uri": "file:///a%00b"}, "its URI has no absolute path"),
         ({"uri": "file://[oops/x"}, "its URI can't be read"),
+        ({"uri": "https://example.com/x"}, "it is not a folder on this machine"),
     ],
 )
 def test_folders_that_are_elsewhere_are_skipped_with_the_reason(folder: dict[str, str], skipped: str) -> None:
     found = decode(FILE, json.dumps({"folders": [folder, {"path": "web"}]}).encode())
-    assert found.skipped == (Skipped(folder["uri"], skipped),)
+    assert found.left_out == (LeftOut("shop", folder["uri"], skipped),)
     assert found.folders == ("/home/ada/code/web",)
 
 
 def test_the_folders_of_another_machine_are_skipped() -> None:
     found = decode(FILE, b'{"folders": [{"path": "/srv/x"}], "remoteAuthority": "ssh-remote+box"}')
     assert found.folders == ()
-    assert found.skipped == (Skipped("/srv/x", "it is on another machine (ssh-remote+box)"),)
+    assert found.left_out == (LeftOut("shop", "/srv/x", "it is on another machine (ssh-remote+box)"),)
 
 
 @pytest.mark.parametrize(
@@ -104,21 +109,6 @@ def test_the_folders_of_another_machine_are_skipped() -> None:
         ("{}", "line 1, column 1: `folders` is missing."),
         ("[]", "line 1, column 1: the document must be an object."),
         ('{"folders":\n {}}', "line 2, column 2: `folders` must be a list."),
-        ('{"folders": [\n "web"]}', "line 2, column 2: `folders[0]` must be an object."),
-        ('{"folders": [{"path":\n 5}]}', "line 2, column 2: `folders[0].path` must be a text."),
-        ('{"folders": [{"path":\n ""}]}', "line 2, column 2: `folders[0].path` must not be empty."),
-        (
-            '{"folders": [{"path": "a"}, // one\n {"name": "b"}]}',
-            "line 2, column 2: `folders[1]` has neither",
-        ),
-        (
-            '{"folders": [\n\t{"path": "a\\u0000b"}]}',
-            "line 2, column 2: `folders[0]` has a `path` with a NUL",
-        ),
-        (
-            '{"folders": [{"path":\n "\\ud800"}]}',
-            "line 2, column 2: `folders[0].path` holds half a character",
-        ),
         ('{"folders": [], "remoteAuthority": 5}', "line 1, column 36: `remoteAuthority` must be a text."),
         ('{"folders": [\n{"path": "a"}', "line 2, column 14: the file ends here"),
     ],
@@ -129,9 +119,87 @@ def test_what_is_wrong_is_named_with_its_place(text: str, problem: str) -> None:
     assert str(caught.value).startswith(f"{FILE}, {problem}")
 
 
-def test_a_file_without_a_name_is_refused() -> None:
-    with pytest.raises(Unusable, match="has no name before"):
-        folders('{"folders": []}', "/x/.code-workspace")
+def test_a_file_in_another_format_is_told_as_such() -> None:
+    for text in (
+        "<project>\n</project>",
+        "folders:\n  - path: web\n",
+        "[folders]\npath = 1\n",
+        "# folders\n",
+    ):
+        with pytest.raises(Unusable) as caught:
+            folders(text)
+        assert (
+            str(caught.value) == f"{FILE} is in an unknown format: VS Code's .code-workspace files are JSON."
+        )
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ('"web"', "`folders[1]` must be an object"),
+        ("null", "`folders[1]` must be an object"),
+        ("5", "`folders[1]` must be an object"),
+        ('["web"]', "`folders[1]` must be an object"),
+        ("{}", "`folders[1]` has neither a `path` nor a `uri`"),
+        ('{"name": "b"}', "`folders[1]` has neither a `path` nor a `uri`"),
+        ('{"path": null}', "`folders[1]` has neither a `path` nor a `uri`"),
+        ('{"path": 5}', "`folders[1].path` must be a text"),
+        ('{"path": ""}', "`folders[1].path` must not be empty"),
+        ('{"path": "a\\u0000b"}', "`folders[1]` has a `path` with a NUL character in it"),
+        ('{"path": "\\ud800"}', "`folders[1].path` holds half a character"),
+        ('{"uri": 5}', "`folders[1].uri` must be a text"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_left_out_with_its_place_and_no_other(entry: str, problem: str) -> None:
+    text = '{"folders": [{"path": "web"},\n' + entry + ', // one\n{"path": "api", "name": 5},]}'
+    found = decode(FILE, text.encode())
+    assert found.folders == ("/home/ada/code/web", "/home/ada/code/api")
+    (left_out,) = found.left_out
+    assert (left_out.name, left_out.path) == ("shop", json.dumps(json.loads(entry)))
+    assert left_out.reason.startswith(problem)
+    assert "(line 2, column " in left_out.reason
+
+
+def test_ten_thousand_entries_are_read_and_every_wrong_one_is_told() -> None:
+    entries = [{"path": f"web{number}"} if number % 2 else number for number in range(10_000)]
+    found = decode(FILE, json.dumps({"folders": entries}).encode())
+    assert (len(found.folders), len(found.left_out)) == (5_000, 5_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_windows"),
+    [
+        ("C:\\src\\web", True),
+        ("c:/src/web", True),
+        ("D:", True),
+        ("\\\\server\\share", True),
+        ("..\\lib", True),
+        ("file:///c%3A/src", True),
+        ("file:///C:/src", True),
+        ("web", False),
+        ("/srv/a\\b", False),
+        ("c:web", False),
+        ("file:///srv/c", False),
+    ],
+)
+def test_paths_of_windows_are_known_by_their_form(text: str, is_windows: bool) -> None:
+    member = "uri" if text.startswith("file:") else "path"
+    found = decode(FILE, json.dumps({"folders": [{member: text}]}).encode())
+    assert list(found.windows.values()) == ([text] if is_windows else [])
+    assert set(found.windows) <= set(found.folders)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("/home/ada/shop/.code-workspace", "shop"),
+        ("/home/ada/shop/ .code-workspace", "shop"),
+        ("/.code-workspace", "/"),
+        ("/home/ada/..code-workspace", "."),
+    ],
+)
+def test_a_file_with_nothing_before_its_suffix_is_named_as_its_directory(file: str, name: str) -> None:
+    assert decode(file, b'{"folders": []}').name == name
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from support.documents import version_1_members, version_1_text
 from support.samples import fifty_by_ten, project, workspace
 from workspaced_client.exchange.json_text import Unusable
 from workspaced_client.exchange.stores import decode, encode_list, encode_version_1
+from workspaced_protocol.checksum import checksum
 
 ODD = [
     workspace(
@@ -113,19 +114,72 @@ def line_of(text: str, part: str, nth: int = 0) -> int:
     ],
 )
 def test_a_damaged_store_is_told_with_the_line(old: str, new: str, nth: int, problem: str) -> None:
-    for text in (
-        SOUND,
-        version_1_text([workspace(1), workspace(2, projects=(project(1, "ws_02"),))], checksum=False),
+    at = [match.start() for match in re.finditer(re.escape(old), SOUND)][nth]
+    damaged = SOUND[:at] + new + SOUND[at + len(old) :]
+    with pytest.raises(Unusable) as caught:
+        decode("f", damaged.encode())
+    told = re.fullmatch(r"f, line (\d+), column \d+: (.*)\.", str(caught.value))
+    assert told is not None, str(caught.value)
+    assert told[2].startswith(problem)
+    # Where a comma lacks, the next line shows it.
+    assert int(told[1]) == SOUND.count("\n", 0, at) + 1 + problem.startswith("a comma")
+
+
+def test_an_entry_that_is_wrong_is_left_out_with_its_place_and_no_other() -> None:
+    good, bad = workspace(1, projects=(project(1, "ws_01"),)), version_1_members([workspace(2)])[0]
+    wrong: list[tuple[Any, str]] = [
+        (5, "`workspaces[1]` must"),
+        (None, "`workspaces[1]` is wrong: expected `object`"),
+        ({**bad, "state": "aktive"}, "`workspaces[1].state` is wrong: invalid enum value 'aktive'"),
+        ({**bad, "id": "ws_01"}, "`workspaces[1].id` is ws_01, which an earlier workspace has already"),
+        ({**bad, "id": "../x"}, "`workspaces[1].id` is wrong: expected ws_, then"),
+        ({**bad, "projects": None}, "`workspaces[1].projects` is wrong: expected `array`"),
+        ({**bad, "name": "\ud800"}, "`workspaces[1].name` holds half a character"),
+        ({**bad, "createdAt": float("nan")}, "`workspaces[1].createdAt` is NaN"),
+        ({**bad, "\ud800": 1}, "`workspaces[1]` holds half a character"),
+        (
+            {name: each for name, each in bad.items() if name != "name"},
+            "`workspaces[1]` is wrong: object missing",
+        ),
+    ]
+    for entry, problem in wrong:
+        entries = [*version_1_members([good]), entry, *version_1_members([workspace(3)])]
+        for document in (json.dumps({"version": 1, "workspaces": entries}), json.dumps(entries)):
+            found = decode("f", document.encode())
+            assert list(found.workspaces) == [good, workspace(3)]
+            (left_out,) = found.left_out
+            place = problem if document.startswith("{") else problem.replace("workspaces", "")
+            assert left_out.reason.startswith(place.removesuffix(" must"))
+            assert "(line 1, column " in left_out.reason
+
+
+def test_one_project_that_is_wrong_costs_no_other_and_not_its_workspace() -> None:
+    members = version_1_members([workspace(1, projects=(project(1, "ws_01"), project(2, "ws_01")))])
+    one, other = members[0]["projects"]
+    for wrong, problem in (
+        ("web", "`workspaces[0].projects[1]` is wrong: expected `object`"),
+        ({**one, "id": "01"}, "`workspaces[0].projects[1].id` is wrong: expected proj_, then"),
+        ({**one, "workspaceId": ""}, "`workspaces[0].projects[1].workspaceId` is wrong: expected ws_, then"),
+        ({**one, "boundAt": -1}, "`workspaces[0].projects[1].boundAt` is wrong: expected `int` >= 0"),
+        ({**one, "rootPath": None}, "`workspaces[0].projects[1].rootPath` is wrong: expected `str`"),
+        ({**one, "rootPath": "\udc80"}, "`workspaces[0].projects[1].rootPath` holds half a character"),
     ):
-        at = [match.start() for match in re.finditer(re.escape(old), text)][nth]
-        damaged = text[:at] + new + text[at + len(old) :]
-        with pytest.raises(Unusable) as caught:
-            decode("f", damaged.encode())
-        told = re.fullmatch(r"f, line (\d+), column \d+: (.*)\.", str(caught.value))
-        assert told is not None, str(caught.value)
-        assert told[2].startswith(problem)
-        # Where a comma lacks, the next line shows it.
-        assert int(told[1]) == text.count("\n", 0, at) + 1 + problem.startswith("a comma")
+        store = {
+            "version": 1,
+            "workspaces": [{**members[0], "projects": [one, wrong, {**other, "color": 1}]}],
+        }
+        found = decode("f", json.dumps(store).encode())
+        assert found.workspaces == (workspace(1, projects=(project(1, "ws_01"), project(2, "ws_01"))),)
+        assert found.unknown_members == ("workspaces[0].projects[2].color",)
+        assert [each.name for each in found.left_out] == ["Workspace 1"]
+        assert found.left_out[0].reason.startswith(problem)
+
+
+def test_a_wrong_entry_under_a_checksum_that_matches_is_left_out() -> None:
+    text = SOUND.replace('"createdAt": 2', '"createdAt": "2"')
+    _, digest = checksum(text.encode())
+    (left_out,) = decode("f", re.sub(r'(?<="_checksum": ")\w+', digest, text).encode()).left_out
+    assert (left_out.name, left_out.path) == ("Workspace 2", "/src")
 
 
 def test_a_member_that_is_missing_is_told_with_the_line_of_its_object() -> None:
@@ -157,15 +211,15 @@ OTHERS: list[tuple[Any, str]] = [
     ),
     ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is "),
     ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is "),
-    (
-        {"version": 1},
-        "f, line 1, column 1: the document is wrong: object missing required field `workspaces`",
-    ),
-    ({"version": 1, "workspaces": {}}, "f, line 1, column 30: `workspaces` is wrong: expected `array`"),
-    ({"folders": []}, "f is neither an older app's store nor the output"),
-    ([1], "f, line 1, column 2: `[0]` is wrong: expected `object`, got `int`"),
-    ("text", "f is neither"),
-    (None, "f is neither"),
+    ({"version": True, "workspaces": []}, "f, line 1, column 13: `version` is true"),
+    ({"version": 1}, "f, line 1, column 1: `workspaces` is missing"),
+    ({"version": 1, "workspaces": {}}, "f, line 1, column 30: `workspaces` must be a list"),
+    ({"folders": []}, "f is in an unknown format: it is neither an older app's store nor the output"),
+    ([1], "f is in an unknown format"),
+    ([{"name": "shop", "rootPath": "/srv", "paths": [], "enabled": True}], "f is in an unknown format"),
+    ({"name": "shop", "rootPath": "/srv"}, "f is in an unknown format"),
+    ("text", "f is in an unknown format"),
+    (None, "f is in an unknown format"),
 ]
 
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspaced_client.exchange.json_text import (
+    NotJson,
     Unusable,
+    invalid_json,
     parse,
     places,
-    refuse_invalid_json,
     without_comments,
 )
 
@@ -148,9 +149,8 @@ def test_an_open_comment_is_wrong_where_it_begins() -> None:
 )
 def test_what_no_store_takes_is_told_with_its_place(text: str, problem: str) -> None:
     document = parse("f", text.encode())
-    with pytest.raises(Unusable) as caught:
-        refuse_invalid_json(document)
-    assert str(caught.value).startswith(problem)
+    ((path, told),) = invalid_json(document)
+    assert str(document.wrong(path, told)).startswith(problem)
 
 
 def test_numbers_with_thousands_of_digits_are_read() -> None:
@@ -158,4 +158,28 @@ def test_numbers_with_thousands_of_digits_are_read() -> None:
 
 
 def test_a_whole_pair_of_surrogates_is_a_character() -> None:
-    refuse_invalid_json(parse("f", b'["\\ud83d\\ude80"]'))
+    assert list(invalid_json(parse("f", b'["\\ud83d\\ude80"]'))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'<?xml version="1.0"?><application/>',
+        b"\xef\xbb\xbf\n<project/>",
+        b"name: shop\nroot: /srv\n",
+        b"- shop\n- web\n",
+        b"---\nshop: 1\n",
+        b"true: false",
+        b'"shop": 1',
+        b"[projects]\nshop = 1\n",
+        b"[[projects]]\n",
+        b"SQLite format 3\x00",
+        b"\xff\xfe{\x00}\x00",
+        b"hello",
+        b"*.py",
+    ],
+)
+def test_what_is_in_some_other_format_is_told_as_such(text: bytes) -> None:
+    for comments in (False, True):
+        with pytest.raises(NotJson, match=r"^f is not JSON\.$"):
+            parse("f", text, comments=comments)

@@ -41,22 +41,20 @@ def plan_import(
         roots.append(found[0])
     for path, content in contents:
         if not isinstance(content, Workspaces):
-            gathered += _plan_folders(plan, content, into)
-            roots.append(content.root_path)
+            root, directories = _plan_folders(plan, content, into)
+            if into is not None and directories:
+                gathered += directories
+                roots.append(root)
             continue
         if content.unknown_members:
             members = ", ".join(content.unknown_members)
             tell(f"warning: {shown(path)} has unknown members, which are not imported: {shown(members)}")
+        for each in content.left_out:
+            plan.skip(each.name, each.path, each.reason)
         for workspace in content.workspaces:
             plan.whole(workspace)
     if into is not None and gathered:
-        above = os.path.commonpath(roots)
-        plan.gather(
-            into,
-            roots[0] if above == os.sep else above,
-            list(dict.fromkeys(gathered)),
-            given=plan.find(into),
-        )
+        plan.gather(into, _root_of(roots[0], roots), list(dict.fromkeys(gathered)), given=plan.find(into))
     return plan
 
 
@@ -73,30 +71,38 @@ def _plan_scan(plan: "ImportPlan", root: str, found: "Found", gathers: list[str]
         plan.repositories(root, paths)
     else:
         gathers += paths
-    for path, reason in found.unreadable:
-        plan.skip(os.path.basename(path), path, f"it could not be read ({reason})")
+    for path, reason in found.left_out:
+        plan.skip(os.path.basename(path.removesuffix("/.git")), path, reason)
 
 
-def _plan_folders(plan: "ImportPlan", content: "CodeWorkspace", into: str | None) -> list[str]:
-    """Plan the workspace of a `.code-workspace` file, or return its folders for the workspace `into`."""
-    from workspaced_client.exchange.directories import real_directories
+def _plan_folders(plan: "ImportPlan", content: "CodeWorkspace", into: str | None) -> tuple[str, list[str]]:
+    """Plan the workspace of a `.code-workspace` file; return its root and its folders, for the workspace `into`."""
+    from workspaced_client.exchange.directories import real_directories_in_time
 
-    name, root_path = content.name, content.root_path
-    for each in content.skipped:
-        plan.skip(name, each.folder, each.reason)
-    if not content.folders and not content.skipped:
-        plan.skip(name, root_path, "it has no folders")
-    found, faults = real_directories(content.folders)
+    name = content.name
+    for each in content.left_out:
+        plan.skip(each.name, each.path, each.reason)
+    if not content.folders and not content.left_out:
+        plan.skip(name, content.directory, "it has no folders")
+    found, faults = real_directories_in_time(content.folders)
+    root_path = _root_of(content.directory, [path for path in content.folders if path in found])
     paths = list(dict.fromkeys(found.get(path, path) for path in content.folders))
     there = plan.find(into) if into is not None else plan.match(name, root_path, paths)
+    real_paths = set(found.values())
     directories: list[str] = []
     for path in paths:
-        if path not in faults or plan.holds(there, path):
+        if path in real_paths or plan.holds(there, path):
             directories.append(path)
+        elif path in content.windows:
+            plan.skip(name, content.windows[path], "it is a Windows path")
         else:
-            plan.skip(name, path, faults[path])
-    if into is not None:
-        return directories
-    if directories:
+            plan.skip(name, path, faults.get(path, "its file system gave no answer in time"))
+    if into is None and directories:
         plan.gather(name, root_path, directories, given=there)
-    return []
+    return root_path, directories
+
+
+def _root_of(directory: str, folders: Sequence[str]) -> str:
+    from workspaced_client.exchange.code_workspace import root_of
+
+    return root_of(directory, folders, os.path.join("/", os.path.expanduser("~")))
