@@ -9,7 +9,7 @@ from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._core.local_time import when
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.arguments import absolute_path
+from workspaced_client.cli.base.arguments import absolute_path, completions
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, store_changed
 from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
@@ -73,12 +73,20 @@ def backups(context: typer.Context) -> None:
         tell("There are no backups yet: `workspacectl backup` makes one.")
 
 
+def _complete_backup(context: typer.Context, incomplete: str) -> list[str]:
+    return completions(
+        context, incomplete, lambda client: [each.name for each in client.store.list_backups()]
+    )
+
+
 def restore(
     context: typer.Context,
     backup: Annotated[
         str,
         typer.Argument(
-            metavar="BACKUP", help="A name from `workspacectl backups`, or the path of a store's file."
+            metavar="BACKUP",
+            help="A name from `workspacectl backups`, or the path of a store's file.",
+            autocompletion=_complete_backup,
         ),
     ],
     yes: YesOption = False,

@@ -10,6 +10,7 @@ from workspaced_client import Client, ProjectBinding, Workspace
 from workspaced_client.cli.base.arguments import (
     WorkspaceArgument,
     absolute_path,
+    completions,
     find_workspace,
     workspace_argument,
 )
@@ -39,11 +40,33 @@ def bind(
     tell_change(options, bound, f"Bound {where} to workspace “{shown_name(bound.name)}”.")
 
 
+def _complete_project(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the shortest names of the projects of the workspace that is given, or their paths from a slash on."""
+
+    def ask(client: Client) -> list[str]:
+        paths = [each.root_path for each in find_workspace(client, context.params["workspace"]).projects]
+        names = [os.path.basename(path) for path in paths]
+        return [
+            name if names.count(name) == 1 and not incomplete.startswith("/") else path
+            for name, path in zip(names, paths, strict=True)
+        ]
+
+    try:
+        return completions(context, incomplete, ask)
+    except Failure:  # there is no such workspace
+        return []
+
+
 def unbind(
     context: typer.Context,
     workspace: WorkspaceArgument,
     project: Annotated[
-        str, typer.Argument(metavar="PROJECT", help="Its path, the last part of its path, or its id.")
+        str,
+        typer.Argument(
+            metavar="PROJECT",
+            help="Its path, the last part of its path, or its id.",
+            autocompletion=_complete_project,
+        ),
     ],
 ) -> None:
     """Remove a project from a workspace. Its directory and files stay."""

@@ -9,10 +9,12 @@ import typer
 
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._core.local_time import when
+from workspaced_client.cli.base.arguments import beginning_with
 from workspaced_client.cli.base.connecting import connect, connected
 from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
 from workspaced_client.events import Event, EventGap, EventStream
+from workspaced_protocol.events import TOPICS
 
 _COLOURS: Final = {
     "created": "green",
@@ -27,6 +29,11 @@ _COLOURS: Final = {
 _NAME_SECONDS: Final = 1.0  # the event is printed only after it
 
 
+def _complete_topic(incomplete: str) -> list[str]:
+    groups = dict.fromkeys(f"{topic.partition('.')[0]}.*" for topic in TOPICS)
+    return beginning_with(incomplete, (*groups, *TOPICS))
+
+
 def watch(
     context: typer.Context,
     topics: Annotated[
@@ -34,6 +41,7 @@ def watch(
         typer.Argument(
             metavar="TOPIC",
             help="Such as workspace.created or 'project.*'.  [default: all]",
+            autocompletion=_complete_topic,
             show_default=False,
         ),
     ] = None,

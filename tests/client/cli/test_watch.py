@@ -1,7 +1,6 @@
-"""`workspacectl watch`, and what a shell gets from `workspacectl shell-init`."""
+"""`workspacectl watch`: events as they happen."""
 
 import json
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Self
 import pytest
 from msgspec import structs
 
-from client.cli.workspacectl import WORKSPACECTL, ctl_for, started, user_environment
+from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
@@ -182,89 +181,3 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -
             gap = json.loads(watcher.out.readline())
             assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 1}}
             watcher.interrupt()
-
-
-SHELLS = {
-    "bash": ["bash", "--norc", "-c"],
-    "zsh": ["zsh", "-f", "-c"],
-    "fish": ["fish", "--no-config", "-c"],
-}
-_INIT = {
-    "bash": 'eval "$(workspacectl shell-init bash)"',
-    "zsh": 'eval "$(workspacectl shell-init zsh)"',
-    "fish": "workspacectl shell-init fish | source",
-}
-
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> str:
-    name = str(request.param)
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-    return name
-
-
-def run_in(shell: str, script: str, daemon: DaemonProcess, home: Path) -> tuple[int, str]:
-    path = f"{Path(WORKSPACECTL).parent}:{user_environment(home)['PATH']}"
-    done = subprocess.run(
-        [*SHELLS[shell], f"{_INIT[shell]}\n{script}"],
-        env=user_environment(home, PATH=path, WORKSPACED_SOCKET=str(daemon.socket)),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
-    directory = tmp_path / "my blog"
-    directory.mkdir()
-    with daemon.client() as client:
-        made = client.workspaces.create("my blog", directory)
-        assert run_in(shell, 'wcd "my blog"\npwd', daemon, tmp_path) == (0, f"{directory}\n")
-        code, told = run_in(shell, "wcd", daemon, tmp_path)
-        assert (code, told) == (2, "usage: wcd WORKSPACE\n")
-        code, told = run_in(shell, "wcd nope", daemon, tmp_path)
-        assert code != 0
-        assert "no workspace" in told
-        client.workspaces.delete(made.id)
-
-
-def test_names_are_completed(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
-    script = {
-        "bash": "COMP_WORDS=(workspacectl show sho); COMP_CWORD=2; _workspacectl_completion\n"
-        'printf "%s\\n" "${COMPREPLY[@]}"\nCOMP_WORDS=(wcd my); COMP_CWORD=1; _wcd_completion\n'
-        'printf "%s\\n" "${COMPREPLY[@]}"',
-        # Its completion runs at a prompt alone; this is what it is given there.
-        "zsh": 'eval() { print -r -- "$*" }\nwords=(workspacectl show sho); CURRENT=3; _workspacectl_completion\n'
-        "words=(wcd my); CURRENT=2; _wcd_completion",
-        "fish": 'complete -C "workspacectl show sho"\ncomplete -C "wcd my"',
-    }[shell]
-    wanted = {
-        "bash": ["shop", "shopping", "my\\ blog"],
-        "zsh": ['_arguments \'*: :(("shop"', '"shopping"))\'', "_arguments '*: :((\"my blog\"))'"],
-        "fish": ["shop", "shopping", "my blog"],
-    }[shell]
-    with daemon.client() as client:
-        ids = [client.workspaces.create(name, "/srv").id for name in ("shop", "shopping", "my blog", "odd")]
-        client.store.save(structs.replace(client.workspaces.get(ids[-1]), name="a\x1bb"))
-        code, told = run_in(shell, script, daemon, tmp_path)
-        for id_ in ids:
-            client.workspaces.delete(id_)
-    assert (code, told.splitlines()) == (0, wanted)
-
-
-def test_without_a_daemon_nothing_is_completed_and_nothing_said(tmp_path: Path) -> None:
-    variables = {
-        "COMP_WORDS": "workspacectl show a",
-        "COMP_CWORD": "2",
-        "_WORKSPACECTL_COMPLETE": "complete_bash",
-    }
-    done = subprocess.run(
-        [WORKSPACECTL],
-        env=user_environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none"), **variables),
-        capture_output=True,
-        check=False,
-    )
-    assert (done.stdout.strip(), done.stderr) == (b"", b"")

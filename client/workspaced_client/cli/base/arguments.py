@@ -1,8 +1,9 @@
-"""The arguments that many commands take: a workspace, by name or id, and a path."""
+"""The arguments that many commands take, a workspace and a path, and their completion in a shell."""
 
 import os
 import re
 import warnings
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, Final
 
@@ -60,17 +61,46 @@ def _suggestion(client: Client, given: str) -> str:
 
 def complete_workspace(context: typer.Context, incomplete: str) -> list[str]:
     """Return the names that begin with `incomplete`, for the shell; none if no daemon answers."""
+    return completions(context, incomplete, _names)
+
+
+def completions(context: typer.Context, incomplete: str, ask: Callable[[Client], Iterable[str]]) -> list[str]:
+    """Return those answers of the daemon that begin with `incomplete`, in any case; none if no daemon answers."""
     given = context.find_root().params.get("socket")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RecoveryWarning)
             socket = os.path.expanduser(given) if isinstance(given, str) else None
             with Client.connect(socket, timeout_seconds=_COMPLETION_SECONDS, reconnect=False) as client:
-                found = client.workspaces.list()
+                return beginning_with(incomplete, ask(client))
     except WorkspacedError:
         return []
-    names = (each.name for each in found if each.state != "deleted")
-    return [name for name in names if name.startswith(incomplete) and name == shown(name)]
+
+
+class _Chosen(str):
+    """A completion; typer asks each again whether it begins with what was typed, and knows only one case."""
+
+    def startswith(self, *_: object) -> bool:
+        """Return True: `beginning_with` has chosen it."""
+        return True
+
+
+def beginning_with(incomplete: str, texts: Iterable[str]) -> list[str]:
+    """Return the texts that begin with `incomplete`, in any case, and can be typed as an argument.
+
+    One that begins with a dash would be taken for an option, except where the user has typed the dash.
+    """
+    return [
+        _Chosen(text)
+        for text in texts
+        if text[: len(incomplete)].casefold() == incomplete.casefold()
+        and text == shown(text)
+        and (incomplete or not text.startswith("-"))
+    ]
+
+
+def _names(client: Client) -> list[str]:
+    return [each.name for each in client.workspaces.list() if each.state != "deleted"]
 
 
 def workspace_argument(help_: str) -> Any:  # typer's own type

@@ -1,24 +1,69 @@
-# For bash: `wcd WORKSPACE`, and completion for it and for workspacectl.
+# For bash, from 3.2 on: `wcd WORKSPACE`, and completion for it and for workspacectl.
 wcd() {
     if [ "$#" -ne 1 ]; then
         echo "usage: wcd WORKSPACE" >&2
         return 2
     fi
     local directory
-    directory=$(workspacectl path -- "$1") && cd -- "$directory"
+    # The slash keeps newlines at the end of a path. The builtin: `cd` itself may be a function or an alias.
+    directory=$(workspacectl path -- "$1" && echo /) && builtin cd -- "${directory%?/}"
 }
 
-# Unlike typer's own script, this quotes names with spaces for the shell.
+# Completes the word at the cursor; with arguments, these stand for the words before it. Unlike typer's own script,
+# it reads and writes the quotes of the shell.
 _workspaced_complete() {
-    local IFS=$'\n' index
-    COMPREPLY=( $(COMP_WORDS="$1" COMP_CWORD="$2" _WORKSPACECTL_COMPLETE=complete_bash workspacectl 2>/dev/null) )
-    if [[ "${COMP_WORDS[COMP_CWORD]}" != [\"\']* ]]; then
-        for index in "${!COMPREPLY[@]}"; do
-            printf -v "COMPREPLY[$index]" %q "${COMPREPLY[$index]}"
-        done
+    local line=${COMP_LINE:0:COMP_POINT} word='' quote='' number=-1 start=0 kept=0 in_word='' quoted_at=0
+    local index character each values=()
+    for ((index = 0; index < ${#line}; index++)); do
+        character=${line:index:1}
+        if [[ -z $quote && $character == [[:space:]] ]]; then
+            in_word=''
+            continue
+        elif [[ -z $in_word ]]; then
+            in_word=yes word='' kept=0 start=$index number=$((number + 1))
+        fi
+        if [[ $character == \\ && $quote != \' ]]; then
+            index=$((index + 1))
+            word+=${line:index:1}
+        elif [[ $character == "$quote" ]]; then
+            quote=''
+        elif [[ -z $quote && $character == [\'\"] ]]; then
+            quote=$character quoted_at=${#word}
+        else
+            # Readline takes the text up to such a character, or before an open quote, for another word.
+            [[ -n $quote || $character != @ ]] || kept=${#word} # this one it keeps: a host follows
+            word+=$character
+            [[ -n $quote || $character == @ || $COMP_WORDBREAKS != *"$character"* ]] || kept=${#word}
+        fi
+    done
+    [[ -n $in_word ]] || { word='' kept=0 start=${#line} number=$((number + 1)); }
+    [[ -z $quote ]] || kept=$quoted_at
+    COMPREPLY=()
+    if [ "$#" -gt 0 ]; then
+        [ "$number" -eq 1 ] || return 0
+        line="$* ${line:start}" number=$#
     fi
+    while IFS= read -r each; do
+        [[ -z $each ]] || values+=("$each")
+    done <<< "$(COMP_WORDS=$line$quote COMP_CWORD=$number _WORKSPACECTL_COMPLETE=complete_bash workspacectl 2>/dev/null)"
+    [ "${#values[@]}" -gt 0 ] || return 0
+    local apostrophe=\' escaped="'\\''"
+    for each in "${values[@]}"; do
+        # Of several, readline inserts the beginning that they share: letters as they were typed, in either case.
+        [ "${#values[@]}" -eq 1 ] || each=$word${each:${#word}}
+        each=${each:kept}
+        case $quote in
+            \') each=${each//$apostrophe/$escaped} ;;
+            \")
+                each=${each//\\/\\\\} each=${each//\"/\\\"} each=${each//\$/\\\$} each=${each//\`/\\\`}
+                each=${each//!/\"\\!\"} # a backslash within quotes would stay
+                ;;
+            *) printf -v each %q "$each" ;;
+        esac
+        COMPREPLY+=("$each")
+    done
 }
-_workspacectl_completion() { local IFS=$'\n'; _workspaced_complete "${COMP_WORDS[*]}" "$COMP_CWORD"; }
-_wcd_completion() { _workspaced_complete "workspacectl path ${COMP_WORDS[COMP_CWORD]}" 2; }
+_workspacectl_completion() { _workspaced_complete; }
+_wcd_completion() { _workspaced_complete workspacectl path --; }
 complete -o default -F _workspacectl_completion workspacectl
 complete -F _wcd_completion wcd

@@ -4,11 +4,30 @@ function wcd --description "Change to a workspace's directory"
         echo "usage: wcd WORKSPACE" >&2
         return 2
     end
-    set --local directory (workspacectl path -- $argv[1]); and cd $directory
+    set --local previous $PWD
+    set --local directory (workspacectl path -- $argv[1] | string collect --no-trim-newlines)
+    or return
+    # It ends with a newline of its own. The builtin: `cd` itself may be somebody else's function.
+    builtin cd (string sub --end -1 -- $directory | string collect)
+    or return
+    set --global dirprev $dirprev $previous # as fish's own `cd`, for `cd -`
+    set --erase dirnext
+    return 0
 end
+
+# Completes the word at the cursor; the arguments are the words before it.
 function __workspaced_complete
-    env _WORKSPACECTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] _TYPER_COMPLETE_ARGS="$argv[2]" workspacectl 2>/dev/null
+    set --local current (commandline --current-token --cut-at-cursor | string collect)
+    set --local plain (string unescape -- "$current"; or string sub --start 2 -- "$current") # an open quote
+    set --local quoted
+    for word in $argv "$plain"
+        set --append quoted "'"(string replace --all "'" "'\\''" -- $word)"'"
+    end
+    set --local found (env _TYPER_COMPLETE_ARGS="$quoted" _TYPER_COMPLETE_FISH_ACTION=get-args \
+        _WORKSPACECTL_COMPLETE=complete_fish workspacectl 2>/dev/null)
+    string match --entire --regex . -- $found
 end
-complete --command wcd --no-files --arguments '(__workspaced_complete get-args "workspacectl path "(commandline -ct))'
-complete --command workspacectl --no-files --arguments '(__workspaced_complete get-args (commandline -cp))' \
-    --condition '__workspaced_complete is-args (commandline -cp)'
+complete --command wcd --no-files --condition 'test (count (commandline -opc)) -eq 1' \
+    --arguments '(__workspaced_complete workspacectl path --)'
+complete --command workspacectl --no-files \
+    --arguments '(__workspaced_complete (commandline -opc); or __fish_complete_path (commandline -ct))'

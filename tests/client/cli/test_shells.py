@@ -1,0 +1,288 @@
+"""The code of `workspacectl shell-init`: `wcd`, and what Tab makes of what was typed, in real shells."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.cli.shell_terminal import ShellTerminal, shell_on_terminal
+from client.cli.workspacectl import WORKSPACECTL, run_process, user_environment
+from support.daemon_process import DaemonProcess
+from support.waiting import PATIENCE_SECONDS
+from workspaced_client import Workspace
+
+_COMMAND = {
+    "bash": ["bash", "--norc", "-c"],
+    "zsh": ["zsh", "-f", "-c"],
+    "fish": ["fish", "--no-config", "-c"],
+}
+_INIT = {
+    "bash": 'eval "$(workspacectl shell-init bash)"',
+    "zsh": 'eval "$(workspacectl shell-init zsh 2>/dev/null)"',
+    "fish": "workspacectl shell-init fish | source",
+}
+
+
+@pytest.fixture(params=_COMMAND)
+def shell(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+@pytest.fixture(autouse=True)
+def empty(daemon: DaemonProcess) -> Iterator[None]:
+    """Leave no workspace to the next test."""
+    yield
+    with daemon.client() as client:
+        for workspace in client.workspaces.list():
+            client.store.remove(workspace.id)
+
+
+@pytest.fixture
+def terminal(shell: str, daemon: DaemonProcess, tmp_path: Path) -> Iterator[ShellTerminal]:
+    with shell_on_terminal(shell, daemon, tmp_path) as it:
+        yield it
+
+
+def create(daemon: DaemonProcess, *names: str, at: str | Path = "/srv") -> list[Workspace]:
+    with daemon.client() as client:
+        return [client.workspaces.create(name, at) for name in names]
+
+
+def run_in(shell: str, script: str, daemon: DaemonProcess, home: Path, before: str = "") -> tuple[int, str]:
+    path = f"{Path(WORKSPACECTL).parent}:{user_environment(home)['PATH']}"
+    done = subprocess.run(
+        [*_COMMAND[shell], f"{before}\n{_INIT[shell]}\n{script}"],
+        env=user_environment(home, PATH=path, WORKSPACED_SOCKET=str(daemon.socket)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    directory = tmp_path / "my blog"
+    directory.mkdir()
+    create(daemon, "my blog", at=directory)
+    assert run_in(shell, 'wcd "my blog"\npwd', daemon, tmp_path) == (0, f"{directory}\n")
+    code, told = run_in(shell, "wcd", daemon, tmp_path)
+    assert (code, told) == (2, "usage: wcd WORKSPACE\n")
+    code, told = run_in(shell, "wcd nope", daemon, tmp_path)
+    assert code != 0
+    assert "no workspace" in told
+
+
+@pytest.mark.parametrize(
+    "name", ["new\nline", "two\n\nlines", "$(x)", "*", "it's", 'a"b', "back\\", " a ", "-x", "é"]
+)
+def test_wcd_changes_to_directories_of_any_name(
+    shell: str, daemon: DaemonProcess, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    create(daemon, "here", at=tmp_path / name)
+    assert run_in(shell, "wcd here; pwd", daemon, tmp_path) == (0, f"{tmp_path}/{name}\n")
+
+
+def test_wcd_keeps_the_newline_at_the_end_of_a_path(
+    shell: str, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    if shell == "fish":
+        pytest.skip("fish takes newlines off the end of what a command prints")
+    (tmp_path / "x\n").mkdir()
+    create(daemon, "here", at=tmp_path / "x\n")
+    assert run_in(shell, "wcd here; pwd", daemon, tmp_path) == (0, f"{tmp_path}/x\n\n")
+
+
+@pytest.mark.parametrize("cd", ["function", "alias", "failing function"])
+def test_wcd_does_not_depend_on_what_cd_is(
+    shell: str, daemon: DaemonProcess, tmp_path: Path, cd: str
+) -> None:
+    (tmp_path / "there").mkdir()
+    create(daemon, "here", at=tmp_path / "there")
+    posix = {
+        "function": 'cd() { [ "$#" -eq 1 ] && builtin cd "$1"; }',
+        "alias": 'shopt -s expand_aliases 2>/dev/null\njump() { builtin cd "$1"; }\nalias cd=jump',
+        "failing function": "cd() { return 1; }",
+    }
+    fish = {
+        "function": "function cd; test (count $argv) -eq 1; and builtin cd $argv; end",
+        "alias": "function jump; builtin cd $argv[1]; end; alias cd=jump",
+        "failing function": "function cd; return 1; end",
+    }
+    before = (fish if shell == "fish" else posix)[cd]
+    assert run_in(shell, "wcd here; pwd", daemon, tmp_path, before) == (0, f"{tmp_path}/there\n")
+
+
+def test_wcd_beside_zoxide(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    if shutil.which("zoxide") is None:
+        pytest.skip("zoxide is not installed")
+    (tmp_path / "there").mkdir()
+    create(daemon, "here", at=tmp_path / "there")
+    init = f"zoxide init --cmd cd {shell}"
+    before = f"{init} | source" if shell == "fish" else f'eval "$({init})"'
+    assert run_in(shell, "wcd here; pwd", daemon, tmp_path, before) == (0, f"{tmp_path}/there\n")
+
+
+NAMES = {
+    "it's": "it",
+    "back\\slash $(touch x) `touch x`": "ba",
+    'say "hi" *[a-z]?': "sa",
+    "ümläut 日本": "üm",
+    "colon:name=x@y": "co",
+    "wow!semi;pipe|&(){}~#": "wow",
+    "$(touch x)": "'$(",
+}
+
+
+def test_names_of_any_kind_are_completed_to_what_they_are(
+    terminal: ShellTerminal, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    create(daemon, *NAMES)
+    for name, typed in NAMES.items():
+        assert terminal.complete(f"workspacectl path {typed}") == ["path", name]
+    assert terminal.complete("wcd it") == ["path", "--", "it's"]
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_names_are_completed_within_open_quotes(
+    terminal: ShellTerminal, daemon: DaemonProcess, tmp_path: Path, quote: str
+) -> None:
+    names = ["it's", "back\\slash $(touch x)", 'say "hi" `touch x`', "a:b c", "xx!y"]
+    create(daemon, *names)
+    for name in names:
+        assert terminal.complete(f"workspacectl path {quote}{name[:2]}") == ["path", name]
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_word_may_be_typed_further_than_its_first_letters(
+    terminal: ShellTerminal, daemon: DaemonProcess
+) -> None:
+    create(daemon, "plain name", "colon:name", "pair=x@y", "it's 5")
+    for typed, name in (
+        ("plain\\ n", "plain name"),
+        ("colon:n", "colon:name"),
+        ("colon:", "colon:name"),
+        ("pair=x@y", "pair=x@y"),
+        ("pair=x@", "pair=x@y"),
+        ("it\\'s\\ ", "it's 5"),
+        ("'plain 'n", "plain name"),
+    ):
+        assert terminal.complete(f"workspacectl path {typed}") == ["path", name]
+
+
+def test_letters_are_completed_in_either_case(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
+    create(daemon, "Shop", "alpha Two")
+    for typed, name in (("sh", "Shop"), ("SHO", "Shop"), ("ALPHA", "alpha Two")):
+        assert terminal.complete(f"workspacectl path {typed}") == ["path", name]
+        assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
+
+
+def test_a_name_that_begins_with_a_dash(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
+    create(daemon, "-dash one")
+    assert terminal.complete("wcd -d") == ["path", "--", "-dash one"]
+    assert terminal.complete("workspacectl path -- -d") == ["path", "--", "-dash one"]
+
+
+def test_each_argument_is_completed_with_what_it_takes(
+    terminal: ShellTerminal, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    made, other = create(daemon, "shop", "other")
+    with daemon.client() as client:
+        for id_, name in (
+            (made.id, "web one"),
+            (made.id, "a/api"),
+            (made.id, "b/api"),
+            (other.id, "web two"),
+        ):
+            (tmp_path / name).mkdir(parents=True)
+            client.projects.bind(id_, tmp_path / name)
+        backup = client.store.backup(None)
+    assert terminal.complete("workspacectl unbind shop we") == ["unbind", "shop", "web one"]
+    assert terminal.complete(f"workspacectl unbind shop {tmp_path}/b") == [
+        "unbind",
+        "shop",
+        f"{tmp_path}/b/api",
+    ]
+    assert terminal.complete("workspacectl restore --dry-run works") == ["restore", "--dry-run", backup.name]
+    assert terminal.complete("workspacectl watch --since x store.da") == [
+        "watch",
+        "--since",
+        "x",
+        "store.dataLoss",
+    ]
+    (tmp_path / "file.json").write_text("{}")
+    assert terminal.complete("workspacectl import --dry-run file") == ["import", "--dry-run", "file.json"]
+
+
+# What bash 3.2 of macOS lacks is taken away from the bash that is here.
+_BASH_3 = r"""
+mapfile() { echo "mapfile: command not found"; return 127; }
+readarray() { mapfile; }
+compopt() { echo "compopt: command not found"; return 127; }
+printf() {
+    if [ "$1" = -v ] && ! [[ "$2" =~ ^[A-Za-z_][A-Za-z_0-9]*$ ]]; then echo "printf: not a valid identifier"; return 2; fi
+    builtin printf "$@"
+}
+declare() { case "$1" in -*[AgnlucI]*) echo "declare: invalid option"; return 2 ;; esac; builtin declare "$@"; }
+"""
+_NEWER_THAN_BASH_3 = (
+    r"\$\{[^}\s]*(?:@[A-Za-z]|\^\^?|,,?)\}|\|&|&>>|;;?&|\b(?:local|declare) -[a-zA-Z]*[Angluc]|\{[a-z_]+\}[<>]|"
+    r"\[\[ -v |\[-1\]|printf -v [\"']?\w+\[|\b(?:mapfile|readarray|compopt|coproc)\b"
+)
+
+
+def test_bash_3_2_has_all_that_the_code_for_bash_needs(daemon: DaemonProcess, tmp_path: Path) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed")
+    assert re.findall(_NEWER_THAN_BASH_3, run_process("shell-init", "bash", home=tmp_path).out) == []
+    create(daemon, "my shop", "it's", "my site")
+    script = """
+        complete_line() { COMP_LINE=$1 COMP_POINT=${#1}; "$2"; builtin printf '<%s>\\n' "${COMPREPLY[@]}"; }
+        complete_line 'workspacectl show i' _workspacectl_completion
+        complete_line 'workspacectl show MY' _workspacectl_completion
+        complete_line "wcd 'i" _wcd_completion
+        complete_line 'wcd none' _wcd_completion
+        set -u
+        complete_line 'wcd it' _wcd_completion
+    """
+    assert run_in("bash", script, daemon, tmp_path, _BASH_3) == (
+        0,
+        "<it\\'s>\n<MY\\ shop>\n<MY\\ site>\n<it'\\''s>\n<>\n<it\\'s>\n",
+    )
+
+
+def test_zsh_finds_the_completion_on_its_function_path(daemon: DaemonProcess, tmp_path: Path) -> None:
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    create(daemon, "it's")
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    with shell_on_terminal("zsh", daemon, tmp_path) as terminal:
+        (functions / "_workspacectl").write_text(run_process("shell-init", "zsh", home=tmp_path).out)
+        terminal.run("unfunction _workspacectl _wcd _workspaced_complete wcd; fpath=(~/functions $fpath)")
+        terminal.run("compinit -u -D")
+        assert terminal.complete("workspacectl path i") == ["path", "it's"]
+        assert terminal.complete("wcd i") == ["path", "--", "it's"]
+
+
+def test_without_a_daemon_nothing_is_completed_and_nothing_said(tmp_path: Path) -> None:
+    variables = {
+        "COMP_WORDS": "workspacectl show a",
+        "COMP_CWORD": "2",
+        "_WORKSPACECTL_COMPLETE": "complete_bash",
+    }
+    done = subprocess.run(
+        [WORKSPACECTL],
+        env=user_environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none"), **variables),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"", b"")
