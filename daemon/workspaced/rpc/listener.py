@@ -7,6 +7,7 @@ import socket
 import stat
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -237,9 +238,13 @@ def _listen(path: Path, *, replaces: bool = False) -> socket.socket:
         _remove_dead_socket(path, replaces=replaces)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            with suppress(OSError):  # macOS refuses it
+                os.fchmod(
+                    listening.fileno(), 0o600
+                )  # on Linux, the file that bind(2) makes gets no other mode
             listening.bind(str(path))
-            path.chmod(0o600)  # nobody can connect before listen(2)
-            listening.listen(_BACKLOG)
+            listening.listen(_BACKLOG)  # at once: who sees the file expects an answer
+            path.chmod(0o600)  # until here, the check of each peer keeps other users out
         except BaseException:
             listening.close()
             raise

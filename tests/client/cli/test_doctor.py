@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -161,12 +162,14 @@ def test_a_lock_that_is_held_by_a_daemon_elsewhere(
 def test_a_lock_that_is_held_by_a_daemon_that_does_not_answer(
     patient: DaemonProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    patient.send_signal(signal.SIGSTOP)  # else it would listen there again
     away = patient.socket.rename(patient.socket.with_name("away"))
     try:
         ctl = ctl_for(patient.socket, capsys)
         checks = checks_of(ctl("doctor", "--json", "--data-dir", str(patient.data_dir)))
     finally:
         away.rename(patient.socket)
+        patient.send_signal(signal.SIGCONT)
     message = f"is held by pid {patient.pid}, which does not answer"
     expect(checks["lock"], "problem", message, "workspaced run")
 
