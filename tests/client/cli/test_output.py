@@ -100,7 +100,6 @@ def test_names_are_escaped_in_sentences(ctl: Ctl, daemon: DaemonProcess, command
 def test_names_are_escaped_in_errors(ctl: Ctl) -> None:
     for arguments in (
         ("show", "x" + HOSTILE),
-        ("rename", HOSTILE, "x"),
         ("show", "no\x1b[2J\nsuch"),
         ("show", "a\x1b[31mred\x9b2J"),
     ):
