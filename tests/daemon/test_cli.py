@@ -29,6 +29,9 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         if name.startswith(("WORKSPACED_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(
+        "COLUMNS", "80"
+    )  # argparse breaks lines and words for the terminal of whoever runs this
     configure = structlog.configure
 
     def configure_without_cache(**settings: object) -> None:

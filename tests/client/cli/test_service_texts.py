@@ -43,6 +43,7 @@ def test_systemd_accepts_the_units_with_an_odd_path(tmp_path: Path) -> None:
     units = [tmp_path / name for name in ("workspaced.socket", "workspaced.service")]
     for unit in units:
         unit.write_text(systemd_unit(unit.name, shipped_text(unit.name), program))
+        unit.chmod(0o644)  # whatever the umask: systemd warns of other modes
     env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
     command = [analyze, "verify", "--user", "--man=no", *map(str, units)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
