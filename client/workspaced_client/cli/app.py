@@ -96,7 +96,7 @@ def workspacectl(
 def recovery_(context: typer.Context) -> None:
     """Show a recovery from damage, and bring back more workspaces.
 
-    Every command warns of a recovery until you acknowledge it.
+    Every command warns of a recovery until you acknowledge it, or nothing is missing any more.
     """
     _require_command(context)
 

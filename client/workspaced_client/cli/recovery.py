@@ -43,7 +43,7 @@ def show(context: typer.Context) -> None:
 
     After damage, the daemon recovers what it can, and keeps copies of the damaged files. This command
     shows when that was, why, and where the copies are. Every command warns of it until you acknowledge
-    it.
+    it, or nothing is missing any more.
     """
     options = options_of(context)
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
