@@ -174,7 +174,7 @@ def test_a_circle_is_refused_here(connect: Connect) -> None:
     client = connect(answering(lambda request: request.params))
     circle: dict[str, object] = {}
     circle["itself"] = circle
-    with pytest.raises(Unsendable, match="recursion"):
+    with pytest.raises(Unsendable, match="nested too deeply, or contain themselves"):
         client.call("some.method", circle)
 
 

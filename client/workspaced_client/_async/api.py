@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, cast
 
 from workspaced_client._core.conversation import OnProgress
 from workspaced_client._core.hello import greeting
+from workspaced_client._core.json_values import path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     ConnectedClient,
@@ -50,7 +51,7 @@ class AsyncWorkspaces:
         `root_path` must be absolute. Raises NameConflict if the name is taken (compared without case),
         InvalidParams for a blank name or a relative path.
         """
-        params = p.CreateParams(name=name, root_path=os.fspath(root_path))
+        params = p.CreateParams(name=name, root_path=path_value(root_path))
         return await self._request("workspace.create", params, Workspace)
 
     async def open(self, id: str, *, if_revision: int | None = None) -> Workspace:
@@ -78,7 +79,7 @@ class AsyncWorkspaces:
 
         Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
         """
-        path = None if root_path is None else os.fspath(root_path)
+        path = None if root_path is None else path_value(root_path)
         params = p.UpdateParams(id=id, name=name, root_path=path, if_revision=if_revision)
         return await self._request("workspace.update", params, Workspace)
 
@@ -117,7 +118,7 @@ class AsyncProjects:
 
         Raises NotFound, InvalidState, PathUnreachable, or DuplicateProject if it is already bound.
         """
-        params = p.BindParams(workspace_id=workspace_id, root_path=os.fspath(root_path))
+        params = p.BindParams(workspace_id=workspace_id, root_path=path_value(root_path))
         return await self._request("project.bind", params, Workspace)
 
     async def clone(
@@ -139,7 +140,7 @@ class AsyncProjects:
         Raises NotFound, InvalidState, InvalidParams for an impossible URL or target, PathUnreachable,
         DuplicateProject, GitUnavailable, GitFailed with git's own words, GitTimeout.
         """
-        target = None if target_dir is None else os.fspath(target_dir)
+        target = None if target_dir is None else path_value(target_dir)
         params = p.CloneParams(workspace_id=workspace_id, git_url=git_url, target_dir=target)
         return await self._request(
             "project.clone", params, Workspace, timeout_seconds=timeout_seconds, on_progress=on_progress

@@ -64,8 +64,8 @@ class AsyncCalls:
         """Call any method with plain JSON values, and return its result as such.
 
         `method` and the names in `params` are the protocol's, such as `workspace.create` and
-        `rootPath`. `timeout_seconds` replaces the client's for this call. Raises Unsendable if the params
-        are not JSON, and the errors of any call.
+        `rootPath`. `timeout_seconds` replaces the client's for this call. Raises Unsendable for a param that
+        is no JSON value, before anything is sent, and the errors of any call.
         """
         seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
         return await self._ask(method, {} if params is None else params, ANY_JSON, seconds)
@@ -96,7 +96,7 @@ class AsyncCalls:
             connection = await self._current(attempts)
             try:
                 answer = await connection.request(
-                    method,
+                    attempts.method,
                     attempts.params,
                     result,
                     attempts.left_seconds(now()),
@@ -111,7 +111,7 @@ class AsyncCalls:
             except NotResponding as error:
                 raise attempts.timed_out(error) from None
             else:
-                note_sessions(self._session_ids, method, params, answer)
+                note_sessions(self._session_ids, attempts.method, attempts.params, answer)
                 return answer
 
     async def _current(self, attempts: Attempts) -> Connection:

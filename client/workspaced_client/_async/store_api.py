@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from typing import cast
 
+from workspaced_client._core.json_values import path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     Backup,
@@ -80,7 +81,7 @@ class AsyncStore:
 
         Raises InvalidParams for a path that can't be written to, StorageFailure.
         """
-        params = p.BackupParams(path=None if path is None else os.fspath(path))
+        params = p.BackupParams(path=None if path is None else path_value(path))
         return await self._request("store.backup", params, Backup)
 
     async def list_backups(self) -> list[Backup]:
@@ -92,7 +93,7 @@ class AsyncStore:
 
         Raises InvalidParams if that is not a readable store.
         """
-        params = p.BackupSourceParams(source=os.fspath(source))
+        params = p.BackupSourceParams(source=path_value(source))
         return await self._request("store.previewRestore", params, StoreDifference)
 
     async def restore(self, source: str | os.PathLike[str], *, if_revision: int | None = None) -> int:
@@ -101,7 +102,7 @@ class AsyncStore:
         The replaced content is kept in quarantine. `if_revision` is the store's. Raises ActiveSessions,
         RevisionConflict, InvalidParams.
         """
-        params = p.RestoreParams(source=os.fspath(source), if_revision=if_revision)
+        params = p.RestoreParams(source=path_value(source), if_revision=if_revision)
         return (await self._request("store.restore", params, StoreRevision)).revision
 
     async def salvage(self, files: Sequence[str | os.PathLike[str]] | None = None) -> Salvage:

@@ -11,7 +11,9 @@ from typing import Final, TypeGuard
 
 from msgspec import convert, structs
 
+from workspaced_client._core.json_values import plain_method, plain_params
 from workspaced_client._core.local_errors import ConnectionLost, NotResponding, SessionsLost, WorkspacedError
+from workspaced_client._core.local_paths import to_wire
 from workspaced_protocol.models import Session
 from workspaced_protocol.params import WriteParams
 
@@ -22,8 +24,8 @@ class Attempts:
     """A call that is repeated until it has an answer, must not be repeated, or is out of time."""
 
     def __init__(self, method: str, params: object, timeout_seconds: float, now: float) -> None:
-        self.method = method
-        self.params = with_key(method, params)
+        self.method = plain_method(method)
+        self.params = with_key(self.method, plain_params(self.method, to_wire(params)))
         self.deadline = now + timeout_seconds
         self.timeout_seconds = timeout_seconds
         self._pauses = pauses_seconds()

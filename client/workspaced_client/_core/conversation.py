@@ -24,7 +24,7 @@ from workspaced_client._core.local_errors import (
     UsedAfterFork,
     WorkspacedError,
 )
-from workspaced_client._core.local_paths import to_local, to_wire
+from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import unknown
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
@@ -124,14 +124,16 @@ class Conversation:
         return os.getpid() != self._pid
 
     def prepare(self, method: str, params: object, on_progress: OnProgress | None = None) -> PendingCall:
-        """Return a call that is ready to send; needs no lock. Raises Unsendable or UsedAfterFork."""
+        """Return a call that is ready to send; needs no lock. Raises UsedAfterFork, or Unsendable.
+
+        The params are plain values: see `json_values`.
+        """
         if self.forked:
             raise UsedAfterFork(self._pid)
         try:
-            method.encode()
-            return PendingCall(method, msgspec.json.encode(to_wire(params)), on_progress)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise Unsendable(method, str(error)) from error
+            return PendingCall(method, msgspec.json.encode(params), on_progress)
+        except RecursionError as error:
+            raise Unsendable(method, "its params are nested too deeply") from error
 
     def send(self, call: PendingCall) -> None:
         """Make the request the outgoing bytes, which must be empty. After the end, settle the call instead."""

@@ -12,8 +12,9 @@ The strategy:
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ import msgspec
 from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_client._core.hello import greeting
+from workspaced_client._core.json_values import plain_params
 from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, UsedAfterFork, WorkspacedError
 from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import params as p
@@ -74,8 +76,12 @@ class EventFeed:
     """The place of one subscriber in the events, through all of its connections."""
 
     def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
-        self._topics = None if topics is None else tuple(topics)
-        self.revision = since
+        if isinstance(topics, (str, bytes)) or not isinstance(topics, (Iterable, NoneType)):
+            raise TypeError(f"topics must be a list of names such as 'workspace.*', not {topics!r}.")
+        wanted = p.SubscribeParams(topics=None if topics is None else tuple(topics), since=since)
+        plain: p.SubscribeParams = plain_params("events.subscribe", wanted)
+        self._topics = plain.topics
+        self.revision = plain.since
         """That of the last event taken; before the first event, that of the subscription, or None before it."""
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None

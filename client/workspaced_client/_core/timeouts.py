@@ -21,12 +21,27 @@ def was_stopped(deadline: float, now: float) -> bool:
 
 
 def checked_timeout(seconds: float) -> float:
-    """Return `seconds` as a float. Raises ValueError unless it is more than 0."""
-    if not seconds > 0:
+    """Return `seconds` as a float. Raises TypeError unless it is a number, ValueError unless it is more than 0."""
+    number = _number(seconds)
+    if not number > 0:
         raise ValueError(
             f"timeout_seconds must be more than 0, not {seconds!r}; use math.inf to wait forever."
         )
-    return float(seconds)
+    return number
+
+
+def _number(seconds: object) -> float:
+    try:
+        if isinstance(seconds, (str, bytes, bytearray)):
+            raise TypeError
+        return float(seconds)  # type: ignore[arg-type] # a TypeError tells
+    except TypeError:
+        kind = type(seconds).__name__
+        raise TypeError(
+            f"timeout_seconds must be a number of seconds, not {kind}; use math.inf to wait forever."
+        ) from None
+    except OverflowError:
+        raise ValueError("timeout_seconds is too large for a float; use math.inf to wait forever.") from None
 
 
 def remaining(deadline: float, now: float) -> float:

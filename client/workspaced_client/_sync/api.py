@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, cast
 
 from workspaced_client._core.conversation import OnProgress
 from workspaced_client._core.hello import greeting
+from workspaced_client._core.json_values import path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     ConnectedClient,
@@ -51,7 +52,7 @@ class Workspaces:
         `root_path` must be absolute. Raises NameConflict if the name is taken (compared without case),
         InvalidParams for a blank name or a relative path.
         """
-        params = p.CreateParams(name=name, root_path=os.fspath(root_path))
+        params = p.CreateParams(name=name, root_path=path_value(root_path))
         return self._request("workspace.create", params, Workspace)
 
     def open(self, id: str, *, if_revision: int | None = None) -> Workspace:
@@ -79,7 +80,7 @@ class Workspaces:
 
         Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
         """
-        path = None if root_path is None else os.fspath(root_path)
+        path = None if root_path is None else path_value(root_path)
         params = p.UpdateParams(id=id, name=name, root_path=path, if_revision=if_revision)
         return self._request("workspace.update", params, Workspace)
 
@@ -118,7 +119,7 @@ class Projects:
 
         Raises NotFound, InvalidState, PathUnreachable, or DuplicateProject if it is already bound.
         """
-        params = p.BindParams(workspace_id=workspace_id, root_path=os.fspath(root_path))
+        params = p.BindParams(workspace_id=workspace_id, root_path=path_value(root_path))
         return self._request("project.bind", params, Workspace)
 
     def clone(
@@ -140,7 +141,7 @@ class Projects:
         Raises NotFound, InvalidState, InvalidParams for an impossible URL or target, PathUnreachable,
         DuplicateProject, GitUnavailable, GitFailed with git's own words, GitTimeout.
         """
-        target = None if target_dir is None else os.fspath(target_dir)
+        target = None if target_dir is None else path_value(target_dir)
         params = p.CloneParams(workspace_id=workspace_id, git_url=git_url, target_dir=target)
         return self._request(
             "project.clone", params, Workspace, timeout_seconds=timeout_seconds, on_progress=on_progress

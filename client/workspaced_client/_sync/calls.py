@@ -65,8 +65,8 @@ class Calls:
         """Call any method with plain JSON values, and return its result as such.
 
         `method` and the names in `params` are the protocol's, such as `workspace.create` and
-        `rootPath`. `timeout_seconds` replaces the client's for this call. Raises Unsendable if the params
-        are not JSON, and the errors of any call.
+        `rootPath`. `timeout_seconds` replaces the client's for this call. Raises Unsendable for a param that
+        is no JSON value, before anything is sent, and the errors of any call.
         """
         seconds = self._timeout_seconds if timeout_seconds is None else checked_timeout(timeout_seconds)
         return self._ask(method, {} if params is None else params, ANY_JSON, seconds)
@@ -97,7 +97,7 @@ class Calls:
             connection = self._current(attempts)
             try:
                 answer = connection.request(
-                    method,
+                    attempts.method,
                     attempts.params,
                     result,
                     attempts.left_seconds(now()),
@@ -112,7 +112,7 @@ class Calls:
             except NotResponding as error:
                 raise attempts.timed_out(error) from None
             else:
-                note_sessions(self._session_ids, method, params, answer)
+                note_sessions(self._session_ids, attempts.method, attempts.params, answer)
                 return answer
 
     def _current(self, attempts: Attempts) -> Connection:

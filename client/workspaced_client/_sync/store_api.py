@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import cast
 
+from workspaced_client._core.json_values import path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     Backup,
@@ -81,7 +82,7 @@ class Store:
 
         Raises InvalidParams for a path that can't be written to, StorageFailure.
         """
-        params = p.BackupParams(path=None if path is None else os.fspath(path))
+        params = p.BackupParams(path=None if path is None else path_value(path))
         return self._request("store.backup", params, Backup)
 
     def list_backups(self) -> list[Backup]:
@@ -93,7 +94,7 @@ class Store:
 
         Raises InvalidParams if that is not a readable store.
         """
-        params = p.BackupSourceParams(source=os.fspath(source))
+        params = p.BackupSourceParams(source=path_value(source))
         return self._request("store.previewRestore", params, StoreDifference)
 
     def restore(self, source: str | os.PathLike[str], *, if_revision: int | None = None) -> int:
@@ -102,7 +103,7 @@ class Store:
         The replaced content is kept in quarantine. `if_revision` is the store's. Raises ActiveSessions,
         RevisionConflict, InvalidParams.
         """
-        params = p.RestoreParams(source=os.fspath(source), if_revision=if_revision)
+        params = p.RestoreParams(source=path_value(source), if_revision=if_revision)
         return self._request("store.restore", params, StoreRevision).revision
 
     def salvage(self, files: Sequence[str | os.PathLike[str]] | None = None) -> Salvage:

@@ -1,0 +1,302 @@
+"""What goes out for the values that an app passes: JSON values as they are, and nothing else."""
+
+import math
+from collections import OrderedDict, UserDict, namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from fractions import Fraction
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec import UNSET, Raw, Struct
+
+from client.conftest import Connect, Serve
+from client.fake_server import Peer, answering
+from client.flavours import connected, subscribed
+from workspaced_client import Change, Client, ProjectBinding, Unsendable, Workspace
+
+
+class Text(str):
+    """As the strings of lxml, ruamel.yaml and numpy."""
+
+    __slots__ = ()
+
+
+class Number(int):
+    """As the numbers of ruamel.yaml."""
+
+
+class Real(float):
+    """As numpy.float64."""
+
+
+class Int64:
+    """As numpy.int64, which is no int."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __index__(self) -> int:
+        return self._value
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Size(IntEnum):
+    BIG = 2
+
+
+class Name(StrEnum):
+    ALPHA = "alpha"
+
+
+class Items(list[object]):
+    """A list of a subclass."""
+
+
+Point = namedtuple("Point", "x y")  # noqa: PYI024 - the untyped one is as good here
+
+
+@dataclass
+class Record:
+    a: int = 1
+
+
+class Other(Struct):
+    a: int = 1
+
+
+WORKSPACE = Workspace(
+    id="ws_1", name="Alpha", root_path="/a", state="active", created_at=1, updated_at=1, projects=()
+)
+PROJECT = ProjectBinding(id="proj_1", workspace_id="ws_1", root_path="/a/b", status="active", bound_at=1)
+
+NOT_JSON = [
+    (math.nan, "nan"),
+    (math.inf, "inf"),
+    (-math.inf, "-inf"),
+    (Real("nan"), "nan"),
+    (b"shop", "bytes"),
+    (bytearray(b"shop"), "bytearray"),
+    (memoryview(b"shop"), "memoryview"),
+    (UUID(int=7), r"uuid\.UUID"),
+    (Decimal("1.5"), r"decimal\.Decimal"),
+    (Fraction(1, 2), r"fractions\.Fraction"),
+    ({"a"}, "set"),
+    (frozenset("a"), "frozenset"),
+    (datetime.now(UTC), r"datetime\.datetime"),
+    (date(2026, 1, 2), r"datetime\.date"),
+    (timedelta(seconds=1), r"datetime\.timedelta"),
+    (Colour.RED, "Colour"),
+    (Record(), "Record"),
+    (Other(), "Other"),
+    (Raw(b"1"), "Raw"),
+    (UNSET, "UnsetType"),
+    (UserDict(a=1), "UserDict"),
+    (1j, "complex"),
+    (range(2), "range"),
+    (iter([1]), "list_iterator"),
+    (object(), "object"),
+    (str, "type"),
+    (2**64, "64 bits"),
+    (-(2**63) - 1, "64 bits"),
+    ("\ud800", "surrogate"),
+    (Text("a\udfff"), "surrogate"),
+    (OrderedDict({1: "a"}), "a key of type int"),
+    ({None: 1}, "a key of type NoneType"),
+    ({"\ud800": 1}, "surrogate"),
+]
+
+NESTED: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda value: value, "a"),
+    (lambda value: {"b": [1, value]}, r"a\.b\[1\]"),
+    (lambda value: (0, Items([value])), r"a\[1\]\[0\]"),
+]
+
+
+@pytest.mark.parametrize(("value", "told"), NOT_JSON)
+@pytest.mark.parametrize(("around", "place"), NESTED)
+def test_what_is_no_json_is_refused_before_anything_is_sent(
+    serve: Serve, value: object, told: str, around: Callable[[Any], Any], place: str
+) -> None:
+    with Client.connect(serve(answering(lambda request: request.params))) as client:
+        with pytest.raises(Unsendable, match=f"^m was not sent.*`{place}` .*{told}") as caught:
+            client.call("m", {"ok": 1, "a": around(value)})
+        assert isinstance(caught.value, ValueError)
+        assert client.call("next") == {}
+
+
+Call = Callable[[Client, Any], object]
+
+
+@pytest.mark.parametrize("value", [math.nan, b"shop", UUID(int=7), datetime.now(UTC), Colour.RED, {"a"}])
+@pytest.mark.parametrize(
+    ("call", "place"),
+    [
+        (lambda client, value: client.workspaces.create(value, "/a"), "name"),
+        (lambda client, value: client.workspaces.create("a", value), "rootPath"),
+        (lambda client, value: client.workspaces.close("ws_1", if_revision=value), "ifRevision"),
+        (lambda client, value: client.workspaces.update("ws_1", name=value), "name"),
+        (lambda client, value: client.workspaces.list(value), "state"),
+        (lambda client, value: client.projects.clone("ws_1", "u", value), "targetDir"),
+        (lambda client, value: client.sessions.begin("ws_1", label=value), "label"),
+        (lambda client, value: client.store.backup(value), "path"),
+        (lambda client, value: client.store.restore("a", if_revision=value), "ifRevision"),
+        (lambda client, value: client.store.save(workspace(created_at=value)), r"workspace\.createdAt"),
+        (
+            lambda client, value: client.store.apply(
+                [Change(remove="ws_2"), Change(save=workspace(name=value))]
+            ),
+            r"changes\[1\]\.save\.name",
+        ),
+        (
+            lambda client, value: client.store.save(workspace(projects=[project(git_url=value)])),
+            r"workspace\.projects\[0\]\.gitUrl",
+        ),
+    ],
+)
+def test_every_method_names_the_param(connect: Connect, call: Call, place: str, value: object) -> None:
+    client = connect(answering(lambda request: [request.method]))
+    with pytest.raises(Unsendable, match=f"`{place}` is "):
+        call(client, value)
+    assert client.call("next") == ["next"]
+
+
+def workspace(**fields: Any) -> Workspace:
+    return Workspace(**{**{name: getattr(WORKSPACE, name) for name in WORKSPACE.__struct_fields__}, **fields})
+
+
+def project(**fields: Any) -> ProjectBinding:
+    return ProjectBinding(
+        **{**{name: getattr(PROJECT, name) for name in PROJECT.__struct_fields__}, **fields}
+    )
+
+
+JSON = [
+    (Text("shop"), "shop"),
+    (Name.ALPHA, "alpha"),
+    (Number(3), 3),
+    (Size.BIG, 2),
+    (Int64(7), 7),
+    (Real(1.5), 1.5),
+    (True, True),
+    (2**53 + 1, 2**53 + 1),
+    (2**64 - 1, 2**64 - 1),
+    (-(2**63), -(2**63)),
+    (Items([Text("a")]), ["a"]),
+    ((1, Text("b")), [1, "b"]),
+    (Point(1, 2), [1, 2]),
+    (OrderedDict({Text("k"): Number(1)}), {"k": 1}),
+    ("ü💥\0", "ü💥\0"),
+    (1e300, 1e300),
+    (PROJECT, {"id": "proj_1", "workspaceId": "ws_1", "rootPath": "/a/b", "status": "active", "boundAt": 1}),
+]
+
+
+@pytest.mark.parametrize(("value", "sent"), JSON)
+def test_a_json_value_goes_out_as_it_is(serve: Serve, value: object, sent: object) -> None:
+    with Client.connect(serve(answering(lambda request: [request.method, request.params]))) as client:
+        answer = client.call(Text("m"), {Text("a"): value, "b": {"c": [value]}})
+    assert answer == ["m", {"a": sent, "b": {"c": [sent]}}]
+    assert type(answer[1]["a"]) is type(sent)
+
+
+def test_subclasses_go_through_the_methods(connect: Connect) -> None:
+    asked: list[object] = []
+
+    def reply(request: Any) -> object:
+        asked.append(request.params)
+        return {**SENT, "revision": 1}
+
+    client = connect(answering(reply))
+    client.workspaces.create(Text("shop"), Text("/a"))
+    client.workspaces.create("shop", PurePosixPath("/a"))
+    client.workspaces.close(Text("ws_1"), if_revision=Int64(3))  # type: ignore[arg-type] # as numpy.int64
+    client.store.save(workspace(name=Text("shop"), updated_at=Int64(1)))
+    create = {"name": "shop", "rootPath": "/a"}
+    saved = {**SENT, "name": "shop", "revision": 0}
+    assert asked == [create, create, {"id": "ws_1", "ifRevision": 3}, {"workspace": saved}]
+
+
+SENT = {
+    "id": "ws_1",
+    "name": "Alpha",
+    "rootPath": "/a",
+    "state": "active",
+    "createdAt": 1,
+    "updatedAt": 1,
+    "projects": [],
+}
+
+
+@pytest.mark.parametrize("params", [[1], (), "text", {"a"}, 5, b"{}", Record(), PROJECT, UserDict(a=1)])
+def test_params_that_are_no_dict_are_refused(connect: Connect, params: Any) -> None:
+    client = connect(answering(lambda request: request.params))
+    with pytest.raises(Unsendable, match=r"^m was not sent.* its params are of type \S+, and must be a dict"):
+        client.call("m", params)
+    assert client.call("next") == {}
+
+
+@pytest.mark.parametrize("method", [None, 5, b"workspace.list", ["a"]])
+def test_a_method_that_is_no_string_is_refused(connect: Connect, method: Any) -> None:
+    client = connect(answering(lambda request: request.params))
+    with pytest.raises(
+        TypeError, match=r"^The method must be a string such as 'workspace\.create', not \w+\.$"
+    ):
+        client.call(method)
+    assert client.call("next") == {}
+
+
+def test_deep_params_are_sent_or_refused(connect: Connect) -> None:
+    client = connect(answering(lambda request: len(str(request.params))))
+
+    def nested(depth: int) -> object:
+        value: object = 1
+        for _ in range(depth):
+            value = [value]
+        return value
+
+    assert client.call("m", {"a": nested(50)}) == len(str({"a": nested(50)}))
+    with pytest.raises(Unsendable, match="nested too deeply"):
+        client.call("m", {"a": nested(100_000)})
+    assert client.call("next") == 2
+
+
+def test_nothing_reaches_a_daemon_that_is_gone(flavour: str, serve: Serve) -> None:
+    """The params are judged first: before a lost connection is made anew."""
+
+    def leave(peer: Peer) -> None:
+        peer.greet()
+        peer.socket.close()
+
+    with (
+        connected(flavour, serve(leave), reconnect=True) as client,
+        pytest.raises(Unsendable),
+    ):
+        client.call("m", {"a": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "told"),
+    [
+        ({"topics": "workspace.*"}, TypeError, r"topics must be a list of names such as 'workspace\.\*'"),
+        ({"topics": b"workspace.*"}, TypeError, "topics must be a list"),
+        ({"topics": 5}, TypeError, "topics must be a list"),
+        ({"topics": [b"workspace.*"]}, Unsendable, r"`topics\[0\]` is of type bytes"),
+        ({"since": math.nan}, Unsendable, "`since` is the float nan"),
+        ({"since": UUID(int=7)}, Unsendable, r"`since` is of type uuid\.UUID"),
+    ],
+)
+def test_a_stream_with_wrong_arguments(
+    flavour: str, serve: Serve, wrong: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    path = serve(answering(lambda request: request.params))
+    with pytest.raises(error, match=told), subscribed(flavour, path, **wrong):
+        raise AssertionError("not reached")
