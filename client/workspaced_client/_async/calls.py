@@ -7,7 +7,6 @@ The strategy:
 - Closing ends every wait: for the daemon, for its greeting, for an answer.
 """
 
-import socket
 from typing import Any, TypeVar
 
 from workspaced_client._core.attempts import Attempts, note_sessions
@@ -154,9 +153,7 @@ class AsyncCalls:
 
     async def _begin(self, deadline: float, timeout_seconds: float) -> Connection:
         """Return a new connection, once the daemon has answered its hello."""
-        connection = self._connection_over(
-            await open_socket(self._path, deadline, timeout_seconds, self._closed),
-        )
+        connection = Connection(await open_socket(self._path, deadline, timeout_seconds, self._closed))
         self._newest = connection  # so that `_end` finds it from now on
         try:
             if self._closed.is_set():
@@ -166,10 +163,6 @@ class AsyncCalls:
             await connection.close()
             raise
         return connection
-
-    def _connection_over(self, connected: socket.socket) -> Connection:
-        """Return a connection over this socket, ready for requests."""
-        return Connection(connected)
 
     async def _end(self) -> None:
         """Close the connection and end every wait. A second call has no effect."""

@@ -1,17 +1,15 @@
 """The lifetime of an async client: the block of `async with AsyncClient.connect()`.
 
-Written by hand beside `_sync/client.py`: this client lives in the block that its reader tasks run in, and a
-blocking one wherever its owner keeps it. Their calls are the same: see `calls`.
+Written by hand beside `_sync/client.py`: this client lives in a block, and a blocking one wherever its owner keeps
+it. Their calls are the same: see `calls`.
 """
 
 import os
-import socket as sockets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
 import anyio
-from anyio.abc import TaskGroup
 
 from workspaced_client._core.event_feed import EventFeed, OnLost
 from workspaced_client._core.recovery_warning import warn_of
@@ -19,7 +17,6 @@ from workspaced_client._core.socket_path import find_socket
 from workspaced_client._core.timeouts import checked_timeout
 
 from .calls import AsyncCalls
-from .connection import Connection
 from .events import AsyncEventStream
 
 
@@ -39,10 +36,6 @@ class AsyncClient(AsyncCalls):
 
     __module__ = "workspaced_client.aio"  # as users import it
 
-    def __init__(self, group: TaskGroup, path: str, timeout_seconds: float, *, reconnect: bool) -> None:
-        super().__init__(path, timeout_seconds, reconnect=reconnect)
-        self._group = group
-
     @classmethod
     @asynccontextmanager
     async def connect(
@@ -56,7 +49,9 @@ class AsyncClient(AsyncCalls):
         """Connect and say hello, so that every obstacle shows here; disconnect at the end of the block.
 
         The arguments and errors are the same as of `Client.connect`. An exception of the block leaves it as
-        itself, never in an ExceptionGroup.
+        itself, never in an ExceptionGroup. The block may be left in another task than the one that entered
+        it, as in a test's fixture, and the blocks of several clients in any order: an `AsyncExitStack` works
+        everywhere.
         """
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
@@ -64,28 +59,15 @@ class AsyncClient(AsyncCalls):
             from workspaced_client._core.autostart import ensure_running  # as in the blocking client
 
             await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
-        failure: BaseException | None = None
+        client = cls(path, seconds, reconnect=reconnect)
         try:
-            async with anyio.create_task_group() as group:
-                client = cls(group, path, seconds, reconnect=reconnect)
-                try:
-                    await client._begin_first()
-                    notice = (await client.daemon.status()).recovery
-                    # Above are the context manager of this generator, and the app.
-                    warn_of(notice, stacklevel=3)
-                    yield client
-                except BaseException as error:
-                    failure = error
-                    raise
-                finally:
-                    await client._end()
-                    group.cancel_scope.cancel()
-        except BaseException:
-            # The group reports a cancellation itself; without a failure, the exception is the group's own.
-            if failure is None or isinstance(failure, anyio.get_cancelled_exc_class()):
-                raise
-        if failure is not None:
-            raise failure
+            await client._begin_first()
+            notice = (await client.daemon.status()).recovery
+            # Above are the context manager of this generator, and the app.
+            warn_of(notice, stacklevel=3)
+            yield client
+        finally:
+            await client.aclose()
 
     def events(
         self,
@@ -99,8 +81,9 @@ class AsyncClient(AsyncCalls):
         feed = EventFeed(topics, since)
         return AsyncEventStream(self._path, feed, self._timeout_seconds, on_lost, on_found)
 
-    def _connection_over(self, connected: sockets.socket) -> Connection:
-        connection = super()._connection_over(connected)
-        if not self._closed.is_set():  # else the group may have ended, and the connection is to be closed
-            self._group.start_soon(connection.read_answers)
-        return connection
+    async def aclose(self) -> None:
+        """End the connection, and the sessions begun on it. Any task may do it; a second call has no effect.
+
+        Calls of other tasks under way raise ConnectionLost.
+        """
+        await self._end()

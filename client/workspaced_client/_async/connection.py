@@ -1,10 +1,13 @@
 """The async client's connection: calls of many tasks over one socket, under trio and asyncio (by anyio).
 
-Written by hand beside `_sync/connection.py`, which has no reader of its own.
+Written by hand beside `_sync/connection.py`, which does the same with threads. No task of its own: so a client
+needs no task group, may be closed by another task than the one that connected it, and in any order.
 
-The strategy:
-- One task reads all answers and settles their calls.
-- Each call sends its own request, one at a time, and waits for its event.
+The strategy is leader and followers:
+- Of the calls that wait for an answer, one has the turn to read. It reads for all, settles the others and wakes
+  them. When it leaves, answered or cancelled, it passes the turn to another.
+- Each call sends its own request, one at a time. While the socket has no room, the sender also takes part in
+  the reading: the daemon stops reading from a client that does not read its answers.
 - The next sender sends the bytes that a cancelled call left, so that the stream stays whole.
 """
 
@@ -36,46 +39,24 @@ class Connection:
         self._socket = connected
         self._conversation = Conversation()
         self._sending = anyio.Lock(fast_acquire=True)  # each request waits for its answer anyway
-        self._events: dict[PendingCall, anyio.Event] = {}
-        self._reading: anyio.Event | None = None  # set once the reader has ended; None before it began
+        self._events: dict[PendingCall, anyio.Event] = {}  # of the calls whose tasks may use the socket
+        self._followers: set[PendingCall] = set()  # calls that would read if it were their turn
+        self._reader: PendingCall | None = None
+        self._closed = False
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, in the process that owns it."""
-        return self._conversation.ended and not self._conversation.forked
+        """Whether it has ended, in the process that owns it; without a reader, this looks."""
+        if self._conversation.forked:
+            return False
+        if self._reader is None and not self._conversation.ended:
+            self._read()
+        return self._conversation.ended
 
     @property
     def end_reason(self) -> str:
         """The reason of its end; empty before it."""
         return self._conversation.end_reason
-
-    async def read_answers(self) -> None:
-        """Settle calls until the connection ends: the body of the reader task."""
-        self._reading = anyio.Event()
-        try:
-            await self._read()
-        finally:
-            self._reading.set()
-
-    async def _read(self) -> None:
-        while not self._conversation.ended:
-            await anyio.wait_readable(self._socket)
-            self._receive()
-        shut_down(self._socket)  # after nonsense, the peer is still connected
-
-    def _receive(self) -> bool:
-        """Take what has arrived, without waiting; return False if there is nothing."""
-        try:
-            data = self._socket.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            return False
-        except ConnectionResetError:
-            data = b""  # the daemon closed it with a request unread
-        except OSError as error:
-            self._end(f"it failed: {error.strerror or error}")
-            return False
-        self._wake(self._conversation.receive(data))
-        return True
 
     async def request(
         self,
@@ -97,11 +78,11 @@ class Connection:
             if not call.settled and was_stopped(deadline, now()):
                 await self._exchange(call, now() + RESUMED_SECONDS)
         finally:
-            del self._events[call]
-            if not call.settled:
-                call.abandoned = True
-                if self._conversation.can_cancel(call):
+            try:
+                if not call.settled and self._conversation.can_cancel(call):
                     await self._cancel(call)
+            finally:
+                self._leave(call)
         if not call.settled:
             raise not_responding(call, timeout_seconds)
         return result_of(call, result)
@@ -111,18 +92,71 @@ class Connection:
         with anyio.CancelScope(deadline=deadline):
             await self._send(call)
             await self._wait(call)
-        while call.id and not call.settled and not self._conversation.ended and self._receive():
+        while call.id and not call.settled and not self._conversation.ended and self._read():
             pass
 
     async def _wait(self, call: PendingCall) -> None:
-        """Return once the call is settled."""
+        """Return once the call is settled; tell its progress until then."""
         while not call.settled:
-            await self._events[call].wait()
-            self._events[call] = anyio.Event()
+            await self._wait_for_news(call)
             call.tell_progress()
+
+    async def _wait_for_news(self, call: PendingCall) -> None:
+        """Return once there is an outcome, progress, or the end: by reading, or by another call's reading."""
+        self._followers.add(call)
+        try:
+            while not (call.has_news or self._conversation.ended):
+                if self._reader is None:
+                    self._reader = call
+                if self._reader is call:
+                    await anyio.wait_readable(self._socket)
+                    self._read()
+                else:
+                    await self._events[call].wait()
+                    self._events[call] = anyio.Event()
+        finally:
+            self._stop_reading(call)
+        if not call.has_news:
+            self._end(self._conversation.end_reason)  # again, in case an interrupt cut the first short
+
+    def _stop_reading(self, call: PendingCall) -> None:
+        """Pass the turn to read on, if the call has it; the app's function and a cancellation delay no other."""
+        self._followers.discard(call)
+        if self._reader is call:
+            self._reader = next(iter(self._followers), None)
+            if self._reader is not None:
+                self._events[self._reader].set()
+
+    def _read(self) -> bool:
+        """Receive bytes, without waiting, and settle the calls that they answer; return False if there are none."""
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            data = b""  # the daemon closed it with a request unread
+        except OSError as error:
+            self._end(f"it failed: {error.strerror or error}")
+            return False
+        try:
+            self._wake(self._conversation.receive(data))
+        except BaseException:
+            self._end("an exception, such as a KeyboardInterrupt, came in the middle of a message")
+            raise
+        if self._conversation.ended:
+            self._end(self._conversation.end_reason)  # after nonsense, the peer is still connected
+        return True
+
+    def _leave(self, call: PendingCall) -> None:
+        """Remove the call: the last step of every task, even after an exception."""
+        call.abandoned = True
+        del self._events[call]
+        if self._closed and not self._events:
+            self._socket.close()
 
     async def _cancel(self, call: PendingCall) -> None:
         """Ask the daemon to end a call; the request is lost if the daemon does not read in time."""
+        call.on_progress = call.progress = None  # its caller has left
         with anyio.move_on_after(CANCEL_SECONDS, shield=True):
             async with self._sending:
                 await self._flush(call)
@@ -141,9 +175,21 @@ class Connection:
             try:
                 self._conversation.sent(self._socket.send(self._conversation.outgoing, SEND_FLAGS))
             except BlockingIOError:
-                await anyio.wait_writable(self._socket)
+                await self._wait_for_room(call)
             except OSError:
                 self._conversation.stop_sending()
+
+    async def _wait_for_room(self, call: PendingCall) -> None:
+        """Return once the socket takes bytes again, or there is news; read meanwhile if nobody else does."""
+        async with anyio.create_task_group() as group:
+
+            async def read() -> None:
+                await self._wait_for_news(call)
+                group.cancel_scope.cancel()
+
+            group.start_soon(read)
+            await anyio.wait_writable(self._socket)
+            group.cancel_scope.cancel()
 
     def _wake(self, told: list[PendingCall]) -> None:
         for call in told:
@@ -151,17 +197,17 @@ class Connection:
 
     def _end(self, reason: str) -> None:
         """End the conversation: calls under way raise ConnectionLost, and so do later ones."""
-        self._wake(self._conversation.end(reason))
+        self._conversation.end(reason)
+        shut_down(self._socket)  # wakes the tasks that wait to read or to send
+        for event in self._events.values():
+            event.set()
 
     async def close(self) -> None:
         """End the connection: calls of other tasks raise ConnectionLost. A second call has no effect."""
         if self._conversation.forked:
             self._socket.close()  # this process's copy; the parent owns the connection
             return
+        self._closed = True
         self._end("this client was closed")
-        shut_down(self._socket)  # wakes the tasks that wait to read or to send, and so release the socket
-        with anyio.CancelScope(shield=True):
-            if self._reading is not None:
-                await self._reading.wait()
-            async with self._sending:
-                self._socket.close()
+        if not self._events:  # else the last to leave closes it
+            self._socket.close()

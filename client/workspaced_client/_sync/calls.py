@@ -8,7 +8,6 @@ The strategy:
 - Closing ends every wait: for the daemon, for its greeting, for an answer.
 """
 
-import socket
 from typing import Any, TypeVar
 
 from workspaced_client._core.attempts import Attempts, note_sessions
@@ -155,9 +154,7 @@ class Calls:
 
     def _begin(self, deadline: float, timeout_seconds: float) -> Connection:
         """Return a new connection, once the daemon has answered its hello."""
-        connection = self._connection_over(
-            open_socket(self._path, deadline, timeout_seconds, self._closed),
-        )
+        connection = Connection(open_socket(self._path, deadline, timeout_seconds, self._closed))
         self._newest = connection  # so that `_end` finds it from now on
         try:
             if self._closed.is_set():
@@ -167,10 +164,6 @@ class Calls:
             connection.close()
             raise
         return connection
-
-    def _connection_over(self, connected: socket.socket) -> Connection:
-        """Return a connection over this socket, ready for requests."""
-        return Connection(connected)
 
     def _end(self) -> None:
         """Close the connection and end every wait. A second call has no effect."""

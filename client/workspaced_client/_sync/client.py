@@ -1,7 +1,7 @@
 """The lifetime of a blocking client: from `Client.connect()` to its `close()`.
 
-Written by hand beside `_async/client.py`: an async client lives in the block that its reader tasks run in,
-and this one wherever its owner keeps it. Their calls are the same: see `calls`.
+Written by hand beside `_async/client.py`: an async client lives in a block, and this one wherever its owner keeps
+it. Their calls are the same: see `calls`.
 """
 
 import os

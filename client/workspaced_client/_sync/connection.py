@@ -1,7 +1,7 @@
 """The blocking client's connection: calls of many threads over one socket, without a thread of its own.
 
-Written by hand beside `_async/connection.py`, which has a task that reads. Here, nobody reads unless a call
-waits, and each step must survive Ctrl-C (see `waiting`).
+Written by hand beside `_async/connection.py`, which does the same with tasks. Here, each step must survive Ctrl-C
+(see `waiting`).
 
 The strategy is leader and followers:
 - Of the threads that wait for an answer, one has the turn to read. It reads for all, settles the calls of
