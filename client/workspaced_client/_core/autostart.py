@@ -10,7 +10,6 @@ The strategy:
 
 import fcntl
 import os
-import select
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Final
 
 from workspaced_client._core.connecting import try_to_connect
 from workspaced_client._core.local_errors import NotRunning, NotStarted
+from workspaced_client._core.socket_io import wait_until_ready
 from workspaced_client._core.timeouts import remaining
 from workspaced_protocol.git_environment import without_git_invocation
 from workspaced_protocol.messages import encode_request
@@ -105,8 +105,6 @@ def _start(path: str, log: Path, deadline: float) -> None:
     begins_at = log.stat().st_size
     ended, held = os.pipe()
     with os.fdopen(ended):
-        end = select.poll()  # select() takes no descriptor above 1,023
-        end.register(ended, 0)  # nobody writes to it; POLLHUP is always reported
         try:
             # $0 is the log. The shell ends at once; the daemon stays.
             subprocess.run(
@@ -124,7 +122,7 @@ def _start(path: str, log: Path, deadline: float) -> None:
         while not _answers(path, deadline):
             if not remaining(deadline, monotonic()):
                 raise NotStarted(path, f"it has not answered in time; its log is {log}")
-            if end.poll(_LOOK_SECONDS * 1000):
+            if any(wait_until_ready(ended, _LOOK_SECONDS, to_read=True)):  # nobody writes to it
                 raise NotStarted(path, _last_line(log, begins_at))
 
 

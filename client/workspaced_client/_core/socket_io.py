@@ -1,5 +1,6 @@
-"""Bytes through a connected socket that does not block."""
+"""Bytes through a connected socket that does not block, and waits until it is ready for them."""
 
+import select
 import socket
 from typing import Final
 
@@ -8,6 +9,25 @@ RECEIVE_BYTES: Final = 64 * 1024
 
 SEND_FLAGS: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
 """Without it, a send to a dead daemon would kill a program that restored SIGPIPE's default action."""
+
+
+def wait_until_ready(
+    descriptor: socket.socket | int, seconds: float, *, to_read: bool, to_write: bool = False
+) -> tuple[bool, bool]:
+    """Wait at most that long; return whether it can be read (or has ended), and whether it can be written to.
+
+    eventlet takes poll() away, and has a select() for its green threads. Elsewhere poll() is the better one:
+    select() takes no descriptor above 1,023.
+    """
+    if not hasattr(select, "poll"):
+        wanted = [descriptor]
+        readable, writable, _ = select.select(wanted * to_read, wanted * to_write, [], seconds)
+        return bool(readable), bool(writable)
+    ready = select.poll()
+    ready.register(descriptor, (select.POLLIN if to_read else 0) | (select.POLLOUT if to_write else 0))
+    events = ready.poll(seconds * 1000)
+    happened = events[0][1] if events else 0
+    return bool(happened & ~select.POLLOUT), bool(happened & ~select.POLLIN)
 
 
 def send_some(connected: socket.socket, data: bytes) -> bytes:

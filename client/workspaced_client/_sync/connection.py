@@ -12,7 +12,6 @@ The strategy is leader and followers:
 - The next sender sends the bytes that a thread left when it gave up, so that the stream stays whole.
 """
 
-import select
 import socket
 import threading
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from workspaced_client._core.conversation import (
     not_responding,
     result_of,
 )
-from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
+from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down, wait_until_ready
 from workspaced_client._core.timeouts import RESUMED_SECONDS, remaining, was_stopped
 
 from .waiting import Turns, now
@@ -48,9 +47,6 @@ class Connection:
         self._reading = Turns(self._lock)
         self._inside: set[PendingCall] = set()  # calls whose threads may use the socket
         self._closed = False
-        self._readable = select.poll()  # used by the reader alone
-        self._readable.register(connected, select.POLLIN)
-        self._writable = select.poll()  # used by the sender alone
 
     @property
     def is_over(self) -> bool:
@@ -123,9 +119,9 @@ class Connection:
             return False
         with self._lock:
             reads = self._reading.take(call)
-        self._writable.register(self._socket, select.POLLOUT | (select.POLLIN if reads else 0))
-        events = self._writable.poll((left if reads else min(left, _LOOK_AGAIN_SECONDS)) * 1000)
-        if reads and events and events[0][1] & ~select.POLLOUT:
+        wait = left if reads else min(left, _LOOK_AGAIN_SECONDS)
+        readable, _ = wait_until_ready(self._socket, wait, to_read=reads, to_write=True)
+        if reads and readable:
             self._read()
         return True
 
@@ -140,11 +136,11 @@ class Connection:
                 deadline = now() + RESUMED_SECONDS
             left = remaining(deadline, now())
             turn = self._next_turn(call)
-            if not left and not (turn is None and self._readable.poll(0)):
+            if not left and not (turn is None and any(wait_until_ready(self._socket, 0, to_read=True))):
                 return
             if turn is not None:
                 turn.acquire(timeout=left)
-            elif self._readable.poll(left * 1000):
+            elif any(wait_until_ready(self._socket, left, to_read=True)):
                 self._read()
 
     def _next_turn(self, call: PendingCall) -> "threading.Lock | None":

@@ -4,13 +4,12 @@ Written by hand beside `_async/event_socket.py`: threads need a lock, and each s
 `waiting`).
 """
 
-import select
 import socket
 import threading
 
 from workspaced_client._core.event_feed import EventFeed
 from workspaced_client._core.local_errors import ConnectionLost
-from workspaced_client._core.socket_io import RECEIVE_BYTES, send_some, shut_down
+from workspaced_client._core.socket_io import RECEIVE_BYTES, send_some, shut_down, wait_until_ready
 from workspaced_client._core.timeouts import remaining
 
 from .waiting import Closed, now
@@ -47,10 +46,8 @@ class EventSocket:
                 return True
             self._in_use = True
         try:
-            ready = select.poll()
-            ready.register(connected, select.POLLOUT if feed.outgoing else select.POLLIN)
-            left = remaining(deadline, now())
-            if not ready.poll(left * 1000):
+            left, sends = remaining(deadline, now()), bool(feed.outgoing)
+            if not any(wait_until_ready(connected, left, to_read=not sends, to_write=sends)):
                 return bool(left)
             if feed.outgoing:
                 feed.outgoing = send_some(connected, feed.outgoing)
