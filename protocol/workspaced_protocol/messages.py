@@ -59,7 +59,7 @@ class _Envelope(Struct, frozen=True):
 class _WireError(Struct, frozen=True):
     code: int
     message: str
-    data: dict[str, object] | None = None
+    data: object = None
 
 
 class _AnswerEnvelope(Struct, frozen=True):
@@ -252,7 +252,8 @@ def parse_answer(line: bytes) -> Answer | Notification:
         raise NotAnAnswer("Not a JSON-RPC message: it is neither an answer nor a notification.")
     if envelope.error is not UNSET and envelope.result is UNSET:
         refusal = envelope.error
-        return Answer(envelope.id, RpcError(refusal.code, refusal.message, refusal.data))
+        data = refusal.data if isinstance(refusal.data, dict) else None  # an object always, by protocol.md
+        return Answer(envelope.id, RpcError(refusal.code, refusal.message, data))
     if envelope.error is UNSET and envelope.result is not UNSET:
         return Answer(envelope.id, envelope.result)
     raise NotAnAnswer("Not a JSON-RPC message: it must have either a result or an error.")

@@ -194,6 +194,17 @@ def test_members_of_a_newer_daemon_are_left_out(connect: Connect) -> None:
     assert client.store.flush() == 1
 
 
+def test_members_of_a_newer_daemon_do_not_keep_a_client_from_connecting(connect: Connect) -> None:
+    def script(peer: Peer) -> None:
+        hello = peer.expect("daemon.hello")
+        peer.send(line({"jsonrpc": "2.0", "id": hello.id, "result": {**HELLO, "new": {"a": [1]}}, "new": 1}))
+        newer = {**STATUS, "recovery": {**CLEAN, "new": 1}, "store": {"state": "ok", "new": None}, "new": [1]}
+        peer.answer(peer.expect("daemon.status"), newer)
+        peer.answer(peer.expect("daemon.status"), newer)
+
+    assert connect(script).daemon.status().store.state == "ok"
+
+
 @pytest.mark.parametrize("result", [{"id": "ws_1"}, [], None, {**WORKSPACE, "state": 1}])
 def test_a_result_of_another_shape_fails_its_call_alone(connect: Connect, result: object) -> None:
     client = connect(answering(lambda request: result if request.method == "workspace.open" else WORKSPACE))

@@ -9,8 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -88,6 +92,54 @@ def test_the_environment_names_the_socket(
 def test_no_time_to_wait_is_refused(flavour: str, without_socket: Path, seconds: float) -> None:
     with pytest.raises(ValueError, match="timeout_seconds must be more than 0"):
         connect_only(flavour, without_socket, seconds)
+
+
+@pytest.mark.parametrize("seconds", [None, "10", b"10", [1], 1j, timedelta(seconds=1), object()])
+def test_a_time_that_is_no_number_is_refused(
+    flavour: str, without_socket: Path, connect: Connect, seconds: Any
+) -> None:
+    told = r"^timeout_seconds must be a number of seconds, not \w+; use math\.inf to wait forever\.$"
+    with pytest.raises(TypeError, match=told):
+        connect_only(flavour, without_socket, seconds)
+    if seconds is not None:  # a call has the client's time then
+        client = connect(answering(lambda request: request.method))
+        with pytest.raises(TypeError, match=told):
+            client.call("a", timeout_seconds=seconds)
+        assert client.call("b") == "b"
+
+
+def test_a_time_too_large_for_a_float_is_refused(flavour: str, without_socket: Path) -> None:
+    with pytest.raises(ValueError, match=r"^timeout_seconds is too large for a float; use math\.inf"):
+        connect_only(flavour, without_socket, 10**400)
+
+
+@pytest.mark.parametrize("seconds", [Decimal(10), Fraction(10), 10, True])
+def test_every_number_of_seconds_is_taken(connect: Connect, seconds: Any) -> None:
+    assert connect(answering(lambda request: request.method), seconds).call("a") == "a"
+
+
+class PathOfBytes:
+    """A path that is legal for `open`."""
+
+    def __fspath__(self) -> bytes:
+        return b"/x.sock"
+
+
+@pytest.mark.parametrize("path", [b"/x.sock", PathOfBytes(), 5, 0, False, ["a"], object()])
+def test_a_socket_that_is_no_path_is_refused(flavour: str, path: Any) -> None:
+    with pytest.raises(TypeError, match=r"^socket must be a path, a str or a pathlib\.Path, not \w+"):
+        connect_only(flavour, path)
+
+
+@pytest.mark.parametrize("path", ["/x\0.sock", "/\ud800.sock", Path("/x\0.sock")])
+def test_a_path_that_no_file_can_have_is_refused(flavour: str, path: Any) -> None:
+    with pytest.raises(UnusableSocketPath, match=r"^No file can have the name .*give another path"):
+        connect_only(flavour, path)
+
+
+def test_a_directory_is_no_socket(flavour: str, socket_dir: Path) -> None:
+    with pytest.raises(NotRunning, match="there is a directory instead of a socket at"):
+        connect_only(flavour, socket_dir)
 
 
 def test_endless_time_is_taken(connect: Connect) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import workspaced_client
 from client.conftest import Connect
-from client.fake_server import Peer, greeting
+from client.fake_server import Peer, greeting, line
 from workspaced_client import DaemonError, WorkspacedError, errors
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_protocol.errors import ErrorCode, RpcError
@@ -62,6 +62,24 @@ def test_an_unknown_code_gives_the_base_class(connect: Connect) -> None:
     with pytest.raises(DaemonError) as caught:
         client.daemon.ping()
     assert (caught.value.kind, caught.value.data) == ("", {})
+
+
+@pytest.mark.parametrize("data", [None, "text", [1], 5, True, {"kind": 5}, {"path": ["a"], "new": {"x": 1}}])
+@pytest.mark.parametrize("code", [4711, ErrorCode.INVALID_PARAMS])
+def test_data_of_a_later_form_costs_neither_the_sentence_nor_the_connection(
+    connect: Connect, code: int, data: object
+) -> None:
+    def script(peer: Peer) -> None:
+        peer.send(line({"jsonrpc": "2.0", "method": "later/news", "params": [1]}))
+        peer.refuse(peer.request().id, code, "Something new.", data)
+        peer.answer(peer.request(), "in order")
+
+    client = connect(greeting(script))
+    with pytest.raises(DaemonError, match=r"^Something new\.$") as caught:
+        client.daemon.ping()
+    assert caught.value.kind == ""
+    assert caught.value.data == (data if isinstance(data, dict) else {})
+    assert client.call("next") == "in order"
 
 
 def test_each_error_is_raised_by_the_call_it_answers(connect: Connect) -> None:

@@ -230,3 +230,12 @@ def test_a_topic_of_a_later_release_comes_in_plain_values(flavour: str, serve: S
         event = next(events)
         assert isinstance(event, Event)
         assert event.payload == {"at": 1}
+
+
+def test_members_of_a_newer_daemon_are_left_out_of_events(flavour: str, serve: Serve) -> None:
+    payload = {"workspaceId": "ws_6", "name": "n", "rootPath": "/", "new": {"a": 1}}
+    path = scripted(serve, Life(1, 5, notification("workspace.created", 6, 1, payload=payload, new=[1])))
+    with subscribed(flavour, path) as events:
+        event = next(events)
+    assert isinstance(event, Event)
+    assert (event.topic, event.revision) == ("workspace.created", 6)

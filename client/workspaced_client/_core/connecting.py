@@ -55,7 +55,8 @@ def _failure(path: str, error: OSError) -> CannotConnect:
     if isinstance(error, PermissionError):
         return NotAllowed(path, f"{_reason(error)} (the socket belongs to {_owner(path)})")
     if error.errno in _NO_SOCKET or (error.errno == errno.ECONNREFUSED and not _is_socket(path)):
-        return NotRunning(path, "there is no socket")
+        there = "a directory instead of a socket" if os.path.isdir(path) else "no socket"
+        return NotRunning(path, f"there is {there}")
     if error.errno == errno.ECONNREFUSED:
         return NotRunning(path, "nobody listens on the socket")
     return CannotConnect(path, _reason(error))

@@ -6,10 +6,26 @@ from workspaced_client._core.local_errors import UnusableSocketPath
 
 
 def find_socket(explicit: str | os.PathLike[str] | None) -> str:
-    """Return the path to connect to, by the daemon's own rules. Raises UnusableSocketPath."""
+    """Return the path to connect to, by the daemon's own rules. Raises TypeError or UnusableSocketPath."""
+    if explicit is not None:
+        explicit = _checked(explicit)
     from workspaced_protocol import paths  # it loads platformdirs, which takes as long as all else here
 
     try:
         return str(paths.socket_path(explicit))
     except paths.UnusablePath as error:
         raise UnusableSocketPath(str(error)) from error
+
+
+def _checked(path: str | os.PathLike[str]) -> str:
+    text: object = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        advice = ": os.fsdecode() makes a str of bytes" if isinstance(text, bytes) else ""
+        raise TypeError(f"socket must be a path, a str or a pathlib.Path, not {type(text).__name__}{advice}.")
+    try:
+        unusable = b"\0" in os.fsencode(text)
+    except UnicodeEncodeError:
+        unusable = True
+    if unusable:
+        raise UnusableSocketPath(f"No file can have the name {text!r}: give another path for the socket.")
+    return text

@@ -50,7 +50,7 @@ class Client(Calls):
 
         `socket` is the socket's path; the default is $WORKSPACED_SOCKET, or else the platform's path, by the
         daemon's own rules. `timeout_seconds` is the limit for connecting, and then for each call; `math.inf`
-        waits forever. Warns with RecoveryWarning if the store was damaged.
+        waits forever, and None is a TypeError. Warns with RecoveryWarning if the store was damaged.
 
         After the connection is lost, a call connects again within its time, and is sent again if that is
         safe: reads are, and writes carry a key that the daemon applies once. `reconnect=False` leaves this
