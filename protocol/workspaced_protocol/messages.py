@@ -7,7 +7,7 @@ large integer or an escaped string.
 
 import re
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -252,7 +252,9 @@ def parse_answer(line: bytes) -> Answer | Notification:
         raise NotAnAnswer("Not a JSON-RPC message: it is neither an answer nor a notification.")
     if envelope.error is not UNSET and envelope.result is UNSET:
         refusal = envelope.error
-        data = refusal.data if isinstance(refusal.data, dict) else None  # an object always, by protocol.md
+        # An object always, by protocol.md.
+        given: object = refusal.data
+        data = cast("dict[str, object]", given) if isinstance(given, dict) else None
         return Answer(envelope.id, RpcError(refusal.code, refusal.message, data))
     if envelope.error is UNSET and envelope.result is not UNSET:
         return Answer(envelope.id, envelope.result)

@@ -81,13 +81,18 @@ class Workspace(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         # Also checked for structs made by code: a workspace that can't be read again must not be written.
-        if not _is_workspace_id(self.id):
-            raise _wrong(WRONG_WORKSPACE_ID, "id")
-        for index, project in enumerate(self.projects):
-            if not _is_project_id(project.id):
-                raise _wrong(WRONG_PROJECT_ID, f"projects[{index}].id")
-            if project.workspace_id != self.id and not _is_workspace_id(project.workspace_id):
-                raise _wrong(WRONG_WORKSPACE_ID, f"projects[{index}].workspaceId")
+        try:
+            if not _is_workspace_id(self.id):
+                raise _wrong(WRONG_WORKSPACE_ID, "id")
+            for index, project in enumerate(self.projects):
+                if not _is_project_id(project.id):
+                    raise _wrong(WRONG_PROJECT_ID, f"projects[{index}].id")
+                if project.workspace_id != self.id and not _is_workspace_id(project.workspace_id):
+                    raise _wrong(WRONG_WORKSPACE_ID, f"projects[{index}].workspaceId")
+        except (TypeError, AttributeError):  # never by decoding, which checks the types first
+            raise TypeError(
+                "a Workspace needs a str as its id, and ProjectBindings as its projects"
+            ) from None
 
 
 def _wrong(problem: str, path: str) -> ValueError:

@@ -14,7 +14,7 @@ The strategy:
 import math
 import operator
 import os
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec import structs
 
@@ -73,33 +73,50 @@ def path_value(path: str | os.PathLike[str]) -> str:
 def _plain(value: Any) -> Any:
     if value is None or value is True or value is False:
         return value
-    kind = type(value)
+    kind = cast("type[Any]", type(value))
+    is_container = issubclass(kind, (dict, list, tuple, Model))
     if issubclass(kind, str):
         return _plain_text(value if kind is str else str.__str__(value))
     if issubclass(kind, int):
         return _plain_int(value if kind is int else int.__index__(value))
     if issubclass(kind, float):
         return _plain_float(value if kind is float else float.__float__(value))
-    if issubclass(kind, dict):
-        return _plain_object(value)
-    if issubclass(kind, (list, tuple)):
-        items = [_plain_part(item, f"[{index}]") for index, item in enumerate(value)]
-        # A tuple can't change until it is sent; a model with none but plain values needs no copy.
-        return value if kind is tuple and all(map(operator.is_, items, value)) else items
-    if issubclass(kind, Model):
-        return _plain_model(value)
+    if is_container:
+        return _plain_container(value, cast("type[Any]", kind))
     try:
         return _plain_int(operator.index(value))
     except TypeError:
         raise _NotJson(f"is of type {_type_of(value)}, which is no JSON value") from None
 
 
-def _plain_part(value: object, step: str) -> Any:
+def _plain_container(value: Any, kind: type) -> Any:
+    """Return a copy with plain values alone; a tuple or a model that has no others needs none."""
+    step: str | int = ""
     try:
-        return _plain(value)
+        if issubclass(kind, dict):
+            members: dict[str, Any] = {}
+            for key, member in value.items():
+                step = ""
+                step = _plain_key(key, members)
+                members[step] = _plain(member)
+            return members
+        if issubclass(kind, Model):
+            changed: dict[str, Any] = {}
+            for field, name in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True):
+                step = name
+                member = getattr(value, field)
+                plain = _plain(member)
+                if plain is not member:
+                    changed[field] = plain
+            return structs.replace(value, **changed) if changed else value
+        items: list[Any] = []
+        for index, item in enumerate(value):
+            step = index
+            items.append(_plain(item))
     except _NotJson as error:
-        error.steps.append(step)
+        error.steps.append(f"[{step}]" if isinstance(step, int) else f".{step}" if step else "")
         raise
+    return value if kind is tuple and all(map(operator.is_, items, value)) else items
 
 
 def _plain_text(text: str) -> str:
@@ -124,27 +141,13 @@ def _plain_float(number: float) -> float:
     return number
 
 
-def _plain_object(members: dict[Any, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = {}
-    for key, value in members.items():
-        if not issubclass(type(key), str):
-            raise _NotJson(f"has a key of type {_type_of(key)}; the keys of a JSON object are strings")
-        name = _plain_text(str.__str__(key))
-        if name in plain:
-            raise _NotJson(f"has two keys {name!r}")
-        plain[name] = _plain_part(value, f".{name}")
-    return plain
-
-
-def _plain_model(model: Model) -> Model:
-    """Return the model itself, or a copy if a field's value had to change."""
-    changed: dict[str, Any] = {}
-    for field, name in zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True):
-        value = getattr(model, field)
-        plain = _plain_part(value, f".{name}")
-        if plain is not value:
-            changed[field] = plain
-    return structs.replace(model, **changed) if changed else model
+def _plain_key(key: object, members: dict[str, Any]) -> str:
+    if not isinstance(key, str):
+        raise _NotJson(f"has a key of type {_type_of(key)}; the keys of a JSON object are strings")
+    name = _plain_text(str.__str__(key))
+    if name in members:
+        raise _NotJson(f"has two keys {name!r}")
+    return name
 
 
 def _type_of(value: object) -> str:

@@ -118,8 +118,8 @@ class Maintenance:
             salvaged = await _in_thread(self._own_files, salvage.salvage_quarantine, quarantine, named)
             state = self._writer.state
             # Copies may have been removed since the start, which has read them.
-            remembered = state.lost.workspaces if state.recovery is not None else {}
-            found = {**remembered, **salvaged.workspaces}
+            found = dict(state.lost.workspaces) if state.recovery is not None else {}
+            found.update(salvaged.workspaces)
         return encode(Salvage(tuple(found.values()), tuple(salvaged.files)))
 
     async def _read(self, source: str) -> list[Workspace]:

@@ -131,12 +131,14 @@ class JsonWorkspaceStore(StoreBase):
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. A valid file must also hold the state that the daemon holds."""
-        for _ in range(_CHECKS):
+        checks = 0
+        while True:
             before = self.state
             found = check_files(self._path, partial(self._difference, before))
-            if self.state is before:
-                break  # else a commit may have written the files in the middle of the check
-        return found
+            checks += 1
+            # A commit may have written the files in the middle of the check.
+            if self.state is before or checks == _CHECKS:
+                return found
 
     def _difference(self, before: State, found: State) -> str | None:
         """Return how a valid file differs from the held state. It may also hold the state of a commit under way."""
