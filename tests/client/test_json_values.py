@@ -148,6 +148,7 @@ Call = Callable[[Client, Any], object]
         (lambda client, value: client.projects.clone("ws_1", "u", value), "targetDir"),
         (lambda client, value: client.sessions.begin("ws_1", label=value), "label"),
         (lambda client, value: client.store.backup(value), "path"),
+        (lambda client, value: client.store.salvage([value]), r"files\[0\]"),
         (lambda client, value: client.store.restore("a", if_revision=value), "ifRevision"),
         (lambda client, value: client.store.save(workspace(created_at=value)), r"workspace\.createdAt"),
         (

@@ -23,6 +23,7 @@ ALPHA = Workspace(
 
 ARGUMENTS: dict[str, object] = {
     "changes": [Change(save=ALPHA), Change(remove="ws_2")],
+    "files": [Path("/quarantine/a.json")],
     "git_url": "https://example.com/a.git",
     "id": "ws_1",
     "if_revision": 3,

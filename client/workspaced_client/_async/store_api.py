@@ -110,7 +110,7 @@ class AsyncStore:
 
         `files` are absolute paths. Raises InvalidParams for one that can't be read.
         """
-        named = None if files is None else tuple(os.fspath(file) for file in files)
+        named = None if files is None else tuple(path_value(file) for file in files)
         return await self._request("store.salvage", p.SalvageParams(files=named), Salvage)
 
     async def acknowledge_recovery(self) -> None:
