@@ -61,7 +61,7 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         # Here and nowhere else: whatever a binding comes from (a request, a file, a backup), no secret is kept.
-        if self.git_url is not None:
+        if isinstance(self.git_url, str):  # code may pass another type, which the client then refuses to send
             force_setattr(self, "git_url", without_secret(self.git_url))
 
 
