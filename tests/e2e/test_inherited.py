@@ -67,9 +67,11 @@ def test_git_inherits_no_signal_from_the_parents_parent(home: Home, start: Start
         made = connection.create("Alpha", str(home.root))
         connection.refused(3002, "project.clone", workspaceId=made["id"], gitUrl=MISSING)
     lines = dict(line.split(":\t", 1) for line in (home.root / "status").read_text().splitlines())
+    # C libraries keep two signals for themselves, which no program can take back.
+    settable = sum(1 << number - 1 for number in signal.valid_signals())
     ignored_by_python = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
     assert int(lines["SigBlk"], 16) == 0
-    assert int(lines["SigIgn"], 16) == ignored_by_python
+    assert int(lines["SigIgn"], 16) & settable == ignored_by_python
 
 
 @linux_only

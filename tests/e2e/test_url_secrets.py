@@ -88,13 +88,14 @@ def test_git_gets_the_secret_and_nobody_else(
     home: Home,
     site: str,
     arguments: Path,
+    tmp_path: Path,
     userinfo: str,
     kept: str,
     secrets: tuple[str, ...],
 ) -> None:
     environment = {**ISOLATED, "PATH": f"{arguments.parent}/bin{os.pathsep}{os.environ['PATH']}"}
-    environment["GIT_CONFIG_COUNT"] = "1"  # what the user has set stays
-    environment |= {"GIT_CONFIG_KEY_0": "clone.defaultRemoteName", "GIT_CONFIG_VALUE_0": "up"}
+    environment["GIT_CONFIG_GLOBAL"] = str(tmp_path / "gitconfig")
+    (tmp_path / "gitconfig").write_text("[clone]\n\tdefaultRemoteName = up\n")  # what the user has set stays
     daemon = start("--log-level", "debug", environment=environment)
     with RawConnection(home.socket) as app:
         id_ = app.create("W", str(home.root / "root"))["id"]

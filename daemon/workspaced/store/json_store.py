@@ -120,10 +120,11 @@ class JsonWorkspaceStore(StoreBase):
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
             raise
+        else:
+            self._known_files = dict.fromkeys(identities)
+            self.state = state
         finally:
             self._pending = None
-        self._known_files = dict.fromkeys(identities)
-        self.state = state
 
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
@@ -136,14 +137,17 @@ class JsonWorkspaceStore(StoreBase):
             before = self.state
             found = check_files(self._path, partial(self._difference, before))
             checks += 1
-            # A commit may have written the files in the middle of the check.
+            # A commit may have written one file and not yet the other in the middle of the check.
             if self.state is before or checks == _CHECKS:
                 return found
 
     def _difference(self, before: State, found: State) -> str | None:
         """Return how a valid file differs from the held state. It may also hold the state of a commit under way."""
-        held = [before, self._pending, self.state]
-        differences = [difference(found, state) for state in held if state is not None]
+        pending = self._pending
+        if self.state is not before:
+            return None  # commits that have ended since then wrote the file
+        held = [before] if pending is None else [before, pending]
+        differences = [difference(found, state) for state in held]
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
