@@ -14,7 +14,7 @@ The strategy:
 import math
 import operator
 import os
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from msgspec import structs
 
@@ -24,6 +24,7 @@ from workspaced_protocol.params import Params
 
 _LEAST_INT: Final = -(2**63)
 _GREATEST_INT: Final = 2**64 - 1
+_CONTAINERS: Final = (dict, list, tuple, Model)
 
 
 class _NotJson(Exception):
@@ -73,24 +74,29 @@ def path_value(path: str | os.PathLike[str]) -> str:
 def _plain(value: Any) -> Any:
     if value is None or value is True or value is False:
         return value
-    kind = cast("type[Any]", type(value))
-    is_container = issubclass(kind, (dict, list, tuple, Model))
+    kind = _type(value)
     if issubclass(kind, str):
         return _plain_text(value if kind is str else str.__str__(value))
     if issubclass(kind, int):
         return _plain_int(value if kind is int else int.__index__(value))
     if issubclass(kind, float):
         return _plain_float(value if kind is float else float.__float__(value))
-    if is_container:
-        return _plain_container(value, cast("type[Any]", kind))
+    if issubclass(kind, _CONTAINERS):
+        return _plain_container(value)
     try:
         return _plain_int(operator.index(value))
     except TypeError:
         raise _NotJson(f"is of type {_type_of(value)}, which is no JSON value") from None
 
 
-def _plain_container(value: Any, kind: type) -> Any:
+def _type(value: object) -> type:
+    # By the annotation, the type checkers do not know it as the type of an Any, about which they differ.
+    return type(value)
+
+
+def _plain_container(value: Any) -> Any:
     """Return a copy with plain values alone; a tuple or a model that has no others needs none."""
+    kind = _type(value)
     step: str | int = ""
     try:
         if issubclass(kind, dict):
