@@ -2,7 +2,7 @@
 
 Python decodes paths, arguments and variables by the locale, and it decides that before the first line of a program.
 In a locale such as en_US.ISO-8859-1 each path of the protocol would lead to another file. So a program of ours
-begins anew in Python's UTF-8 mode there; that costs 20 ms. It keeps its pid, arguments, environment and descriptors.
+begins again in Python's UTF-8 mode there; that costs 20 ms. It keeps its pid, arguments, environment and descriptors.
 """
 
 import os

@@ -25,7 +25,7 @@ def main() -> int:
             return 2
         print(compare.comparison(before, after))
         return 0
-    # What is installed has its bytecode with it; where this is set, each process would compile the sources anew.
+    # What is installed has its bytecode with it; where this is set, each process would compile the sources again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rows: list[Row] = []
     for row in _quick() if options.quick else _all():

@@ -195,7 +195,7 @@ class Sqlite:
         self._row = next(iter(records))
 
     def commit(self) -> None:
-        """One workspace is written anew."""
+        """One workspace is written again."""
         self._connection.execute(
             "UPDATE workspaces SET json = ? WHERE id = ?", (self._row.json, self._row.workspace.id)
         )

@@ -271,7 +271,7 @@ def test_deep_params_are_sent_or_refused(connect: Connect) -> None:
 
 
 def test_nothing_reaches_a_daemon_that_is_gone(flavour: str, serve: Serve) -> None:
-    """The params are judged first: before a lost connection is made anew."""
+    """The params are judged first: before a lost connection is made again."""
 
     def leave(peer: Peer) -> None:
         peer.greet()

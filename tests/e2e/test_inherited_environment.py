@@ -108,7 +108,7 @@ def test_a_signal_that_comes_while_it_begins_anew_is_kept(home: Home, latin_1: d
     environment = {**latin_1, "PYTHONUTF8": "0"}
     ended = DaemonProcess(home, program=(sys.executable, "-c", code), environment=environment).run_to_end()
     assert ended == Ended(0, "")
-    assert (home.root / "held").exists(), "it ended before it began anew"
+    assert (home.root / "held").exists(), "it ended before it began again"
 
 
 # git

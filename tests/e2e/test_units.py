@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RATED_BY = "systemd 252"  # the release that the docs' figure is of: each rates anew
+RATED_BY = "systemd 252"  # the release that the docs' figure is of: each rates again
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is of Linux's systemd"

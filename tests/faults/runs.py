@@ -176,7 +176,7 @@ class Run:
         self._commit(replace(self.store.state, revision=self._highest_revision + 1), None)
 
     def flush(self) -> None:
-        """Both files anew."""
+        """Both files again."""
         self._attempt(self.store.state, self.store.flush)
 
     def close(self) -> None:

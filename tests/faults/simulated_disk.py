@@ -68,7 +68,7 @@ class SimulatedDisk(Disk):
     # What the laboratory does with the disk.
 
     def arm(self, fault: Fault | None) -> None:
-        """Count operations anew, towards this fault; None mends the disk."""
+        """Count operations again, towards this fault; None mends the disk."""
         self.trace = []
         self._fault = fault
 

@@ -61,7 +61,7 @@ class EventSocket:
         return True
 
     def drop(self) -> None:
-        """Close the connection, if any, so that the next step connects anew."""
+        """Close the connection, if any, so that the next step connects again."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

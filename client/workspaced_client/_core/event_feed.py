@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True)
 class EventGap:
-    """Events that were missed for good: list their subjects anew."""
+    """Events that were missed for good: list their subjects again."""
 
     __module__ = "workspaced_client.events"
 
@@ -179,7 +179,7 @@ class EventFeed:
             self.revision = result.revision
 
     def _is_of(self, daemon: tuple[int, int]) -> None:
-        """Note which daemon this connection leads to: another one than before numbers its events anew."""
+        """Note which daemon this connection leads to: another one than before numbers its events from the first."""
         if daemon != self._daemon:
             self._daemon = daemon
             self._taken.clear()

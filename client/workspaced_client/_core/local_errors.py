@@ -103,7 +103,7 @@ class ConnectionLost(Unanswered):
 class SessionsLost(ConnectionLost):
     """The connection ended, and so did the sessions begun on it; `session_ids` are their ids.
 
-    The first call after the loss raises it, once. The client is connected again: begin the sessions anew.
+    The first call after the loss raises it, once. The client is connected again: begin the sessions again.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class SessionsLost(ConnectionLost):
     def __str__(self) -> str:
         return (
             f"{self.method} got no answer, because the connection ended: {self.reason}. With it ended these "
-            f"sessions: {', '.join(self.session_ids)}. Begin them anew; the client is connected again."
+            f"sessions: {', '.join(self.session_ids)}. Begin them again; the client is connected again."
             f"{self._advice()}"
         )
 

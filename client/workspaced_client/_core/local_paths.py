@@ -1,7 +1,7 @@
 """The paths of this program, and those of the protocol: they differ in a locale that is not UTF-8.
 
 There Python decodes a path's bytes by the locale, while the protocol's text is UTF-8. The daemon and the command line
-begin anew in Python's UTF-8 mode; a library can't, so it converts the paths by their bytes. What it returns opens the
+begin again in Python's UTF-8 mode; a library can't, so it converts the paths by their bytes. What it returns opens the
 same file as what it was given. In a locale of UTF-8 nothing is done.
 """
 

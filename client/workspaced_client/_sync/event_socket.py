@@ -65,7 +65,7 @@ class EventSocket:
         return True
 
     def drop(self) -> None:
-        """Close the connection, if any, so that the next step connects anew."""
+        """Close the connection, if any, so that the next step connects again."""
         with self._lock:
             connected, self._socket = (
                 self._socket,

@@ -98,7 +98,7 @@ class EventStream:
         except ConnectionLost as error:
             raise turned_away(self._path, error) from error.__cause__
         except BaseException:
-            self._socket.drop()  # half a subscription is none: the next step begins anew
+            self._socket.drop()  # half a subscription is none: the next step begins again
             raise
         self._pauses = pauses_seconds()
 

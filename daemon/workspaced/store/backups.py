@@ -1,7 +1,7 @@
 """Backups: timed copies of the store, written, verified, listed and thinned out.
 
 The strategy: neither times nor revisions can be trusted alone. A clock may be wrong for a while, and a store that
-begins anew counts from 0. So a backup stays if either order ranks it high enough, and today's date counts for nothing.
+begins again counts from 0. So a backup stays if either order ranks it high enough, and today's date counts for nothing.
 """
 
 import re

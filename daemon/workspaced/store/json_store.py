@@ -302,7 +302,7 @@ class JsonWorkspaceStore(StoreBase):
             raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
         self._known_files[content.identity] = None
         if kind == EDITED:
-            _log.warning("A file of the store was edited; it is written anew.", file=name, kept=copy)
+            _log.warning("A file of the store was edited; it is written again.", file=name, kept=copy)
             now_ms = self._time_ns() // 1_000_000
             self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 

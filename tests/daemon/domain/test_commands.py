@@ -294,10 +294,10 @@ CONDITIONAL: dict[str, Callable[[int | None], Command]] = {
     "update": lambda revision: workspaces.update("ws_01", "New", None, revision, 50),
     "delete": lambda revision: workspaces.delete("ws_01", revision),
     "save": lambda revision: workspaces.save(ALPHA, revision),
-    "save anew": lambda revision: workspaces.save(workspace(7), revision),
+    "save again": lambda revision: workspaces.save(workspace(7), revision),
     "apply": lambda revision: bulk.apply([Change(save=ALPHA)], revision),
 }
-CURRENT = {"open": 7, "save anew": 0, "apply": 9}  # the others: 5, where Alpha is
+CURRENT = {"open": 7, "save again": 0, "apply": 9}  # the others: 5, where Alpha is
 
 
 @pytest.mark.parametrize("write", CONDITIONAL)

@@ -1,4 +1,4 @@
-"""Settings that are read anew while another reading of them hangs."""
+"""Settings that are read again while another reading of them hangs."""
 
 import threading
 

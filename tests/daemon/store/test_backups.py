@@ -162,8 +162,8 @@ def test_a_clock_that_is_wrong_for_weeks_removes_no_newer_copy() -> None:
 
 
 def test_a_store_that_begins_anew_keeps_its_copies() -> None:
-    before, anew = the_last_days(60), backup(timedelta(minutes=-1), 1)
-    assert anew in kept([before[0], anew, *before[1:]])
+    before, added = the_last_days(60), backup(timedelta(minutes=-1), 1)
+    assert added in kept([before[0], added, *before[1:]])
 
 
 def test_the_copy_just_made_is_kept_whatever_its_name_says() -> None:

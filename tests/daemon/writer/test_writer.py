@@ -161,7 +161,7 @@ async def test_a_store_is_told_what_changed_since_its_last_commit(
     desk.submit(bulk.flush)
     desk.create("C")
     attempt = await gated.next_commit()
-    assert attempt.changes is None  # a flush writes everything anew
+    assert attempt.changes is None  # a flush writes everything again
     attempt.succeed()
 
 
