@@ -18,9 +18,9 @@ def main() -> None:
         signals.take_over()
     else:
         signals.leave_to_system()
-    from workspaced_protocol.utf8 import begin_anew_in_utf8
+    from workspaced_protocol.utf8 import begin_again_in_utf8
 
-    begin_anew_in_utf8(before=signals.hold)
+    begin_again_in_utf8(before=signals.hold)
     code = _run()
     signals.ignore_ending()
     sys.exit(code)

@@ -19,6 +19,9 @@ SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 """The longest socket path in bytes: sun_path less its final NUL (unix(7); 104 on macOS, sys/un.h)."""
 
 
+_LARGEST_CONFIG_FILE: Final = 2**20
+"""In bytes: over a hundred times the sample's size. A larger file was hardly meant, or has no end."""
+
 _NO_HOME: Final = (
     "set HOME, or give both paths: --data-dir and --socket, or WORKSPACED_DATA_DIR and WORKSPACED_SOCKET."
 )
@@ -138,13 +141,19 @@ def _as_set(setting: str) -> Path | None:
 def read_config_file(file: Path) -> tuple[str, dict[str, Any]]:
     """Return the text of a configuration file, and its settings. Raises FileNotFoundError or UnusableFile."""
     try:
-        content = file.read_bytes()
+        # No wait for the writer of a named pipe.
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as opened:
+            is_pipe = stat.S_ISFIFO(os.fstat(opened.fileno()).st_mode)
+            content = b"" if is_pipe else opened.read(_LARGEST_CONFIG_FILE + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UnusableFile(
             f"{file} can't be read ({error.strerror}): fix that, or move the file away."
         ) from error
+    if is_pipe or len(content) > _LARGEST_CONFIG_FILE:
+        what = "a pipe" if is_pipe else "larger than 1 MiB"
+        raise UnusableFile(f"{file} is {what}, and can't be a configuration file: move it away.")
     try:
         text = content.decode().removeprefix("\ufeff")  # the byte order mark of some editors
     except UnicodeDecodeError as error:

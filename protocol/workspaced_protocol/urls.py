@@ -21,7 +21,8 @@ _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _BARE: Final = re.compile(r"(?P<user>[^/:@\s\[]+):(?P<password>[^/\s]*)@(?=[^/:@\s]+[:/])")
 _IN_TEXT: Final = re.compile(_SCHEME.pattern + r"[^\s'\"<>“”‘’]+", re.IGNORECASE)
 
-_MAY_HOLD_A_SECRET: Final = re.compile("[@?#]")
+_MAY_HOLD_A_SECRET: Final = re.compile("[@?#;&]")
+_PATH_PARAM: Final = re.compile("[;&]([^;&/]*)")
 _ESCAPES: Final = re.compile(r"(?:%[0-9a-f]{2})+", re.IGNORECASE)
 _RESERVED: Final = re.compile(r"[^A-Za-z0-9._~-]")
 
@@ -86,9 +87,9 @@ class _Cut:
         self._cut_params(host_on)
 
     def _cut_params(self, text: str) -> None:
-        """Keep the path, and what is no secret of the query and the fragment."""
+        """Keep what is no secret of the path, the query and the fragment."""
         path, *parts = re.split(r"(?=[?#])", text)
-        self.kept.append(path)
+        self.kept.append(_PATH_PARAM.sub(lambda found: "" if self._is_secret(found[1]) else found[0], path))
         for part in parts:
             params = re.split("[&;]", part[1:])
             kept = [param for param in params if not self._is_secret(param)]

@@ -111,6 +111,26 @@ def test_a_signal_that_comes_while_it_begins_anew_is_kept(home: Home, latin_1: d
     assert (home.root / "held").exists(), "it ended before it began again"
 
 
+# Python's prompt
+
+
+def test_it_ends_though_python_should_show_a_prompt_then(home: Home, start: StartDaemon) -> None:
+    inspecting = {"PYTHONINSPECT": "1"}
+    daemon = start(environment=inspecting)
+    assert daemon.stop() == 0
+    assert "Traceback" not in daemon.stderr
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("workspacectl")), "--version"],
+        env={**os.environ, **inspecting},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # git
 
 

@@ -40,6 +40,9 @@ SECRETS = [
     ("https://host/x?glpat-abcdefghijkl", "https://host/x"),
     ("https://host/?of=https%3A%2F%2Fada%3As3cret%40host", "https://host/"),
     ("https://b.s3.example.com/x.bundle?X-Amz-Signature=abc&v=1", "https://b.s3.example.com/x.bundle?v=1"),
+    ("https://host/x.git;access_token=abc", "https://host/x.git"),
+    ("https://host/x.git&access_token=abc&ref=main", "https://host/x.git&ref=main"),
+    ("https://host/a;password=abc/x.git?ref=main", "https://host/a/x.git?ref=main"),
     # One URL in another
     ("https://proxy/https://ada:s3cret@host/x", "https://proxy/https://ada@host/x"),
     ("git+https://ada:s3cret@host/x", "git+https://ada@host/x"),
@@ -56,6 +59,7 @@ AS_GIVEN = [
     "https://contoso@dev.azure.com/contoso/x/_git/x",
     "https://host:8443/a:b@c",
     "https://host/x?p=x.git;a=summary#readme",
+    "https://host/a;v=1/b&c/x.git",
     "ssh://git@host/x.git",
     "ssh://APKAEIBAERJR2EXAMPLE@git-codecommit.example.com/x",
     "git@host:team/x.git",

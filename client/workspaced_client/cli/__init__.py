@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from workspaced_protocol.utf8 import begin_anew_in_utf8
+from workspaced_protocol.utf8 import begin_again_in_utf8
 
 EXIT_INTERRUPTED = 130
 EXIT_OUTPUT_CLOSED = 141  # a shell's code for a program that SIGPIPE ended
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command with `arguments`, or those of the process, and return the exit code."""
     if arguments is None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, every program seems to succeed
-        begin_anew_in_utf8()
+        begin_again_in_utf8()
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:

@@ -123,6 +123,19 @@ def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
         assert problem(file=path).startswith(f"{path} can't be read (")
 
 
+def test_a_pipe_or_a_file_without_an_end_is_refused_at_once(user_file: Path, tmp_path: Path) -> None:
+    os.mkfifo(user_file)
+    assert problem() == f"{user_file} is a pipe, and can't be a configuration file: move it away."
+    for target in ("/dev/zero", tmp_path / "large.toml"):
+        user_file.unlink()
+        user_file.symlink_to(target)
+        (tmp_path / "large.toml").write_bytes(b"#" * (2**20 + 1))
+        assert problem().startswith(f"{user_file} is larger than 1 MiB, and can't be")
+    (tmp_path / "large.toml").write_bytes(b"#" * 2**20)
+    assert load_settings({}, None).log_level == "info"
+    assert load_settings({}, Path(os.devnull)).log_level == "info"
+
+
 def test_each_wrong_setting_is_named_with_where_it_stands(
     user_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,11 +254,11 @@ def test_a_file_that_can_not_be_read_is_named_with_the_reason(
 ) -> None:
     user_file.write_text("")
 
-    def refuse(path: Path, *_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    def refuse(path: str, *_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr(os, "open", refuse)
         told = problem()
     assert told == f"{user_file} can't be read (Permission denied): fix that, or move the file away."
 
