@@ -130,7 +130,7 @@ class ImportPlan:
     ) -> None:
         """Plan directories as projects of `given`, or of a new workspace with this name and root."""
         if given is not None:
-            known = self._paths_of(given)
+            known = self._held_beside(given, directories)
             missing = [path for path in directories if path not in known]
             self._extend(given, tuple(self._binding(given.id, path) for path in missing))
             return
@@ -218,7 +218,7 @@ class ImportPlan:
     def _missing(self, there: Workspace, workspace: Workspace) -> tuple[ProjectBinding, ...]:
         """Return the projects that `there` lacks, by id and by path, as projects of `there`."""
         ids = {project.id for project in there.projects}
-        paths = self._paths_of(there)
+        paths = self._held_beside(there, [project.root_path for project in workspace.projects])
         missing: list[ProjectBinding] = []
         for project in workspace.projects:
             if project.id in ids or project.root_path in paths:
@@ -232,6 +232,14 @@ class ImportPlan:
         """Return the directories it holds: its projects, or its root if it has none."""
         paths = {project.root_path for project in workspace.projects} or {workspace.root_path}
         return paths | {self._real_paths.get(path, path) for path in paths}
+
+    def _held_beside(self, workspace: Workspace, wanted: Sequence[str]) -> set[str]:
+        """Return the directories it holds before it gets those that are `wanted`.
+
+        A root counts only as long as there are no projects: beside its first project, it must become one, too.
+        """
+        held = self._paths_of(workspace)
+        return held if workspace.projects or held.issuperset(wanted) else set()
 
     def _put(self, workspace: Workspace) -> None:
         self._by_id[workspace.id] = workspace

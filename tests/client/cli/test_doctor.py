@@ -114,6 +114,21 @@ def test_a_data_directory_that_is_none(tmp_path: Path, capsys: pytest.CaptureFix
     expect(without_daemon(tmp_path / "data", capsys)["data directory"], "problem", "is not a directory")
 
 
+@pytest.mark.parametrize("name", ["backups", "quarantine"])
+def test_something_in_the_place_of_a_directory_of_copies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / name).write_text("")
+    expect(without_daemon(tmp_path, capsys)[name], "problem", f"{name} is no directory", "Move it away.")
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to(tmp_path.parent)
+    expect(without_daemon(tmp_path, capsys)[name], "problem", f"{name} is a symbolic link", "Move it away.")
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    assert name not in without_daemon(tmp_path, capsys)
+
+
 def test_a_socket_that_others_may_use(patient: DaemonProcess, doctor: Doctor) -> None:
     patient.socket.chmod(0o666)
     expect(doctor()["socket"], "problem", "has mode 0666", f"chmod 600 '{patient.socket}'")

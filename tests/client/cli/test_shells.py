@@ -185,6 +185,17 @@ def test_letters_are_completed_in_either_case(terminal: ShellTerminal, daemon: D
         assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
 
 
+@pytest.mark.parametrize("characters", ["/", ":", ""])
+def test_completion_does_not_depend_on_how_the_shell_splits_words(
+    terminal: ShellTerminal, daemon: DaemonProcess, shell: str, characters: str
+) -> None:
+    if shell != "fish":  # which has no IFS
+        terminal.run(f"IFS='{characters}'")
+    create(daemon, "sp ace")
+    assert terminal.complete("wcd sp") == ["path", "--", "sp ace"]
+    assert terminal.complete("workspacectl path sp") == ["path", "sp ace"]
+
+
 def test_a_name_that_begins_with_a_dash(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
     create(daemon, "-dash one")
     assert terminal.complete("wcd -d") == ["path", "--", "-dash one"]

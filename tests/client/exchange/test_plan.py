@@ -57,6 +57,24 @@ def test_a_workspace_that_is_there_gets_the_projects_that_it_lacks() -> None:
     assert (plan.added, [each.id for each in plan.changed]) == ([], ["ws_01"])
 
 
+def test_a_workspace_without_projects_gets_its_root_beside_the_first_others() -> None:
+    plan = ImportPlan([NOTES], NOW_MS)
+    plan.gather("Notes", "/src/notes", ["/src/notes"], given=NOTES)
+    assert plan.changes == []
+    plan.gather("Notes", "/src/notes", ["/src/notes", "/src/notes/sub"], given=NOTES)
+    (stored,) = applied([NOTES], plan)
+    assert paths(stored) == ["/src/notes", "/src/notes/sub"]
+    projects = (structs.replace(project(n, NOTES.id), root_path=path) for n, path in enumerate(paths(stored)))
+    bound = structs.replace(NOTES, projects=tuple(projects))
+    plan = ImportPlan([NOTES], NOW_MS)
+    plan.whole(bound)
+    assert paths(applied([NOTES], plan)[0]) == ["/src/notes", "/src/notes/sub"]
+    again = ImportPlan([stored], NOW_MS)
+    again.gather("Notes", "/src/notes", ["/src/notes", "/src/notes/sub"], given=stored)
+    again.whole(bound)
+    assert again.changes == []
+
+
 def test_one_of_the_same_name_and_root_is_the_same() -> None:
     here = workspace(9, name="SHOP", root_path="/src/shop")
     plan = ImportPlan([here], NOW_MS)

@@ -17,7 +17,7 @@ from workspaced_client.cli.doctor.finding import (
     warning,
 )
 from workspaced_protocol import mounts
-from workspaced_protocol.datadir import is_temp
+from workspaced_protocol.datadir import BACKUPS, QUARANTINE, is_temp
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
@@ -42,6 +42,7 @@ def check_directory(data_dir: Path) -> Iterator[Finding]:
     yield from _check_file_system(data_dir)
     yield from _check_space(data_dir)
     yield from _check_left_overs(data_dir)
+    yield from _check_directories_of_copies(data_dir)
 
 
 def _check_permissions(data_dir: Path, status: os.stat_result) -> Finding:
@@ -122,3 +123,17 @@ def _check_left_overs(data_dir: Path) -> Iterator[Finding]:
         yield warning(name, message, "They do no harm; the daemon removes them when it starts.")
     else:
         yield ok(name, "None left over.")
+
+
+def _check_directories_of_copies(data_dir: Path) -> Iterator[Finding]:
+    """Report what stands in the place of one of the two directories. The daemon makes them when it needs them."""
+    needed_for = {BACKUPS: "backups fail", QUARANTINE: "writes fail after a file of the store was edited"}
+    for name, failing in needed_for.items():
+        path = data_dir / name
+        try:
+            status = path.lstat()
+        except OSError:
+            continue  # missing; an unusable data directory is reported above
+        if not stat.S_ISDIR(status.st_mode):
+            what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no directory"
+            yield problem(name, f"{path} is {what}: {failing}.", "Move it away.")

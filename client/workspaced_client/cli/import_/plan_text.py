@@ -58,7 +58,7 @@ def counted(plan: "ImportPlan") -> str:
 def _lines(entry: "Entry") -> str:
     text = f"{shown_name(entry.name)}  {shown(entry.path)}"
     if entry.fate == "present":
-        return f"= {text}  {entry.reason}"
+        return f"= {text}  {shown(entry.reason)}"
     if entry.fate == "skipped":
         return coloured(f"! {text}  left out: {shown(entry.reason)}", "yellow")
     mark, colour = ("+", "green") if entry.fate == "added" else ("~", "yellow")

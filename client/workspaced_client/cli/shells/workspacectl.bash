@@ -14,6 +14,7 @@ wcd() {
 _workspaced_complete() {
     local line=${COMP_LINE:0:COMP_POINT} word='' quote='' number=-1 start=0 kept=0 in_word='' quoted_at=0
     local index character each values=()
+    local IFS=$' \t\n' # the user's may join or split words elsewhere
     for ((index = 0; index < ${#line}; index++)); do
         character=${line:index:1}
         if [[ -z $quote && $character == [[:space:]] ]]; then
