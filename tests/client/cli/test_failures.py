@@ -38,13 +38,15 @@ ASKING = [
 ]
 
 
-def check_told(ctl: Ctl, path: Path, kind: str, code: int = 3) -> str:
+def check_told(
+    ctl: Ctl, path: Path, kind: str, code: int = 3, timeout_seconds: float = PATIENCE_SECONDS
+) -> str:
     """Run a command that must fail so, in words and as JSON; return the sentence."""
-    result = ctl("list", "--timeout", "0.2")
+    result = ctl("list", "--timeout", str(timeout_seconds))
     assert (result.code, result.out) == (code, "")
     assert result.err.startswith("error: ")
     assert result.err.count("\n") == 1
-    as_json = ctl("list", "--timeout", "0.2", "--json")
+    as_json = ctl("list", "--timeout", str(timeout_seconds), "--json")
     assert (as_json.code, as_json.out) == (code, "")
     assert as_json.error["kind"] == kind
     if code == 3:
@@ -76,7 +78,9 @@ def test_not_responding(serve: Serve, capsys: pytest.CaptureFixture[str]) -> Non
         peer.request()  # the client hangs up
 
     path = serve(silent)
-    assert "within 0.2 seconds" in check_told(ctl_for(path, capsys), path, "notResponding")
+    assert "within 0.2 seconds" in check_told(
+        ctl_for(path, capsys), path, "notResponding", timeout_seconds=0.2
+    )
 
 
 def test_not_accepting(socket_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +88,9 @@ def test_not_accepting(socket_dir: Path, capsys: pytest.CaptureFixture[str]) -> 
     if sys.platform != "linux":
         pytest.skip("macOS refuses a connection where Linux makes it wait for room in the queue")
     with occupied_queue(path):
-        assert "within 0.2 seconds" in check_told(ctl_for(path, capsys), path, "notResponding")
+        assert "within 0.2 seconds" in check_told(
+            ctl_for(path, capsys), path, "notResponding", timeout_seconds=0.2
+        )
 
 
 def test_connection_lost(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
