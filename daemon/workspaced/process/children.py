@@ -3,7 +3,7 @@
 A process may have children that it never started: as PID 1 of a container, it inherits whatever has lost its
 parent, such as the helpers of a git that was stopped; and exec keeps the children of the program before it. Each of
 them stays in the system's table as a zombie until its parent waits for it. The reaper does that, but takes no exit
-code from anybody who waits for a child of his own.
+code from other code that waits for its own child.
 """
 
 import os

@@ -126,7 +126,7 @@ def _check_left_overs(data_dir: Path) -> Iterator[Finding]:
 
 
 def _check_directories_of_copies(data_dir: Path) -> Iterator[Finding]:
-    """Report what stands in the place of one of the two directories. The daemon makes them when it needs them."""
+    """Report a file or a link in the place of `backups` or `quarantine`. A missing one is made when it is needed."""
     needed_for = {BACKUPS: "backups fail", QUARANTINE: "writes fail after a file of the store was edited"}
     for name, failing in needed_for.items():
         path = data_dir / name
