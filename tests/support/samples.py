@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 from msgspec import structs
 
+from support.documents import STORE_ID
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import Refused
@@ -148,7 +149,7 @@ BETA = structs.replace(
     workspace(2, name="Beta", state="closed", projects=(project(1, "ws_02"),)), created_at=20, revision=7
 )
 GONE = structs.replace(workspace(3, name="Gone", state="deleted"), revision=8)
-STATE = State.of([ALPHA, BETA, GONE], revision=9)
+STATE = State.of([ALPHA, BETA, GONE], revision=9, store_id=STORE_ID)
 
 
 def told(events: tuple[Event, ...]) -> list[tuple[str, object, int]]:

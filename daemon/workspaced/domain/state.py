@@ -120,6 +120,8 @@ class State:
     """All records by creation time, kept sorted: sorting thousands for each read takes milliseconds."""
     lost: Lost = field(default=Lost({}, lists_all=False), compare=False)
     """What the damaged files hold, while `recovery` is not acknowledged. It is read at the start, not stored."""
+    store_id: str = ""
+    """The store's identity, which no commit changes; empty only where no store has given it (storage.md, Format)."""
 
     @classmethod
     def of(
@@ -128,10 +130,13 @@ class State:
         revision: int = 0,
         request_keys: Mapping[str, str | None] | None = None,
         recovery: RecoveryNotice | None = None,
+        store_id: str = "",
     ) -> State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
-        draft = Draft(State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys)))
+        draft = Draft(
+            State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys), store_id=store_id)
+        )
         for workspace in workspaces:
             draft.put(workspace)
         return draft.freeze()
@@ -186,6 +191,7 @@ class Draft(State):
             state.held_keys,
             self._ordered,
             state.lost,
+            state.store_id,
         )
         self._new_keys = 0
         self.changes: list[Change] = []
@@ -248,6 +254,7 @@ class Draft(State):
             self.held_keys,
             self.ordered,
             self.lost,
+            self.store_id,
         )
 
     def release_keys(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreBase
 from workspaced_protocol.models import Change, FileCheck, RecoveryStatus, StoreCheck
@@ -11,7 +12,7 @@ class InMemoryWorkspaceStore(StoreBase):
     """A WorkspaceStore that loses its state with the object."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = State(store_id=IdFactory().store())
         self.recovery = RecoveryStatus(outcome="fresh", quarantined=(), acknowledged=True)
 
     def commit(

@@ -30,8 +30,15 @@ _LIST_END: Final = re.compile(r"\s*\]")
 def salvage(data: bytes) -> list[Workspace]:
     """Return the whole workspaces in a damaged text, in the order of the text."""
     text = _text(data)
-    found = (_workspace_at(text, start.start()) for start in _WORKSPACE_START.finditer(text))
-    return [workspace for workspace, _ in filter(None, found)]
+    whole: list[Workspace] = []
+    at = 0
+    while start := _WORKSPACE_START.search(text, at):
+        found = _workspace_at(text, start.start())
+        at = start.start() + 1
+        if found is not None:
+            workspace, at = found  # what lies within it is a part of it, and no workspace
+            whole.append(workspace)
+    return whole
 
 
 def lists_all(data: bytes) -> bool:

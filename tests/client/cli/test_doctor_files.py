@@ -29,7 +29,7 @@ def stored(stored_once: Path, tmp_path: Path) -> Path:
 def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checks = without_daemon(stored, capsys)
     for name in (PRIMARY, SNAPSHOT):
-        expect(checks[name], "ok", "Version 2, 1 workspace, ")
+        expect(checks[name], "ok", "Version 3, 1 workspace, ")
         assert checks[name]["message"].endswith(" bytes, unchanged since it was written.")
     expect(checks["lock"], "ok", "No daemon holds")
 
@@ -64,11 +64,11 @@ def test_a_file_that_the_daemon_can_not_read(patient: DaemonProcess, doctor: Doc
     ("content", "message"),
     [
         (b"", "it is empty"),
-        (b'{"version":2,', "truncated"),
+        (b'{"version":3,', "truncated"),
         (b"\xff", "damaged"),
         (b"[]", "damaged"),
         (b'{"version":0,"workspaces":[]}', "no version 0"),
-        (b'{"version":2,"workspaces":' + b"[" * 100_000, "damaged"),
+        (b'{"version":3,"workspaces":' + b"[" * 100_000, "damaged"),
     ],
 )
 def test_a_damaged_file_without_a_daemon(
@@ -77,7 +77,7 @@ def test_a_damaged_file_without_a_daemon(
     (stored / PRIMARY).write_bytes(content)
     checks = without_daemon(stored, capsys)
     expect(checks[PRIMARY], "problem", message, "recovers it from the other file")
-    expect(checks[SNAPSHOT], "ok", "Version 2")
+    expect(checks[SNAPSHOT], "ok", "Version 3")
     assert (stored / PRIMARY).read_bytes() == content
 
 
@@ -141,8 +141,8 @@ def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFix
 
 
 def test_a_file_of_a_newer_release(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (stored / PRIMARY).write_bytes(b'{"version":3,"workspaces":[],"new":1}')
-    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "has version 3", "Install that release")
+    (stored / PRIMARY).write_bytes(b'{"version":4,"workspaces":[],"new":1}')
+    expect(without_daemon(stored, capsys)[PRIMARY], "problem", "has version 4", "Install that release")
 
 
 def test_a_file_of_an_older_app(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,6 +97,10 @@ def in_place(path: Path) -> None:
         file.write('{"version":9')
 
 
+def reseal(path: Path) -> None:
+    path.write_text(sealed(path.read_text()))
+
+
 def appended(path: Path) -> None:
     with path.open("a") as file:
         file.write("\n")
@@ -288,12 +292,17 @@ def test_a_check_compares_the_files_with_what_is_held(data_dir: Path) -> None:
         with closing(create_json_store(data_dir)) as store:
             store.save(workspace(1))
             assert store.check().primary.reason is None
-            other_files(data_dir)  # of the same revision
-            for file in (store.check().primary, store.check().snapshot):
-                assert (file.corrupted, (file.reason or "")[:7]) == (False, "edited:")
-            other.save(workspace(8))
+            by_another_file(data_dir / PRIMARY)  # of the same revision
+            reseal(data_dir / PRIMARY)
+            assert (store.check().primary.corrupted, store.check().snapshot.reason) == (False, None)
+            assert (store.check().primary.reason or "").startswith("edited:")
             other_files(data_dir)
-            assert (store.check().primary.reason or "").startswith("another store's: it has revision 2")
+            for file in (store.check().primary, store.check().snapshot):
+                assert not file.corrupted
+                assert (file.reason or "").startswith(
+                    f"another store's: it has the id {other.state.store_id}, revision 1 and 1 workspace, and this "
+                    f"daemon holds the id {store.state.store_id}, revision 1"
+                )
             appended(data_dir / PRIMARY)
             (data_dir / SNAPSHOT).unlink()
             assert store.check().snapshot.reason == "missing"

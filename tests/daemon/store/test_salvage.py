@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from support.documents import PRIMARY, SNAPSHOT
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID
 from support.samples import fifty_by_ten, project, workspace
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
@@ -21,7 +21,7 @@ from workspaced.store.salvage import Salvaged, lists_all, salvage
 from workspaced_protocol.models import Workspace
 
 THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
-DOCUMENT = encode_document(State.of(THREE, 3))
+DOCUMENT = encode_document(State.of(THREE, 3, store_id=STORE_ID))
 
 
 @pytest.mark.requirement("FR-007")
@@ -101,7 +101,7 @@ def test_a_list_with_a_broken_place_is_not_whole(before: bytes, after: bytes, wh
 
 
 def test_an_empty_list_is_whole_and_an_empty_file_is_not() -> None:
-    assert lists_all(encode_document(State()))
+    assert lists_all(encode_document(State(store_id=STORE_ID)))
     assert lists_all(b'{"version":1,"workspaces":[]}')
     assert not lists_all(b"")
 
