@@ -1,5 +1,8 @@
 """Workspaces for tests, made by hand or by hypothesis, and what a command comes to on a small store."""
 
+from contextlib import closing
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import strategies as st
@@ -10,7 +13,7 @@ from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import Refused
 from workspaced.domain.state import Draft, Event, Outcome, State
-from workspaced.store import WorkspaceStore
+from workspaced.store import WorkspaceStore, create_json_store
 from workspaced_protocol.models import MAX_SAFE_INTEGER, ProjectBinding, Session, Workspace, WorkspaceState
 
 
@@ -135,6 +138,14 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     draft.apply(outcome)
     store.commit(draft.freeze(), draft.changes)
     return outcome.result
+
+
+def same_after_a_restart(data_dir: Path, store: WorkspaceStore) -> bool:
+    """Close the store; return whether a start finds the same, in order."""
+    before = (store.get_all(), store.state.revision)
+    store.close()
+    with closing(create_json_store(data_dir)) as again:
+        return (again.get_all(), again.state.revision) == before and again.recovery.outcome == "clean"
 
 
 def less_revision(workspaces: list[Workspace]) -> list[Workspace]:

@@ -45,6 +45,13 @@ def test_a_damaged_byte_costs_one_workspace_at_most(position: int, flip: int) ->
     assert {"ws_01", "ws_02", "ws_03"} - {f"ws_{line:02}"} <= set(ids)
 
 
+def test_what_lies_within_a_whole_workspace_is_no_workspace() -> None:
+    """As in members that a later release may add to a workspace."""
+    inner = msgspec.json.encode(workspace(9))
+    text = DOCUMENT.replace(b'"state":"active",', b'"state":"active","metadata":{"notes":[%b]},' % inner, 1)
+    assert salvage(text[:-9]) == THREE
+
+
 def test_version_1_is_read_too_whatever_its_white_space() -> None:
     old = {"version": 1, "workspaces": [msgspec.to_builtins(each) for each in fifty_by_ten()]}
     text = json.dumps(old, indent=4).encode()
