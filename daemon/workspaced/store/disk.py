@@ -38,6 +38,16 @@ class NotOwnDirectory(OSError):
         )
 
 
+def why_unusable(path: Path, error: OSError) -> tuple[str, str]:
+    """Return why the data directory can't be used, and what to do about it."""
+    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
+        return f"The data directory {path} can't be used", str(error.strerror)
+    if isinstance(error, NotADirectoryError):
+        return f"The data directory {path} is not a directory", "choose another with --data-dir"
+    reason = f"The data directory {path} can't be used ({error.strerror or error})"
+    return reason, "check its owner, its mode and the free space, or choose another with --data-dir"
+
+
 class Disk:
     """The system calls of the store. Each method behaves as its manual page (section 2) says."""
 

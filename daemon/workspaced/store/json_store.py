@@ -21,7 +21,7 @@ from workspaced.store.contract import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
-from workspaced.store.disk import CannotSyncDirectory, Disk, NotOwnDirectory
+from workspaced.store.disk import Disk, why_unusable
 from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
@@ -320,11 +320,4 @@ class JsonWorkspaceStore(StoreBase):
 
 
 def _unusable(path: Path, error: OSError) -> StoreUnusable:
-    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
-        reason, advice = f"The data directory {path} can't be used", str(error.strerror)
-    elif isinstance(error, NotADirectoryError):
-        reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
-    else:
-        reason = f"The data directory {path} can't be used ({error.strerror or error})"
-        advice = "check its owner, its mode and the free space, or choose another with --data-dir"
-    return StoreUnusable(reason, advice, error.errno or 0)
+    return StoreUnusable(*why_unusable(path, error), error.errno or 0)
