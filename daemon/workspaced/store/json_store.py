@@ -73,8 +73,8 @@ class JsonWorkspaceStore(StoreBase):
         # Known files: None means that the store may overwrite the file, a word is the reason to quarantine
         # it first. An unknown file was edited by another program.
         self._known_files: dict[Identity, str | None] = {}
-        # Whether the store's files have its id: those of an older version have none until the first write.
-        self._has_id_on_disk = True
+        # Whether a file of an older version may be this store's own: until the first write over those of the start.
+        self._older_is_own = False
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
         self.state = State()
@@ -124,11 +124,11 @@ class JsonWorkspaceStore(StoreBase):
             self._must_reopen = True
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
-                self._has_id_on_disk = True
+                self._older_is_own = False
             raise
         else:
             self._known_files = dict.fromkeys(identities)
-            self._has_id_on_disk = True
+            self._older_is_own = False
             self.state = state
         finally:
             self._pending = None
@@ -154,7 +154,7 @@ class JsonWorkspaceStore(StoreBase):
         if self.state is not before:
             return None  # commits that have ended since then wrote the file
         held = [before] if pending is None else [before, pending]
-        differences = [difference(found, state, has_id_on_disk=self._has_id_on_disk) for state in held]
+        differences = [difference(found, state, older_is_own=self._older_is_own) for state in held]
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class JsonWorkspaceStore(StoreBase):
         new_store_id = IdFactory(lambda: self._time_ns() // 1_000_000).store()
         decision = decide(primary, snapshot, new_store_id)
         if decision.served is not None and decision.served.document is not None:
-            self._has_id_on_disk = decision.served.document.version == FORMAT_VERSION
+            self._older_is_own = decision.served.document.version < FORMAT_VERSION
         try:
             self._remove_temps()
             quarantined = [self._quarantine(file, kind) for file, kind in decision.superseded]
@@ -253,6 +253,8 @@ class JsonWorkspaceStore(StoreBase):
                 and self._lock.is_in(self._directory)
             ):
                 return
+            if not self._directory.is_at_its_path():
+                self._older_is_own = False  # nothing in another directory is an edit of this store's files
             directory = Directory.open(self._disk, self._path, create=True)
             try:
                 directory.settle_path()
@@ -300,7 +302,7 @@ class JsonWorkspaceStore(StoreBase):
             return None
         if content.identity not in self._known_files:
             refusal = another_store(
-                self._directory, name, content, self.state, has_id_on_disk=self._has_id_on_disk
+                self._directory, name, content, self.state, older_is_own=self._older_is_own
             )
             if refusal is not None:
                 raise StorageFailure(refusal, errno.ESTALE)
