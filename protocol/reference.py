@@ -15,7 +15,7 @@ from workspaced.host import path_checks
 from workspaced.process import descriptors
 from workspaced.rpc import connection
 from workspaced.writer import actor as writer
-from workspaced_protocol import events
+from workspaced_protocol import events, models
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import MAX_LINE_BYTES
@@ -143,7 +143,7 @@ def _events() -> str:
             events.EventNotification,
             events.EventsMissed,
             *dict.fromkeys(events.PAYLOADS.values()),
-            events.Peer,
+            models.Peer,
         ]
     )
     parts = [

@@ -13,9 +13,10 @@ from typing import Final
 import structlog
 import trio
 
+from workspaced.domain.entries import Event
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.state import Event
-from workspaced.events import Cause, EventHub
+from workspaced.domain.state import NOBODY
+from workspaced.events import EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
 from workspaced.process import log
@@ -24,6 +25,7 @@ from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.rpc.server import Server
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.daemon import DaemonOperations
+from workspaced.service.history import HistoryOperations
 from workspaced.service.maintenance import Maintenance
 from workspaced.service.projects import ProjectOperations
 from workspaced.service.registry import Operation, registry
@@ -104,6 +106,7 @@ def build(
     operations = registry(
         about,
         WorkspaceOperations(writer, ids, bound),
+        HistoryOperations(writer),
         ProjectOperations(writer, ids, bound, git, reserved),
         sessions,
         StoreOperations(writer, bound),
@@ -242,4 +245,4 @@ def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:
     if found.outcome in ("recovered", "dataLoss") and not found.acknowledged:
         topic: Topic = "store.dataLoss" if found.outcome == "dataLoss" else "store.recovered"
         payload = StoreRecovered(found.outcome, found.reason or "", found.quarantined)
-        hub.publish(Event(topic, payload, store.state.revision), Cause(""))
+        hub.publish(Event(topic, payload, store.state.revision), NOBODY)

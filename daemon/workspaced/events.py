@@ -15,15 +15,10 @@ import msgspec
 import structlog
 
 from workspaced.domain.clock import now_ms
+from workspaced.domain.entries import Cause, Event
 from workspaced.domain.errors import InvalidField, quoted
-from workspaced.domain.state import Event, encode
-from workspaced_protocol.events import (
-    GAP,
-    TOPICS,
-    EventNotification,
-    EventsMissed,
-    Peer,
-)
+from workspaced.domain.state import encode
+from workspaced_protocol.events import GAP, TOPICS, EventNotification, EventsMissed
 from workspaced_protocol.messages import EVENT, encode_notification
 
 _log = structlog.get_logger(__name__)
@@ -31,13 +26,6 @@ _log = structlog.get_logger(__name__)
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
 """The limits of the kept events, for clients that reconnect or fall behind (protocol.md, Limits)."""
-
-
-class Cause(NamedTuple):
-    """The cause of an event: the process and user of a client, or, without a peer, the daemon itself."""
-
-    correlation_id: str
-    peer: Peer | None = None
 
 
 class PublishedEvent(NamedTuple):
@@ -92,7 +80,7 @@ class EventHub:
             timestamp=timestamp_ms,
             correlation_id=cause.correlation_id,
             peer=cause.peer,
-            payload=msgspec.Raw(encode(event.payload)),
+            payload=msgspec.Raw(event.payload_json()),
         )
         text = encode_notification(EVENT, encode(notification))
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)

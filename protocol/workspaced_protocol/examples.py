@@ -115,6 +115,18 @@ _CLIENT: Final[Json] = {
     "sessions": [],
 }
 
+_NOTED: Final[Json] = {
+    "revision": 9,
+    "at": _MADE_AT_MS + 1,
+    "method": "store.save",
+    "workspaceId": "ws_notes",
+    "name": "Notes",
+    "before": None,
+    "after": NOTES,
+    "by": {"pid": 4711, "uid": 1000, "program": "editor"},
+    "correlationId": "cor_01K0QZ8H3V6W9X2Y4Z5A7B8C9D",
+}
+
 EXAMPLES: Final[dict[str, Example]] = {
     "daemon.hello": Example(
         {"client": "editor", "protocol": workspaced_protocol.PROTOCOL_VERSION},
@@ -141,6 +153,8 @@ EXAMPLES: Final[dict[str, Example]] = {
     "workspace.delete": Example({"id": "ws_notes"}, None),
     "workspace.get": Example({"name": "shop"}, SHOP),
     "workspace.list": Example({"state": "closed"}, [NOTES]),
+    "history.list": Example({"workspaceId": "ws_notes", "limit": 1}, [_NOTED]),
+    "history.undo": Example({"revision": 9}, None),
     "project.bind": Example(
         {"workspaceId": "ws_shop", "rootPath": f"{HOME}/shop/api"},
         _changed(SHOP, projects=[_WEB, _project(f"{HOME}/shop/api")]),

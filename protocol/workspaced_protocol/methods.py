@@ -15,6 +15,7 @@ from workspaced_protocol.models import (
     ConnectedClient,
     DaemonStatus,
     Hello,
+    HistoryEntry,
     Salvage,
     Session,
     StoreCheck,
@@ -134,6 +135,23 @@ METHODS: Final[dict[str, Method]] = {
             p.ListParams,
             list[Workspace],
             "Lists all workspaces, or those in one state, by creation time.",
+        ),
+        _read(
+            "history.list",
+            p.HistoryParams,
+            list[HistoryEntry],
+            "Lists the changes of all workspaces or of one, newest first.",
+        ),
+        _write(
+            "history.undo",
+            p.UndoParams,
+            Workspace | None,
+            "Makes a workspace what it was before a change, as a change of its own; null where it was not there before. "
+            "It is refused after a later change of the workspace, and where the history does not reach that far.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.NAME_CONFLICT,
+            ErrorCode.ACTIVE_SESSIONS,
+            ErrorCode.REVISION_CONFLICT,
         ),
         _prepared(
             "project.bind",

@@ -100,6 +100,32 @@ def _wrong(problem: str, path: str) -> ValueError:
     return ValueError(f"{problem} - at `$.{path}`")
 
 
+class Peer(Model, frozen=True):
+    """The process and the user of a client; `program` is its name from `daemon.hello`, absent without a hello."""
+
+    pid: int
+    uid: int
+    program: str | None = None
+
+
+class HistoryEntry(Model, frozen=True):
+    """One change of a workspace: the workspace before and after it, null where there is none, and its author.
+
+    `revision` is the store's revision after the change, `at` the time, and `name` the workspace's name. A change of
+    several projects takes several revisions, and `revision` is the last of them.
+    """
+
+    revision: Revision
+    at: TimeMs
+    method: str
+    workspace_id: str
+    name: str
+    before: Workspace | None
+    after: Workspace | None
+    by: Peer
+    correlation_id: str
+
+
 class Session(Model, frozen=True):
     """A session of an app in a workspace. It ends with the app's connection."""
 

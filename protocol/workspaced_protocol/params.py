@@ -70,6 +70,24 @@ class ListParams(Params, frozen=True):
     state: WorkspaceState | None = None
 
 
+class HistoryParams(Params, frozen=True):
+    """The workspace of the changes (absent for all), the revision below which to begin, and their number (50)."""
+
+    workspace_id: str | None = None
+    before: Revision | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
+
+
+class UndoParams(WriteParams, frozen=True):
+    """The revision of the change to undo, and the revision that the workspace must have.
+
+    That of a removed workspace is the revision of its removal.
+    """
+
+    revision: Revision
+    if_revision: Revision | None = None
+
+
 class BindParams(WriteParams, frozen=True):
     """The workspace, and the absolute path of the directory to bind."""
 

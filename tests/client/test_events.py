@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
 from support.daemon_process import DaemonProcess, running_daemon
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
+from workspaced_client._core.hello import greeting
 from workspaced_client.events import Event, EventGap, EventStream
-from workspaced_protocol.events import Peer as Process
 from workspaced_protocol.events import SessionChanged, WorkspaceChanged, WorkspaceCreated
+from workspaced_protocol.models import Peer as Process
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +59,18 @@ def test_what_happens_is_told_in_order_and_by_whom(daemon: DaemonProcess, flavou
             "session.ended",
             "workspace.closed",
         ]
+        by = Process(os.getpid(), os.getuid(), greeting().client)
+        closed = client.workspaces.get(id_)
+        made = structs.replace(
+            closed, state="active", revision=closed.revision - 1, updated_at=closed.created_at
+        )
         assert [event.payload for event in told] == [
-            WorkspaceCreated(id_, name, "/srv"),
+            WorkspaceCreated(id_, name, "/srv", workspace=made, previous=None, by=by),
             SessionChanged(session.id, id_),
             SessionChanged(session.id, id_),
-            WorkspaceChanged(id_),
+            WorkspaceChanged(id_, workspace=closed, previous=made, by=by),
         ]
-        assert [event.peer for event in told] == [Process(os.getpid(), os.getuid())] * 4
+        assert [event.peer for event in told] == [by] * 4
         assert all(event.correlation_id.startswith("cor_") for event in told)
         assert all(before_ms - 1000 < event.timestamp_ms < before_ms + 60_000 for event in told)
         assert events.revision == told[-1].revision == client.daemon.status().revision

@@ -22,16 +22,19 @@ ALPHA = Workspace(
 )
 
 ARGUMENTS: dict[str, object] = {
+    "before": 9,
     "changes": [Change(save=ALPHA), Change(remove="ws_2")],
     "files": [Path("/quarantine/a.json")],
     "git_url": "https://example.com/a.git",
     "id": "ws_1",
     "if_revision": 3,
     "label": "editor",
+    "limit": 5,
     "name": "Alpha",
     "on_progress": None,
     "path": Path("/copy"),
     "project_id": "proj_1",
+    "revision": 8,
     "root_path": Path("/alpha"),
     "source": Path("/copy"),
     "state": "active",
@@ -71,6 +74,7 @@ def blocking_calls() -> list[tuple[str, Params, object]]:
     recorder = Recorder()
     for group in (
         api.Workspaces,
+        api.History,
         api.Projects,
         api.Sessions,
         store_api.Store,
@@ -87,6 +91,7 @@ def async_calls() -> list[tuple[str, Params, object]]:
     async def call_all() -> None:
         for group in (
             async_api.AsyncWorkspaces,
+            async_api.AsyncHistory,
             async_api.AsyncProjects,
             async_api.AsyncSessions,
             async_store_api.AsyncStore,

@@ -7,10 +7,18 @@ from msgspec import structs
 
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
-from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced.domain.state import Draft, Outcome, State
 from workspaced.store import WorkspaceStore
-from workspaced_protocol.models import MAX_SAFE_INTEGER, ProjectBinding, Session, Workspace, WorkspaceState
+from workspaced_protocol.models import (
+    MAX_SAFE_INTEGER,
+    Peer,
+    ProjectBinding,
+    Session,
+    Workspace,
+    WorkspaceState,
+)
 
 
 def workspace(
@@ -132,7 +140,7 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     draft = Draft(store.state)
     outcome = command(draft)
     draft.apply(outcome)
-    store.commit(draft.freeze(), draft.changes)
+    store.commit(draft.freeze(), draft.entries)
     return outcome.result
 
 
@@ -151,9 +159,14 @@ GONE = structs.replace(workspace(3, name="Gone", state="deleted"), revision=8)
 STATE = State.of([ALPHA, BETA, GONE], revision=9)
 
 
-def told(events: tuple[Event, ...]) -> list[tuple[str, object, int]]:
-    """Topic, payload as it stands on the wire, and revision of each event."""
-    return [(event.topic, msgspec.to_builtins(event.payload), event.revision) for event in events]
+def told(outcome: Outcome, method: str = "", state: State = STATE) -> list[tuple[str, object, int]]:
+    """Topic, own payload and revision of each event of a method's command; `state` is that before it."""
+    entries = Draft(state).apply(outcome, Cause("cor_1", Peer(1, 1), method), 1)
+    events = [event for entry in entries for event in events_of(entry)]
+    return [
+        (event.topic, msgspec.to_builtins(event.payload), event.revision)
+        for event in (*events, *outcome.events)
+    ]
 
 
 def refusal(command: Command, state: State = STATE) -> Refused:

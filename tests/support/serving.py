@@ -12,8 +12,9 @@ import trio
 from workspaced import app
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause
 from workspaced.domain.projects import PathFacts
-from workspaced.events import Cause, EventHub, PublishedEvent
+from workspaced.events import EventHub, PublishedEvent
 from workspaced.host.path_checks import PathChecker
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.service.registry import Handler
@@ -256,9 +257,9 @@ class Client:
         """Return the error of a call that has to be refused."""
         return error_of(await self.answer(await self.request(method, **params)))
 
-    async def create(self, root_path: str = "/src") -> str:
+    async def create(self, root_path: str = "/src", name: str | None = None) -> str:
         """Return the id of a new workspace."""
-        created = await self.result("workspace.create", name=f"W{self._last_id}", rootPath=root_path)
+        created = await self.result("workspace.create", name=name or f"W{self._last_id}", rootPath=root_path)
         assert isinstance(created["id"], str)
         return created["id"]
 

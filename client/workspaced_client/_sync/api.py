@@ -1,5 +1,5 @@
 # Made from _async/api.py by client/unasync.py: change that file, then run it.
-"""The methods of a connected client, in groups: workspaces, projects, sessions, daemon; `store_api` has the store.
+"""The methods of a connected client, in groups: workspaces, history, projects, sessions, daemon; `store_api` has the store.
 
 Every method can raise `workspaced_client.errors.NotResponding`, `ConnectionLost` or `BadAnswer`, for want of
 a usable answer. The errors that the daemon answers with are named at each.
@@ -18,6 +18,7 @@ from workspaced_protocol.models import (
     ConnectedClient,
     DaemonStatus,
     Hello,
+    HistoryEntry,
     Session,
     Workspace,
     WorkspaceState,
@@ -31,6 +32,7 @@ binding. A caller whose daemon has a longer limit passes a longer timeout."""
 
 # The type system has no form for this type yet (PEP 747): the cast states the decoder's result.
 _PONG = cast("type[str]", Literal["pong"])
+_MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
 
 
 class Workspaces:
@@ -103,6 +105,33 @@ class Workspaces:
     def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
         """Return the workspaces by creation time: all, or the ones in one state."""
         return self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+
+
+class History:
+    """The changes of all workspaces: who made each, the workspace before and after it, and the way back."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def list(
+        self, workspace_id: str | None = None, *, before: int | None = None, limit: int | None = None
+    ) -> builtins.list[HistoryEntry]:
+        """Return the changes of all workspaces or of one, newest first: 50, or at most `limit` (1,000).
+
+        `before` is a revision: the changes are those below it. So the next page begins before the last entry's.
+        """
+        params = p.HistoryParams(workspace_id=workspace_id, before=before, limit=limit)
+        return self._request("history.list", params, list[HistoryEntry])
+
+    def undo(self, revision: int, *, if_revision: int | None = None) -> Workspace | None:
+        """Make a workspace what it was before the change of this revision; return None if it was not there.
+
+        This is a change of its own, and can be undone. `if_revision` is the workspace's revision, or that of its
+        removal. Raises NotFound where the history does not reach that far, RevisionConflict where the workspace was
+        changed again, NameConflict where its name is taken by now, ActiveSessions.
+        """
+        params = p.UndoParams(revision=revision, if_revision=if_revision)
+        return self._request("history.undo", params, _MAYBE_WORKSPACE)
 
 
 class Projects:

@@ -114,6 +114,18 @@ class RevisionConflict(Refused):
         )
 
 
+class ChangedSince(Refused):
+    """An undo came too late: a later change of the workspace has the revision `revision`."""
+
+    code = ErrorCode.REVISION_CONFLICT
+
+    def __init__(self, name: str, revision: int) -> None:
+        super().__init__(
+            f"Workspace {quoted(name)} was changed again, at revision {revision}: undo that change first.",
+            revision=revision,
+        )
+
+
 class DuplicateProject(Refused):
     """The directory is already bound to the workspace; `id` is its project."""
 

@@ -7,8 +7,9 @@ store's current revision.
 from collections.abc import Sequence
 
 from workspaced.domain.commands import Command, require_workspace
+from workspaced.domain.entries import Event
 from workspaced.domain.errors import InvalidState, NotFound
-from workspaced.domain.state import Event, Outcome, OwnedSession, State
+from workspaced.domain.state import Outcome, OwnedSession, State
 from workspaced_protocol.events import SessionChanged, Topic
 from workspaced_protocol.models import Session
 

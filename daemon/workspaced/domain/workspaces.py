@@ -4,8 +4,6 @@ from msgspec import structs
 
 from workspaced.domain.commands import (
     Command,
-    change_event,
-    creation_event,
     later,
     removed,
     require_no_sessions,
@@ -15,7 +13,6 @@ from workspaced.domain.commands import (
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
 from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
 from workspaced.domain.state import Outcome, State
-from workspaced_protocol.events import Topic
 from workspaced_protocol.models import Workspace, WorkspaceState
 from workspaced_protocol.names import name_key
 
@@ -25,7 +22,7 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
     name, root_path = clean_name(name), clean_root_path(root_path)
 
     def command(state: State) -> Outcome:
-        _require_free_name(state, name, workspace_id)
+        require_free_name(state, name, workspace_id)
         workspace = Workspace(
             id=workspace_id,
             name=name,
@@ -36,19 +33,19 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
             projects=(),
             revision=state.revision + 1,
         )
-        return saved(workspace, creation_event(workspace))
+        return saved(workspace)
 
     return command
 
 
 def open_(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
     """Open a closed workspace."""
-    return _transition(workspace_id, if_revision, now_ms, "closed", "active", "workspace.opened", "opened")
+    return _transition(workspace_id, if_revision, now_ms, "closed", "active", "opened")
 
 
 def close(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
     """Close an active workspace."""
-    return _transition(workspace_id, if_revision, now_ms, "active", "closed", "workspace.closed", "closed")
+    return _transition(workspace_id, if_revision, now_ms, "active", "closed", "closed")
 
 
 def _transition(
@@ -57,7 +54,6 @@ def _transition(
     now_ms: int,
     required: WorkspaceState,
     target: WorkspaceState,
-    topic: Topic,
     action: str,
 ) -> Command:
     def command(state: State) -> Outcome:
@@ -68,7 +64,7 @@ def _transition(
         changed = structs.replace(
             workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
-        return saved(changed, change_event(topic, changed.id, changed.revision))
+        return saved(changed)
 
     return command
 
@@ -88,7 +84,7 @@ def update(
         if workspace.state == "deleted":
             raise InvalidState(workspace, "active or closed", "updated")
         if name is not None:
-            _require_free_name(state, name, workspace_id)
+            require_free_name(state, name, workspace_id)
         changed = structs.replace(
             workspace,
             name=workspace.name if name is None else name,
@@ -96,7 +92,7 @@ def update(
             updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
-        return saved(changed, change_event("workspace.updated", changed.id, changed.revision))
+        return saved(changed)
 
     return command
 
@@ -110,7 +106,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         if workspace.state == "deleted":
             raise InvalidState(workspace, "active or closed", "deleted")
         require_no_sessions(state, workspace_id)
-        return removed(state, workspace_id)
+        return removed(workspace_id)
 
     return command
 
@@ -134,13 +130,11 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
             if if_revision != revision:
                 raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, revision)
         if workspace.state != "deleted":
-            _require_free_name(state, workspace.name, workspace.id)
+            require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
             require_no_sessions(state, workspace.id)
         stored = structs.replace(workspace, revision=state.revision + 1)
-        if current is None:
-            return saved(stored, creation_event(stored))
-        return saved(stored, change_event("workspace.updated", stored.id, stored.revision))
+        return saved(stored)
 
     return command
 
@@ -152,7 +146,7 @@ def remove(workspace_id: str) -> Command:
         if state.get(workspace_id) is None:
             return Outcome(None)
         require_no_sessions(state, workspace_id)
-        return removed(state, workspace_id)
+        return removed(workspace_id)
 
     return command
 
@@ -162,7 +156,8 @@ def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
         raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, workspace.revision)
 
 
-def _require_free_name(state: State, name: str, own_id: str) -> None:
+def require_free_name(state: State, name: str, own_id: str) -> None:
+    """Raise NameConflict where another workspace has this name."""
     key = name_key(name)
     holder = state.names.get(key)
     if holder is None or holder == own_id:

@@ -8,9 +8,9 @@ import msgspec
 import trio
 
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause
 from workspaced.domain.errors import RequestCancelled, ShuttingDown
 from workspaced.domain.ids import IdFactory
-from workspaced.events import Cause
 from workspaced.rpc.clients import ClientState
 from workspaced.rpc.pending_request import Answer, PendingRequest
 from workspaced.rpc.refusals import rpc_error, to_rpc_error
@@ -21,7 +21,6 @@ from workspaced.service.requests import Json
 from workspaced.writer.actor import Writer
 from workspaced.writer.pending import withdrawn
 from workspaced_protocol.errors import ErrorCode, RpcError
-from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
     CANCEL_REQUEST,
     NULL_ID,
@@ -67,7 +66,7 @@ class Dispatcher:
         if operation.method.mode == "read":
             self._read(operation, request, client, answer)
             return None
-        cause = Cause(self._ids.correlation(), Peer(client.caller.pid, client.caller.uid))
+        cause = Cause(self._ids.correlation(), client.caller.peer, request.method)
         pending = PendingRequest(request, cause, answer, client, self._log, self._writer)
         try:
             params = operation.method.decode_params(request.params)

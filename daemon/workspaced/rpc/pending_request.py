@@ -8,8 +8,8 @@ import msgspec
 import trio
 
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause
 from workspaced.domain.state import encode
-from workspaced.events import Cause
 from workspaced.host.git_output import Step
 from workspaced.rpc.clients import ClientState, Pending
 from workspaced.rpc.refusals import to_rpc_error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from workspaced.service.daemon import DaemonOperations
+from workspaced.service.history import HistoryOperations
 from workspaced.service.maintenance import Maintenance
 from workspaced.service.projects import ProjectOperations
 from workspaced.service.sessions import SessionOperations
@@ -26,6 +27,7 @@ class Operation(NamedTuple):
 def registry(
     daemon: DaemonOperations,
     workspaces: WorkspaceOperations,
+    history: HistoryOperations,
     projects: ProjectOperations,
     sessions: SessionOperations,
     store: StoreOperations,
@@ -45,6 +47,8 @@ def registry(
             "workspace.delete": workspaces.delete,
             "workspace.get": workspaces.get,
             "workspace.list": workspaces.list_all,
+            "history.list": history.list_entries,
+            "history.undo": history.undo,
             "project.bind": projects.bind,
             "project.clone": projects.clone,
             "project.unbind": projects.unbind,

@@ -7,11 +7,13 @@ from typing import Protocol, Self
 import msgspec
 
 from workspaced.domain import workspaces
+from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
+from workspaced_protocol.models import RecoveryStatus, StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
 
 
@@ -98,12 +100,17 @@ class WorkspaceStore(Protocol):
         ...
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """Make `state` durable before returning.
 
-        `changes` are the changes since the last commit, in order, for a backend that writes only changes.
-        If `changes` is None, write the whole state, as after a failure. With `keeps_previous`, first
+        `entries` are the changes since the last commit, in order: for the history, and for a backend that writes only
+        changes. With `is_whole`, the whole state must be written, as after a failure. With `keeps_previous`, first
         quarantine a copy of the stored state under that reason.
 
         Raises StorageFailure if nothing was applied, CommitUnknown if the outcome is unknown.
@@ -159,7 +166,12 @@ class StoreBase:
     state: State
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore."""
         raise NotImplementedError
@@ -192,20 +204,20 @@ class StoreBase:
             ) from error
         except UnicodeEncodeError as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        self._write(workspaces.save(workspace, None))
+        self._write("store.save", workspaces.save(workspace, None))
         return self.state.records[workspace.id].workspace
 
     def remove(self, id_: str, /) -> None:
         """See WorkspaceStore."""
-        self._write(workspaces.remove(id_))
+        self._write("store.remove", workspaces.remove(id_))
 
     def flush(self) -> int:
         """See WorkspaceStore."""
-        self.commit(self.state, None)
+        self.commit(self.state, (), is_whole=True)
         return self.state.revision
 
-    def _write(self, command: Command) -> None:
+    def _write(self, method: str, command: Command) -> None:
         draft = Draft(self.state)
-        draft.apply(command(draft))
+        draft.apply(command(draft), Cause("", method=method), now_ms())
         if draft.touches_store:
-            self.commit(draft.freeze(), draft.changes)
+            self.commit(draft.freeze(), draft.entries)

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from workspaced.domain.entries import Entry
 from workspaced.domain.state import State
 from workspaced.store.contract import (
     CommitUnknown,
@@ -30,7 +31,7 @@ from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, PRIMARY, QUARANTINE, SNAPSHOT
-from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
+from workspaced_protocol.models import MAX_SAFE_INTEGER, RecoveryStatus, StoreCheck
 
 EDITED: Final = "edited"
 """The reason to quarantine a file that another program has written (storage.md, A commit)."""
@@ -95,7 +96,12 @@ class JsonWorkspaceStore(StoreBase):
             raise
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
         if state.revision > MAX_SAFE_INTEGER:
@@ -184,7 +190,7 @@ class JsonWorkspaceStore(StoreBase):
             self.state = replace(self.state, lost=lost)
         if decision.must_write:
             try:
-                self.commit(self.state, None)
+                self.commit(self.state, (), is_whole=True)
             except CommitUnknown as error:
                 message = f"{error.message} The recovered files may be in place already: start again."
                 raise StoreUnusable(message, number=error.errno) from error

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 import pytest
 from msgspec import structs
@@ -143,13 +143,19 @@ def test_as_json_each_event_is_a_line_as_on_the_wire(daemon: DaemonProcess, tmp_
         since = client.daemon.status().revision
         made = client.workspaces.create("Json", "/srv")
         client.workspaces.delete(made.id)
+        deletion = cast("list[dict[str, Any]]", client.call("history.list"))[0]
         with watching(
             daemon.socket, tmp_path, "workspace.deleted", "--since", str(since), "--json"
         ) as watcher:
             event = json.loads(watcher.out.readline())
             watcher.interrupt()
     assert event["topic"] == "workspace.deleted"
-    assert event["payload"] == {"workspaceId": made.id}
+    assert event["payload"] == {
+        "workspaceId": made.id,
+        "workspace": None,
+        "previous": deletion["before"],
+        "by": deletion["by"],
+    }
     assert event["revision"] == since + 2
     assert set(event) == {"topic", "revision", "sequence", "timestamp", "correlationId", "peer", "payload"}
     assert event["peer"]["uid"] >= 0

@@ -77,7 +77,7 @@ def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str
             for key, id_ in keys.items():
                 draft.apply(once(key, workspaces_.remove(id_))(draft))
             draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
-            store.commit(draft.freeze(), draft.changes)
+            store.commit(draft.freeze(), draft.entries)
             before = store.state
         with closing(create_json_store(data_dir)) as store:
             assert (store.recovery.outcome, store.warnings) == ("clean", [])

@@ -83,5 +83,5 @@ def test_a_write_that_needs_the_quarantine_tells_of_a_link_there(tmp_path: Path)
     store = create_json_store(tmp_path)
     make_link(tmp_path / "quarantine")
     with pytest.raises(StorageFailure, match="quarantine is a symbolic link"):
-        store.commit(State(7), None)
+        store.commit(State(7), ())
     store.close()
