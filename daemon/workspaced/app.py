@@ -39,7 +39,6 @@ from workspaced.store.backups import Backups
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
-from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 from workspaced_protocol.models import DaemonStatus
 
@@ -215,7 +214,7 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
 
 def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     store = create_json_store(data_dir, socket=str(socket_path))
-    for warning in (*_file_system_warnings(data_dir), *store.warnings):
+    for warning in store.warnings:
         _log.warning(warning)
     recovery, count = store.recovery, store.state.salvageable_count()
     told = {"reason": recovery.reason, "kept": recovery.quarantined}
@@ -226,17 +225,6 @@ def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     elif recovery.outcome == "recovered":
         _log.warning("The store was recovered.", **told)
     return store
-
-
-def _file_system_warnings(data_dir: Path) -> list[str]:
-    """Return a warning if the data directory is on a file system without the guarantees that the store needs."""
-    try:
-        table = Path(mounts.TABLE).read_bytes()
-    except OSError:
-        return []
-    kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
-    doubt = mounts.doubt_about(kind)
-    return [f"{data_dir} lies on {kind}: {doubt}. {mounts.ADVICE}"] if doubt else []
 
 
 def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:

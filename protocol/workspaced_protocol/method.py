@@ -10,6 +10,7 @@ from workspaced_protocol import params as p
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.unknown import unknown_members
+from workspaced_protocol.urls import without_secret
 
 _QUOTED_CHARACTERS: Final = 200  # of a client's text in an error message
 
@@ -87,7 +88,7 @@ class Method:
         """Return msgspec's error as a sentence with the path of the wrong field."""
         problem = str(error)
         if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
-            path = unknown[0][:_QUOTED_CHARACTERS]
+            path = without_secret(unknown[0])[:_QUOTED_CHARACTERS]
             known = ", ".join(self.param_names()) or "no params"
             is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
             allowed = f" It takes {known}." if is_param else ""

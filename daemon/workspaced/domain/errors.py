@@ -4,13 +4,15 @@ from typing import ClassVar, Final
 
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Unreachable, Workspace
+from workspaced_protocol.urls import without_secret
 
 _QUOTED_CHARACTERS: Final = 200
 """Of a name, a path or a URL in a message: the protocol admits a megabyte."""
 
 
 def quoted(text: str) -> str:
-    """Return a client's text in quotation marks, cut if nobody would read all of it."""
+    """Return a client's text in quotation marks, cut if nobody would read all of it; a secret is cut out before."""
+    text = without_secret(text)
     return f"“{text}”" if len(text) <= _QUOTED_CHARACTERS else f"“{text[: _QUOTED_CHARACTERS - 1]}…”"
 
 

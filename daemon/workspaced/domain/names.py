@@ -6,7 +6,6 @@ import unicodedata
 from typing import Final
 
 from workspaced.domain.errors import InvalidField, quoted
-from workspaced_protocol.urls import without_secret
 
 # Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
 # Braille pattern.
@@ -58,8 +57,6 @@ def check_name(name: str, path: str = "name") -> None:
 def check_root_path(root_path: str, path: str = "rootPath") -> None:
     """Raise InvalidField unless `root_path` can be the absolute path of a directory."""
     if not os.path.isabs(root_path):
-        raise InvalidField(
-            path, f"`{path}` must be an absolute path, but is {quoted(without_secret(root_path))}."
-        )
+        raise InvalidField(path, f"`{path}` must be an absolute path, but is {quoted(root_path)}.")
     if "\0" in root_path:
         raise InvalidField(path, f"`{path}` must not contain a NUL character.")

@@ -10,7 +10,6 @@ from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.urls import without_secret
 
 
 class WorkspaceOperations:
@@ -53,7 +52,7 @@ class WorkspaceOperations:
         else:
             record = self._writer.state.record_named(params.name or "")
             if record is None:
-                wanted = quoted(without_secret(params.name or ""))
+                wanted = quoted(params.name or "")
                 raise NotFound(f"There is no workspace named {wanted}.")
         return record.json
 

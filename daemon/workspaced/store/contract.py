@@ -1,6 +1,7 @@
 """The contract of a store of workspaces: a backend that commits whole states."""
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import Protocol, Self
 
@@ -29,7 +30,10 @@ class StoreError(RequestError):
         """Return the failure of `action`, a verb with its object such as “write workspaces.json”."""
         number = error.errno or 0
         reason = error.strerror or str(error)
-        return cls(f"Could not {action}: {reason}{_ADVICE.get(number, '')}.", number)
+        advice = (
+            _ADVICE.get(number, "") if reason == os.strerror(number) else ""
+        )  # else the reason has its own
+        return cls(f"Could not {action}: {reason}{advice}.", number)
 
 
 class StorageFailure(StoreError):

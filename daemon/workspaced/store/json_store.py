@@ -21,12 +21,13 @@ from workspaced.store.contract import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
-from workspaced.store.disk import CannotSyncDirectory, Disk, NotOwnDirectory
+from workspaced.store.disk import Disk
 from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
+from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Examined, check_files, decide, examine
@@ -54,7 +55,7 @@ class JsonWorkspaceStore(StoreBase):
     """A WorkspaceStore in a data directory, locked until `close`.
 
     `state` is the last committed state, `recovery` the result of the recovery at startup. `warnings` are
-    sentences for the log about damaged files and unknown members.
+    sentences for the log about the directory, damaged files and unknown members.
     """
 
     def __init__(
@@ -76,19 +77,19 @@ class JsonWorkspaceStore(StoreBase):
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
         self.state = State()
-        self.warnings: list[str] = []
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)
         except OSError as error:
-            raise _unusable(data_dir, error) from error
+            raise unusable(data_dir, error) from error
         try:
             self._lock = DirectoryLock(self._directory, socket)
         except OSError as error:
             self._directory.close()
-            raise _unusable(data_dir, error) from error
-        except LockHeld:
+            raise unusable(data_dir, error) from error
+        except (LockHeld, StoreUnusable):
             self._directory.close()
             raise
+        self.warnings = warnings_about(data_dir)
         try:
             self.recovery = self._recovery_at_start = self._load()
         except BaseException:
@@ -181,7 +182,7 @@ class JsonWorkspaceStore(StoreBase):
             if decision.outcome == "fresh":
                 self._directory.settle_path()
         except OSError as error:
-            raise _unusable(self._path, error) from error
+            raise unusable(self._path, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
         self.state = with_notice(decision, quarantined, self._time_ns() // 1_000_000)
@@ -256,11 +257,15 @@ class JsonWorkspaceStore(StoreBase):
                     lock = DirectoryLock(directory, self._socket)
                     self._lock.release()
                     self._lock = lock
+                    for warning in warnings_about(self._path):  # it may be another directory
+                        _log.warning(warning)
             except BaseException:
                 directory.close()
                 raise
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {self._path}") from error
+        except StoreUnusable as error:
+            raise _blocked(error) from error
         except LockHeld as error:
             raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
         self._directory.close()
@@ -290,8 +295,7 @@ class JsonWorkspaceStore(StoreBase):
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"quarantine {path}") from error
         except StoreUnusable as error:
-            advice = "fix that or move the file away, then try again"
-            raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
+            raise _blocked(error) from error
         if content is None:
             return None
         if content.identity not in self._known_files:
@@ -313,12 +317,6 @@ class JsonWorkspaceStore(StoreBase):
             self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
 
-def _unusable(path: Path, error: OSError) -> StoreUnusable:
-    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
-        reason, advice = f"The data directory {path} can't be used", str(error.strerror)
-    elif isinstance(error, NotADirectoryError):
-        reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
-    else:
-        reason = f"The data directory {path} can't be used ({error.strerror or error})"
-        advice = "check its owner, its mode and the free space, or choose another with --data-dir"
-    return StoreUnusable(reason, advice, error.errno or 0)
+def _blocked(error: StoreUnusable) -> StorageFailure:
+    """Return the failure of a write for what stands in the place of a file."""
+    return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)
