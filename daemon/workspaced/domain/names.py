@@ -1,17 +1,10 @@
 """The rules for a workspace's name and the paths of directories."""
 
 import os
-import re
 import unicodedata
-from typing import Final
 
 from workspaced.domain.errors import InvalidField, quoted
-
-# Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
-# Braille pattern.
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+from workspaced_protocol.names import is_invisible
 
 
 def clean_name(name: str, path: str = "name") -> str:
@@ -27,9 +20,7 @@ def clean_name(name: str, path: str = "name") -> str:
 
 
 def _shows(character: str) -> bool:
-    # Z*: white space. Cf: format characters, such as a zero-width joiner.
-    category = unicodedata.category(character)
-    return category[0] != "Z" and category != "Cf" and not _INVISIBLE.match(character)
+    return not is_invisible(character) and unicodedata.category(character)[0] != "Z"  # white space
 
 
 def clean_root_path(root_path: str, path: str = "rootPath") -> str:

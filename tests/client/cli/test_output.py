@@ -86,6 +86,41 @@ def test_joiners_within_words_and_emoji_stay(ctl: Ctl) -> None:
     assert PERSIAN_AND_EMOJI in ctl("list").out
 
 
+HIDDEN = [
+    *"\u3164\u115f\u1160\uffa0\u2800\u034f\u180e\u180b\u00ad\u200b\u2060\u2062\ufeff\u202e\u2066\u2065\ufe00\ufe0f",
+    *"\u200d\u200c\U0001d159\U0001d173\U000e0001\U000e0041\U000e0080\U000e0100\U000e01f0",
+]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
+def test_hidden_characters_are_escaped(ctl: Ctl, hidden: str) -> None:
+    escape = hidden.encode("unicode_escape").decode()
+    for name in ("sh{}op", "{}shop", "shop{}", "日{}本", "\U0001f3f4{}shop", "👩 {}"):
+        assert f"“{name.format(escape)}”" in ctl("show", name.format(hidden)).err or (
+            hidden == "\ufe0f" and name.startswith("\U0001f3f4")  # the form of that emoji
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "👩\u200d💻",
+        "👩🏽\u200d🚒",
+        "❤\ufe0f\u200d🔥",
+        "🏳\ufe0f\u200d🌈 ☎\ufe0e",
+        "1\ufe0f\u20e3 #\ufe0f\u20e3",
+        "ℹ\ufe0f ‼\ufe0f ©\ufe0f ㊗\ufe0f",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "می\u200cخواهم",
+        "क्\u200dष ක්\u200dය",
+        "e\u0301 ü 工作区",
+    ],
+    ids=ascii,
+)
+def test_emoji_and_words_keep_what_they_need(ctl: Ctl, name: str) -> None:
+    assert f"“{name}”" in ctl("show", name).err
+
+
 @pytest.mark.parametrize("command", [("show",), ("close",), ("rename", "free name")])
 def test_names_are_escaped_in_sentences(ctl: Ctl, daemon: DaemonProcess, command: tuple[str, ...]) -> None:
     try:

@@ -13,6 +13,7 @@ from client.cli.workspacectl import WORKSPACECTL, run_process, user_environment
 from support.daemon_process import DaemonProcess
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Workspace
+from workspaced_protocol.names import name_key
 
 _COMMAND = {
     "bash": ["bash", "--norc", "-c"],
@@ -181,6 +182,38 @@ def test_letters_are_completed_in_either_case(terminal: ShellTerminal, daemon: D
     for typed, name in (("sh", "Shop"), ("SHO", "Shop"), ("ALPHA", "alpha Two")):
         assert terminal.complete(f"workspacectl path {typed}") == ["path", name]
         assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
+
+
+def test_letters_of_every_script_are_completed_in_either_case_and_form(
+    terminal: ShellTerminal, daemon: DaemonProcess
+) -> None:
+    create(daemon, "ünï", "ΣΊΣΥΦΟΣ", "Привет", "Straße", "de\u0301compose\u0301")
+    for typed, name in (("Ün", "ünï"), ("ÜNÏ", "ünï"), ("σί", "ΣΊΣΥΦΟΣ"), ("пРИ", "Привет")):
+        assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
+    for typed, name in (
+        ("u\u0308n", "ünï"),
+        ("U\u0308N", "ünï"),
+        ("STRASS", "Straße"),
+        ("dé", "décomposé"),
+        ("'DÉc", "décomposé"),
+    ):
+        completed = terminal.complete(f"workspacectl path {typed}")[-1]
+        assert name_key(completed) == name_key(name)
+
+
+def test_half_a_letter_is_not_completed(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
+    create(daemon, "e\u0301tude")
+    assert terminal.complete("workspacectl path e") == ["path", "e"]
+
+
+def test_names_that_begin_alike_in_two_forms_are_completed_as_far_as_they_do(
+    terminal: ShellTerminal, daemon: DaemonProcess, shell: str
+) -> None:
+    create(daemon, "Étude one", "e\u0301tude two")
+    assert terminal.complete("workspacectl path Ét") == ["path", "Étude "]
+    assert terminal.complete("workspacectl path E\u0301t") == ["path", "E\u0301tude "]
+    if shell != "fish":  # which then shows both
+        assert terminal.complete("workspacectl path ÉT") == ["path", "ÉTude "]
 
 
 @pytest.mark.parametrize("characters", ["/", ":", ""])
