@@ -14,6 +14,7 @@ The strategy:
 import math
 import operator
 import os
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import structs
@@ -69,6 +70,11 @@ def plain_params(method: str, params: object) -> Any:
 def path_value(path: str | os.PathLike[str]) -> str:
     """Return the text of a path; anything else as it is, for `plain_params` or the daemon to refuse."""
     return os.fspath(path) if isinstance(path, os.PathLike) else path
+
+
+def tags_value(tags: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return tags in any iterable as a tuple; anything else, such as one str, as it is, for the daemon to refuse."""
+    return tags if isinstance(tags, str) or not isinstance(tags, Iterable) else tuple(tags)  # type: ignore[return-value]
 
 
 def _plain(value: Any) -> Any:
