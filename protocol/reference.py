@@ -19,10 +19,10 @@ from workspaced_protocol import events, models
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.models import MAX_SAFE_INTEGER
 from workspaced_protocol.openrpc import openrpc_document, schemas_of
 
 INTRODUCTION: Final = Path(__file__).parent / "protocol_intro.md"

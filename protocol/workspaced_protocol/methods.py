@@ -82,7 +82,8 @@ METHODS: Final[dict[str, Method]] = {
             p.CreateParams,
             Workspace,
             "Creates an active workspace. White space at both ends of the name is left out, and so are empty and `.` "
-            "components of the path; a name that shows nothing or holds a control character is refused.",
+            "components of the path; a name that shows nothing or holds a control character is refused. Tags are cleaned "
+            "in the same way, sorted, and those that differ only in case become the first of them.",
             ErrorCode.NAME_CONFLICT,
         ),
         _prepared(
@@ -107,7 +108,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.update",
             p.UpdateParams,
             Workspace,
-            "Changes the name or the root path of a workspace, which are cleaned as by `workspace.create`.",
+            "Changes the name, the root path, the tags or the metadata of a workspace, cleaned as by `workspace.create`.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.INVALID_STATE,
@@ -134,7 +135,8 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.list",
             p.ListParams,
             list[Workspace],
-            "Lists all workspaces, or those in one state, by creation time.",
+            "Lists the workspaces in a state and with all of some tags (compared without case), by creation time or by "
+            "name (without case).",
         ),
         _read(
             "history.list",
@@ -199,9 +201,11 @@ METHODS: Final[dict[str, Method]] = {
             "session.begin",
             p.BeginSessionParams,
             Session,
-            "Begins a session in an active workspace; it ends with the connection.",
+            "Begins a session in an active workspace; it ends with the connection. A workspace has one exclusive session at "
+            "a time; others may go on beside it.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
+            ErrorCode.CLAIMED,
         ),
         _write(
             "session.end",

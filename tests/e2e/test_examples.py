@@ -56,7 +56,9 @@ class Exchange:
     def prepare(self, method: str) -> None:
         """Bring about what an example names beyond the store."""
         if method in ("session.end", "session.list"):
-            session = self.connection.call("session.begin", workspaceId="ws_shop", label="editor")
+            session = self.connection.call(
+                "session.begin", workspaceId="ws_shop", label="editor", exclusive=True
+            )
             self.here[e.SESSION_ID] = session["id"]
         elif method in ("store.previewRestore", "store.restore"):
             self.connection.call("store.backup", path=self.localised(e.COPY))

@@ -11,14 +11,9 @@ from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
 from workspaced.domain.state import Draft, Outcome, State
 from workspaced.store import WorkspaceStore
-from workspaced_protocol.models import (
-    MAX_SAFE_INTEGER,
-    Peer,
-    ProjectBinding,
-    Session,
-    Workspace,
-    WorkspaceState,
-)
+from workspaced_protocol.annotations import tag_key
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Peer, ProjectBinding, Session, Workspace, WorkspaceState
 
 
 def workspace(
@@ -88,6 +83,13 @@ def fifty_by_ten() -> list[Workspace]:
 
 # A lone surrogate can't be stored: the protocol refuses it (protocol.md, Transport).
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_NUMBER = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+METADATA = st.dictionaries(TEXT.filter(bool), _JSON, max_size=3)
 _ID = st.text("ABab01_-", min_size=1, max_size=12) | st.just("Z" * 128)
 _TIME_MS = st.integers(0, MAX_SAFE_INTEGER)
 _PATH = TEXT.map(lambda text: "/" + text.replace("\0", ""))
@@ -123,6 +125,8 @@ def _any_workspace(draw: st.DrawFn, id_: str, number: int) -> Workspace:
         state=draw(st.sampled_from(["active", "closed", "deleted"])),
         created_at=draw(_TIME_MS),
         updated_at=draw(_TIME_MS),
+        tags=tuple(draw(st.lists(TEXT.filter(bool), max_size=3, unique_by=tag_key))),
+        metadata=draw(METADATA),
         projects=tuple(projects),
     )
 

@@ -1,4 +1,4 @@
-"""The rules for a workspace's name and the paths of directories."""
+"""The rules for texts that people read, such as a workspace's name, and for the paths of directories."""
 
 import os
 import unicodedata
@@ -9,14 +9,19 @@ from workspaced_protocol.names import is_invisible
 
 def clean_name(name: str, path: str = "name") -> str:
     """Return the name without white space at its ends. Raise InvalidField if it shows nothing or holds a control character."""
-    name = name.strip()
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    return clean_text(name, path, "give the workspace a name")
+
+
+def clean_text(text: str, path: str, advice: str) -> str:
+    """Do the same for any text on one line; `advice` ends the sentence about one that shows nothing."""
+    text = text.strip()
+    if any(unicodedata.category(character) == "Cc" for character in text):
         raise InvalidField(
             path, f"`{path}` must not contain a control character, such as a tab or a line break."
         )
-    if not any(_shows(character) for character in name):
-        raise InvalidField(path, f"`{path}` must not be empty or blank: give the workspace a name.")
-    return name
+    if not any(_shows(character) for character in text):
+        raise InvalidField(path, f"`{path}` must not be empty or blank: {advice}.")
+    return text
 
 
 def _shows(character: str) -> bool:

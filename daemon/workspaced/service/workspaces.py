@@ -10,6 +10,8 @@ from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
+from workspaced_protocol.annotations import tag_key
+from workspaced_protocol.names import name_key
 
 
 class WorkspaceOperations:
@@ -22,7 +24,9 @@ class WorkspaceOperations:
 
     def create(self, params: p.CreateParams, _: Request) -> Command:
         """Create an active workspace."""
-        command = workspaces.create(self._ids.workspace(), params.name, params.root_path, now_ms())
+        command = workspaces.create(
+            self._ids.workspace(), params.name, params.root_path, now_ms(), params.tags, params.metadata
+        )
         return once(params.request_key, command)
 
     async def open(self, params: p.TransitionParams, turn: Turn) -> Command:
@@ -35,8 +39,16 @@ class WorkspaceOperations:
         return once(params.request_key, workspaces.close(params.id, params.if_revision, now_ms()))
 
     def update(self, params: p.UpdateParams, _: Request) -> Command:
-        """Change the name, the root path or both."""
-        command = workspaces.update(params.id, params.name, params.root_path, params.if_revision, now_ms())
+        """Change the name, the root path, the tags or the metadata."""
+        command = workspaces.update(
+            params.id,
+            params.name,
+            params.root_path,
+            params.if_revision,
+            now_ms(),
+            params.tags,
+            params.metadata,
+        )
         return once(params.request_key, command)
 
     def delete(self, params: p.TransitionParams, _: Request) -> Command:
@@ -57,6 +69,13 @@ class WorkspaceOperations:
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:
-        """Return all workspaces, or those in one state, by creation time."""
-        records = self._writer.state.ordered
-        return [record.json for record in records if params.state in (None, record.workspace.state)]
+        """Return the workspaces in a state and with all of some tags, in an order, up to a number."""
+        records = [
+            record for record in self._writer.state.ordered if params.state in (None, record.workspace.state)
+        ]
+        if params.tags:
+            wanted = {tag_key(tag) for tag in params.tags}
+            records = [record for record in records if wanted.issubset(map(tag_key, record.workspace.tags))]
+        if params.sort == "name":
+            records.sort(key=lambda record: name_key(record.workspace.name))  # equal ones by creation time
+        return [record.json for record in records[: params.limit]]

@@ -32,7 +32,8 @@ from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, PRIMARY, QUARANTINE, SNAPSHOT
-from workspaced_protocol.models import MAX_SAFE_INTEGER, RecoveryStatus, StoreCheck
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import RecoveryStatus, StoreCheck
 
 EDITED: Final = "edited"
 """The reason to quarantine a file that another program has written (storage.md, A commit)."""

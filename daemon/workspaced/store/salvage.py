@@ -9,8 +9,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from workspaced.domain.state import Lost, RecoveryNotice
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
@@ -147,9 +145,10 @@ def _text(data: bytes) -> str:
 def _workspace_at(text: str, start: int) -> tuple[Workspace, int] | None:
     """Return the whole workspace that begins there, and its end; or None."""
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
-        # The strict encoder refuses strings with damaged characters.
-        workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
+        _, end = json.JSONDecoder(parse_int=str).raw_decode(text, start)
+        # Its own text: what that reader made of it may be another value, as of 1e400. Damaged characters are not UTF-8.
+        whole = text[start:end].encode("utf-8", "surrogateescape")
+        workspace, _ = unknown.decode(whole, Workspace)
     except (ValueError, RecursionError):
         return None
     return workspace, end

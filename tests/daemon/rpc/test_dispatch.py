@@ -145,6 +145,7 @@ def test_the_codes_are_those_of_the_contract() -> None:
         "RevisionConflict": 1005,
         "DuplicateProject": 1006,
         "PathUnreachable": 1007,
+        "Claimed": 1008,
         "ProtocolUnsupported": 1010,
         "WriteTimeout": 2001,
         "CommitUnknown": 2002,

@@ -27,7 +27,8 @@ from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.datadir import LOCK
-from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, Workspace
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Change, Workspace
 
 pytestmark = pytest.mark.requirement("FR-005")
 

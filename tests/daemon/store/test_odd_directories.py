@@ -145,7 +145,7 @@ def test_copies_that_may_not_be_opened_are_named(tmp_path: Path) -> None:
     with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
         disk.name = QUARANTINE
         with pytest.raises(StorageFailure) as refused:
-            store.commit(State(7), None)
+            store.commit(State(7), ())
     assert refused.value.message.endswith(
         f": {data_dir}/quarantine may not be read or entered; check its owner and its mode."
     )
