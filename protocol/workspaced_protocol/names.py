@@ -1,6 +1,15 @@
-"""The comparison of workspace names."""
+"""The names of workspaces: when two are one, and what they may consist of."""
 
+import re
 import unicodedata
+from typing import Final
+
+# Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
+# Braille pattern.
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # Unicode's category Cc
 
 
 def name_key(name: str) -> str:
@@ -13,3 +22,24 @@ def name_key(name: str) -> str:
         return name.lower()
     folded = unicodedata.normalize("NFD", name).casefold()
     return unicodedata.normalize("NFD", folded)
+
+
+def has_control_character(name: str) -> bool:
+    """Return whether a control character stands in the name, such as a tab or a line break."""
+    return _CONTROL.search(name) is not None
+
+
+def is_blank(name: str) -> bool:
+    """Return whether the name shows nothing."""
+    return not any(_shows(character) for character in name)
+
+
+def cleaned(name: str) -> str:
+    """Return the name with a space for its control characters, and without white space at its ends."""
+    return _CONTROL.sub(" ", name.strip()).strip()
+
+
+def _shows(character: str) -> bool:
+    # Z*: white space. Cc, Cf: control and format characters, such as a zero-width joiner.
+    category = unicodedata.category(character)
+    return category[0] != "Z" and category not in ("Cc", "Cf") and not _INVISIBLE.match(character)

@@ -1,35 +1,21 @@
 """The rules for a workspace's name and the paths of directories."""
 
 import os
-import re
-import unicodedata
-from typing import Final
 
 from workspaced.domain.errors import InvalidField, quoted
-
-# Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
-# Braille pattern.
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+from workspaced_protocol.names import has_control_character, is_blank
 
 
 def clean_name(name: str, path: str = "name") -> str:
     """Return the name without white space at its ends. Raise InvalidField if it shows nothing or holds a control character."""
     name = name.strip()
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    if has_control_character(name):
         raise InvalidField(
             path, f"`{path}` must not contain a control character, such as a tab or a line break."
         )
-    if not any(_shows(character) for character in name):
+    if is_blank(name):
         raise InvalidField(path, f"`{path}` must not be empty or blank: give the workspace a name.")
     return name
-
-
-def _shows(character: str) -> bool:
-    # Z*: white space. Cf: format characters, such as a zero-width joiner.
-    category = unicodedata.category(character)
-    return category[0] != "Z" and category != "Cf" and not _INVISIBLE.match(character)
 
 
 def clean_root_path(root_path: str, path: str = "rootPath") -> str:
