@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from workspaced_client.exchange.json_text import Document, LeftOut, NotJson, Path, parse
 from workspaced_protocol.models import Workspace
+from workspaced_protocol.names import is_blank
 
 SUFFIX: Final = ".code-workspace"
 
@@ -73,7 +74,7 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
         raise document.wrong(*_first_problem(error)) from error
     directory, base = os.path.split(file)
     name = base.removesuffix(SUFFIX)
-    if not name.strip():
+    if is_blank(name):
         name = os.path.basename(directory) or directory
     folders: dict[str, str] = {}
     left_out: list[LeftOut] = []

@@ -1,10 +1,9 @@
 """The rules for texts that people read, such as a workspace's name, and for the paths of directories."""
 
 import os
-import unicodedata
 
 from workspaced.domain.errors import InvalidField, quoted
-from workspaced_protocol.names import is_invisible
+from workspaced_protocol.names import has_control_character, is_blank
 
 
 def clean_name(name: str, path: str = "name") -> str:
@@ -15,17 +14,13 @@ def clean_name(name: str, path: str = "name") -> str:
 def clean_text(text: str, path: str, advice: str) -> str:
     """Do the same for any text on one line; `advice` ends the sentence about one that shows nothing."""
     text = text.strip()
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if has_control_character(text):
         raise InvalidField(
             path, f"`{path}` must not contain a control character, such as a tab or a line break."
         )
-    if not any(_shows(character) for character in text):
+    if is_blank(text):
         raise InvalidField(path, f"`{path}` must not be empty or blank: {advice}.")
     return text
-
-
-def _shows(character: str) -> bool:
-    return not is_invisible(character) and unicodedata.category(character)[0] != "Z"  # white space
 
 
 def clean_root_path(root_path: str, path: str = "rootPath") -> str:
