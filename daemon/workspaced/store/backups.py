@@ -117,7 +117,7 @@ class Backups:
         except OSError as error:
             if error.errno == errno.ENOTDIR and not is_path(source):
                 told = (
-                    f"{NotOwnDirectory(error.errno, path.parent).strerror}, or give the path of a store file"
+                    f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
                 )
                 raise BadBackup(f"{told}.") from error
             raise BadBackup(f"{path} can't be read ({error.strerror}): {HOW_TO_READ}.") from error
