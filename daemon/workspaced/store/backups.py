@@ -116,9 +116,7 @@ class Backups:
             raise BadBackup(f"{error.reason}: choose a backup file.") from error
         except OSError as error:
             if error.errno == errno.ENOTDIR and not is_path(source):
-                told = (
-                    f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
-                )
+                told = f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
                 raise BadBackup(f"{told}.") from error
             raise BadBackup(f"{path} can't be read ({error.strerror}): {HOW_TO_READ}.") from error
         if content is None:
