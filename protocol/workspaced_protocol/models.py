@@ -154,6 +154,13 @@ class Hello(Model, frozen=True):
     capabilities: tuple[str, ...]
 
 
+AFTER_THAT: Final = "; after that, "
+"""Joins what happened one after the other in the reason of a RecoveryStatus."""
+
+WAS_EDITED: Final = "was edited by another program while the daemon ran"
+"""Follows the name of an edited file in that reason."""
+
+
 class RecoveryStatus(Model, frozen=True):
     """The result of the recovery at startup, and whether a user has acknowledged it.
 

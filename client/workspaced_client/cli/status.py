@@ -73,6 +73,9 @@ def _status_text(found: DaemonStatus) -> str:
         f"Store       {_store_text(found)}",
         f"Commits     {commits}",
     ]
+    edit = recovery_notice.edit(found.recovery)
+    if edit is not None:
+        lines.append(f"Notice      {edit}")
     if is_pending(found.recovery):
         salvageable = found.recovery.salvageable_count
         contents = "`workspacectl recovery show` shows what they still hold."

@@ -268,12 +268,27 @@ def test_colours_are_for_terminals_alone(at: dict[str, str], tmp_path: Path) -> 
         assert "\x1b" not in result.out
 
 
-def test_a_locale_without_unicode(at: dict[str, str], tmp_path: Path) -> None:
-    latin = {**at, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
-    result = run_process("list", home=tmp_path, env=latin)
-    assert result.code == 0
-    assert r"\u5de5" in result.out
-    assert r"\u5de5" in run_process("list", "--json", home=tmp_path, env=latin).out
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1:strict", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": "utf-16", "LC_ALL": "C"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_the_output_is_utf_8_in_every_locale(
+    at: dict[str, str], tmp_path: Path, variables: dict[str, str]
+) -> None:
+    listed = run_process("list", home=tmp_path, env={**at, **variables})
+    assert (listed.code, listed.err) == (0, "")
+    assert WIDE in listed.out
+    refused = run_process("show", "nöpe 工", home=tmp_path, env={**at, **variables})
+    assert (refused.code, refused.out) == (1, "")
+    assert "“nöpe 工”" in refused.err
+    assert r"\u5de5" in run_process("list", "--json", home=tmp_path, env={**at, **variables}).out
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("status",)])
