@@ -7,7 +7,7 @@ first of two equal keys is lost, and a deep nesting ends a reader's stack.
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6)."""
@@ -52,7 +52,7 @@ def check_value(value: object, depth: int = 1) -> None:
 def _members(container: Any) -> Any:
     if not isinstance(container, Mapping):
         return container
-    mapping: Mapping[Any, Any] = container
+    mapping = cast("Mapping[object, object]", container)
     if any(not isinstance(key, str) for key in mapping):
         raise Unkept("holds a key that is no string")
     return mapping.values()

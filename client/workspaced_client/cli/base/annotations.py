@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -87,7 +87,7 @@ def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
         return without_secret(value)
     if isinstance(value, dict):
-        members: dict[str, Any] = value
+        members = cast("dict[str, object]", value)
         return {
             key: BLACKED_OUT
             if isinstance(member, str) and _SECRET_KEY.search(key)
@@ -95,6 +95,5 @@ def _without_secrets(value: Any) -> Any:
             for key, member in members.items()
         }
     if isinstance(value, list):
-        items: list[Any] = value
-        return [_without_secrets(item) for item in items]
+        return [_without_secrets(item) for item in cast("list[object]", value)]
     return value
