@@ -7,7 +7,7 @@ first of two equal keys is lost, and a deep nesting ends a reader's stack.
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6)."""
@@ -16,6 +16,11 @@ MAX_DEPTH: Final = 64
 """The deepest nesting of objects and arrays, the outermost included: far below what any reader takes."""
 
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} deep: make it flatter"
+
+_UNSAFE: Final = (
+    f"holds an integer beyond {MAX_SAFE_INTEGER:,}, which some programs would round: make it a string"
+)
+_SAFE_DIGITS: Final = len(str(-MAX_SAFE_INTEGER))
 
 _QUOTED_CHARACTERS: Final = 100
 
@@ -30,9 +35,7 @@ def check_value(value: object, depth: int = 1) -> None:
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
-            raise Unkept(
-                f"holds an integer beyond {MAX_SAFE_INTEGER:,}, which some programs would round: make it a string"
-            )
+            raise Unkept(_UNSAFE)
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise Unkept(f"holds {value!r}, which is no JSON number")
@@ -49,15 +52,16 @@ def check_value(value: object, depth: int = 1) -> None:
 def _members(container: Any) -> Any:
     if not isinstance(container, Mapping):
         return container
-    if any(not isinstance(key, str) for key in container):
+    mapping = cast("Mapping[object, object]", container)
+    if any(not isinstance(key, str) for key in mapping):
         raise Unkept("holds a key that is no string")
-    return container.values()
+    return mapping.values()
 
 
 def check_text(text: bytes) -> None:
-    """Raise Unkept if the decoder would drop something of this valid JSON text: a key that is there twice, or a number."""
+    """Raise Unkept if this valid JSON text has a key twice, or a number that would become another one."""
     try:
-        json.loads(text, object_pairs_hook=_once, parse_float=_kept, parse_int=str)
+        json.loads(text, object_pairs_hook=_once, parse_float=check_number, parse_int=check_number)
     except RecursionError as error:
         raise Unkept(TOO_DEEP) from error
 
@@ -70,7 +74,12 @@ def _once(pairs: list[tuple[str, object]]) -> None:
         seen.add(key)
 
 
-def _kept(digits: str) -> None:
+def check_number(digits: str) -> None:
+    """Raise Unkept if this JSON number would become another one."""
+    if digits.lstrip("-").isdigit():
+        if len(digits) > _SAFE_DIGITS or abs(int(digits)) > MAX_SAFE_INTEGER:
+            raise Unkept(_UNSAFE)
+        return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):
         shown = digits if len(digits) <= _QUOTED_CHARACTERS else f"{digits[: _QUOTED_CHARACTERS - 1]}…"

@@ -20,6 +20,7 @@ from workspaced_client.cli import (
     sessions,
     shell_init,
     status,
+    update,
     watch,
     workspaces,
 )
@@ -127,9 +128,23 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
 
 
 _add(app, "status", status.status, "status", "status --clients")
-_add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
+_add(
+    app,
+    "list",
+    workspaces.list_,
+    "list --state active",
+    "list --stale --sort name",
+    "list --name 'shop*' --tag web",
+)
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
-_add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
+_add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha --tag web")
+_add(
+    app,
+    "update",
+    update.update,
+    "update alpha --tag web --tag customer",
+    "update alpha --meta editor.size=13 --meta editor.theme=null",
+)
 _add(app, "rename", workspaces.rename, "rename alpha beta")
 _add(app, "move", workspaces.move, "move alpha", "move alpha ~/src/beta")
 _add(app, "open", workspaces.open_, "open alpha")

@@ -9,6 +9,13 @@ import typer
 
 from workspaced_client import Workspace
 from workspaced_client._core.local_time import when
+from workspaced_client.cli.base.annotations import (
+    MetaOption,
+    TagOption,
+    annotation_lines,
+    metadata_of,
+    tags_text,
+)
 from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import YesOption, options_of
@@ -46,6 +53,15 @@ def list_(
         str | None,
         typer.Option(metavar="DIR", help="Only workspaces at or below DIR.", show_default=False),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            help="Only workspaces with this tag, in any case; with several, all of them.",
+            show_default=False,
+        ),
+    ] = None,
     stale: Annotated[
         bool, typer.Option("--stale", help="Only workspaces with an unreachable project.")
     ] = False,
@@ -55,8 +71,8 @@ def list_(
     """List the workspaces, oldest first."""
     options = options_of(context)
     with connected(options) as client:
-        workspaces = client.workspaces.list(state)
-    has_any = bool(workspaces)
+        workspaces = client.workspaces.list(state, tags=tag)
+    has_any = bool(workspaces or tag)
     if name is not None:
         workspaces = [each for each in workspaces if fnmatchcase(each.name.casefold(), name.casefold())]
     if under is not None:
@@ -68,16 +84,25 @@ def list_(
     if options.as_json:
         emit_json(workspaces)
     elif workspaces:
+        has_tags = any(each.tags for each in workspaces)
         emit_table(
             (
                 Column("NAME", shrinks=True),
                 Column("STATE", colours=_STATE_COLOURS),
                 Column("PROJECTS"),
+                *([Column("TAGS", shrinks=True)] if has_tags else ()),
                 Column("PATH", shrinks=True, is_path=True),
                 Column("ID", optional=True),
             ),
             [
-                (each.name, each.state, str(len(each.projects)), each.root_path, each.id)
+                (
+                    each.name,
+                    each.state,
+                    str(len(each.projects)),
+                    *([tags_text(each)] if has_tags else ()),
+                    each.root_path,
+                    each.id,
+                )
                 for each in workspaces
             ],
         )
@@ -111,6 +136,7 @@ def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
         f"Path      {shown(found.root_path)}",
         f"Created   {when(found.created_at)}",
         f"Changed   {when(found.updated_at)} (revision {found.revision})",
+        *annotation_lines(found),
         f"Projects  {len(found.projects) or 'none'}",
     ]
     for project in found.projects:
@@ -140,12 +166,15 @@ def create(
         str | None,
         typer.Argument(metavar="PATH", help="Its directory.  [default: the current directory]"),
     ] = None,
+    tag: TagOption = None,
+    meta: MetaOption = None,
 ) -> None:
     """Create a workspace. It is active at once."""
     options = options_of(context)
     root_path = absolute_path(path)
+    metadata = metadata_of(meta)
     with connected(options) as client:
-        created = client.workspaces.create(name, root_path)
+        created = client.workspaces.create(name, root_path, tags=tag, metadata=metadata)
     _warn_of_no_directory(created.root_path)
     tell_change(
         options, created, f"Created workspace “{shown_name(created.name)}” at {shown(created.root_path)}."

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from workspaced_protocol.json_limits import Unkept, check_number
+
 Part = str | int
 Path = tuple[Part, ...]
 """The place of a value in a document: the names and the indexes that lead to it."""
@@ -222,3 +224,18 @@ def invalid_json(document: Document) -> Iterator[tuple[Path, str]]:
             yield path, f"is {mark}, which is not a number in JSON"
         if "\\u" in mark and any("\ud800" <= each <= "\udfff" for each in json.loads(mark)):
             yield path, "holds half a character: one of a pair of surrogates is missing"
+
+
+def lossy_numbers(document: Document) -> Iterator[tuple[Path, str]]:
+    """Yield each place of a number that would become another one, and what is wrong there.
+
+    The others that a program might round are told by `json_limits.check_value`.
+    """
+    for path, offset in places(document.text):
+        token = _TOKEN.match(document.text, offset)
+        mark = token[0] if token else ""
+        if mark[:1] in "-0123456789" and mark != "-Infinity":
+            try:
+                check_number(mark)
+            except Unkept as unkept:
+                yield path, str(unkept)

@@ -25,9 +25,11 @@ from workspaced_client.exchange.json_text import (
     Unusable,
     field_name,
     invalid_json,
+    lossy_numbers,
     parse,
 )
 from workspaced_protocol import unknown
+from workspaced_protocol.annotations import metadata_problem, tags_problem
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import ProjectBinding, ProjectId, Workspace, WorkspaceId
@@ -107,6 +109,9 @@ class _Reader:
         """Return the usable ones of these entries. Raise Unusable for invalid JSON outside of them."""
         depth = len(next(iter(entries), ()))
         invalid: dict[Path, tuple[Path, str]] = {}
+        for place, problem in lossy_numbers(self._document):
+            if place[depth : depth + 1] == ("metadata",):
+                invalid.setdefault(place[:depth], (place, problem))
         for place, problem in invalid_json(self._document):
             if place[:depth] not in entries:
                 raise self._document.wrong(place, problem)
@@ -129,6 +134,7 @@ class _Reader:
             whole = self._decoded(path, without_projects, Workspace)
             if whole.id in self._ids:
                 raise _Wrong((*path, "id"), f"is {whole.id}, which an earlier workspace has already")
+            _refuse_over_limit(path, whole)
         except _Wrong as wrong:
             self._leave_out(name, _text(entry, "rootPath", path), wrong)
             return None
@@ -164,6 +170,15 @@ class _Reader:
     def _leave_out(self, name: str, path: str, wrong: "_Wrong") -> None:
         self.faults.append((wrong.place, wrong.problem))
         self._left_out.append(LeftOut(name, path, self._document.problem(wrong.place, wrong.problem)))
+
+
+def _refuse_over_limit(path: Path, workspace: Workspace) -> None:
+    """Raise _Wrong if the daemon would refuse its tags or its metadata, and all other changes with them."""
+    if of_tags := tags_problem(workspace.tags):
+        place, problem = of_tags
+        raise _Wrong((*path, "tags", *map(int, re.findall(r"\d+", place))), problem)
+    if of_metadata := metadata_problem(workspace.metadata):
+        raise _Wrong((*path, "metadata"), of_metadata)
 
 
 class _Wrong(Exception):
@@ -203,10 +218,11 @@ def _text(entry: object, member: str, path: Path) -> str:
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
     """Return the text of a store for an older app, in the format of JavaScript's `JSON.stringify(store, null, 2)`.
 
+    What the format does not know is left out: revisions, tags and metadata.
     Characters outside ASCII are not escaped: an older app verifies the checksum over its own output.
     """
     plain = [
-        {name: value for name, value in each.items() if name != "revision"}
+        {name: value for name, value in each.items() if name not in ("revision", "tags", "metadata")}
         for each in cast("list[dict[str, object]]", msgspec.to_builtins(list(workspaces)))
     ]
     store: dict[str, object] = {"version": 1, "workspaces": plain}

@@ -13,6 +13,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
+from workspaced.domain.tags_and_metadata import check_both
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import RecoveryStatus, StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
@@ -199,16 +200,19 @@ class StoreBase:
         """See WorkspaceStore."""
         # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
         try:
-            msgspec.json.decode(encode(workspace), type=Workspace)
+            kept = msgspec.json.decode(
+                encode(workspace), type=Workspace
+            )  # metadata may change after the call
         except msgspec.ValidationError as error:
             problem, where = problem_at(error)
             path = f"workspace.{where}" if where else "workspace"
             raise InvalidField(
                 path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
             ) from error
-        except UnicodeEncodeError as error:
+        except (UnicodeEncodeError, TypeError, RecursionError) as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        self._write("store.save", workspaces.save(workspace, None))
+        check_both(workspace, "workspace")
+        self._write("store.save", workspaces.save(kept, None))
         return self.state.records[workspace.id].workspace
 
     def remove(self, id_: str, /) -> None:

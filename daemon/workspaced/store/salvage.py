@@ -18,8 +18,9 @@ from workspaced_protocol import unknown
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Workspace
 
-# In all versions of the format, a workspace begins with its id. White space may stand between.
-_WORKSPACE_START: Final = re.compile(r'\{\s*"id"\s*:\s*"ws_')
+# In all versions of the format, a workspace begins with its id. White space may stand between. Behind a colon it would be
+# a value in some app's metadata.
+_WORKSPACE_START: Final = re.compile(r'(?<!:)(?<!: )\{\s*"id"\s*:\s*"ws_')
 _LIST_START: Final = re.compile(r'"workspaces"\s*:\s*\[\s*')
 _BETWEEN: Final = re.compile(r"\s*,\s*")
 _LIST_END: Final = re.compile(r"\s*\]")
@@ -28,8 +29,16 @@ _LIST_END: Final = re.compile(r"\s*\]")
 def salvage(data: bytes) -> list[Workspace]:
     """Return the whole workspaces in a damaged text, in the order of the text."""
     text = _text(data)
-    found = (_workspace_at(text, start.start()) for start in _WORKSPACE_START.finditer(text))
-    return [workspace for workspace, _ in filter(None, found)]
+    found: list[Workspace] = []
+    at = 0
+    while (start := _WORKSPACE_START.search(text, at)) is not None:
+        whole = _workspace_at(text, start.start())
+        if whole is None:
+            at = start.end()
+        else:
+            workspace, at = whole  # not into it: its metadata may hold another one
+            found.append(workspace)
+    return found
 
 
 def lists_all(data: bytes) -> bool:
