@@ -1,8 +1,8 @@
 """The layout of a data directory: file names, limits and the lock's owner record, for daemon and client."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import DecodeError, Struct, json
+from msgspec import DecodeError, Meta, Struct, json
 
 PRIMARY: Final = "workspaces.json"
 SNAPSHOT: Final = "workspaces.snapshot.json"
@@ -10,8 +10,11 @@ LOCK: Final = "workspaced.lock"
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
 
-FORMAT_VERSION: Final = 2
-"""The format version that this release writes. It also reads version 1."""
+FORMAT_VERSION: Final = 3
+"""The format version that this release writes. It also reads versions 1 and 2, which have no `storeId`."""
+
+# `st_` and a ULID. `$(?!\n)`: Python's `$` alone would also match before a final newline.
+StoreId = Annotated[str, Meta(pattern=r"^st_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""

@@ -213,11 +213,11 @@ def test_a_home_that_is_not_there_is_78(capsys: pytest.CaptureFixture[str], argu
 
 def test_a_store_of_a_newer_release_is_78(capsys: pytest.CaptureFixture[str], place: Place) -> None:
     place.data_dir.mkdir()
-    (place.data_dir / "workspaces.json").write_text('{"version":3,"workspaces":[]}')
+    (place.data_dir / "workspaces.json").write_text('{"version":4,"workspaces":[]}')
     code, line = failure(capsys, place.arguments)
     assert code == 78
-    assert "version 3" in line
-    assert (place.data_dir / "workspaces.json").read_text() == '{"version":3,"workspaces":[]}'
+    assert "version 4" in line
+    assert (place.data_dir / "workspaces.json").read_text() == '{"version":4,"workspaces":[]}'
 
 
 def test_a_data_directory_of_another_daemon_is_75_and_its_pid_is_named(

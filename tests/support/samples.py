@@ -1,16 +1,20 @@
 """Workspaces for tests, made by hand or by hypothesis, and what a command comes to on a small store."""
 
+from contextlib import closing
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import strategies as st
 from msgspec import structs
 
+from support.documents import STORE_ID
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
 from workspaced.domain.state import Draft, Outcome, State
-from workspaced.store import WorkspaceStore
+from workspaced.store import WorkspaceStore, create_json_store
 from workspaced_protocol.annotations import tag_key
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Peer, ProjectBinding, Session, Workspace, WorkspaceState
@@ -148,6 +152,14 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     return outcome.result
 
 
+def same_after_a_restart(data_dir: Path, store: WorkspaceStore) -> bool:
+    """Close the store; return whether a start finds the same, in order."""
+    before = (store.get_all(), store.state.revision)
+    store.close()
+    with closing(create_json_store(data_dir)) as again:
+        return (again.get_all(), again.state.revision) == before and again.recovery.outcome == "clean"
+
+
 def less_revision(workspaces: list[Workspace]) -> list[Workspace]:
     """The same with revision 0, which is the one field that a store sets by itself."""
     return [structs.replace(workspace, revision=0) for workspace in workspaces]
@@ -160,7 +172,7 @@ BETA = structs.replace(
     workspace(2, name="Beta", state="closed", projects=(project(1, "ws_02"),)), created_at=20, revision=7
 )
 GONE = structs.replace(workspace(3, name="Gone", state="deleted"), revision=8)
-STATE = State.of([ALPHA, BETA, GONE], revision=9)
+STATE = State.of([ALPHA, BETA, GONE], revision=9, store_id=STORE_ID)
 
 
 def told(outcome: Outcome, method: str = "", state: State = STATE) -> list[tuple[str, object, int]]:

@@ -247,7 +247,7 @@ def _require_version_1(document: Document) -> dict[str, object]:
     if not _is_object(value) or value.get("version") is None:
         raise _unknown_format(document.file)
     version = value["version"]
-    if version == FORMAT_VERSION:
+    if version in range(2, FORMAT_VERSION + 1):
         raise Unusable(
             f"{document.file} is a store of workspaced itself: restore it with `workspacectl restore`."
         )

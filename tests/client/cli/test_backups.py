@@ -157,7 +157,7 @@ NO_STORES = {
     ),
     "something else": ("hello", " is not JSON."),
     "no store": ("{}", " is damaged, or not a store file"),
-    "newer": (store_text([workspace_json(1)], version=3), " was written by a newer release"),
+    "newer": (store_text([workspace_json(1)], version=4), " was written by a newer release"),
 }
 
 

@@ -209,7 +209,11 @@ OTHERS: list[tuple[Any, str]] = [
         {"version": 2, "revision": 3, "workspaces": []},
         "f is a store of workspaced itself: restore it with `workspacectl restore`",
     ),
-    ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is "),
+    (
+        {"version": 3, "storeId": "st_01KJQ3AX4M0123456789ABCDEF", "revision": 3, "workspaces": []},
+        "f is a store of workspaced itself: restore it with `workspacectl restore`",
+    ),
+    ({"version": 4, "workspaces": []}, "f, line 1, column 13: `version` is "),
     ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is "),
     ({"version": True, "workspaces": []}, "f, line 1, column 13: `version` is true"),
     ({"version": 1}, "f, line 1, column 1: `workspaces` is missing"),

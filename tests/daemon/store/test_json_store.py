@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from support.documents import PRIMARY, SNAPSHOT, files_below
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below
 from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
 from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
 from workspaced.domain import bulk
@@ -137,7 +137,9 @@ def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspac
 
 def test_a_revision_that_could_not_be_read_again_is_not_reached(data_dir: Path) -> None:
     data_dir.mkdir()
-    (data_dir / PRIMARY).write_bytes(encode_document(State.of([workspace(1)], MAX_SAFE_INTEGER)))
+    (data_dir / PRIMARY).write_bytes(
+        encode_document(State.of([workspace(1)], MAX_SAFE_INTEGER, store_id=STORE_ID))
+    )
     with closing(create_json_store(data_dir)) as store:
         files = files_below(data_dir)
         with pytest.raises(
@@ -262,14 +264,14 @@ def test_a_file_that_can_not_be_read_stops_the_start(data_dir: Path) -> None:
 @pytest.mark.requirement("T014")
 def test_a_store_of_a_newer_release_is_never_touched_and_not_kept_locked(data_dir: Path) -> None:
     data_dir.mkdir()
-    (data_dir / PRIMARY).write_text('{"version":3,"data":"of which nothing is known"}')
+    (data_dir / PRIMARY).write_text('{"version":4,"data":"of which nothing is known"}')
     (data_dir / ".workspaces-1.tmp").write_text("")
     before = files_below(data_dir)
     for _ in range(2):  # a lock that were kept would refuse the second
         with pytest.raises(WrittenByNewerRelease) as refused:
             create_json_store(data_dir)
         assert str(data_dir) in refused.value.message
-        assert "version 3" in refused.value.message
+        assert "version 4" in refused.value.message
     assert files_below(data_dir) == before
 
 
