@@ -143,7 +143,15 @@ class State:
     ) -> State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
-        draft = Draft(State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys)))
+        draft = Draft(
+            State(
+                revision,
+                request_keys=keys,
+                recovery=recovery,
+                held_keys=len(keys),
+                history=History(complete_since=revision),
+            )
+        )
         for workspace in workspaces:
             draft.put(workspace)
         return draft.freeze()

@@ -99,7 +99,7 @@ def decide(primary: Examined, snapshot: Examined) -> Decision:
         return Decision(State(), "fresh", None, (), must_write=False)
     reason = f"{PRIMARY} {_damage(primary)}, and {SNAPSHOT} {_damage(snapshot)}"
     revision = max(legible_revision(primary.data), legible_revision(snapshot.data))
-    return Decision(State(revision), "dataLoss", reason, damaged, must_write=True)
+    return Decision(State.of((), revision), "dataLoss", reason, damaged, must_write=True)
 
 
 def _damage(file: Examined) -> str:
