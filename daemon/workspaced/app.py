@@ -93,7 +93,7 @@ def build(
 
     A given hub, writer or path checker replaces the daemon's own.
     """
-    hub = hub or EventHub(store.state.revision)
+    hub = hub or EventHub(store.state.revision, store.state.history)
     writer = writer or Writer(store, hub)
     reserved = os.path.realpath(data_dir)
     paths, git = paths or PathChecker(), Git(reserved=reserved)

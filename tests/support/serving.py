@@ -118,7 +118,7 @@ class Daemon:
 
     def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path) -> None:
         self.store = store
-        self.hub = CountingHub(store.state.revision)
+        self.hub = CountingHub(store.state.revision, store.state.history)
         self.writer = CountingWriter(store, self.hub)
         self.paths = HeldPaths()
         parts = app.build(

@@ -147,7 +147,14 @@ class State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
         draft = Draft(
-            State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys), store_id=store_id)
+            State(
+                revision,
+                request_keys=keys,
+                recovery=recovery,
+                held_keys=len(keys),
+                store_id=store_id,
+                history=History(complete_since=revision),
+            )
         )
         for workspace in workspaces:
             draft.put(workspace)
