@@ -72,6 +72,7 @@ from workspaced_protocol.models import (
     ProjectBinding,
     RecoveryStatus,
     RequestInFlight,
+    ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
@@ -79,6 +80,7 @@ from workspaced_protocol.models import (
     StoreStatus,
     Subscribed,
     Workspace,
+    WorkspaceUsage,
 )
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ __all__ = [
     "RecoveryWarning",
     "RequestCancelled",
     "RequestInFlight",
+    "ResolvedPath",
     "RevisionConflict",
     "Salvage",
     "Session",
@@ -141,6 +144,7 @@ __all__ = [
     "UnusableSocketPath",
     "UsedAfterFork",
     "Workspace",
+    "WorkspaceUsage",
     "WorkspacedError",
     "WriteTimeout",
     "__version__",

@@ -9,12 +9,17 @@ SNAPSHOT: Final = "workspaces.snapshot.json"
 LOCK: Final = "workspaced.lock"
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
+USAGE: Final = "usage.json"
+"""When workspaces were used. It is no part of the data."""
 
 FORMAT_VERSION: Final = 2
 """The format version that this release writes. It also reads version 1."""
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""
+
+MAX_USAGE_BYTES: Final = 16 * 1024 * 1024
+"""The maximum size of `USAGE`: enough for 150,000 workspaces."""
 
 MAX_OWNER_BYTES: Final = 8192
 """The number of bytes to read from the lock's file: more than enough for a pid and a path."""

@@ -141,6 +141,12 @@ EXAMPLES: Final[dict[str, Example]] = {
     "workspace.delete": Example({"id": "ws_notes"}, None),
     "workspace.get": Example({"name": "shop"}, SHOP),
     "workspace.list": Example({"state": "closed"}, [NOTES]),
+    "workspace.resolve": Example(
+        {"path": f"{HOME}/shop/web/src/main.py"},
+        {"workspace": SHOP, "project": _WEB, "relativePath": "src/main.py"},
+    ),
+    "workspace.touch": Example({"id": "ws_shop"}, None),
+    "workspace.usage": Example({}, [{"workspaceId": "ws_shop", "lastUsedAt": _NOW_MS, "score": 1.0}]),
     "project.bind": Example(
         {"workspaceId": "ws_shop", "rootPath": f"{HOME}/shop/api"},
         _changed(SHOP, projects=[_WEB, _project(f"{HOME}/shop/api")]),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceState
+from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceSort, WorkspaceState
 
 RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -65,9 +65,22 @@ class GetParams(Params, frozen=True):
 
 
 class ListParams(Params, frozen=True):
-    """The state of the workspaces to list; absent for all."""
+    """The state of the workspaces to list (absent for all), and their order (absent for `created`)."""
 
     state: WorkspaceState | None = None
+    sort: WorkspaceSort | None = None
+
+
+class ResolveParams(Params, frozen=True):
+    """The absolute path of a file or a directory, which need not exist."""
+
+    path: str
+
+
+class TouchParams(Params, frozen=True):
+    """The workspace that was used."""
+
+    id: str
 
 
 class BindParams(WriteParams, frozen=True):

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, object] = {
     "project_id": "proj_1",
     "root_path": Path("/alpha"),
     "source": Path("/copy"),
+    "sort": "recent",
     "state": "active",
     "target_dir": Path("/alpha/a"),
     "timeout_seconds": 60.0,

@@ -17,9 +17,12 @@ from workspaced_protocol.models import (
     ConnectedClient,
     DaemonStatus,
     Hello,
+    ResolvedPath,
     Session,
     Workspace,
+    WorkspaceSort,
     WorkspaceState,
+    WorkspaceUsage,
 )
 
 from .request import NOTHING, AsyncRequest
@@ -33,7 +36,7 @@ _PONG = cast("type[str]", Literal["pong"])
 
 
 class AsyncWorkspaces:
-    """The lifecycle of workspaces: create, open, close, update, delete, and look up.
+    """The lifecycle of workspaces: create, open, close, update, delete, look up; and their use.
 
     `if_revision` makes a write conditional: the daemon refuses it with RevisionConflict unless the
     workspace still has this `revision`.
@@ -99,9 +102,30 @@ class AsyncWorkspaces:
         """
         return await self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
 
-    async def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
-        """Return the workspaces by creation time: all, or the ones in one state."""
-        return await self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+    async def list(
+        self, state: WorkspaceState | None = None, *, sort: WorkspaceSort | None = None
+    ) -> builtins.list[Workspace]:
+        """Return the workspaces: all, or the ones in one state.
+
+        `sort` is `created` (the default), `name` (without case) or `recent` (the last used first).
+        """
+        params = p.ListParams(state=state, sort=sort)
+        return await self._request("workspace.list", params, list[Workspace])
+
+    async def resolve(self, path: str | os.PathLike[str]) -> ResolvedPath:
+        """Return the innermost workspace or project that holds an absolute path, which need not exist.
+
+        Raises NotFound if none does; InvalidParams for a relative path; Overloaded if too many paths do not respond.
+        """
+        return await self._request("workspace.resolve", p.ResolveParams(path=path_value(path)), ResolvedPath)
+
+    async def touch(self, id: str) -> None:
+        """Note that a workspace was used just now; `open` and `sessions.begin` do so themselves. Raises NotFound."""
+        await self._request("workspace.touch", p.TouchParams(id=id), NOTHING)
+
+    async def usage(self) -> builtins.list[WorkspaceUsage]:
+        """Return when workspaces were last used, those first that are used most often and most recently."""
+        return await self._request("workspace.usage", p.NoParams(), list[WorkspaceUsage])
 
 
 class AsyncProjects:

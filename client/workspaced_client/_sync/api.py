@@ -18,9 +18,12 @@ from workspaced_protocol.models import (
     ConnectedClient,
     DaemonStatus,
     Hello,
+    ResolvedPath,
     Session,
     Workspace,
+    WorkspaceSort,
     WorkspaceState,
+    WorkspaceUsage,
 )
 
 from .request import NOTHING, Request
@@ -34,7 +37,7 @@ _PONG = cast("type[str]", Literal["pong"])
 
 
 class Workspaces:
-    """The lifecycle of workspaces: create, open, close, update, delete, and look up.
+    """The lifecycle of workspaces: create, open, close, update, delete, look up; and their use.
 
     `if_revision` makes a write conditional: the daemon refuses it with RevisionConflict unless the
     workspace still has this `revision`.
@@ -100,9 +103,30 @@ class Workspaces:
         """
         return self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
 
-    def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
-        """Return the workspaces by creation time: all, or the ones in one state."""
-        return self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+    def list(
+        self, state: WorkspaceState | None = None, *, sort: WorkspaceSort | None = None
+    ) -> builtins.list[Workspace]:
+        """Return the workspaces: all, or the ones in one state.
+
+        `sort` is `created` (the default), `name` (without case) or `recent` (the last used first).
+        """
+        params = p.ListParams(state=state, sort=sort)
+        return self._request("workspace.list", params, list[Workspace])
+
+    def resolve(self, path: str | os.PathLike[str]) -> ResolvedPath:
+        """Return the innermost workspace or project that holds an absolute path, which need not exist.
+
+        Raises NotFound if none does; InvalidParams for a relative path; Overloaded if too many paths do not respond.
+        """
+        return self._request("workspace.resolve", p.ResolveParams(path=path_value(path)), ResolvedPath)
+
+    def touch(self, id: str) -> None:
+        """Note that a workspace was used just now; `open` and `sessions.begin` do so themselves. Raises NotFound."""
+        self._request("workspace.touch", p.TouchParams(id=id), NOTHING)
+
+    def usage(self) -> builtins.list[WorkspaceUsage]:
+        """Return when workspaces were last used, those first that are used most often and most recently."""
+        return self._request("workspace.usage", p.NoParams(), list[WorkspaceUsage])
 
 
 class Projects:

@@ -21,6 +21,7 @@ from workspaced_client.cli import (
     shell_init,
     status,
     watch,
+    which,
     workspaces,
 )
 from workspaced_client.cli.base.failures import WrongUsage
@@ -127,7 +128,7 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
 
 
 _add(app, "status", status.status, "status", "status --clients")
-_add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
+_add(app, "list", workspaces.list_, "list --sort recent", "list --stale --sort name", "list --name 'shop*'")
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
 _add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
 _add(app, "rename", workspaces.rename, "rename alpha beta")
@@ -146,6 +147,7 @@ _add(
 _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alpha/web")
 _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", workspaces.path, "path alpha", "path alpha --json")
+_add(app, "which", which.which, "which", "which ~/src/alpha/web/index.html --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
 _add(app, "shell-init", shell_init.shell_init, "shell-init bash")
 _add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from workspaced.service.daemon import DaemonOperations
+from workspaced.service.locations import Locations
 from workspaced.service.maintenance import Maintenance
 from workspaced.service.projects import ProjectOperations
 from workspaced.service.sessions import SessionOperations
 from workspaced.service.store import StoreOperations
+from workspaced.service.usage import Usage
 from workspaced.service.workspaces import WorkspaceOperations
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
@@ -26,6 +28,8 @@ class Operation(NamedTuple):
 def registry(
     daemon: DaemonOperations,
     workspaces: WorkspaceOperations,
+    locations: Locations,
+    usage: Usage,
     projects: ProjectOperations,
     sessions: SessionOperations,
     store: StoreOperations,
@@ -45,6 +49,9 @@ def registry(
             "workspace.delete": workspaces.delete,
             "workspace.get": workspaces.get,
             "workspace.list": workspaces.list_all,
+            "workspace.resolve": locations.resolve,
+            "workspace.touch": usage.touch,
+            "workspace.usage": usage.usage,
             "project.bind": projects.bind,
             "project.clone": projects.clone,
             "project.unbind": projects.unbind,

@@ -8,18 +8,21 @@ from workspaced.domain.ids import IdFactory
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
+from workspaced.service.usage import Usage
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
+from workspaced_protocol.names import name_key
 from workspaced_protocol.urls import without_secret
 
 
 class WorkspaceOperations:
     """The methods `workspace.*`."""
 
-    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths) -> None:
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, usage: Usage) -> None:
         self._writer = writer
         self._ids = ids
         self._bound = bound
+        self._usage = usage
 
     def create(self, params: p.CreateParams, _: Request) -> Command:
         """Create an active workspace."""
@@ -58,6 +61,12 @@ class WorkspaceOperations:
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:
-        """Return all workspaces, or those in one state, by creation time."""
-        records = self._writer.state.ordered
-        return [record.json for record in records if params.state in (None, record.workspace.state)]
+        """Return all workspaces, or those in one state, in the order of the request."""
+        records = [
+            record for record in self._writer.state.ordered if params.state in (None, record.workspace.state)
+        ]
+        if params.sort == "name":
+            records.sort(key=lambda record: name_key(record.workspace.name))
+        elif params.sort == "recent":
+            records = self._usage.newest_first(records)
+        return [record.json for record in records]

@@ -26,6 +26,7 @@ COMMANDS = [
     ("unbind",),
     ("check",),
     ("path",),
+    ("which",),
     ("watch",),
     ("shell-init",),
     ("sessions",),
