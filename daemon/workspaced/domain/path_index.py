@@ -9,7 +9,6 @@ The strategy:
 """
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -36,7 +35,7 @@ class PathIndex:
         self._places: dict[
             str, tuple[_Place, ...]
         ] = {}  # in order; a tuple, because nearly all have one member
-        self._depths: Counter[int] = Counter()  # the keys by their number of components
+        self._depths: dict[int, int] = {}  # how many keys have so many components
         self._workspaces: dict[str, Workspace] = {}
 
     def put(self, workspace: Workspace) -> None:
@@ -49,7 +48,8 @@ class PathIndex:
             held = self._places.get(path)
             if held is None:
                 self._places[path] = (place,)
-                self._depths[_depth(path)] += 1
+                depth = _depth(path)
+                self._depths[depth] = self._depths.get(depth, 0) + 1
             else:
                 at = bisect_left(held, place)
                 self._places[path] = (*held[:at], place, *held[at:])
