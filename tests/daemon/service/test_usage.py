@@ -1,5 +1,6 @@
 """`workspace.touch` and `workspace.usage`, lists by use, and the operations that count as a use."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,6 +79,15 @@ async def test_a_use_changes_nothing(daemon: Daemon, client: Client) -> None:
     assert daemon.writer.submitted == 0
     assert (await client.result("daemon.status"))["commits"]["count"] == 0
     assert client.notifications == []
+
+
+async def test_beside_a_store_in_memory_nothing_is_written(
+    daemon: Daemon, client: Client, tmp_path: Path
+) -> None:
+    await client.result("workspace.touch", id="ws_01")
+    await daemon.usage.save()
+    await daemon.usage.keep()  # ends at once
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.parametrize("id_", ["ws_none", "", "Alpha"])
