@@ -75,6 +75,7 @@ from workspaced_protocol.models import (
     ProjectBinding,
     RecoveryStatus,
     RequestInFlight,
+    ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
@@ -82,6 +83,7 @@ from workspaced_protocol.models import (
     StoreStatus,
     Subscribed,
     Workspace,
+    WorkspaceUsage,
 )
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ __all__ = [
     "RecoveryWarning",
     "RequestCancelled",
     "RequestInFlight",
+    "ResolvedPath",
     "RevisionConflict",
     "Salvage",
     "Session",
@@ -147,6 +150,7 @@ __all__ = [
     "UnusableSocketPath",
     "UsedAfterFork",
     "Workspace",
+    "WorkspaceUsage",
     "WorkspacedError",
     "WriteTimeout",
     "__version__",

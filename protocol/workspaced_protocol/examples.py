@@ -172,6 +172,12 @@ EXAMPLES: Final[dict[str, Example]] = {
     "workspace.delete": Example({"id": "ws_notes"}, None),
     "workspace.get": Example({"name": "shop"}, SHOP),
     "workspace.list": Example({"tags": ["web"], "sort": "name"}, [SHOP]),
+    "workspace.resolve": Example(
+        {"path": f"{HOME}/shop/web/src/main.py"},
+        {"workspace": SHOP, "project": _WEB, "relativePath": "src/main.py"},
+    ),
+    "workspace.touch": Example({"id": "ws_shop"}, None),
+    "workspace.usage": Example({}, [{"workspaceId": "ws_shop", "lastUsedAt": _NOW_MS, "score": 1.0}]),
     "history.list": Example({"workspaceId": "ws_notes", "limit": 1}, [_NOTED]),
     "history.undo": Example({"revision": 9}, None),
     "project.bind": Example(

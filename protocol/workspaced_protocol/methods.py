@@ -16,12 +16,14 @@ from workspaced_protocol.models import (
     DaemonStatus,
     Hello,
     HistoryEntry,
+    ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
     StoreDifference,
     StoreRevision,
     Workspace,
+    WorkspaceUsage,
 )
 
 _ANY_ERRORS: Final = (ErrorCode.INVALID_PARAMS, ErrorCode.INTERNAL_ERROR)
@@ -135,8 +137,34 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.list",
             p.ListParams,
             list[Workspace],
-            "Lists the workspaces in a state and with all of some tags (compared without case), by creation time or by "
-            "name (without case).",
+            "Lists the workspaces in a state and with all of some tags (compared without case): by creation time, by name "
+            "(without case), or the last used first.",
+        ),
+        _task(
+            "workspace.resolve",
+            p.ResolveParams,
+            ResolvedPath,
+            "Returns the innermost workspace or project that holds a path. Whole components are compared: of the path as "
+            "given, then, where nothing holds that, of its real path. Of equals, a project comes before a root path, "
+            "and an active workspace before a closed one; deleted ones hold nothing.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.PATH_UNREACHABLE,
+            ErrorCode.OVERLOADED,
+            ErrorCode.SHUTTING_DOWN,
+        ),
+        _read(
+            "workspace.touch",
+            p.TouchParams,
+            None,
+            "Notes that a workspace was used just now. It changes nothing else: no revision, no event. `workspace.open` and "
+            "`session.begin` note it by themselves.",
+            ErrorCode.NOT_FOUND,
+        ),
+        _read(
+            "workspace.usage",
+            p.NoParams,
+            list[WorkspaceUsage],
+            "Lists the workspaces that were used, the highest score first: how often and how recently.",
         ),
         _read(
             "history.list",

@@ -33,6 +33,8 @@ TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 WorkspaceState = Literal["active", "closed", "deleted"]
+WorkspaceSort = Literal["created", "name", "recent"]
+"""The order of a list; `recent` is by the time of the last use, newest first, never used workspaces last."""
 ProjectStatus = Literal["active", "stale"]
 Unreachable = Literal["missing", "notADirectory", "permission", "timedOut", "unusable"]
 """The reason why a project's directory can't be reached; `unusable` stands for all other reasons."""
@@ -103,6 +105,29 @@ class Workspace(Model, frozen=True, kw_only=True):
 def _wrong(problem: str, path: str) -> ValueError:
     # In msgspec's format for a path. msgspec appends the path of the workspace, and `problem_at` joins both.
     return ValueError(f"{problem} - at `$.{path}`")
+
+
+class ResolvedPath(Model, frozen=True, kw_only=True):
+    """The innermost workspace or project that holds a path.
+
+    `project` is absent where the workspace's own root path holds it. `relativePath` leads from the root path of what
+    was found to the path; it is empty at that path itself.
+    """
+
+    workspace: Workspace
+    project: ProjectBinding | None = None
+    relative_path: str
+
+
+class WorkspaceUsage(Model, frozen=True):
+    """When a workspace was last used, and its score at the moment of the answer.
+
+    Each use adds 1 to the score, and fades: a week later it counts half.
+    """
+
+    workspace_id: WorkspaceId
+    last_used_at: TimeMs
+    score: float
 
 
 class Peer(Model, frozen=True):

@@ -4,17 +4,16 @@ A param that a release adds comes behind all that were there, `request_key` incl
 the keyword-only child of what it was before.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from workspaced_protocol.annotations import Metadata, Tags
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
-from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceState
+from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceSort, WorkspaceState
 
 RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
 Limit = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
-Sorting = Literal["created", "name"]
 
 
 class Params(Model, frozen=True):
@@ -90,8 +89,20 @@ class ListParams(Params, frozen=True):
 
     state: WorkspaceState | None = None
     tags: tuple[str, ...] | None = None
-    sort: Sorting | None = None
+    sort: WorkspaceSort | None = None
     limit: Limit | None = None
+
+
+class ResolveParams(Params, frozen=True):
+    """The absolute path of a file or a directory, which need not exist."""
+
+    path: str
+
+
+class TouchParams(Params, frozen=True):
+    """The workspace that was used."""
+
+    id: str
 
 
 class HistoryParams(Params, frozen=True):

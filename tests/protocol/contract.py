@@ -18,6 +18,9 @@ CONTRACT = {
     "workspace.delete": "id ifRevision? requestKey?",
     "workspace.get": "id? name?",
     "workspace.list": "state? tags? sort? limit?",
+    "workspace.resolve": "path",
+    "workspace.touch": "id",
+    "workspace.usage": "",
     "history.list": "workspaceId? before? limit?",
     "history.undo": "revision ifRevision? requestKey?",
     "project.bind": "workspaceId rootPath requestKey?",
@@ -88,6 +91,7 @@ FITTING: dict[str, object] = {
     "targetDir": "/a/b",
     "label": "shell",
     "state": "closed",
+    "sort": "recent",
     "ifRevision": 7,
     "workspace": WORKSPACE,
     "changes": [{"save": WORKSPACE}, {"remove": "ws_2"}],
@@ -102,7 +106,6 @@ FITTING: dict[str, object] = {
     "requestKey": "key-1",
     "tags": ["a"],
     "metadata": {"editor.theme": "dark"},
-    "sort": "name",
     "exclusive": True,
 }
 

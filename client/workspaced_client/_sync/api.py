@@ -20,9 +20,12 @@ from workspaced_protocol.models import (
     DaemonStatus,
     Hello,
     HistoryEntry,
+    ResolvedPath,
     Session,
     Workspace,
+    WorkspaceSort,
     WorkspaceState,
+    WorkspaceUsage,
 )
 
 from .request import NOTHING, Request
@@ -37,7 +40,7 @@ _MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
 
 
 class Workspaces:
-    """The lifecycle of workspaces: create, open, close, update, delete, and look up.
+    """The lifecycle of workspaces: create, open, close, update, delete, look up; and their use.
 
     `if_revision` makes a write conditional: the daemon refuses it with RevisionConflict unless the
     workspace still has this `revision`.
@@ -128,15 +131,31 @@ class Workspaces:
         state: WorkspaceState | None = None,
         *,
         tags: Iterable[str] | None = None,
-        sort: p.Sorting | None = None,
+        sort: WorkspaceSort | None = None,
         limit: int | None = None,
     ) -> builtins.list[Workspace]:
         """Return all workspaces, or the ones in a state and with all of some `tags` (compared without case).
 
-        They come by creation time, or with `sort="name"` by name without case; `limit` is the largest number of them.
+        `sort` is `created` (the default), `name` (without case) or `recent` (the last used first); `limit` is the
+        largest number of them.
         """
         params = p.ListParams(state=state, tags=items_value(tags), sort=sort, limit=limit)
         return self._request("workspace.list", params, list[Workspace])
+
+    def resolve(self, path: str | os.PathLike[str]) -> ResolvedPath:
+        """Return the innermost workspace or project that holds an absolute path, which need not exist.
+
+        Raises NotFound if none does; InvalidParams for a relative path; Overloaded if too many paths do not respond.
+        """
+        return self._request("workspace.resolve", p.ResolveParams(path=path_value(path)), ResolvedPath)
+
+    def touch(self, id: str) -> None:
+        """Note that a workspace was used just now; `open` and `sessions.begin` do so themselves. Raises NotFound."""
+        self._request("workspace.touch", p.TouchParams(id=id), NOTHING)
+
+    def usage(self) -> builtins.list[WorkspaceUsage]:
+        """Return when workspaces were last used, those first that are used most often and most recently."""
+        return self._request("workspace.usage", p.NoParams(), list[WorkspaceUsage])
 
 
 class History:

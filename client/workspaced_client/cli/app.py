@@ -22,6 +22,7 @@ from workspaced_client.cli import (
     status,
     update,
     watch,
+    which,
     workspaces,
 )
 from workspaced_client.cli.base.failures import WrongUsage
@@ -133,7 +134,7 @@ _add(
     "list",
     workspaces.list_,
     "list --state active",
-    "list --stale --sort name",
+    "list --sort recent",
     "list --name 'shop*' --tag web",
 )
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
@@ -161,6 +162,7 @@ _add(
 _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alpha/web")
 _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", workspaces.path, "path alpha", "path alpha --json")
+_add(app, "which", which.which, "which", "which ~/src/alpha/web/index.html --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
 _add(app, "shell-init", shell_init.shell_init, "shell-init bash")
 _add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")

@@ -1,13 +1,14 @@
 """The commands on workspaces: list, show, path, create, rename, move, open, close, delete."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from workspaced_client import Workspace
+from workspaced_client import Workspace, WorkspacedError
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.annotations import (
     MetaOption,
@@ -27,7 +28,7 @@ from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
 
-Sorting = Literal["created", "changed", "name", "path", "projects"]
+Sorting = Literal["created", "changed", "name", "path", "projects", "recent"]
 
 _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
     "created": lambda each: (each.created_at, each.id),
@@ -36,6 +37,9 @@ _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
     "path": lambda each: each.root_path,
     "projects": lambda each: len(each.projects),
 }
+"""How to sort here; the rest is sorted by the daemon, which alone knows when workspaces were used."""
+
+_TOUCH_SECONDS: Final = 0.5  # a daemon answers at once; the user's `wcd` waits for no other
 
 
 def list_(
@@ -65,13 +69,13 @@ def list_(
     stale: Annotated[
         bool, typer.Option("--stale", help="Only workspaces with an unreachable project.")
     ] = False,
-    sort: Annotated[Sorting, typer.Option(help="The order.")] = "created",
+    sort: Annotated[Sorting, typer.Option(help="The order; `recent`: the last used first.")] = "created",
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Reverse the order.")] = False,
 ) -> None:
     """List the workspaces, oldest first."""
     options = options_of(context)
     with connected(options) as client:
-        workspaces = client.workspaces.list(state, tags=tag)
+        workspaces = client.workspaces.list(state, tags=tag, sort="recent" if sort == "recent" else None)
     has_any = bool(workspaces or tag)
     if name is not None:
         workspaces = [each for each in workspaces if fnmatchcase(each.name.casefold(), name.casefold())]
@@ -80,7 +84,10 @@ def list_(
         workspaces = [each for each in workspaces if top in (each.root_path, *_parents(each.root_path))]
     if stale:
         workspaces = [each for each in workspaces if _has_stale(each)]
-    workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
+    if sort in _SORT_KEYS:
+        workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
+    elif reverse:
+        workspaces.reverse()
     if options.as_json:
         emit_json(workspaces)
     elif workspaces:
@@ -148,15 +155,18 @@ def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
 def path(context: typer.Context, workspace: WorkspaceArgument) -> None:
     """Print a workspace's directory, for use in scripts.
 
-    For example: cd "$(workspacectl path alpha)"
+    This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"
     """
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-    if options.as_json:
-        emit_json(found.root_path)
-    else:
-        emit_path(found.root_path)
+        if options.as_json:
+            emit_json(found.root_path)
+        else:
+            emit_path(found.root_path)
+        # Whatever comes of it: the path is told, and the user goes there.
+        with suppress(WorkspacedError):
+            client.call("workspace.touch", {"id": found.id}, timeout_seconds=_TOUCH_SECONDS)
 
 
 def create(

@@ -8,6 +8,7 @@ from workspaced.domain.ids import IdFactory
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
+from workspaced.service.usage import Usage
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
 from workspaced_protocol.annotations import tag_key
@@ -17,10 +18,11 @@ from workspaced_protocol.names import name_key
 class WorkspaceOperations:
     """The methods `workspace.*`."""
 
-    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths) -> None:
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, usage: Usage) -> None:
         self._writer = writer
         self._ids = ids
         self._bound = bound
+        self._usage = usage
 
     def create(self, params: p.CreateParams, _: Request) -> Command:
         """Create an active workspace."""
@@ -78,4 +80,6 @@ class WorkspaceOperations:
             records = [record for record in records if wanted.issubset(map(tag_key, record.workspace.tags))]
         if params.sort == "name":
             records.sort(key=lambda record: name_key(record.workspace.name))  # equal ones by creation time
+        elif params.sort == "recent":
+            records = self._usage.newest_first(records)
         return [record.json for record in records[: params.limit]]

@@ -27,6 +27,7 @@ COMMANDS = [
     ("unbind",),
     ("check",),
     ("path",),
+    ("which",),
     ("watch",),
     ("shell-init",),
     ("sessions",),

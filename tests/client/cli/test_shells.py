@@ -81,6 +81,14 @@ def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_pat
     assert run_in(shell, "wcd", daemon, tmp_path) == (2, "usage: wcd WORKSPACE\n")
 
 
+def test_wcd_counts_as_a_use(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    used, _ = create(daemon, "used", "other", at=tmp_path)
+    assert run_in(shell, "wcd used; wcd used", daemon, tmp_path) == (0, "")
+    with daemon.client() as client:
+        (told,) = client.workspaces.usage()
+    assert (told.workspace_id, round(told.score)) == (used.id, 2)
+
+
 def test_wcd_changes_to_directories_of_any_name(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
     names = ["new\nline", "two\n\nlines", "$(x)", "*", "it's", 'a"b', "back\\", " a ", "-x", "é"]
     for number, name in enumerate(names):
