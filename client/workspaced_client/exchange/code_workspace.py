@@ -144,13 +144,12 @@ def _folder(
     document: Document, index: int, entry: object, directory: str, remote: str | None
 ) -> tuple[str, str]:
     """Return the text of an entry and the absolute path that it leads to. Raise _Elsewhere."""
+    place: Path = ("folders", index)
     try:
         folder = _Folder.model_validate(entry)
     except ValidationError as error:
         path, problem = _first_problem(error)
-        raise _Elsewhere(
-            json.dumps(entry)[:80], document.problem(("folders", index, *path), problem)
-        ) from error
+        raise _Elsewhere(document.shown(place), document.problem((*place, *path), problem)) from error
     if folder.path is None:
         uri = folder.uri or ""
         return uri, _path_of(uri)
