@@ -1,4 +1,7 @@
-"""No test depends on what started it: a job runner, `nohup` or a shell's `&` ignore signals, which children inherit."""
+"""What all tests rely on: signals as Python sets them, and no work that proves nothing.
+
+No test depends on what started it: a job runner, `nohup` or a shell's `&` ignore signals, which children inherit.
+"""
 
 import gc
 import os
