@@ -190,27 +190,21 @@ def test_a_very_narrow_terminal_still_shows_something_of_all(at: dict[str, str],
     assert "工作区…" in result.out
 
 
-@pytest.mark.parametrize(
-    ("path", "columns", "told"),
-    [
-        ("/home/ada/projects/clients/code/web", 40, "…/code/web"),
-        ("/home/ada/projects/clients/code/web", 45, "…/clients/code/web"),
-        ("/home/ada/projects/" + "a-long-name-of-a-directory", 40, "…-of-a-directory"),
-        ("/工作区/工作区/工作区工作区", 38, "…/工作区工作区"),
-        ("/srv/web", 40, "/srv/web"),
-    ],
-)
-def test_a_narrow_terminal_keeps_the_end_of_a_path(
-    tmp_path: Path, path: str, columns: int, told: str
-) -> None:
-    with running_daemon(tmp_path) as daemon:
-        with daemon.client() as client:
+def test_a_narrow_terminal_keeps_the_end_of_a_path(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon, daemon.client() as client:
+        for path, columns, told in (
+            ("/home/ada/projects/clients/code/web", 40, "…/code/web"),
+            ("/home/ada/projects/clients/code/web", 45, "…/clients/code/web"),
+            ("/home/ada/projects/" + "a-long-name-of-a-directory", 40, "…-of-a-directory"),
+            ("/工作区/工作区/工作区工作区", 38, "…/工作区工作区"),
+            ("/srv/web", 40, "/srv/web"),
+        ):
             client.store.save(stored(1, "web", path, "active"))
-        at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
-        result = run_on_terminal("list", home=tmp_path, columns=columns, env=at)
-    header, row = result.out.splitlines()
-    assert cells(row) <= columns
-    assert row[header.index("PATH") :].split("  ")[0] == told
+            at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
+            result = run_on_terminal("list", home=tmp_path, columns=columns, env=at)
+            header, row = result.out.splitlines()
+            assert cells(row) <= columns, path
+            assert row[header.index("PATH") :].split("  ")[0] == told
 
 
 def test_a_name_of_a_megabyte_is_cut_in_texts_and_whole_in_json(
