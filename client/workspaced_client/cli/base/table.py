@@ -33,6 +33,8 @@ class Column:
     optional: bool = False
     is_path: bool = False
     """Paths are cut at the beginning: their ends tell them apart."""
+    is_sentence: bool = False
+    """Sentences are cut at the end."""
     colours: Mapping[str, str] = field(default_factory=dict[str, str])
     """The colour of each value."""
 
@@ -91,7 +93,7 @@ def _fitted(text: str, width: int, column: Column | None) -> str:
         return set_cell_size(text, width)
     if column is not None and column.is_path:
         return set_cell_size(_end_of_path(text, width), width)
-    tail = _end(text, (width - 1) // 3) if column is not None else ""
+    tail = _end(text, (width - 1) // 3) if column is not None and not column.is_sentence else ""
     head = set_cell_size(text, width - 1 - cell_len(tail)).rstrip()
     return set_cell_size(f"{head}…{tail}", width)
 
