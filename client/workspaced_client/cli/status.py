@@ -108,7 +108,7 @@ def _emit_clients(clients: Sequence[ConnectedClient]) -> None:
             Column("UID", optional=True),
             Column("SINCE"),
             Column("REQUESTS"),
-            Column("IN FLIGHT", shrinks=True),
+            Column("IN FLIGHT", shrinks=True, is_sentence=True),
             Column("EVENTS", shrinks=True),
             Column("SESSIONS"),
         ),

@@ -187,7 +187,22 @@ def test_a_wide_terminal_shows_ids_too(at: dict[str, str], tmp_path: Path) -> No
 def test_a_very_narrow_terminal_still_shows_something_of_all(at: dict[str, str], tmp_path: Path) -> None:
     result = run_on_terminal("list", home=tmp_path, columns=20, env={**at, "NO_COLOR": "1"})
     assert all(workspace.state in result.out for workspace in WORKSPACES)
-    assert "工作区…" in result.out
+    assert "工作…区" in result.out
+
+
+def test_names_that_differ_at_their_ends_are_told_apart_on_a_narrow_terminal(tmp_path: Path) -> None:
+    names = [
+        f"{long} {end}" for long in ("a-workspace-with-a-long-name", "e\u0301" * 20) for end in ("v1", "v2")
+    ]
+    with running_daemon(tmp_path) as daemon:
+        with daemon.client() as client:
+            for name in names:
+                client.workspaces.create(name, "/srv/web")
+        at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
+        result = run_on_terminal("list", home=tmp_path, columns=40, env=at)
+    shown = [row.partition("  ")[0] for row in result.out.splitlines()[1:]]
+    assert [(name[:2], name[-2:]) for name in shown] == [(name[:2], name[-2:]) for name in names]
+    assert all("…" in name for name in shown)
 
 
 def test_a_narrow_terminal_keeps_the_end_of_a_path(tmp_path: Path) -> None:
