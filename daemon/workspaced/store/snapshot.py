@@ -113,6 +113,8 @@ def decide(primary: Examined, snapshot: Examined, new_store_id: str) -> Decision
     if snapshot.document is not None:
         reason = f"{PRIMARY} {_damage(primary)}; recovered from {SNAPSHOT}"
         state = _identified(snapshot, primary)
+        if primary.store_id not in ("", state.store_id):
+            reason += f", which has the id {state.store_id}; the one in {PRIMARY} is {primary.store_id}"
         return Decision(state, snapshot, "recovered", reason, damaged, must_write=True)
     if primary.content is None and snapshot.content is None:
         return Decision(State(store_id=new_store_id), None, "fresh", None, (), must_write=False)

@@ -288,6 +288,18 @@ def test_of_two_stores_the_primary_serves_and_the_other_is_kept_and_told(
         assert (store.recovery.outcome, store.recovery.acknowledged) == ("clean", True)
 
 
+def test_a_damaged_primary_of_another_store_than_the_snapshot_is_told(data_dir: Path) -> None:
+    damaged = store_text([workspace_json(1)], 9, store_id=OTHER_ID)[:-5]
+    put(data_dir, damaged, (PRIMARY,))
+    put(data_dir, store_text([workspace_json(2)], 3), (SNAPSHOT,))
+    with closing(create_json_store(data_dir)) as store:
+        assert store.state.store_id == STORE_ID
+        assert f"which has the id {STORE_ID}; the one in {PRIMARY} is {OTHER_ID}" in (
+            store.recovery.reason or ""
+        )
+        assert damaged.encode() in quarantined(data_dir).values()
+
+
 def test_a_copied_store_is_the_same_store(tmp_path: Path, data_dir: Path) -> None:
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
