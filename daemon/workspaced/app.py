@@ -217,7 +217,6 @@ async def _serve(
             accepting.cancel()
             listener.close()
             writer.stop()
-            daemon.real_paths.stop()
             daemon.paths.stop()  # refuses pending checks: their writes, and the writes behind them, are not applied
             await supervisor.stopping()
             with trio.move_on_after(_DRAIN_SECONDS):

@@ -1,18 +1,19 @@
 """`workspace.resolve`: what holds a path as given or by its real path, after any change, and beside paths that hang."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.running import Running
 from support.samples import STATE, project, workspace
-from support.serving import Client, Serve
+from support.serving import Client, Serve, error_of
 from support.waiting import until
 from workspaced.domain.state import State
 from workspaced.host import path_checks, real_paths
@@ -264,13 +265,51 @@ async def _client_of_many(serve: Serve, count: int) -> Client:
     return (await serve(store)).connect()
 
 
-async def test_a_first_search_among_many_workspaces_lets_others_have_their_turns(serve: Serve) -> None:
+async def test_a_first_search_among_many_workspaces_lets_others_have_their_turns(
+    serve: Serve, nursery: trio.Nursery
+) -> None:
     client = await _client_of_many(serve, 5_000)
-    search = await client.request("workspace.resolve", path="/home/ada/code/1")
-    ping = await client.request("daemon.ping")
-    first: Any = await client.receive()
-    assert first["id"] == ping
-    assert (await client.answer(search))["result"]["workspace"]["name"] == "Workspace 1"
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(take_turns)
+    assert await holder(client, "/home/ada/code/1/x") == ("Workspace 1", None, "x")
+    assert turns > 100
+    turns = 0
+    assert await holder(client, "/home/ada/code/1/x") == ("Workspace 1", None, "x")
+    assert turns < 100
+    nursery.cancel_scope.cancel()
+
+
+async def test_the_time_for_a_path_is_the_setting_for_path_checks(
+    running: Running, nursery: trio.Nursery, mount: Mount
+) -> None:
+    running.settings = running.settings.model_copy(update={"path_check_seconds": 0.05})
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    _, message, _ = await client.refusal("workspace.resolve", path="/dead")
+    assert "within 0.05 s" in message
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()  # though a thread still hangs there
+
+
+async def test_a_stop_refuses_a_search_that_waits_for_a_disk(
+    running: Running, nursery: trio.Nursery, mount: Mount
+) -> None:
+    running.settings = running.settings.model_copy(update={"path_check_seconds": 60.0})
+    nursery.start_soon(running.run)
+    client = await running.connect()
+    await client.request("workspace.resolve", path="/dead")
+    await until(lambda: mount.looks == 1)
+    signal.raise_signal(signal.SIGTERM)
+    with trio.fail_after(30):
+        assert error_of(await client.receive())[0] == 2005
+        await running.stopped.wait()
 
 
 async def test_a_refused_write_changes_no_search(serve: Serve) -> None:

@@ -44,8 +44,7 @@ def link(path: Path) -> None:
 
 
 def too_large(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(MAX_USAGE_BYTES + 1)
+    path.write_text((ONE % (1, 1)).ljust(MAX_USAGE_BYTES + 1))
 
 
 PLACES: dict[str, Callable[[Path], object]] = {
