@@ -3,8 +3,9 @@
 The strategy:
 - A feed has a connection of its own, so that an app that is slow with an event delays no call.
 - It knows the revision of the last event that the app took, and the next connection resumes after it.
+- After a restart the daemon sends the changes that this feed missed from its history, under numbers of its own.
 - Events of sessions and of the store's health have no revision of their own, so the daemon sends the ones
-  at that revision again. Sequence numbers, which rise per topic while one daemon lives, reveal repeats.
+  at that revision again. Among these, sequence numbers, which rise per topic while one daemon lives, reveal repeats.
 - Events that the daemon can't send any more are reported as an `EventGap`.
 - The next connection is made once the app has taken all received events. So receiving needs no accounting:
   events that an exception cut off are sent again.
@@ -88,6 +89,7 @@ class EventFeed:
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
+        self._since = plain.since
         self.outgoing = b""
         """The bytes to send next."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
@@ -133,6 +135,7 @@ class EventFeed:
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
         self._early = []
+        self._since = self.revision
         calls: tuple[tuple[int, str, p.Params], ...] = (
             (_HELLO, "daemon.hello", greeting()),
             (_STATUS, "daemon.status", p.NoParams()),
@@ -191,7 +194,7 @@ class EventFeed:
             missed, _left_out = unknown.decode(told.payload, EventsMissed)
             self._waiting.append(EventGap(missed.from_, missed.to))
             return
-        if told.sequence <= self._taken.get(told.topic, 0):
+        if told.revision == self._since and told.sequence <= self._taken.get(told.topic, 0):
             return  # sent again by a new connection
         payload: Model | dict[str, Any]
         if told.topic in PAYLOADS:
