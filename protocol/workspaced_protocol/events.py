@@ -5,7 +5,16 @@ from typing import Final, Literal, get_args
 
 from msgspec import Raw, field
 
-from workspaced_protocol.models import Model, ProjectStatus, RecoveryOutcome, Revision, TimeMs, Unreachable
+from workspaced_protocol.models import (
+    Model,
+    Peer,
+    ProjectStatus,
+    RecoveryOutcome,
+    Revision,
+    TimeMs,
+    Unreachable,
+    Workspace,
+)
 
 Topic = Literal[
     "workspace.created",
@@ -28,13 +37,6 @@ TOPICS: Final[tuple[str, ...]] = get_args(Topic)
 
 GAP: Final = "events.gap"
 """The topic of the event that tells a subscriber of missed events; its payload is `EventsMissed`."""
-
-
-class Peer(Model, frozen=True):
-    """The process and the user of a client."""
-
-    pid: int
-    uid: int
 
 
 class EventNotification(Model, frozen=True, kw_only=True):
@@ -61,7 +63,18 @@ class EventsMissed(Model, frozen=True):
     to: Revision
 
 
-class WorkspaceCreated(Model, frozen=True):
+class Changed(Model, frozen=True, kw_only=True):
+    """The payload of a change: the workspace after and before it, null where there is none, and its author.
+
+    The daemons of earlier releases do not tell these.
+    """
+
+    workspace: Workspace | None = None
+    previous: Workspace | None = None
+    by: Peer | None = None
+
+
+class WorkspaceCreated(Changed, frozen=True):
     """Payload of `workspace.created`."""
 
     workspace_id: str
@@ -69,13 +82,13 @@ class WorkspaceCreated(Model, frozen=True):
     root_path: str
 
 
-class WorkspaceChanged(Model, frozen=True):
+class WorkspaceChanged(Changed, frozen=True):
     """Payload of `workspace.opened`, `closed`, `updated` and `deleted`."""
 
     workspace_id: str
 
 
-class ProjectBound(Model, frozen=True):
+class ProjectBound(Changed, frozen=True):
     """Payload of `project.bound`."""
 
     workspace_id: str
@@ -84,14 +97,14 @@ class ProjectBound(Model, frozen=True):
     git_url: str | None = None
 
 
-class ProjectUnbound(Model, frozen=True):
+class ProjectUnbound(Changed, frozen=True):
     """Payload of `project.unbound`."""
 
     workspace_id: str
     project_id: str
 
 
-class ProjectStatusChanged(Model, frozen=True):
+class ProjectStatusChanged(Changed, frozen=True):
     """Payload of `project.statusChanged`: `reason` says why the project became stale."""
 
     workspace_id: str

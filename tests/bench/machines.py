@@ -96,7 +96,7 @@ def service_workspace(number: int, projects: int) -> Workspace:
 def make_store(where: Path, size: int) -> None:
     """Fill the data directory of a daemon to be started."""
     store = create_json_store(where / "data")
-    store.commit(State.of((service_workspace(number, 10) for number in range(size)), 1), None)
+    store.commit(State.of((service_workspace(number, 10) for number in range(size)), 1), ())
     store.close()
 
 

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
 from support.daemon_process import DaemonProcess, running_daemon
+from support.history_files import forget_history
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
+from workspaced_client._core.hello import greeting
 from workspaced_client.events import Event, EventGap, EventStream
-from workspaced_protocol.events import Peer as Process
 from workspaced_protocol.events import SessionChanged, WorkspaceChanged, WorkspaceCreated
+from workspaced_protocol.models import Peer as Process
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +60,18 @@ def test_what_happens_is_told_in_order_and_by_whom(daemon: DaemonProcess, flavou
             "session.ended",
             "workspace.closed",
         ]
+        by = Process(os.getpid(), os.getuid(), greeting().client)
+        closed = client.workspaces.get(id_)
+        made = structs.replace(
+            closed, state="active", revision=closed.revision - 1, updated_at=closed.created_at
+        )
         assert [event.payload for event in told] == [
-            WorkspaceCreated(id_, name, "/srv"),
+            WorkspaceCreated(id_, name, "/srv", workspace=made, previous=None, by=by),
             SessionChanged(session.id, id_),
             SessionChanged(session.id, id_),
-            WorkspaceChanged(id_),
+            WorkspaceChanged(id_, workspace=closed, previous=made, by=by),
         ]
-        assert [event.peer for event in told] == [Process(os.getpid(), os.getuid())] * 4
+        assert [event.peer for event in told] == [by] * 4
         assert all(event.correlation_id.startswith("cor_") for event in told)
         assert all(before_ms - 1000 < event.timestamp_ms < before_ms + 60_000 for event in told)
         assert events.revision == told[-1].revision == client.daemon.status().revision
@@ -113,7 +121,7 @@ def test_since_goes_on_from_there(daemon: DaemonProcess, flavour: str) -> None:
 
 @pytest.mark.requirement("FR-009")
 def test_through_a_kill_and_restarts_nothing_is_missed_or_told_twice(flavour: str, tmp_path: Path) -> None:
-    """Between the lives of the daemon nothing is written, so that each event can be given."""
+    """Between the lives of the daemon nothing is written, so that each event can be given without a history."""
     lost: list[WorkspacedError] = []
     made: list[str] = []
     seen: list[Event | EventGap] = []
@@ -157,6 +165,7 @@ def test_what_was_missed_beyond_recall_is_a_gap(flavour: str, tmp_path: Path) ->
         revision = client.workspaces.get(create(client)).revision
         create(client)
         create(client)
+    forget_history(daemon.data_dir)
     with running_daemon(tmp_path) as daemon, daemon.client() as client:
         now = client.daemon.status().revision
         with subscribed(flavour, daemon.socket, since=revision) as events:

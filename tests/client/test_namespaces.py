@@ -22,19 +22,26 @@ ALPHA = Workspace(
 )
 
 ARGUMENTS: dict[str, object] = {
+    "before": 9,
     "changes": [Change(save=ALPHA), Change(remove="ws_2")],
     "files": [Path("/quarantine/a.json")],
+    "exclusive": True,
     "git_url": "https://example.com/a.git",
     "id": "ws_1",
     "if_revision": 3,
     "label": "editor",
+    "limit": 3,
+    "metadata": {"editor.theme": "dark"},
     "name": "Alpha",
     "on_progress": None,
     "path": Path("/copy"),
     "project_id": "proj_1",
+    "revision": 8,
     "root_path": Path("/alpha"),
     "source": Path("/copy"),
+    "sort": "recent",
     "state": "active",
+    "tags": ["web"],
     "target_dir": Path("/alpha/a"),
     "timeout_seconds": 60.0,
     "workspace": ALPHA,
@@ -71,6 +78,7 @@ def blocking_calls() -> list[tuple[str, Params, object]]:
     recorder = Recorder()
     for group in (
         api.Workspaces,
+        api.History,
         api.Projects,
         api.Sessions,
         store_api.Store,
@@ -87,6 +95,7 @@ def async_calls() -> list[tuple[str, Params, object]]:
     async def call_all() -> None:
         for group in (
             async_api.AsyncWorkspaces,
+            async_api.AsyncHistory,
             async_api.AsyncProjects,
             async_api.AsyncSessions,
             async_store_api.AsyncStore,

@@ -17,12 +17,13 @@ from support.scripted_store import outcome_unknown
 from support.serving import error_of, request
 from support.waiting import until
 from workspaced.app import DiskFails, DiskHangs
+from workspaced.domain.entries import Entry
 from workspaced.domain.projects import Unreached
 from workspaced.domain.state import State
 from workspaced.host import path_checks
 from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
-from workspaced_protocol.models import Change, DaemonStatus, Workspace
+from workspaced_protocol.models import DaemonStatus, Workspace
 
 
 @pytest.mark.requirement("FR-005")
@@ -64,11 +65,16 @@ class HangingStore(JsonWorkspaceStore):
         self.is_closed = False
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         if self.hangs:
             self.released.wait(30)
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
 
     def close(self) -> None:
         super().close()
@@ -176,10 +182,15 @@ class FailingStore(JsonWorkspaceStore):
     fails = False
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         before = self.state
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
         if self.fails:
             self.state = before
             raise outcome_unknown()

@@ -5,9 +5,10 @@ import time
 import pytest
 from structlog.typing import EventDict
 
-from workspaced.domain.state import Event
-from workspaced.events import Cause, EventHub, PublishedEvent
-from workspaced_protocol.events import Peer, StoreChanged, Topic, WorkspaceChanged
+from workspaced.domain.entries import Cause, Event
+from workspaced.events import EventHub, PublishedEvent
+from workspaced_protocol.events import StoreChanged, Topic, WorkspaceChanged
+from workspaced_protocol.models import Peer
 
 NOBODY = Cause("")
 

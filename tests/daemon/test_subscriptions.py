@@ -3,18 +3,18 @@
 import msgspec
 import pytest
 
+from workspaced.domain.entries import Cause, Event
 from workspaced.domain.errors import InvalidField
-from workspaced.domain.state import Event
-from workspaced.events import KEPT_BYTES, KEPT_EVENTS, Cause, EventHub, Subscription
+from workspaced.events import KEPT_BYTES, KEPT_EVENTS, EventHub, Subscription
 from workspaced_protocol.events import (
     TOPICS,
-    Peer,
     SessionChanged,
     StoreChanged,
     Topic,
     WorkspaceChanged,
     WorkspaceCreated,
 )
+from workspaced_protocol.models import Peer
 
 pytestmark = pytest.mark.requirement("FR-009")
 

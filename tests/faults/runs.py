@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -13,19 +13,22 @@ from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
 from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
+from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import Draft, State
 from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
-from workspaced_protocol.models import Change, RecoveryOutcome
+from workspaced_protocol.models import Peer, RecoveryOutcome
 
 HOME: Final = Path("/home")
 DATA_DIR: Final = HOME / "share/workspaced"
 
 Content: TypeAlias = tuple[tuple[bytes, ...], tuple[tuple[str, str | None], ...]]
 """The workspaces and the request keys of a state: what a client would miss."""
+
+CREATION: Final = Cause("cor_1", Peer(1, 1), "workspace.create")
 
 EMPTY: Final[Content] = ((), ())
 
@@ -177,12 +180,12 @@ class Run:
             f"ws_{number}_{self._time_ns()}", f"Ünïcode 日本 {number}", "/srv/ä" * 40, 7
         )
         draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
-        draft.apply(commands.once(f"key-{number}", create)(draft))
-        self._commit(draft.freeze(), draft.changes)
+        draft.apply(commands.once(f"key-{number}", create)(draft), CREATION, number)
+        self._commit(draft.freeze(), draft.entries)
 
     def recommit(self) -> None:
         """The last answered state again, under a revision above any that the files may hold."""
-        self._commit(replace(self.store.state, revision=self._highest_revision + 1), None)
+        self._commit(replace(self.store.state, revision=self._highest_revision + 1), ())
 
     def flush(self) -> None:
         """Both files again."""
@@ -193,8 +196,8 @@ class Run:
         self.store.close()
         self._store = None
 
-    def _commit(self, state: State, changes: list[Change] | None) -> None:
-        self._attempt(state, lambda: self.store.commit(state, changes))
+    def _commit(self, state: State, entries: Sequence[Entry]) -> None:
+        self._attempt(state, lambda: self.store.commit(state, entries))
 
     def _attempt(self, state: State, write: Callable[[], object]) -> None:
         memory, files, possible = self.store.state, self._files(), set(self.possible)

@@ -112,6 +112,7 @@ def is_found(data: bytes, state: State) -> bool:
 
 
 @FILES
+@pytest.mark.usefixtures("measured_once")
 @pytest.mark.parametrize("damage", ALL, ids=lambda damage: damage.__name__)
 def test_damage_is_found_or_has_changed_nothing(sound: bytes, state: State, damage: Damage) -> None:
     count = found = 0

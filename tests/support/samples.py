@@ -11,10 +11,13 @@ from msgspec import structs
 from support.documents import STORE_ID
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
-from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced.domain.state import Draft, Outcome, State
 from workspaced.store import WorkspaceStore, create_json_store
-from workspaced_protocol.models import MAX_SAFE_INTEGER, ProjectBinding, Session, Workspace, WorkspaceState
+from workspaced_protocol.annotations import tag_key
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Peer, ProjectBinding, Session, Workspace, WorkspaceState
 
 
 def workspace(
@@ -84,6 +87,13 @@ def fifty_by_ten() -> list[Workspace]:
 
 # A lone surrogate can't be stored: the protocol refuses it (protocol.md, Transport).
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_NUMBER = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+METADATA = st.dictionaries(TEXT.filter(bool), _JSON, max_size=3)
 _ID = st.text("ABab01_-", min_size=1, max_size=12) | st.just("Z" * 128)
 _TIME_MS = st.integers(0, MAX_SAFE_INTEGER)
 _PATH = TEXT.map(lambda text: "/" + text.replace("\0", ""))
@@ -119,6 +129,8 @@ def _any_workspace(draw: st.DrawFn, id_: str, number: int) -> Workspace:
         state=draw(st.sampled_from(["active", "closed", "deleted"])),
         created_at=draw(_TIME_MS),
         updated_at=draw(_TIME_MS),
+        tags=tuple(draw(st.lists(TEXT.filter(bool), max_size=3, unique_by=tag_key))),
+        metadata=draw(METADATA),
         projects=tuple(projects),
     )
 
@@ -136,7 +148,7 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     draft = Draft(store.state)
     outcome = command(draft)
     draft.apply(outcome)
-    store.commit(draft.freeze(), draft.changes)
+    store.commit(draft.freeze(), draft.entries)
     return outcome.result
 
 
@@ -163,9 +175,14 @@ GONE = structs.replace(workspace(3, name="Gone", state="deleted"), revision=8)
 STATE = State.of([ALPHA, BETA, GONE], revision=9, store_id=STORE_ID)
 
 
-def told(events: tuple[Event, ...]) -> list[tuple[str, object, int]]:
-    """Topic, payload as it stands on the wire, and revision of each event."""
-    return [(event.topic, msgspec.to_builtins(event.payload), event.revision) for event in events]
+def told(outcome: Outcome, method: str = "", state: State = STATE) -> list[tuple[str, object, int]]:
+    """Topic, own payload and revision of each event of a method's command; `state` is that before it."""
+    entries = Draft(state).apply(outcome, Cause("cor_1", Peer(1, 1), method), 1)
+    events = [event for entry in entries for event in events_of(entry)]
+    return [
+        (event.topic, msgspec.to_builtins(event.payload), event.revision)
+        for event in (*events, *outcome.events)
+    ]
 
 
 def refusal(command: Command, state: State = STATE) -> Refused:

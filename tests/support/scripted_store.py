@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import trio
 
+from workspaced.domain.entries import Entry
 from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
-from workspaced_protocol.models import Change
 
 E = TypeVar("E", bound=Exception)
 
@@ -39,23 +39,29 @@ class ScriptedStore(InMemoryWorkspaceStore):
         """Every state that was committed, and the first."""
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore."""
         self.attempts.append(state)
         failure = self.failures.popleft() if self.failures else None
         if failure is not None:
             raise failure
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
         self.durable.append(state)
 
 
 class PendingCommit:
     """A commit that has begun and waits for the test to say how it ends."""
 
-    def __init__(self, state: State, changes: Sequence[Change] | None) -> None:
+    def __init__(self, state: State, entries: Sequence[Entry], *, is_whole: bool) -> None:
         self.state = state
-        self.changes = changes
+        self.entries = entries
+        self.is_whole = is_whole
         self._failure: Exception | None = None
         self._decided = threading.Event()
 
@@ -111,15 +117,20 @@ class GatedStore(InMemoryWorkspaceStore):
             attempt.succeed()
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore."""
-        attempt = PendingCommit(state, changes)
+        attempt = PendingCommit(state, entries, is_whole=is_whole)
         self.attempts.append(attempt)
         if not self._is_open:
             trio.from_thread.run_sync(self._begun.send_nowait, attempt, trio_token=self._trio)
             attempt.wait()
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
 
 
 class Reply:

@@ -12,8 +12,9 @@ import trio
 from workspaced import app
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause
 from workspaced.domain.projects import PathFacts
-from workspaced.events import Cause, EventHub, PublishedEvent
+from workspaced.events import EventHub, PublishedEvent
 from workspaced.host.path_checks import PathChecker
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.service.registry import Handler
@@ -117,7 +118,7 @@ class Daemon:
 
     def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path) -> None:
         self.store = store
-        self.hub = CountingHub(store.state.revision)
+        self.hub = CountingHub(store.state.revision, store.state.history)
         self.writer = CountingWriter(store, self.hub)
         self.paths = HeldPaths()
         parts = app.build(
@@ -128,6 +129,9 @@ class Daemon:
             writer=self.writer,
             paths=self.paths,
         )
+        self.hub.listening = 0  # less those of the daemon's own parts
+        self.real_paths = parts.real_paths
+        self.usage = parts.usage
         self.operations = parts.operations
         self.maintenance = parts.maintenance
         self.online = parts.clients
@@ -141,6 +145,7 @@ class Daemon:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.writer.run)
             nursery.start_soon(self.paths.run)
+            nursery.start_soon(self.real_paths.run)
             nursery.start_soon(self.server.log.run)
             task_status.started()
 
@@ -256,9 +261,9 @@ class Client:
         """Return the error of a call that has to be refused."""
         return error_of(await self.answer(await self.request(method, **params)))
 
-    async def create(self, root_path: str = "/src") -> str:
+    async def create(self, root_path: str = "/src", name: str | None = None) -> str:
         """Return the id of a new workspace."""
-        created = await self.result("workspace.create", name=f"W{self._last_id}", rootPath=root_path)
+        created = await self.result("workspace.create", name=name or f"W{self._last_id}", rootPath=root_path)
         assert isinstance(created["id"], str)
         return created["id"]
 

@@ -7,10 +7,11 @@ from support.scripted_store import Reply
 from workspaced.domain import sessions
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command
-from workspaced.events import Cause, EventHub, PublishedEvent
+from workspaced.domain.entries import Cause
+from workspaced.events import EventHub, PublishedEvent
 from workspaced.store import WorkspaceStore
 from workspaced.writer.actor import DEADLINE_SECONDS, QUEUE_LIMIT, Writer
-from workspaced_protocol.models import Session
+from workspaced_protocol.models import Peer, Session
 
 
 class Desk:
@@ -22,10 +23,10 @@ class Desk:
         self.hub.listen(self.events.append)
         self.writer = Writer(store, self.hub, deadline_seconds=DEADLINE_SECONDS, queue_limit=queue_limit)
 
-    def submit(self, command: Command, correlation_id: str = "") -> Reply:
+    def submit(self, command: Command, correlation_id: str = "", method: str = "") -> Reply:
         """Submits a write, and waits for nothing."""
         reply = Reply()
-        self.writer.submit(command, reply, Cause(correlation_id))
+        self.writer.submit(command, reply, Cause(correlation_id, Peer(1, 1), method))
         return reply
 
     def create(self, *names: str) -> list[Reply]:

@@ -19,7 +19,7 @@ from workspaced_client._core.timeouts import checked_timeout
 from workspaced_protocol.models import Hello
 from workspaced_protocol.params import Params
 
-from .api import AsyncDaemon, AsyncProjects, AsyncSessions, AsyncWorkspaces
+from .api import AsyncDaemon, AsyncHistory, AsyncProjects, AsyncSessions, AsyncWorkspaces
 from .connection import Connection
 from .opening import open_socket
 from .store_api import AsyncStore
@@ -33,6 +33,8 @@ class AsyncCalls:
 
     workspaces: AsyncWorkspaces
     """The lifecycle of workspaces."""
+    history: AsyncHistory
+    """The changes of all workspaces, and the way back."""
     projects: AsyncProjects
     sessions: AsyncSessions
     """The people and programs at work in workspaces."""
@@ -52,6 +54,7 @@ class AsyncCalls:
         self._newest: Connection | None = None  # every older one is closed
         self._session_ids: set[str] = set()
         self.workspaces = AsyncWorkspaces(self._request)
+        self.history = AsyncHistory(self._request)
         self.projects = AsyncProjects(self._request)
         self.sessions = AsyncSessions(self._request)
         self.store = AsyncStore(self._request)
@@ -146,6 +149,11 @@ class AsyncCalls:
             except (NotRunning, NotResponding, ConnectionLost) as error:
                 await self._closed.wait(attempts.pause_seconds(error, now()))
         raise attempts.closed()
+
+    def _check_open(self) -> None:
+        """Raise ConnectionLost, as every call, if this client was closed."""
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this client was closed")
 
     async def _begin_first(self) -> None:
         """Connect, for the first time."""

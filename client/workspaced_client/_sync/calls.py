@@ -20,7 +20,7 @@ from workspaced_client._core.timeouts import checked_timeout
 from workspaced_protocol.models import Hello
 from workspaced_protocol.params import Params
 
-from .api import Daemon, Projects, Sessions, Workspaces
+from .api import Daemon, History, Projects, Sessions, Workspaces
 from .connection import Connection
 from .opening import open_socket
 from .store_api import Store
@@ -34,6 +34,8 @@ class Calls:
 
     workspaces: Workspaces
     """The lifecycle of workspaces."""
+    history: History
+    """The changes of all workspaces, and the way back."""
     projects: Projects
     sessions: Sessions
     """The people and programs at work in workspaces."""
@@ -53,6 +55,7 @@ class Calls:
         self._newest: Connection | None = None  # every older one is closed
         self._session_ids: set[str] = set()
         self.workspaces = Workspaces(self._request)
+        self.history = History(self._request)
         self.projects = Projects(self._request)
         self.sessions = Sessions(self._request)
         self.store = Store(self._request)
@@ -147,6 +150,11 @@ class Calls:
             except (NotRunning, NotResponding, ConnectionLost) as error:
                 self._closed.wait(attempts.pause_seconds(error, now()))
         raise attempts.closed()
+
+    def _check_open(self) -> None:
+        """Raise ConnectionLost, as every call, if this client was closed."""
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this client was closed")
 
     def _begin_first(self) -> None:
         """Connect, for the first time."""

@@ -14,7 +14,7 @@ from workspaced_client.cli.base.connecting import connect, connected
 from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
 from workspaced_client.events import Event, EventGap, EventStream
-from workspaced_protocol.events import TOPICS
+from workspaced_protocol.events import TOPICS, Changed
 
 _COLOURS: Final = {
     "created": "green",
@@ -25,6 +25,9 @@ _COLOURS: Final = {
     "statusChanged": "yellow",
 }
 """The colour for the last part of a topic."""
+
+_LEFT_OUT: Final = ("workspaceId", "name", "projectId", "sessionId", "workspace", "previous", "by")
+"""The members of a payload that a line does not repeat."""
 
 _NAME_SECONDS: Final = 1.0  # the event is printed only after it
 
@@ -119,6 +122,8 @@ class _Teller:
     def event(self, event: Event) -> None:
         """Print one event."""
         payload = msgspec.to_builtins(event.payload)
+        if isinstance(event.payload, Changed):
+            payload = {"workspace": None, "previous": None, **payload}  # as on the wire
         if self._options.as_json:
             self._emit_line(
                 {
@@ -133,18 +138,20 @@ class _Teller:
             )
             return
         id_ = str(payload.get("workspaceId", ""))
-        if "name" in payload:
-            self._names[id_] = str(payload["name"])
+        told_of = payload.get("workspace") or payload.get("previous")
+        if told_of is not None:
+            self._names[id_] = str(told_of["name"])
         elif event.topic == "workspace.updated":
-            self._names.pop(id_, None)  # its name may have changed, and the event does not tell
+            self._names.pop(id_, None)  # its name may have changed, and an earlier release does not tell
         words = [shown_name(self._name(id_))] if id_ else []
         words += [
             shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
             for name, value in payload.items()
-            if name not in ("workspaceId", "name", "projectId", "sessionId")
+            if name not in _LEFT_OUT
         ]
         if event.peer is not None:
-            words.append(f"(by pid {event.peer.pid})")
+            program = f"{shown(event.peer.program)}, " if event.peer.program else ""
+            words.append(f"(by {program}pid {event.peer.pid})")
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
         emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 

@@ -6,15 +6,13 @@ from msgspec import structs
 
 from workspaced.domain.commands import (
     Command,
-    change_event,
-    creation_event,
     once,
     removed,
     require_no_sessions,
     saved,
 )
 from workspaced.domain.errors import RevisionConflict
-from workspaced.domain.state import Draft, Event, Outcome, State
+from workspaced.domain.state import Draft, Outcome, State, encode
 from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 
@@ -30,12 +28,9 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
         if if_revision is not None and if_revision != state.revision:
             raise RevisionConflict("The store", if_revision, state.revision)
         draft = Draft(state)
-        events: list[Event] = []
         for part in commands:
-            outcome = part(draft)
-            draft.apply(outcome)
-            events.extend(outcome.events)
-        return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes), events=tuple(events))
+            draft.apply(part(draft))
+        return Outcome(StoreRevision(draft.revision), changes=tuple(draft.changes))
 
     return command
 
@@ -51,31 +46,19 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
             raise RevisionConflict("The store", if_revision, state.revision)
         difference = compare(state, workspaces)
         draft = Draft(state)
-        events: list[Event] = []
         for workspace in difference.removed:
             require_no_sessions(state, workspace.id)
-            outcome = removed(draft, workspace.id)
-            draft.apply(outcome)
-            events += outcome.events
+            draft.apply(removed(workspace.id))
         for workspace in (*difference.changed, *difference.added):
             if workspace.state == "deleted":
                 require_no_sessions(state, workspace.id)
-            stored = structs.replace(workspace, revision=draft.revision + 1)
-            is_new = draft.get(stored.id) is None
-            event = (
-                creation_event(stored)
-                if is_new
-                else change_event("workspace.updated", stored.id, stored.revision)
-            )
-            draft.apply(saved(stored, event))
-            events.append(event)
+            draft.apply(saved(structs.replace(workspace, revision=draft.revision + 1)))
         # The user has chosen this copy: where it holds all that the damaged files show, nothing known is missing.
         ends_notice = state.recovery is not None and state.lost.is_in({each.id for each in workspaces})
         takes_revision = ends_notice and not draft.changes
         return Outcome(
             StoreRevision(draft.revision + takes_revision),
             changes=tuple(draft.changes),
-            events=tuple(events),
             acknowledges_recovery=ends_notice,
             keeps_previous="before-restore" if draft.changes else None,
         )
@@ -92,12 +75,17 @@ def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
         current = state.get(workspace.id)
         if current is None:
             added.append(workspace)
-        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
+        elif _content(current) != _content(workspace):
             changed.append(workspace)
     removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
     return StoreDifference(
         revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
     )
+
+
+def _content(workspace: Workspace) -> bytes:
+    # As text: to Python, the values 1, 1.0 and true in metadata are equal.
+    return encode(structs.replace(workspace, revision=0))
 
 
 def current_revision(state: State) -> Outcome:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from workspaced.domain.errors import ActiveSessions, NotFound
-from workspaced.domain.state import Event, Outcome, State
-from workspaced_protocol.events import Topic, WorkspaceChanged, WorkspaceCreated
+from workspaced.domain.state import Outcome, State
 from workspaced_protocol.models import Change, StoreRevision, Workspace
 
 Command = Callable[[State], Outcome]
@@ -64,23 +63,11 @@ def later(workspace: Workspace, now_ms: int) -> int:
     return max(workspace.updated_at, now_ms)
 
 
-def saved(workspace: Workspace, event: Event) -> Outcome:
+def saved(workspace: Workspace) -> Outcome:
     """Return the outcome that stores this workspace."""
-    return Outcome(workspace, changes=(Change(save=workspace),), events=(event,))
+    return Outcome(workspace, changes=(Change(save=workspace),))
 
 
-def removed(state: State, workspace_id: str) -> Outcome:
+def removed(workspace_id: str) -> Outcome:
     """Return the outcome that removes this workspace from the store."""
-    event = change_event("workspace.deleted", workspace_id, state.revision + 1)
-    return Outcome(None, changes=(Change(remove=workspace_id),), events=(event,))
-
-
-def creation_event(workspace: Workspace) -> Event:
-    """Return the event of a new workspace."""
-    payload = WorkspaceCreated(workspace.id, workspace.name, workspace.root_path)
-    return Event("workspace.created", payload, workspace.revision)
-
-
-def change_event(topic: Topic, workspace_id: str, revision: int) -> Event:
-    """Return the event of a changed or removed workspace."""
-    return Event(topic, WorkspaceChanged(workspace_id), revision)
+    return Outcome(None, changes=(Change(remove=workspace_id),))

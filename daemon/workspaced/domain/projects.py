@@ -6,16 +6,14 @@ resume after any of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from msgspec import structs
 
 from workspaced.domain import workspaces
-from workspaced.domain.commands import Command, later, require_workspace
+from workspaced.domain.commands import Command, later, require_workspace, saved
 from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, PathUnreachable
-from workspaced.domain.state import Event, Outcome, State
-from workspaced_protocol.events import ProjectBound, ProjectStatusChanged, ProjectUnbound
+from workspaced.domain.state import Outcome, State
 from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Unreachable, Workspace
 
 
@@ -70,9 +68,7 @@ def bind(
             status="active",
             bound_at=now_ms,
         )
-        changed = _with_projects(workspace, (*workspace.projects, project), state.revision + 1, now_ms)
-        payload = ProjectBound(workspace_id, project_id, found.real_path, project.git_url)
-        return Outcome(changed, (Change(save=changed),), (Event("project.bound", payload, changed.revision),))
+        return saved(_with_projects(workspace, (*workspace.projects, project), state.revision + 1, now_ms))
 
     return command
 
@@ -85,9 +81,7 @@ def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
         kept = tuple(project for project in workspace.projects if project.id != project_id)
         if len(kept) == len(workspace.projects):
             raise NotFound(f"Workspace {workspace_id} has no project {project_id}.", id=project_id)
-        changed = _with_projects(workspace, kept, state.revision + 1, now_ms)
-        event = Event("project.unbound", ProjectUnbound(workspace_id, project_id), changed.revision)
-        return Outcome(changed, (Change(save=changed),), (event,))
+        return saved(_with_projects(workspace, kept, state.revision + 1, now_ms))
 
     return command
 
@@ -97,7 +91,7 @@ def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
-        return _checked(Outcome(workspace), workspace, state.revision, facts, now_ms)
+        return _checked(workspace, state.revision, facts, now_ms)
 
     return command
 
@@ -107,11 +101,10 @@ def open_(workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: 
     opening = workspaces.open_(workspace_id, if_revision, now_ms)
 
     def command(state: State) -> Outcome:
-        opened = opening(state)
-        workspace = opened.changes[-1].save
+        workspace = opening(state).changes[-1].save
         if workspace is None:
             raise ValueError("an open must save its workspace")
-        return _checked(opened, workspace, workspace.revision, facts, now_ms)
+        return _checked(workspace, workspace.revision, facts, now_ms, changes_before=1)
 
     return command
 
@@ -121,13 +114,17 @@ def as_it_is(workspace_id: str) -> Command:
     return lambda state: Outcome(state.get(workspace_id))
 
 
-def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathFacts, now_ms: int) -> Outcome:
-    """Return `outcome`, which leads to `revision`, with one more change for each project whose status differs.
+def _checked(
+    workspace: Workspace, revision: int, facts: PathFacts, now_ms: int, *, changes_before: int = 0
+) -> Outcome:
+    """Return the outcome of a check of this workspace, to which `changes_before` changes lead, the last with `revision`.
 
-    A project without facts keeps its status: it was bound after the check, or no thread was free to check its path.
+    Each project whose status differs is one more change. A project without facts keeps its status: it was bound after
+    the check, or no thread was free to check its path.
     """
-    events = list(outcome.events)
     bound = list(workspace.projects)
+    reasons: dict[str, Unreachable] = {}
+    status_changes = 0
     for index, project in enumerate(bound):
         found = facts.get(project.root_path)
         if found is None:
@@ -136,16 +133,15 @@ def _checked(outcome: Outcome, workspace: Workspace, revision: int, facts: PathF
         status: ProjectStatus = "stale" if reason else "active"
         if status == project.status:
             continue
-        revision += 1
+        status_changes += 1
         bound[index] = structs.replace(project, status=status)
-        payload = ProjectStatusChanged(workspace.id, project.id, status, reason)
-        events.append(Event("project.statusChanged", payload, revision))
-    status_changes = len(events) - len(outcome.events)
+        if reason is not None:
+            reasons[project.id] = reason
     if status_changes:
-        workspace = _with_projects(workspace, tuple(bound), revision, now_ms)
+        workspace = _with_projects(workspace, tuple(bound), revision + status_changes, now_ms)
     # Each change has its own revision, but all share the last content: a copy for each would cost O(n²) memory.
-    changes = (*outcome.changes, *[Change(save=workspace)] * status_changes)
-    return replace(outcome, result=workspace, changes=changes, events=tuple(events))
+    changes = (Change(save=workspace),) * (changes_before + status_changes)
+    return Outcome(workspace, changes, reasons or None)
 
 
 def require_changeable(state: State, workspace_id: str) -> Workspace:

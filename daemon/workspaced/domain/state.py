@@ -7,6 +7,7 @@ see none of them before they are durable.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,8 +17,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from workspaced_protocol.events import Topic
-from workspaced_protocol.models import Change, Model, RecoveryOutcome, Session, TimeMs, Workspace
+from workspaced.domain.entries import Cause, Entry, Event, first_revision
+from workspaced.domain.history import History
+from workspaced_protocol.models import (
+    Change,
+    Model,
+    Peer,
+    RecoveryOutcome,
+    Session,
+    TimeMs,
+    Unreachable,
+    Workspace,
+)
 from workspaced_protocol.names import name_key
 
 MAX_REQUEST_KEYS: Final = 256
@@ -25,6 +36,9 @@ MAX_REQUEST_KEYS: Final = 256
 
 MAX_HELD_KEYS: Final = 8192
 """The limit of keys held from before a start: two full queues of writes. Only a loop of crashes leaves more."""
+
+NOBODY: Final = Cause("")
+"""The cause of the daemon's own writes and events."""
 
 encode: Final = msgspec.json.Encoder().encode
 
@@ -66,24 +80,20 @@ class Lost(NamedTuple):
         return self.workspaces.keys() <= ids
 
 
-class Event(NamedTuple):
-    """A change, published only once it is durable."""
-
-    topic: Topic
-    payload: Model
-    revision: int
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a command: its result, its changes and its events.
+    """The outcome of a command: its result and its changes.
 
-    `changes` are applied in order, each with its own revision.
+    `changes` are applied in order, each with its own revision. Several that are the same object are one change of the
+    history, for several projects.
     """
 
     result: object
     changes: tuple[Change, ...] = ()
+    reasons: Mapping[str, Unreachable] | None = None
+    """Why projects became stale, by project id."""
     events: tuple[Event, ...] = ()
+    """The events beside those of its changes (`entries.events_of`)."""
     begun: OwnedSession | None = None
     ended: tuple[str, ...] = ()
     acknowledges_recovery: bool = False
@@ -120,6 +130,8 @@ class State:
     """All records by creation time, kept sorted: sorting thousands for each read takes milliseconds."""
     lost: Lost = field(default=Lost({}, lists_all=False), compare=False)
     """What the damaged files hold, while `recovery` is not acknowledged. It is read at the start, not stored."""
+    history: History = field(default_factory=History, compare=False)
+    """The newest changes that led here."""
     store_id: str = ""
     """The store's identity, which no commit changes; empty only where no store has given it (storage.md, Format)."""
 
@@ -135,7 +147,14 @@ class State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
         draft = Draft(
-            State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys), store_id=store_id)
+            State(
+                revision,
+                request_keys=keys,
+                recovery=recovery,
+                held_keys=len(keys),
+                store_id=store_id,
+                history=History(complete_since=revision),
+            )
         )
         for workspace in workspaces:
             draft.put(workspace)
@@ -167,6 +186,14 @@ class State:
             for id_, each in self.lost.workspaces.items()
         )
 
+    def find_change(self, revision: int) -> Entry | None:
+        """Return the change that took this revision, or None."""
+        return self.history.find(revision)
+
+    def newest_change_of(self, workspace_id: str) -> Entry | None:
+        """Return the last change of this workspace, or None."""
+        return self.history.newest_of(workspace_id)
+
     def session_count(self, workspace_id: str) -> int:
         """Return the number of active sessions in this workspace."""
         return sum(owned.session.workspace_id == workspace_id for owned in self.sessions.values())
@@ -191,18 +218,26 @@ class Draft(State):
             state.held_keys,
             self._ordered,
             state.lost,
+            state.history,
             state.store_id,
         )
         self._new_keys = 0
         self.changes: list[Change] = []
-        """The changes of all outcomes so far, in order, for the store to write."""
+        """The changes of all outcomes so far, in order."""
+        self.entries: list[Entry] = []
+        """The same as entries of the history, for the store to write."""
         self.touches_store = False
         self.keeps_previous: str | None = None
         self.is_changed = False
         """Whether it differs from the original state."""
 
-    def apply(self, outcome: Outcome) -> None:
-        """Apply the outcome of a command that ran on this draft. What brings the last lost workspace back ends the notice."""
+    def apply(self, outcome: Outcome, cause: Cause | None = None, at_ms: int = 0) -> Sequence[Entry]:
+        """Apply the outcome of a command that ran on this draft; return its changes as entries of the history.
+
+        Without a cause it is a trial, and no change is returned. What brings the last lost workspace back ends the
+        notice.
+        """
+        earlier = len(self.entries)
         is_return = self.recovery is not None and any(
             change.save is not None
             and change.save.id in self.lost.workspaces
@@ -211,13 +246,18 @@ class Draft(State):
         )
         for change, following in zip_longest(outcome.changes, outcome.changes[1:]):
             self.revision += 1
-            if change is following:
-                pass  # several changes share one content: the last one saves it
-            elif change.save is not None:
-                self.put(change.save)
-            elif change.remove is not None:
-                self.drop(change.remove)
             self.changes.append(change)
+            if change is following:
+                continue  # several changes share one content: the last one saves it
+            id_ = change.save.id if change.save is not None else change.remove or ""
+            before = self.records.get(id_)
+            if change.save is not None:
+                self.put(change.save)
+            else:
+                self.drop(id_)
+            after = self.records.get(id_)
+            if cause is not None and (before or after):
+                self.entries.append(_entry(self.revision, before, after, outcome.reasons, cause, at_ms))
         if outcome.touches_store or outcome.begun or outcome.ended:
             self.is_changed = True
         if outcome.begun is not None:
@@ -236,6 +276,17 @@ class Draft(State):
             self.touches_store = True
             if not outcome.changes and (outcome.acknowledges_recovery or outcome.request_key):
                 self.revision += 1
+        return self.entries[earlier:]
+
+    def find_change(self, revision: int) -> Entry | None:
+        """See State. The changes of this draft are not in the history yet."""
+        own = (entry for entry in self.entries if first_revision(entry) <= revision <= entry.revision)
+        return next(own, None) or super().find_change(revision)
+
+    def newest_change_of(self, workspace_id: str) -> Entry | None:
+        """See State."""
+        own = (entry for entry in reversed(self.entries) if entry.workspace_id == workspace_id)
+        return next(own, None) or super().newest_change_of(workspace_id)
 
     def freeze(self) -> State:
         """Return the state of the draft, which must not be used afterwards."""
@@ -254,6 +305,7 @@ class Draft(State):
             self.held_keys,
             self.ordered,
             self.lost,
+            self.history.extended(self.entries),
             self.store_id,
         )
 
@@ -322,4 +374,30 @@ def _has_same_place(one: Workspace, other: Workspace) -> bool:
         other.created_at,
         other.name,
         other.state == "deleted",
+    )
+
+
+def _entry(
+    revision: int,
+    before: Record | None,
+    after: Record | None,
+    reasons: Mapping[str, Unreachable] | None,
+    cause: Cause,
+    at_ms: int,
+) -> Entry:
+    """Return a change as an entry of the history."""
+    either = after or before
+    if either is None:
+        raise ValueError("a change has a workspace")
+    return Entry(
+        revision=revision,
+        at_ms=at_ms,
+        method=cause.method,
+        workspace_id=either.workspace.id,
+        name=either.workspace.name,
+        before=before.json if before else None,
+        after=after.json if after else None,
+        by=cause.peer or Peer(os.getpid(), os.getuid()),
+        correlation_id=cause.correlation_id,
+        reasons=reasons,
     )

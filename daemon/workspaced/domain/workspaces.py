@@ -1,11 +1,11 @@
 """The commands on workspaces: create, open, close, update, delete, save, remove."""
 
+from collections.abc import Sequence
+
 from msgspec import structs
 
 from workspaced.domain.commands import (
     Command,
-    change_event,
-    creation_event,
     later,
     removed,
     require_no_sessions,
@@ -15,17 +15,34 @@ from workspaced.domain.commands import (
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
 from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
 from workspaced.domain.state import Outcome, State
-from workspaced_protocol.events import Topic
+from workspaced.domain.tags_and_metadata import (
+    Json,
+    check_both,
+    check_metadata,
+    check_patch,
+    clean_tags,
+    merged,
+)
 from workspaced_protocol.models import Workspace, WorkspaceState
 from workspaced_protocol.names import name_key
 
 
-def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command:
+def create(
+    workspace_id: str,
+    name: str,
+    root_path: str,
+    now_ms: int,
+    tags: Sequence[str] | None = None,
+    metadata: Json | None = None,
+) -> Command:
     """Create an active workspace."""
     name, root_path = clean_name(name), clean_root_path(root_path)
+    cleaned_tags = clean_tags(tags or ())
+    given_metadata = metadata or {}
+    check_metadata(given_metadata)
 
     def command(state: State) -> Outcome:
-        _require_free_name(state, name, workspace_id)
+        require_free_name(state, name, workspace_id)
         workspace = Workspace(
             id=workspace_id,
             name=name,
@@ -33,22 +50,24 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
             state="active",
             created_at=now_ms,
             updated_at=now_ms,
+            tags=cleaned_tags,
+            metadata=given_metadata,
             projects=(),
             revision=state.revision + 1,
         )
-        return saved(workspace, creation_event(workspace))
+        return saved(workspace)
 
     return command
 
 
 def open_(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
     """Open a closed workspace."""
-    return _transition(workspace_id, if_revision, now_ms, "closed", "active", "workspace.opened", "opened")
+    return _transition(workspace_id, if_revision, now_ms, "closed", "active", "opened")
 
 
 def close(workspace_id: str, if_revision: int | None, now_ms: int) -> Command:
     """Close an active workspace."""
-    return _transition(workspace_id, if_revision, now_ms, "active", "closed", "workspace.closed", "closed")
+    return _transition(workspace_id, if_revision, now_ms, "active", "closed", "closed")
 
 
 def _transition(
@@ -57,7 +76,6 @@ def _transition(
     now_ms: int,
     required: WorkspaceState,
     target: WorkspaceState,
-    topic: Topic,
     action: str,
 ) -> Command:
     def command(state: State) -> Outcome:
@@ -68,19 +86,31 @@ def _transition(
         changed = structs.replace(
             workspace, state=target, updated_at=later(workspace, now_ms), revision=state.revision + 1
         )
-        return saved(changed, change_event(topic, changed.id, changed.revision))
+        return saved(changed)
 
     return command
 
 
 def update(
-    workspace_id: str, name: str | None, root_path: str | None, if_revision: int | None, now_ms: int
+    workspace_id: str,
+    name: str | None,
+    root_path: str | None,
+    if_revision: int | None,
+    now_ms: int,
+    tags: Sequence[str] | None = None,
+    metadata: Json | None = None,
 ) -> Command:
-    """Change the name, the root path or both."""
-    if name is None and root_path is None:
-        raise InvalidField("name", "There is nothing to update: give `name`, `rootPath` or both.")
+    """Change the name, the root path, all tags, or the metadata by a merge patch."""
+    if name is None and root_path is None and tags is None and metadata is None:
+        raise InvalidField(
+            "name",
+            "There is nothing to update: give `name`, `rootPath`, `tags` or `metadata`, or several of them.",
+        )
     name = None if name is None else clean_name(name)
     root_path = None if root_path is None else clean_root_path(root_path)
+    new_tags = None if tags is None else clean_tags(tags)
+    if metadata is not None:
+        check_patch(metadata)
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, workspace_id)
@@ -88,15 +118,21 @@ def update(
         if workspace.state == "deleted":
             raise InvalidState(workspace, "active or closed", "updated")
         if name is not None:
-            _require_free_name(state, name, workspace_id)
+            require_free_name(state, name, workspace_id)
+        new_metadata = workspace.metadata
+        if metadata is not None:
+            new_metadata = merged(new_metadata, metadata)
+            check_metadata(new_metadata)
         changed = structs.replace(
             workspace,
             name=workspace.name if name is None else name,
             root_path=workspace.root_path if root_path is None else root_path,
+            tags=workspace.tags if new_tags is None else new_tags,
+            metadata=new_metadata,
             updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
-        return saved(changed, change_event("workspace.updated", changed.id, changed.revision))
+        return saved(changed)
 
     return command
 
@@ -110,7 +146,7 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
         if workspace.state == "deleted":
             raise InvalidState(workspace, "active or closed", "deleted")
         require_no_sessions(state, workspace_id)
-        return removed(state, workspace_id)
+        return removed(workspace_id)
 
     return command
 
@@ -119,6 +155,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
     """Store the workspace as given, under its id; `path` is its path in the client's params."""
     check_name(workspace.name, f"{path}.name")
     check_root_path(workspace.root_path, f"{path}.rootPath")
+    check_both(workspace, path)
     seen: set[str] = set()
     for index, project in enumerate(workspace.projects):
         if project.id in seen:
@@ -134,13 +171,11 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
             if if_revision != revision:
                 raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, revision)
         if workspace.state != "deleted":
-            _require_free_name(state, workspace.name, workspace.id)
+            require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
             require_no_sessions(state, workspace.id)
         stored = structs.replace(workspace, revision=state.revision + 1)
-        if current is None:
-            return saved(stored, creation_event(stored))
-        return saved(stored, change_event("workspace.updated", stored.id, stored.revision))
+        return saved(stored)
 
     return command
 
@@ -152,7 +187,7 @@ def remove(workspace_id: str) -> Command:
         if state.get(workspace_id) is None:
             return Outcome(None)
         require_no_sessions(state, workspace_id)
-        return removed(state, workspace_id)
+        return removed(workspace_id)
 
     return command
 
@@ -162,7 +197,8 @@ def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
         raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, workspace.revision)
 
 
-def _require_free_name(state: State, name: str, own_id: str) -> None:
+def require_free_name(state: State, name: str, own_id: str) -> None:
+    """Raise NameConflict where another workspace has this name."""
     key = name_key(name)
     holder = state.names.get(key)
     if holder is None or holder == own_id:

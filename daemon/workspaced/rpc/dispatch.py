@@ -8,9 +8,9 @@ import msgspec
 import trio
 
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause
 from workspaced.domain.errors import RequestCancelled, ShuttingDown
 from workspaced.domain.ids import IdFactory
-from workspaced.events import Cause
 from workspaced.rpc.clients import ClientState
 from workspaced.rpc.pending_request import Answer, PendingRequest
 from workspaced.rpc.refusals import rpc_error, to_rpc_error
@@ -21,7 +21,6 @@ from workspaced.service.requests import Json
 from workspaced.writer.actor import Writer
 from workspaced.writer.pending import withdrawn
 from workspaced_protocol.errors import ErrorCode, RpcError
-from workspaced_protocol.events import Peer
 from workspaced_protocol.messages import (
     CANCEL_REQUEST,
     NULL_ID,
@@ -32,6 +31,7 @@ from workspaced_protocol.messages import (
     encode_result_array,
 )
 from workspaced_protocol.params import CancelParams, Params
+from workspaced_protocol.urls import without_secret
 
 SUBSCRIBE: Final = "events.subscribe"
 
@@ -67,7 +67,7 @@ class Dispatcher:
         if operation.method.mode == "read":
             self._read(operation, request, client, answer)
             return None
-        cause = Cause(self._ids.correlation(), Peer(client.caller.pid, client.caller.uid))
+        cause = Cause(self._ids.correlation(), client.caller.peer, request.method)
         pending = PendingRequest(request, cause, answer, client, self._log, self._writer)
         try:
             params = operation.method.decode_params(request.params)
@@ -103,7 +103,11 @@ class Dispatcher:
             else:
                 text = encode_result_array(request.id, result)
         except Exception as refusal:  # noqa: BLE001 - a defect in one method must not end a connection
-            answer(None if request.id is None else encode_error(request.id, to_rpc_error(refusal)))
+            answer(
+                None
+                if request.id is None
+                else encode_error(request.id, to_rpc_error(refusal, request.params))
+            )
             self._log.answered(client.caller, request.method, perf_counter() - started_at, refusal)
             return
         answer(text)
@@ -202,5 +206,5 @@ class Dispatcher:
 
 
 def _no_such_method(name: str) -> RpcError:
-    message = f"There is no method {name[:100]!r}: rpc.discover lists all methods."
+    message = f"There is no method {without_secret(name)[:100]!r}: rpc.discover lists all methods."
     return rpc_error(ErrorCode.METHOD_NOT_FOUND, message)

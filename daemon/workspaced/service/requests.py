@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from workspaced.domain.commands import Command
-from workspaced.events import Cause, Subscription
+from workspaced.domain.entries import Cause
+from workspaced.events import Subscription
 from workspaced.host.git_output import Step
+from workspaced_protocol.models import Peer
 
 Json = bytes
 """A result as JSON text."""
@@ -31,6 +33,11 @@ class Caller:
     connected_at_ms: int
     program: str | None = None
     """The program's name from `daemon.hello`."""
+
+    @property
+    def peer(self) -> Peer:
+        """The caller as events and the history tell of it."""
+        return Peer(self.pid, self.uid, self.program)
 
     def log_fields(self) -> dict[str, object]:
         """Return the caller as fields of a log line."""

@@ -1,17 +1,21 @@
 """The contract of a store of workspaces: a backend that commits whole states."""
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import Protocol, Self
 
 import msgspec
 
 from workspaced.domain import workspaces
+from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
+from workspaced.domain.tags_and_metadata import check_both
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import Change, RecoveryStatus, StoreCheck, Workspace
+from workspaced_protocol.models import RecoveryStatus, StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
 
 
@@ -27,7 +31,10 @@ class StoreError(RequestError):
         """Return the failure of `action`, a verb with its object such as “write workspaces.json”."""
         number = error.errno or 0
         reason = error.strerror or str(error)
-        return cls(f"Could not {action}: {reason}{_ADVICE.get(number, '')}.", number)
+        advice = (
+            _ADVICE.get(number, "") if reason == os.strerror(number) else ""
+        )  # else the reason has its own
+        return cls(f"Could not {action}: {reason}{advice}.", number)
 
 
 class StorageFailure(StoreError):
@@ -98,12 +105,17 @@ class WorkspaceStore(Protocol):
         ...
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """Make `state` durable before returning.
 
-        `changes` are the changes since the last commit, in order, for a backend that writes only changes.
-        If `changes` is None, write the whole state, as after a failure. With `keeps_previous`, first
+        `entries` are the changes since the last commit, in order: for the history, and for a backend that writes only
+        changes. With `is_whole`, the whole state must be written, as after a failure. With `keeps_previous`, first
         quarantine a copy of the stored state under that reason.
 
         Raises StorageFailure if nothing was applied, CommitUnknown if the outcome is unknown.
@@ -159,7 +171,12 @@ class StoreBase:
     state: State
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore."""
         raise NotImplementedError
@@ -183,29 +200,32 @@ class StoreBase:
         """See WorkspaceStore."""
         # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
         try:
-            msgspec.json.decode(encode(workspace), type=Workspace)
+            kept = msgspec.json.decode(
+                encode(workspace), type=Workspace
+            )  # metadata may change after the call
         except msgspec.ValidationError as error:
             problem, where = problem_at(error)
             path = f"workspace.{where}" if where else "workspace"
             raise InvalidField(
                 path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
             ) from error
-        except UnicodeEncodeError as error:
+        except (UnicodeEncodeError, TypeError, RecursionError) as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        self._write(workspaces.save(workspace, None))
+        check_both(workspace, "workspace")
+        self._write("store.save", workspaces.save(kept, None))
         return self.state.records[workspace.id].workspace
 
     def remove(self, id_: str, /) -> None:
         """See WorkspaceStore."""
-        self._write(workspaces.remove(id_))
+        self._write("store.remove", workspaces.remove(id_))
 
     def flush(self) -> int:
         """See WorkspaceStore."""
-        self.commit(self.state, None)
+        self.commit(self.state, (), is_whole=True)
         return self.state.revision
 
-    def _write(self, command: Command) -> None:
+    def _write(self, method: str, command: Command) -> None:
         draft = Draft(self.state)
-        draft.apply(command(draft))
+        draft.apply(command(draft), Cause("", method=method), now_ms())
         if draft.touches_store:
-            self.commit(draft.freeze(), draft.changes)
+            self.commit(draft.freeze(), draft.entries)

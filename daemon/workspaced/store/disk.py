@@ -26,26 +26,16 @@ class CannotSyncDirectory(OSError):
 
 
 class NotOwnDirectory(OSError):
-    """A symbolic link or a file stands in the place of a directory of the store."""
+    """A directory of the store can't be opened, or a symbolic link or a file stands in its place."""
 
     def __init__(self, number: int, path: Path) -> None:
-        is_link = path.is_symlink()
-        super().__init__(
-            number,
-            f"{path} is a symbolic link, and links are not followed there; put a directory in its place, or mount one"
-            if is_link
-            else f"{path} is not a directory; move it away",
-        )
-
-
-def why_unusable(path: Path, error: OSError) -> tuple[str, str]:
-    """Return why the data directory can't be used, and what to do about it."""
-    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
-        return f"The data directory {path} can't be used", str(error.strerror)
-    if isinstance(error, NotADirectoryError):
-        return f"The data directory {path} is not a directory", "choose another with --data-dir"
-    reason = f"The data directory {path} can't be used ({error.strerror or error})"
-    return reason, "check its owner, its mode and the free space, or choose another with --data-dir"
+        if number == errno.EACCES:
+            told = f"{path} may not be read or entered; check its owner and its mode"
+        elif path.is_symlink():
+            told = f"{path} is a symbolic link, and links are not followed there; put a directory in its place, or mount one"
+        else:
+            told = f"{path} is not a directory; move it away"
+        super().__init__(number, told)
 
 
 class Disk:

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from workspaced.domain.entries import Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import (
@@ -21,17 +22,19 @@ from workspaced.store.contract import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
-from workspaced.store.disk import Disk, why_unusable
+from workspaced.store.disk import Disk
 from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
+from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
-from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, RecoveryStatus, StoreCheck
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import RecoveryStatus, StoreCheck
 
 EDITED: Final = "edited"
 """The reason to quarantine a file that another program has written (storage.md, A commit)."""
@@ -54,7 +57,7 @@ class JsonWorkspaceStore(StoreBase):
     """A WorkspaceStore in a data directory, locked until `close`.
 
     `state` is the last committed state, `recovery` the result of the recovery at startup. `warnings` are
-    sentences for the log about damaged files and unknown members.
+    sentences for the log about the directory, damaged files and unknown members.
     """
 
     def __init__(
@@ -78,19 +81,19 @@ class JsonWorkspaceStore(StoreBase):
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
         self.state = State()
-        self.warnings: list[str] = []
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)
         except OSError as error:
-            raise _unusable(data_dir, error) from error
+            raise unusable(data_dir, error) from error
         try:
             self._lock = DirectoryLock(self._directory, socket)
         except OSError as error:
             self._directory.close()
-            raise _unusable(data_dir, error) from error
-        except LockHeld:
+            raise unusable(data_dir, error) from error
+        except (LockHeld, StoreUnusable):
             self._directory.close()
             raise
+        self.warnings = warnings_about(data_dir)
         try:
             self.recovery = self._recovery_at_start = self._load()
         except BaseException:
@@ -98,7 +101,12 @@ class JsonWorkspaceStore(StoreBase):
             raise
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore. Both files are always written whole."""
         if state.revision > MAX_SAFE_INTEGER:
@@ -185,7 +193,7 @@ class JsonWorkspaceStore(StoreBase):
             if decision.outcome == "fresh":
                 self._directory.settle_path()
         except OSError as error:
-            raise _unusable(self._path, error) from error
+            raise unusable(self._path, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
         self.state = with_notice(decision, quarantined, self._time_ns() // 1_000_000)
@@ -194,7 +202,7 @@ class JsonWorkspaceStore(StoreBase):
             self.state = replace(self.state, lost=lost)
         if decision.must_write:
             try:
-                self.commit(self.state, None)
+                self.commit(self.state, (), is_whole=True)
             except CommitUnknown as error:
                 message = f"{error.message} The recovered files may be in place already: start again."
                 raise StoreUnusable(message, number=error.errno) from error
@@ -262,11 +270,15 @@ class JsonWorkspaceStore(StoreBase):
                     lock = DirectoryLock(directory, self._socket)
                     self._lock.release()
                     self._lock = lock
+                    for warning in warnings_about(self._path):  # it may be another directory
+                        _log.warning(warning)
             except BaseException:
                 directory.close()
                 raise
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {self._path}") from error
+        except StoreUnusable as error:
+            raise _blocked(error) from error
         except LockHeld as error:
             raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
         self._directory.close()
@@ -296,8 +308,7 @@ class JsonWorkspaceStore(StoreBase):
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"quarantine {path}") from error
         except StoreUnusable as error:
-            advice = "fix that or move the file away, then try again"
-            raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
+            raise _blocked(error) from error
         if content is None:
             return None
         if content.identity not in self._known_files:
@@ -321,5 +332,6 @@ class JsonWorkspaceStore(StoreBase):
             self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
 
-def _unusable(path: Path, error: OSError) -> StoreUnusable:
-    return StoreUnusable(*why_unusable(path, error), error.errno or 0)
+def _blocked(error: StoreUnusable) -> StorageFailure:
+    """Return the failure of a write for what stands in the place of a file."""
+    return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from workspaced.domain.entries import Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreBase
-from workspaced_protocol.models import Change, FileCheck, RecoveryStatus, StoreCheck
+from workspaced_protocol.models import FileCheck, RecoveryStatus, StoreCheck
 
 
 class InMemoryWorkspaceStore(StoreBase):
@@ -16,7 +17,12 @@ class InMemoryWorkspaceStore(StoreBase):
         self.recovery = RecoveryStatus(outcome="fresh", quarantined=(), acknowledged=True)
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         """See WorkspaceStore. `keeps_previous` has no effect: there is no quarantine."""
         self.state = state

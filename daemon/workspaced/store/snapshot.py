@@ -121,7 +121,8 @@ def decide(primary: Examined, snapshot: Examined, new_store_id: str) -> Decision
     reason = f"{PRIMARY} {_damage(primary)}, and {SNAPSHOT} {_damage(snapshot)}"
     revision = max(legible_revision(primary.data), legible_revision(snapshot.data))
     store_id = primary.store_id or snapshot.store_id or new_store_id
-    return Decision(State(revision, store_id=store_id), None, "dataLoss", reason, damaged, must_write=True)
+    state = State.of((), revision, store_id=store_id)
+    return Decision(state, None, "dataLoss", reason, damaged, must_write=True)
 
 
 def _are_two_stores(one: Document, other: Document) -> bool:

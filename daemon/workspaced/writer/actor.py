@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Final, Literal
 
 import structlog
@@ -21,16 +22,18 @@ import trio
 from outcome import Error, Maybe, Value
 
 from workspaced.domain import sessions
+from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, Entry, Event, events_of
 from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
-from workspaced.domain.state import Draft, Event, Outcome, State
-from workspaced.events import Cause, EventHub
+from workspaced.domain.state import NOBODY, Draft, Outcome, State
+from workspaced.events import EventHub
 from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, WorkspaceStore
 from workspaced.writer.commit_times import CommitTimes
 from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
 from workspaced_protocol.events import StoreChanged
-from workspaced_protocol.models import Change, StoreStatus
+from workspaced_protocol.models import StoreStatus
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
@@ -42,8 +45,6 @@ a turn, a large batch beside many reading clients would miss its deadline."""
 _HELD_KEYS_SECONDS: Final = 60.0
 """How long after a start all earlier request keys are kept. Reconnecting clients pause for up to two seconds; until
 the last one is back and repeats its writes, others may have made hundreds (storage.md, Limits)."""
-
-_DAEMON: Final = Cause("")  # the cause of the daemon's own writes and events
 
 _log = structlog.get_logger(__name__)
 
@@ -78,7 +79,7 @@ class Writer:
         self,
         command: Command,
         reply: Reply,
-        cause: Cause = _DAEMON,
+        cause: Cause = NOBODY,
         on_settled: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Queue a write; call `reply` once, now or within the deadline.
@@ -104,7 +105,7 @@ class Writer:
     async def write(
         self,
         command: Command,
-        cause: Cause = _DAEMON,
+        cause: Cause = NOBODY,
         on_result: Reply | None = None,
         on_settled: Callable[[], None] | None = None,
     ) -> object:
@@ -172,20 +173,17 @@ class Writer:
             draft.release_keys()
         closed_connections, self._closed_connections = self._closed_connections, []
         batch: list[Write] = []
-        events: list[tuple[Event, Cause]] = []
-        events += self._apply(draft, sessions.end_sessions_of(closed_connections))
+        ended = self._apply(draft, sessions.end_sessions_of(closed_connections))
+        at_ms = now_ms()
         for count, write in enumerate(writes, start=1):
             if not write.answered:
-                self._run_command(draft, write)
+                self._run_command(draft, write, at_ms)
                 if not write.answered:
                     batch.append(write)
             if count % _COMMANDS_A_TURN == 0:
                 await trio.lowlevel.checkpoint()
-        for write in batch:
-            if isinstance(write.outcome, Outcome):
-                events += [(event, write.cause) for event in write.outcome.events]
         # Again: a write of this batch may have begun a session for a closed connection.
-        events += self._apply(draft, sessions.end_sessions_of(closed_connections))
+        also_ended = self._apply(draft, sessions.end_sessions_of(closed_connections))
         state = draft.freeze()
         if draft.touches_store:
             try:
@@ -202,16 +200,25 @@ class Writer:
         for write in batch:
             write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
             write.settle()
-        for event, cause in events:
-            self._hub.publish(event, cause)
+        self._publish(ended)
+        for write in batch:
+            for entry in write.entries:
+                self._publish(events_of(entry), write.cause)
+            if isinstance(write.outcome, Outcome):
+                self._publish(write.outcome.events, write.cause)
+        self._publish(also_ended)
         if draft.touches_store:
             self._set_status("ok")
 
-    def _apply(self, draft: Draft, command: Command) -> list[tuple[Event, Cause]]:
-        """Apply a command of the writer itself; return its events."""
+    def _apply(self, draft: Draft, command: Command) -> Sequence[Event]:
+        """Apply a command of the writer itself, which changes no workspace; return its events."""
         outcome = command(draft)
         draft.apply(outcome)
-        return [(event, _DAEMON) for event in outcome.events]
+        return outcome.events
+
+    def _publish(self, events: Sequence[Event], cause: Cause = NOBODY) -> None:
+        for event in events:
+            self._hub.publish(event, cause)
 
     def _end_sessions_of_closed(self) -> None:
         """End the sessions of closed connections now: after a failure, the next batch may be long in coming."""
@@ -219,12 +226,11 @@ class Writer:
             return
         # They stay in the list: a queued write may begin a session for one of them.
         draft = Draft(self.state)
-        events = self._apply(draft, sessions.end_sessions_of(self._closed_connections))
+        ended = self._apply(draft, sessions.end_sessions_of(self._closed_connections))
         self.state = draft.freeze()
-        for event, cause in events:
-            self._hub.publish(event, cause)
+        self._publish(ended)
 
-    def _run_command(self, draft: Draft, write: Write) -> None:
+    def _run_command(self, draft: Draft, write: Write, at_ms: int) -> None:
         try:
             outcome = write.command(draft)
         except RequestError as refusal:
@@ -238,23 +244,26 @@ class Writer:
             failed.__cause__ = defect  # for the request log
             write.answer(failed)
         else:
-            draft.apply(outcome)
+            write.entries = draft.apply(outcome, write.cause, at_ms)
             write.outcome = outcome
             write.revision = draft.revision
 
     async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
-        changes = None if any(_rewrites_files(write) for write in batch) else draft.changes
+        is_whole = any(_rewrites_files(write) for write in batch)
         started_at = time.perf_counter()
-        await self._commit_in_thread(state, changes, draft.keeps_previous)
+        await self._commit_in_thread(
+            state, draft.entries, is_whole=is_whole, keeps_previous=draft.keeps_previous
+        )
         self.commits.add((time.perf_counter() - started_at) * 1000, len(batch))
 
     async def _commit_in_thread(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self, state: State, entries: Sequence[Entry], *, is_whole: bool, keeps_previous: str | None = None
     ) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is then abandoned.
         try:
             await self._worker.run(
-                self._store.commit, state, changes, keeps_previous, afterwards=self._store.tidy
+                partial(self._store.commit, state, entries, is_whole=is_whole, keeps_previous=keeps_previous),
+                afterwards=self._store.tidy,
             )
         except NoThread as no_thread:
             raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
@@ -280,7 +289,7 @@ class Writer:
         while True:
             revision += 1
             try:
-                await self._commit_in_thread(replace(self.state, revision=revision), None)
+                await self._commit_in_thread(replace(self.state, revision=revision), (), is_whole=True)
             except StoreError as error:
                 failure = error
                 if not isinstance(error, CommitUnknown):
@@ -314,7 +323,7 @@ class Writer:
             event = Event("store.ok", StoreChanged(), self.state.revision)
         else:
             event = Event("store.degraded", StoreChanged(reason), self.state.revision)
-        self._hub.publish(event, _DAEMON)
+        self._hub.publish(event, NOBODY)
 
 
 def _not_applied(failure: StoreError) -> StorageFailure:

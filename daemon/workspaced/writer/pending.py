@@ -2,16 +2,16 @@
 
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 import trio
 
 from workspaced.domain.commands import Command
+from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import RequestCancelled, RequestError, ShuttingDown
 from workspaced.domain.state import Outcome
-from workspaced.events import Cause
 from workspaced.store.contract import CommitUnknown
 from workspaced_protocol.errors import ErrorCode
 
@@ -49,6 +49,8 @@ class Write:
     """On trio's clock, in seconds."""
     outcome: Outcome | RequestError | None = None
     """The command's outcome on the draft; None while the write is queued."""
+    entries: Sequence[Entry] = ()
+    """The changes that it made on the draft."""
     revision: int = 0
     """The store's revision after this write, if its commit succeeds."""
     answered: bool = False

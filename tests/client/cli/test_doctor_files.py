@@ -1,7 +1,9 @@
 """What `workspacectl doctor` finds of the store's files, with a daemon and without one."""
 
 import os
+import shlex
 import shutil
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -272,3 +274,83 @@ def test_another_data_directory_than_the_daemons(
     expect(checks["data directory"], "ok", str(stored))
     expect(checks["lock"], "ok", "No daemon holds")
     expect(checks[SNAPSHOT], "problem", "it is empty")
+
+
+def test_an_edit_that_was_written_over_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running_daemon(tmp_path) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        with daemon.client() as client:
+            client.workspaces.create("alpha", "/srv/a")
+            assert "Notice" not in ctl("status").out
+            for name in (PRIMARY, SNAPSHOT):
+                path = daemon.data_dir / name
+                path.write_bytes(path.read_bytes() + b"\n")
+                client.store.flush()
+                told = (
+                    f"{name} was edited by another program while the daemon ran, which wrote it again: "
+                    "`workspacectl recovery show` names the copy of the edited file."
+                )
+                assert f"\nNotice      {told}\n" in ctl("status").out
+                checks = checks_of(ctl("doctor", "--json"))
+                expect(checks["recovery"], "warning", told, "Change the store by workspacectl alone.")
+                expect(checks[name], "ok", "Valid")
+        assert "edited-workspaces.json" in ctl("recovery", "show").out
+
+
+def test_an_edit_after_a_recovery_is_told_too(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / PRIMARY).write_bytes(b"")
+    with running_daemon(stored.parent) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        path = stored / SNAPSHOT
+        path.write_bytes(path.read_bytes() + b"\n")
+        ctl("flush")
+        told = f"{SNAPSHOT} was edited by another program while the daemon ran, which"
+        expect(
+            checks_of(ctl("doctor", "--json"))["recovery"],
+            "warning",
+            f"recovery ack` ends this warning. After that, {told}",
+        )
+        ctl("recovery", "ack")
+        expect(checks_of(ctl("doctor", "--json"))["recovery"], "warning", told)
+        assert f"\nNotice      {told}" in ctl("status").out
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o601, 0o660])
+@pytest.mark.parametrize(
+    "name",
+    [
+        PRIMARY,
+        SNAPSHOT,
+        "workspaced.lock",
+        "backups",
+        "quarantine",
+        "backups/workspaces-20260102T030405Z-r17.json",
+        "quarantine/20261123T000716.515137Z-edited-workspaces.json",
+    ],
+)
+def test_permissions_of_other_users(
+    stored: Path, capsys: pytest.CaptureFixture[str], name: str, mode: int
+) -> None:
+    for directory in ("backups", "quarantine"):
+        (stored / directory).mkdir(mode=0o700, exist_ok=True)
+    path = stored / name
+    path.touch(0o600)
+    stored.chmod(0o700)
+    assert without_daemon(stored, capsys)["permissions"]["status"] == "ok"
+    path.chmod(mode | (0o100 if path.is_dir() else 0))
+    check = without_daemon(stored, capsys)["permissions"]
+    expect(
+        check,
+        "warning",
+        f"Other users have permissions for files of the store: {name} (0",
+        "chmod -R go-rwx ",
+    )
+    subprocess.run(shlex.split(check["advice"]), check=True)  # as a user does
+    assert without_daemon(stored, capsys)["permissions"]["status"] == "ok"
+
+
+def test_many_files_that_others_may_use_are_counted(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(9):
+        (stored / "backups" / f"{number}").touch()
+        (stored / "backups" / f"{number}").chmod(0o644)
+    expect(without_daemon(stored, capsys)["permissions"], "warning", "backups/2 (0644) and 6 more files.")

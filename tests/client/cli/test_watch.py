@@ -6,13 +6,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 import pytest
 from msgspec import structs
 
 from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
+from support.history_files import forget_history, needs_history_file
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap
@@ -143,13 +144,19 @@ def test_as_json_each_event_is_a_line_as_on_the_wire(daemon: DaemonProcess, tmp_
         since = client.daemon.status().revision
         made = client.workspaces.create("Json", "/srv")
         client.workspaces.delete(made.id)
+        deletion = cast("list[dict[str, Any]]", client.call("history.list"))[0]
         with watching(
             daemon.socket, tmp_path, "workspace.deleted", "--since", str(since), "--json"
         ) as watcher:
             event = json.loads(watcher.out.readline())
             watcher.interrupt()
     assert event["topic"] == "workspace.deleted"
-    assert event["payload"] == {"workspaceId": made.id}
+    assert event["payload"] == {
+        "workspaceId": made.id,
+        "workspace": None,
+        "previous": deletion["before"],
+        "by": deletion["by"],
+    }
     assert event["revision"] == since + 2
     assert set(event) == {"topic", "revision", "sequence", "timestamp", "correlationId", "peer", "payload"}
     assert event["peer"]["uid"] >= 0
@@ -177,7 +184,27 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -
                 client.workspaces.create("Second", "/srv/second")
             assert "Second" in watcher.out.readline()
             watcher.interrupt()
+        daemon.stop()
+        forget_history(daemon.data_dir)
+        daemon.start()
         with watching(daemon.socket, tmp_path, "--since", "0", "--json") as watcher:
             gap = json.loads(watcher.out.readline())
-            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 1}}
+            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 2}}
             watcher.interrupt()
+
+
+@needs_history_file
+def test_since_reaches_back_before_restarts(tmp_path: Path) -> None:
+    with running_daemon() as daemon:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with daemon.client() as client:
+                client.workspaces.create(f"Before {number:d}", "/srv")
+            daemon.restart(number)
+        with daemon.client() as client:
+            client.workspaces.create("Now", "/srv")
+        with watching(daemon.socket, tmp_path, "--since", "0", "--json") as watcher:
+            told = [json.loads(watcher.out.readline()) for _ in range(3)]
+            watcher.interrupt()
+    names = [event["payload"]["name"] for event in told]
+    assert names == [f"Before {signal.SIGTERM:d}", f"Before {signal.SIGKILL:d}", "Now"]
+    assert [event["sequence"] for event in told] == [1, 2, 3]

@@ -26,7 +26,7 @@ def test_apply_makes_all_changes_in_order_each_under_a_revision_of_its_own() -> 
         structs.replace(workspace(7, name="Alpha"), revision=11),
         structs.replace(BETA, root_path="/beta", revision=12),
     ]
-    assert [(topic, revision) for topic, _, revision in told(outcome.events)] == [
+    assert [(topic, revision) for topic, _, revision in told(outcome)] == [
         ("workspace.deleted", 10),
         ("workspace.created", 11),
         ("workspace.updated", 12),

@@ -33,7 +33,7 @@ def test_create_gives_an_active_workspace() -> None:
     assert state.revision == 10
     assert state.get("ws_new") == expected
     assert state.get_by_name("NEW") == expected
-    assert told(outcome.events) == [
+    assert told(outcome) == [
         ("workspace.created", {"workspaceId": "ws_new", "name": "New", "rootPath": "/new"}, 10)
     ]
 
@@ -104,7 +104,7 @@ def test_open_makes_a_closed_workspace_active() -> None:
     expected = structs.replace(BETA, state="active", updated_at=50, revision=10)
     assert outcome.result == state.get("ws_02") == expected
     assert state.revision == 10
-    assert told(outcome.events) == [("workspace.opened", {"workspaceId": "ws_02"}, 10)]
+    assert told(outcome, "workspace.open") == [("workspace.opened", {"workspaceId": "ws_02"}, 10)]
 
 
 @pytest.mark.requirement("FR-001", "FR-009")
@@ -113,7 +113,7 @@ def test_close_makes_an_active_workspace_closed() -> None:
     expected = structs.replace(ALPHA, state="closed", updated_at=50, revision=10)
     assert outcome.result == state.get("ws_01") == expected
     assert state.revision == 10
-    assert told(outcome.events) == [("workspace.closed", {"workspaceId": "ws_01"}, 10)]
+    assert told(outcome, "workspace.close") == [("workspace.closed", {"workspaceId": "ws_01"}, 10)]
 
 
 @pytest.mark.requirement("FR-001", "FR-002", "FR-009")
@@ -125,7 +125,7 @@ def test_delete_takes_an_active_or_closed_workspace_out_and_frees_its_name(id_: 
     assert state.get(id_) is None
     assert state.get_by_name(name) is None
     assert state.revision == 10
-    assert told(outcome.events) == [("workspace.deleted", {"workspaceId": id_}, 10)]
+    assert told(outcome) == [("workspace.deleted", {"workspaceId": id_}, 10)]
     state, _ = step(state, workspaces.create("ws_new", name, "/new", 60))
     assert state.revision == 11
 
@@ -201,7 +201,7 @@ def test_update_changes_what_is_given(name: str | None, root_path: str | None) -
         ALPHA, name=name or "Alpha", root_path=root_path or "/src", updated_at=50, revision=10
     )
     assert outcome.result == state.get("ws_01") == expected
-    assert told(outcome.events) == [("workspace.updated", {"workspaceId": "ws_01"}, 10)]
+    assert told(outcome) == [("workspace.updated", {"workspaceId": "ws_01"}, 10)]
     assert state.get_by_name(expected.name) == expected
 
 
@@ -231,7 +231,7 @@ def test_save_keeps_every_field_but_the_revision() -> None:
     )
     state, outcome = step(STATE, workspaces.save(given, None))
     assert outcome.result == state.get("ws_07") == structs.replace(given, revision=10)
-    assert told(outcome.events) == [
+    assert told(outcome) == [
         ("workspace.created", {"workspaceId": "ws_07", "name": "Ünï", "rootPath": "/日本"}, 10)
     ]
 
@@ -241,7 +241,7 @@ def test_save_puts_the_workspace_in_place_of_what_its_id_held() -> None:
     state, outcome = step(STATE, workspaces.save(given, None))
     assert state.get("ws_01") == structs.replace(given, revision=10)
     assert state.get_by_name("Alpha") is None
-    assert told(outcome.events) == [("workspace.updated", {"workspaceId": "ws_01"}, 10)]
+    assert told(outcome) == [("workspace.updated", {"workspaceId": "ws_01"}, 10)]
 
 
 @pytest.mark.requirement("FR-002")
@@ -275,7 +275,7 @@ def test_remove_takes_out_whatever_the_id_holds() -> None:
         assert outcome.result is None
         assert state.get(id_) is None
         assert state.revision == 10
-        assert told(outcome.events) == [("workspace.deleted", {"workspaceId": id_}, 10)]
+        assert told(outcome) == [("workspace.deleted", {"workspaceId": id_}, 10)]
 
 
 def test_remove_of_an_unknown_id_changes_nothing() -> None:

@@ -1,12 +1,12 @@
 """The commands on projects: what each changes under which revision, which events tell of it, what refuses it."""
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from support.bound_workspaces import GONE, bound, found, run, state_of
+from support.samples import told
 from workspaced.domain import commands, projects
 from workspaced.domain import state as state_module
 from workspaced.domain.commands import Command
@@ -20,11 +20,6 @@ from workspaced.domain.errors import (
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.domain.state import Outcome, State
 from workspaced_protocol.models import ProjectBinding, ProjectStatus, Workspace
-
-
-def told(outcome: Outcome) -> list[tuple[str, object, int]]:
-    """Topic, payload as it stands on the wire, and revision of each event."""
-    return [(event.topic, msgspec.to_builtins(event.payload), event.revision) for event in outcome.events]
 
 
 def bind(path: str, facts: PathFacts, *, git_url: str | None = None, now_ms: int = 50) -> Command:
@@ -46,7 +41,7 @@ def test_bind_adds_the_directory_that_the_path_leads_to(workspace_state: str) ->
     assert outcome.result == state.get("ws_1") == expected
     assert state.revision == 8
     payload = {"workspaceId": "ws_1", "projectId": "proj_new", "rootPath": "/real"}
-    assert told(outcome) == [("project.bound", payload, 8)]
+    assert told(outcome, "project.bind", state_of(workspace)) == [("project.bound", payload, 8)]
 
 
 @pytest.mark.requirement("FR-003")
@@ -57,7 +52,7 @@ def test_a_clone_is_bound_with_its_url() -> None:
     assert workspace is not None
     assert workspace.projects[0].git_url == url
     payload = {"workspaceId": "ws_1", "projectId": "proj_new", "rootPath": "/a", "gitUrl": url}
-    assert told(outcome) == [("project.bound", payload, 8)]
+    assert told(outcome, "project.clone", state_of(bound())) == [("project.bound", payload, 8)]
 
 
 @pytest.mark.requirement("FR-003")
@@ -114,7 +109,9 @@ def test_unbind_takes_one_project_out() -> None:
     kept = (before.projects[0], before.projects[2])
     assert outcome.result == state.get("ws_1")
     assert state.get("ws_1") == structs.replace(before, projects=kept, updated_at=50, revision=8)
-    assert told(outcome) == [("project.unbound", {"workspaceId": "ws_1", "projectId": "proj_1"}, 8)]
+    assert told(outcome, "project.unbind", state_of(before)) == [
+        ("project.unbound", {"workspaceId": "ws_1", "projectId": "proj_1"}, 8)
+    ]
 
 
 @pytest.mark.requirement("FR-003")
@@ -137,7 +134,10 @@ def test_check_makes_projects_stale_and_active_each_under_a_revision_of_its_own(
     assert state.revision == 9
     stale = {"workspaceId": "ws_1", "projectId": "proj_0", "status": "stale", "reason": "missing"}
     active = {"workspaceId": "ws_1", "projectId": "proj_1", "status": "active"}
-    assert told(outcome) == [("project.statusChanged", stale, 8), ("project.statusChanged", active, 9)]
+    assert told(outcome, "project.check", state_of(before)) == [
+        ("project.statusChanged", stale, 8),
+        ("project.statusChanged", active, 9),
+    ]
 
 
 def test_a_check_that_finds_all_as_it_was_changes_nothing() -> None:
@@ -153,7 +153,9 @@ def test_an_open_that_makes_two_stale_is_three_changes() -> None:
     facts: PathFacts = {"/p0": GONE, "/p1": found("/p1"), "/p2": Unreached("permission", "may not be read")}
     state, outcome = run(state_of(before), projects.open_("ws_1", 7, facts, 50))
     assert len(outcome.changes) == 3
-    assert [(topic, revision) for topic, _, revision in told(outcome)] == [
+    assert [
+        (topic, revision) for topic, _, revision in told(outcome, "workspace.open", state_of(before))
+    ] == [
         ("workspace.opened", 8),
         ("project.statusChanged", 9),
         ("project.statusChanged", 10),
@@ -169,7 +171,9 @@ def test_an_open_with_all_as_it_was_is_one_change() -> None:
     before = bound("active", state="closed")
     state, outcome = run(state_of(before), projects.open_("ws_1", None, {"/p0": found("/p0")}, 50))
     assert state.get("ws_1") == structs.replace(before, state="active", updated_at=50, revision=8)
-    assert told(outcome) == [("workspace.opened", {"workspaceId": "ws_1"}, 8)]
+    assert told(outcome, "workspace.open", state_of(before)) == [
+        ("workspace.opened", {"workspaceId": "ws_1"}, 8)
+    ]
 
 
 def test_an_open_is_refused_as_without_projects() -> None:
@@ -234,7 +238,8 @@ def test_any_check_ends_where_the_facts_are(
     # One change, one revision, one event each, in order; the last one is what is there and what is answered.
     differing = sum(one != other for one, other in zip(before, expected, strict=True)) + is_open
     revisions = [7 + number for number in range(1, differing + 1)]
-    assert [event.revision for event in outcome.events] == revisions
+    method = "workspace.open" if is_open else "project.check"
+    assert [revision for *_, revision in told(outcome, method, state_of(workspace))] == revisions
     assert len(outcome.changes) == differing
     assert state.revision == 7 + differing
     after = state.get("ws_1")

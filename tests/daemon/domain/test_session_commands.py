@@ -58,18 +58,18 @@ def test_a_workspace_is_deleted_once_its_sessions_have_ended() -> None:
 
 def test_a_session_begins_and_ends_without_a_commit() -> None:
     session = Session("ss_1", "ws_01", "editor", 42, 7)
-    state, outcome = step(STATE, sessions.begin_session(session, connection=3))
+    began, outcome = step(STATE, sessions.begin_session(session, connection=3))
     assert outcome.result == session
     assert not outcome.touches_store
-    assert state.revision == 9
-    assert state.session_count("ws_01") == 1
+    assert began.revision == 9
+    assert began.session_count("ws_01") == 1
     payload = {"sessionId": "ss_1", "workspaceId": "ws_01"}
-    assert told(outcome.events) == [("session.began", payload, 9)]
-    state, outcome = step(state, sessions.end_session("ss_1", connection=3))
+    assert told(outcome) == [("session.began", payload, 9)]
+    state, outcome = step(began, sessions.end_session("ss_1", connection=3))
     assert outcome.result is None
     assert not outcome.touches_store
     assert state.session_count("ws_01") == 0
-    assert told(outcome.events) == [("session.ended", payload, 9)]
+    assert told(outcome, state=began) == [("session.ended", payload, 9)]
 
 
 def test_a_session_is_ended_by_its_own_connection_alone() -> None:
@@ -80,10 +80,10 @@ def test_a_session_is_ended_by_its_own_connection_alone() -> None:
 
 
 def test_the_sessions_of_gone_connections_end_together() -> None:
-    state = with_sessions(STATE, "ws_01", 4)
-    state, outcome = step(state, sessions.end_sessions_of([0, 2, 17]))
+    began = with_sessions(STATE, "ws_01", 4)
+    state, outcome = step(began, sessions.end_sessions_of([0, 2, 17]))
     assert sorted(state.sessions) == ["ss_1", "ss_3"]
-    assert [payload for _, payload, _ in told(outcome.events)] == [
+    assert [payload for _, payload, _ in told(outcome, state=began)] == [
         {"sessionId": "ss_0", "workspaceId": "ws_01"},
         {"sessionId": "ss_2", "workspaceId": "ws_01"},
     ]

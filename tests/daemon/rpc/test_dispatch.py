@@ -30,6 +30,9 @@ PARAMS: dict[str, dict[str, object]] = {
     "workspace.delete": {"id": "ws_01"},
     "workspace.get": {"name": "beta"},
     "workspace.list": {"state": "active"},
+    "workspace.resolve": {"path": "/src/README"},
+    "workspace.touch": {"id": "ws_01"},
+    "workspace.usage": {},
     "session.begin": {"workspaceId": "ws_01"},
     "session.end": {"id": ""},
     "session.list": {},
@@ -42,6 +45,8 @@ PARAMS: dict[str, dict[str, object]] = {
     "store.flush": {},
     "store.check": {},
     "store.acknowledgeRecovery": {},
+    "history.list": {},
+    "history.undo": {"revision": 1},
     "project.bind": {"workspaceId": "ws_01", "rootPath": "/usr"},
     "project.clone": {"workspaceId": "ws_01", "gitUrl": "file:///nowhere"},
     "project.unbind": {"workspaceId": "ws_01", "projectId": ""},
@@ -63,6 +68,10 @@ async def params_of(method: str, client: Client) -> dict[str, object]:
     if method == "session.end":
         session = msgspec.convert(await client.result("session.begin", workspaceId="ws_01"), Session)
         return {"id": session.id}
+    if method == "history.undo":
+        await client.result("workspace.create", name="Undone", rootPath="/src")
+        (entry,) = await client.result("history.list", limit=1)
+        return {"revision": entry["revision"]}
     if method == "project.unbind":
         bound = msgspec.convert(await client.result("project.bind", **PARAMS["project.bind"]), Workspace)
         return {"workspaceId": bound.id, "projectId": bound.projects[-1].id}
@@ -132,12 +141,14 @@ def test_the_codes_are_those_of_the_contract() -> None:
     assert {type_.__name__: int(type_.code) for type_ in raised} == {
         "InvalidField": -32602,
         "NotFound": 1001,
+        "ChangedSince": 1005,
         "NameConflict": 1002,
         "InvalidState": 1003,
         "ActiveSessions": 1004,
         "RevisionConflict": 1005,
         "DuplicateProject": 1006,
         "PathUnreachable": 1007,
+        "Claimed": 1008,
         "ProtocolUnsupported": 1010,
         "WriteTimeout": 2001,
         "CommitUnknown": 2002,

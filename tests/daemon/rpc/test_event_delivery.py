@@ -1,5 +1,6 @@
 """Events on their way to clients, over real sockets."""
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -11,8 +12,7 @@ from trio.testing import wait_all_tasks_blocked
 from support.scripted_store import GatedStore
 from support.serving import Client, Json, Serve, notification
 from support.waiting import until
-from workspaced.domain.state import Event
-from workspaced.events import Cause
+from workspaced.domain.entries import Cause, Event
 from workspaced.host.git import Git
 from workspaced_protocol.events import StoreChanged
 from workspaced_protocol.models import Backup, Workspace
@@ -47,8 +47,11 @@ async def test_a_subscriber_is_told_what_others_do_after_it_is_durable(
         "workspaceId": created["result"]["id"],
         "name": "Alpha",
         "rootPath": "/src",
+        "workspace": created["result"],
+        "previous": None,
+        "by": told["peer"],
     }
-    assert isinstance(told["peer"], dict)
+    assert told["peer"] == {"pid": os.getpid(), "uid": os.getuid()}
 
 
 async def test_the_answer_comes_before_the_replay(serve: Serve) -> None:

@@ -13,9 +13,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from support.serving import Client, Daemon, error_of
 from support.waiting import until
+from workspaced.domain.entries import Entry
 from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
-from workspaced_protocol.models import Change
 
 pytestmark = pytest.mark.requirement("FR-003")
 
@@ -30,11 +30,16 @@ class FailingStore(InMemoryWorkspaceStore):
         self.failures: list[StorageFailure] = []
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         if self.failures:
             raise self.failures.pop()
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +122,9 @@ async def test_a_clone_is_bound_by_its_url_and_told(
         "projectId": project["id"],
         "rootPath": path,
         "gitUrl": url,
+        "workspace": workspace,
+        "previous": {**workspace, "projects": [], "revision": 1, "updatedAt": workspace["createdAt"]},
+        "by": {"pid": os.getpid(), "uid": os.getuid()},
     }
     assert event["peer"] == {"pid": os.getpid(), "uid": os.getuid()}
     assert event["correlationId"].startswith("cor_")

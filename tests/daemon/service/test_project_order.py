@@ -329,6 +329,7 @@ async def test_a_subscriber_that_comes_back_misses_no_change_of_an_open(
     await client.result("workspace.close", id=id_)
     for path in directories[:2]:
         os.rmdir(path)
+    closed = await client.result("workspace.get", id=id_)
     opened = await client.result("workspace.open", id=id_)
     assert [project["status"] for project in opened["projects"]] == ["stale", "stale", "active"]
     assert opened["revision"] == 8
@@ -345,6 +346,9 @@ async def test_a_subscriber_that_comes_back_misses_no_change_of_an_open(
                 "projectId": opened["projects"][1]["id"],
                 "status": "stale",
                 "reason": "missing",
+                "workspace": opened,
+                "previous": closed,
+                "by": events[-1]["peer"],
             }
 
 

@@ -182,7 +182,7 @@ def test_fifty_workspaces_of_ten_projects_take_less_than_150_kb(data_dir: Path) 
         key = f"01234567-89ab-cdef-0123-{number:012}"
         draft.apply(once(key, workspaces_.update(first.id, None, "/other", None, 1))(draft))
     with closing(create_json_store(data_dir)) as store:
-        store.commit(draft.freeze(), draft.changes)
+        store.commit(draft.freeze(), draft.entries)
     for name in (PRIMARY, SNAPSHOT):
         assert (data_dir / name).stat().st_size < 150_000
 

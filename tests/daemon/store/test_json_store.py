@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below
-from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
+from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
 from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
@@ -26,7 +26,9 @@ from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, Workspace
+from workspaced_protocol.datadir import LOCK
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Change, Workspace
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -77,7 +79,7 @@ def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str
             for key, id_ in keys.items():
                 draft.apply(once(key, workspaces_.remove(id_))(draft))
             draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
-            store.commit(draft.freeze(), draft.changes)
+            store.commit(draft.freeze(), draft.entries)
             before = store.state
         with closing(create_json_store(data_dir)) as store:
             assert (store.recovery.outcome, store.warnings) == ("clean", [])
@@ -225,16 +227,20 @@ def test_a_data_directory_that_can_not_be_made_is_told() -> None:
         (link, "is a symbolic link"),
         (dangling_link, "is a symbolic link"),
         (os.mkfifo, "is not a regular file"),
+        (a_socket, "is not a regular file"),
     ],
 )
-@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT, LOCK])
 def test_what_is_no_file_in_a_files_place_stops_the_start(
     data_dir: Path, name: str, put: Callable[[Path], None], said: str
 ) -> None:
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
-    (data_dir / name).unlink()
+    (data_dir / LOCK).unlink()
+    (data_dir / name).unlink(missing_ok=True)
     put(data_dir / name)
+    if name != LOCK:
+        (data_dir / LOCK).touch()
     (data_dir / ".workspaces-left.tmp").write_text("left over")
     before = files_below(data_dir)
     with pytest.raises(StoreUnusable) as refused:

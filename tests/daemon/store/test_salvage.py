@@ -48,7 +48,7 @@ def test_a_damaged_byte_costs_one_workspace_at_most(position: int, flip: int) ->
 def test_what_lies_within_a_whole_workspace_is_no_workspace() -> None:
     """As in members that a later release may add to a workspace."""
     inner = msgspec.json.encode(workspace(9))
-    text = DOCUMENT.replace(b'"state":"active",', b'"state":"active","metadata":{"notes":[%b]},' % inner, 1)
+    text = DOCUMENT.replace(b'"state":"active",', b'"state":"active","later":{"notes":[%b]},' % inner, 1)
     assert salvage(text[:-9]) == THREE
 
 

@@ -75,8 +75,8 @@ def test_no_commit_and_no_restart_changes_it_and_every_copy_carries_it(data_dir:
             lambda: store.remove("ws_01"),
             store.flush,
             lambda: commit(store, bulk.apply([Change(save=workspace(2))], None)),
-            lambda: store.commit(State(7), None),
-            lambda: store.commit(replace(store.state, store_id=OTHER_ID, revision=8), None),
+            lambda: store.commit(State(7), ()),
+            lambda: store.commit(replace(store.state, store_id=OTHER_ID, revision=8), ()),
         ]
         for write in writes:
             write()

@@ -13,12 +13,13 @@ from support.samples import workspace
 from support.scripted_store import GatedStore, Reply, ScriptedStore, disk_full
 from support.writing import Desk, begin, create, start
 from workspaced.domain import bulk, commands, workspaces
+from workspaced.domain.entries import Entry
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.state import Outcome, State
 from workspaced.events import PublishedEvent
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced.writer.pending import CommandFailed
-from workspaced_protocol.models import Change, StoreRevision, Workspace
+from workspaced_protocol.models import StoreRevision, Workspace
 
 
 async def test_a_lone_writer_does_not_wait_for_company(
@@ -54,8 +55,7 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(
     await first.result()
     two = await gated.next_commit()
     assert two.names() == [*"ABCDEF"]
-    assert two.changes is not None
-    assert [change.save.id for change in two.changes if change.save] == [f"ws_{name}" for name in "BCDEF"]
+    assert [entry.workspace_id for entry in two.entries] == [f"ws_{name}" for name in "BCDEF"]
     assert [reply.answers for reply in others] == [[]] * 5
     two.succeed()
     results = [await reply.result() for reply in others]
@@ -140,7 +140,7 @@ async def test_a_batch_is_applied_in_the_order_sent(nursery: trio.Nursery, gated
     ]
     assert [(event.topic, event.revision) for event, *_ in desk.events] == [
         ("workspace.created", 1),
-        ("workspace.closed", 2),
+        ("workspace.updated", 2),
         ("workspace.updated", 3),
         ("workspace.created", 4),
         ("workspace.deleted", 5),
@@ -156,12 +156,12 @@ async def test_a_store_is_told_what_changed_since_its_last_commit(
     await gated.succeed()
     desk.submit(workspaces.remove("ws_A"))
     attempt = await gated.next_commit()
-    assert attempt.changes == [Change(remove="ws_A")]
+    assert [(entry.workspace_id, entry.after) for entry in attempt.entries] == [("ws_A", None)]
     attempt.succeed()
     desk.submit(bulk.flush)
     desk.create("C")
     attempt = await gated.next_commit()
-    assert attempt.changes is None  # a flush writes everything again
+    assert attempt.is_whole  # a flush writes everything again
     attempt.succeed()
 
 
@@ -353,10 +353,15 @@ class UntidyStore(InMemoryWorkspaceStore):
         self.may_end = threading.Event()
 
     def commit(
-        self, state: State, changes: Sequence[Change] | None, keeps_previous: str | None = None
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
     ) -> None:
         self.commits += 1
-        super().commit(state, changes, keeps_previous)
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
 
     def tidy(self) -> None:
         self.may_end.wait()

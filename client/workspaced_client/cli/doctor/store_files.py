@@ -125,10 +125,14 @@ def _identity(document: _Document) -> str:
 
 def check_recovery(notice: RecoveryStatus) -> Finding:
     """Report a recovery that nobody has acknowledged."""
-    told = recovery_notice.warning(notice)
-    if told is None:
-        return ok("recovery", "Nothing to acknowledge.")
-    return warning("recovery", told, "The damage, and the damaged files: workspacectl recovery show")
+    told, edit = recovery_notice.warning(notice), recovery_notice.edit(notice)
+    if told is not None:
+        message = told if edit is None else f"{told} After that, {edit}"
+        return warning("recovery", message, "The damage, and the damaged files: workspacectl recovery show")
+    if edit is not None:
+        advice = "Change the store by workspacectl alone. The notice ends when the daemon does."
+        return warning("recovery", edit, advice)
+    return ok("recovery", "Nothing to acknowledge.")
 
 
 def _notice(read: _Read) -> RecoveryStatus | None:
