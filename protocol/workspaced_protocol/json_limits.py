@@ -64,6 +64,14 @@ def _members(value: Any) -> Iterable[Any]:
     raise Unkept(f"holds a value of type {type(value).__name__}, which is no JSON value")
 
 
+def is_too_deep(value: object) -> bool:
+    """Return whether the value, which was read from JSON, is nested deeper than every reader takes."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level if isinstance(each, dict | list) for inner in _members(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
 def check_text(text: bytes) -> None:
     """Raise Unkept if this valid JSON text has a key twice, or a number that would become another one."""
     try:

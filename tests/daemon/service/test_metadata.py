@@ -1,13 +1,18 @@
 """Metadata: what is stored is what was given, or it is refused with the field; merge patches; limits."""
 
+import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from support.samples import ALPHA, BETA
-from support.serving import Client, Daemon, Json, request
+from support.serving import Client, Daemon, Json, a_workspace, request
+from workspaced.domain.state import State
+from workspaced.store.document import encode_document
 from workspaced_protocol.models import Workspace
 
 DEEPEST = 64
@@ -249,3 +254,37 @@ async def test_a_restore_tells_true_from_1(client: Client) -> None:
         await client.result("store.restore", source=name)
         assert same((await client.result("workspace.get", id="ws_01"))["metadata"], {"n": 1})
     assert (await client.result("store.previewRestore", source=name))["changed"] == []
+
+
+async def test_a_copy_over_the_limits_is_no_damage(client: Client, tmp_path: Path) -> None:
+    over = structs.replace(
+        ALPHA, tags=tuple(f"t{n}" for n in range(40)), metadata={"": 2**60, "k" * 200: ["x" * 20_000]}
+    )
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(encode_document(State.of([over], 99)))
+    await client.result("store.restore", source=str(copy))
+    found = a_workspace(await client.result("workspace.get", id="ws_01"))
+    assert (found.tags, found.metadata) == (over.tags, over.metadata)
+    renamed = a_workspace(await client.result("workspace.update", id="ws_01", name="Renamed"))
+    assert (renamed.name, renamed.metadata) == ("Renamed", over.metadata)
+    assert (await client.refusal("workspace.update", id="ws_01", metadata={"a": 1})).code == -32602
+    patch = {"": None, "k" * 200: None, "a": 1}
+    changed = await client.result("workspace.update", id="ws_01", metadata=patch, tags=["one"])
+    assert (changed["metadata"], changed["tags"]) == ({"a": 1}, ["one"])
+
+
+@pytest.mark.parametrize("depth", [64, 300, 945, 980, 1_000])
+async def test_a_copy_that_not_every_reader_takes_is_refused(
+    client: Client, tmp_path: Path, depth: int
+) -> None:
+    text = encode_document(State.of([structs.replace(ALPHA, metadata={"a": 4711})], 99))
+    head, _, _ = text.replace(b"4711", b"[" * depth + b"]" * depth).rpartition(b',"_checksum"')
+    digest = hashlib.sha256(head.replace(b"\n", b"") + b"}").hexdigest().encode()
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(head + b',"_checksum":"' + digest + b'"}\n')
+    for method in ("store.previewRestore", "store.restore"):
+        code, message, data = await client.refusal(method, source=str(copy))
+        assert (code, data["path"]) == (-32602, "source")
+        assert "nested" in message
+        assert str(copy) in message
+    assert await client.result("store.salvage", files=[str(copy)]) == {"workspaces": [], "files": [str(copy)]}
