@@ -56,12 +56,14 @@ def tags_problem(tags: Sequence[str], first: int = 0) -> tuple[str, str] | None:
 
 def metadata_problem(metadata: Mapping[str, object]) -> str | None:
     """Return how metadata exceeds a limit, to follow the name of the field in a sentence; or None."""
+    if problem := patch_problem(metadata, MAX_METADATA_BYTES):
+        return problem
     for key in metadata:
         if not key:
             return f"has an empty key: a key has 1 to {MAX_KEY_CHARACTERS} characters"
         if len(key) > MAX_KEY_CHARACTERS:
             return f"has the key {quoted_key(key)} of {len(key)} characters, and a key has at most {MAX_KEY_CHARACTERS}"
-    return patch_problem(metadata, MAX_METADATA_BYTES)
+    return None
 
 
 def patch_problem(patch: Mapping[str, object], most_bytes: int = MAX_PATCH_BYTES) -> str | None:
@@ -124,5 +126,9 @@ def metadata_texts(params: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_far_too_large(text: Raw) -> bool:
-    size = len(bytes(text))
-    return size > MAX_PATCH_BYTES and _size(msgspec.json.decode(text)) > MAX_PATCH_BYTES
+    if len(bytes(text)) <= MAX_PATCH_BYTES:
+        return False
+    try:
+        return _size(msgspec.json.decode(text)) > MAX_PATCH_BYTES
+    except RecursionError:
+        return False
