@@ -1,13 +1,18 @@
 """Metadata: what is stored is what was given, or it is refused with the field; merge patches; limits."""
 
+import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from support.samples import ALPHA, BETA
-from support.serving import Client, Daemon, Json, request
+from support.serving import Client, Daemon, Json, a_workspace, request
+from workspaced.domain.state import State
+from workspaced.store.document import encode_document
 from workspaced_protocol.models import Workspace
 
 DEEPEST = 64
@@ -37,6 +42,7 @@ KEPT: dict[str, Json] = {
     "keys": {" ": 1, "k" * 128: 2, "😀" * 128: 3, "a\nb\0": 4, "dots.and[0]": 5, "x": {"": 6, "k" * 200: 7}},
     "case": {"Key": 1, "key": 2, "KEY": 3},
     "depth": nested(DEEPEST),
+    "depth of nothing": json.loads('{"a":' + "[" * 63 + "]" * 63 + "}"),
     "size": {"k": "x" * (16 * 1024 - len('{"k":""}'))},
     "size in bytes": {"k": "é" * ((16 * 1024 - len('{"k":""}')) // 2)},
 }
@@ -77,10 +83,12 @@ REFUSED = {
     "an empty key": '{"":1}',
     "129 characters": '{"' + "k" * 129 + '":1}',
     "65 deep": json.dumps(nested(DEEPEST + 1)),
+    "65 deep, and empty": '{"a":' + "[" * 64 + "]" * 64 + "}",
     "400 deep": json.dumps(nested(400)),
     "16 KiB and 1": json.dumps({"k": "x" * (16 * 1024 + 1 - len('{"k":""}'))}),
     "16 KiB in characters": json.dumps({"k": "é" * 8200}, ensure_ascii=False),
     "1 MB": json.dumps({"k": "x" * 1_000_000}),
+    "1 MB of lists": '{"k":[' + "[]," * 330_000 + "1]}",
     "1 MB of numbers": json.dumps({"k": [1] * 300_000}),
     "a list": "[1]",
     "a text": '"a"',
@@ -113,17 +121,30 @@ async def test_what_would_not_be_kept_is_refused_with_its_field(
     assert daemon.writer.state.revision == 9
 
 
-@pytest.mark.parametrize("depth", [850, 940, 970, 1_000, 100_000])
-async def test_a_depth_that_no_reader_takes_costs_one_answer(client: Client, depth: int) -> None:
+@pytest.mark.parametrize("depth", [700, 800, 850, 900, 940, 970, 1_000, 100_000])
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("workspace.create", '"name":"New","rootPath":"/x"'), ("workspace.update", '"id":"ws_01"')],
+)
+async def test_a_depth_that_no_reader_takes_costs_one_answer(
+    client: Client, method: str, params: str, depth: int
+) -> None:
     text = '{"a":' * depth + "1" + "}" * depth
-    params = f'{{"name":"New","rootPath":"/x","metadata":{text}}}'
-    await client.send(f'{{"jsonrpc":"2.0","id":7,"method":"workspace.create","params":{params}}}\n'.encode())
+    line = f'{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{{params},"metadata":{text}}}}}\n'
+    await client.send(line.encode())
     error = (await client.receive())["error"]
     # By the room on the stack, the line or its param is too deep.
     assert error["code"] in (-32700, -32602)
     assert "nested" in error["message"]
     assert error["data"].get("path", "metadata") == "metadata"
     assert await client.result("daemon.ping") == "pong"
+
+
+async def test_white_space_counts_for_nothing(client: Client) -> None:
+    text = '{"a":' + " " * 900_000 + "[1]}"
+    params = f'{{"id":"ws_01","metadata":{text}}}'
+    await client.send(f'{{"jsonrpc":"2.0","id":7,"method":"workspace.update","params":{params}}}\n'.encode())
+    assert (await client.receive())["result"]["metadata"] == {"a": [1]}
 
 
 async def test_a_key_is_found_twice_behind_an_escaped_name_of_the_field(client: Client) -> None:
@@ -183,7 +204,15 @@ async def test_the_limit_is_the_result_s_and_not_the_patch_s(client: Client) -> 
     assert "16,384" in message
     swap = {**dict.fromkeys(old), **new}
     assert (await client.result("workspace.update", id=created["id"], metadata=swap))["metadata"] == new
-    refused: list[Json] = [nested(65), {"a": 2**53}, {"": 1}, {"k" * 129: {}}]
+    large: Json = {"k": [{}] * 20_000, "more": None}
+    refused: list[Json] = [
+        large,
+        dict.fromkeys(map(str, range(20_000))),
+        nested(65),
+        {"a": 2**53},
+        {"": 1},
+        {"k" * 129: {}},
+    ]
     for wrong in refused:
         code, _, data = await client.refusal("workspace.update", id=created["id"], metadata=wrong)
         assert (code, data["path"]) == (-32602, "metadata")
@@ -213,12 +242,49 @@ async def test_what_older_apps_know_of_a_workspace_stays_as_it_was(client: Clien
 
 
 async def test_a_restore_tells_true_from_1(client: Client) -> None:
-    await client.result("workspace.update", id="ws_01", metadata={"n": 1})
+    def alpha(value: object) -> Json:
+        return {**msgspec.to_builtins(ALPHA), "metadata": {"n": value}}  # with the same times
+
+    await client.result("store.save", workspace=alpha(1))
     name = (await client.result("store.backup"))["name"]
     for other in (True, 1.0, "1"):
-        await client.result("workspace.update", id="ws_01", metadata={"n": other})
+        await client.result("store.save", workspace=alpha(other))
         preview = await client.result("store.previewRestore", source=name)
         assert [each["metadata"] for each in preview["changed"]] == [{"n": 1}]
         await client.result("store.restore", source=name)
         assert same((await client.result("workspace.get", id="ws_01"))["metadata"], {"n": 1})
     assert (await client.result("store.previewRestore", source=name))["changed"] == []
+
+
+async def test_a_copy_over_the_limits_is_no_damage(client: Client, tmp_path: Path) -> None:
+    over = structs.replace(
+        ALPHA, tags=tuple(f"t{n}" for n in range(40)), metadata={"": 2**60, "k" * 200: ["x" * 20_000]}
+    )
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(encode_document(State.of([over], 99)))
+    await client.result("store.restore", source=str(copy))
+    found = a_workspace(await client.result("workspace.get", id="ws_01"))
+    assert (found.tags, found.metadata) == (over.tags, over.metadata)
+    renamed = a_workspace(await client.result("workspace.update", id="ws_01", name="Renamed"))
+    assert (renamed.name, renamed.metadata) == ("Renamed", over.metadata)
+    assert (await client.refusal("workspace.update", id="ws_01", metadata={"a": 1})).code == -32602
+    patch = {"": None, "k" * 200: None, "a": 1}
+    changed = await client.result("workspace.update", id="ws_01", metadata=patch, tags=["one"])
+    assert (changed["metadata"], changed["tags"]) == ({"a": 1}, ["one"])
+
+
+@pytest.mark.parametrize("depth", [64, 300, 945, 980, 1_000])
+async def test_a_copy_that_not_every_reader_takes_is_refused(
+    client: Client, tmp_path: Path, depth: int
+) -> None:
+    text = encode_document(State.of([structs.replace(ALPHA, metadata={"a": 4711})], 99))
+    head, _, _ = text.replace(b"4711", b"[" * depth + b"]" * depth).rpartition(b',"_checksum"')
+    digest = hashlib.sha256(head.replace(b"\n", b"") + b"}").hexdigest().encode()
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(head + b',"_checksum":"' + digest + b'"}\n')
+    for method in ("store.previewRestore", "store.restore"):
+        code, message, data = await client.refusal(method, source=str(copy))
+        assert (code, data["path"]) == (-32602, "source")
+        assert "nested" in message
+        assert str(copy) in message
+    assert await client.result("store.salvage", files=[str(copy)]) == {"workspaces": [], "files": [str(copy)]}
