@@ -48,9 +48,8 @@ class Locations:
         self._writer = writer
         self._real_paths = real_paths
         self._index = PathIndex()
-        self._changed = set(
-            writer.state.records
-        )  # the ids of workspaces that the index does not hold as they are
+        # The ids of workspaces that the index does not hold as they are.
+        self._changed = set(writer.state.records)
         hub.listen(self._note_change)
 
     async def resolve(self, params: p.ResolveParams, _: Request) -> Json:
