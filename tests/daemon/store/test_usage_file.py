@@ -20,7 +20,9 @@ def test_uses_come_back_as_they_were(tmp_path: Path, logged: list[EventDict]) ->
     file = UsageFile(tmp_path)
     assert file.read() == {}
     file.write(USES)
-    assert UsageFile(tmp_path).read() == USES
+    found = UsageFile(tmp_path).read()
+    assert found == USES
+    assert list(found) == list(USES)  # in the order of use
     file.write({})
     assert file.read() == {}
     assert [path.name for path in tmp_path.iterdir()] == ["usage.json"]
