@@ -7,10 +7,10 @@ import pytest
 
 from workspaced_protocol import datadir
 
-_KEEPS_HISTORY: Final = "history.jsonl" in vars(datadir).values()
+KEEPS_HISTORY: Final = "history.jsonl" in vars(datadir).values()
 
 needs_history_file: Final = pytest.mark.skipif(
-    not _KEEPS_HISTORY, reason="the JSON store keeps no history.jsonl yet"
+    not KEEPS_HISTORY, reason="the JSON store keeps no history.jsonl yet"
 )
 
 
