@@ -13,7 +13,7 @@ The strategy:
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final
@@ -23,7 +23,7 @@ import msgspec
 from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_client._core.hello import greeting
-from workspaced_client._core.json_values import plain_params
+from workspaced_client._core.json_values import items_value, plain_params, type_of
 from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, UsedAfterFork, WorkspacedError
 from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import params as p
@@ -77,10 +77,11 @@ class EventFeed:
     """The place of one subscriber in the events, through all of its connections."""
 
     def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
-        given: Any = topics  # by an app without a type checker
-        if isinstance(given, (str, bytes)) or not isinstance(given, (Iterable, NoneType)):
-            raise TypeError(f"topics must be a list of names such as 'workspace.*', not {topics!r}.")
-        wanted = p.SubscribeParams(topics=None if topics is None else tuple(topics), since=since)
+        names: Any = items_value(topics)
+        if type(names) not in (tuple, NoneType):
+            told = repr(names) if type(names) in (str, bytes, int) else type_of(names)
+            raise TypeError(f"topics must be a list of names such as 'workspace.*', not {told}.")
+        wanted = p.SubscribeParams(topics=names, since=since)
         plain: p.SubscribeParams = plain_params("events.subscribe", wanted)
         self._topics = plain.topics
         self.revision = plain.since

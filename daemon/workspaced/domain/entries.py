@@ -156,8 +156,7 @@ def topics_of(entry: Entry) -> Sequence[Topic]:
     if entry.method != "project.check":
         topics.append(_TOPICS.get(entry.method, "workspace.updated"))
     if entry.method in ("workspace.open", "project.check"):
-        status: Topic = "project.statusChanged"
-        topics += [status] * len(_changed_projects(*_both(entry)))
+        topics.extend("project.statusChanged" for _ in _changed_projects(*_both(entry)))
     return topics
 
 

@@ -4,6 +4,7 @@ The strategy: neither times nor revisions can be trusted alone. A clock may be w
 begins again counts from 0. So a backup stays if either order ranks it high enough, and today's date counts for nothing.
 """
 
+import errno
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,7 @@ from typing import Final, NamedTuple
 
 from workspaced.domain.state import State
 from workspaced.store.contract import StorageFailure, StoreUnusable
-from workspaced.store.disk import Disk
+from workspaced.store.disk import Disk, NotOwnDirectory
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced.store.files import Directory
 from workspaced_protocol.datadir import BACKUPS
@@ -31,6 +32,9 @@ class BackupFile(NamedTuple):
     name: str
     made_at: datetime
     revision: int
+
+
+HOW_TO_READ: Final = "check the path and its permissions, or name another file"
 
 
 class BadBackup(Exception):
@@ -111,7 +115,10 @@ class Backups:
         except StoreUnusable as error:
             raise BadBackup(f"{error.reason}: choose a backup file.") from error
         except OSError as error:
-            raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
+            if error.errno == errno.ENOTDIR and not is_path(source):
+                told = f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
+                raise BadBackup(f"{told}.") from error
+            raise BadBackup(f"{path} can't be read ({error.strerror}): {HOW_TO_READ}.") from error
         if content is None:
             raise BadBackup(f"There is no backup {path}: `workspacectl backups` lists them.")
         try:
