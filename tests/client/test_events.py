@@ -14,7 +14,7 @@ from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
 from support.daemon_process import DaemonProcess, running_daemon
-from support.history_files import forget_history
+from support.lives import forget_history
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
 from workspaced_client._core.hello import greeting
 from workspaced_client.events import Event, EventGap, EventStream

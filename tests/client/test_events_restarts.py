@@ -10,7 +10,7 @@ from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import subscribed
 from support.daemon_process import DaemonProcess, running_daemon
-from support.history_files import needs_history_file
+from support.lives import needs_history_file
 from support.waiting import wait_until
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap, EventStream

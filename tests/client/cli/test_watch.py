@@ -13,7 +13,7 @@ from msgspec import structs
 
 from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
-from support.history_files import forget_history, needs_history_file
+from support.lives import forget_history, needs_history_file
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap

@@ -1,25 +1,17 @@
 """Events of earlier lives of the daemon, through a connection: replayed from the history, then on without a break."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from support.lives import next_life
 from support.serving import Client, Daemon, Json, Serve
 from workspaced.domain.entries import Cause, Event
 from workspaced.events import KEPT_EVENTS
-from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.events import StoreChanged, StoreRecovered
 
 pytestmark = pytest.mark.requirement("FR-009")
-
-
-async def restarted(serve: Serve, daemon: Daemon) -> Daemon:
-    """Another daemon on what the first one's store holds; sessions end with a daemon."""
-    store = InMemoryWorkspaceStore()
-    store.state = replace(daemon.writer.state, sessions={})
-    return await serve(store)
 
 
 async def subscribed(daemon: Daemon, **params: object) -> Client:
@@ -92,7 +84,7 @@ async def test_a_replayed_event_is_the_one_that_was_told(serve: Serve, tmp_path:
         "workspace.created",
     ]
     assert revisions(told) == list(range(1, len(told) + 1))
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     for since in range(len(told) + 1):  # also in the middle of the open and its checks
         again = await subscribed(second, since=since)
         assert (await taken(again, second))[: len(told) - since] == told[since:]
@@ -103,7 +95,7 @@ async def test_it_goes_on_with_what_happens_now(serve: Serve) -> None:
     client = first.connect()
     ids = [await client.create(name=name) for name in "abc"]
     await client.result("workspace.close", id=ids[0])
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     client = second.connect()
     await client.create(name="d")
     subscriber = await subscribed(second, since=1)
@@ -116,7 +108,7 @@ async def test_it_goes_on_with_what_happens_now(serve: Serve) -> None:
         (5, "workspace.created", 4),
         (6, "workspace.closed", 2),
     ]
-    third = await restarted(serve, second)
+    third = await next_life(serve, second)
     assert revisions(await taken(await subscribed(third, since=1), third)) == [2, 3, 4, 5, 6]
 
 
@@ -125,7 +117,7 @@ async def test_only_the_topics_that_were_asked_for_and_each_with_its_number(serv
     client = first.connect()
     for name in "abc":
         await client.result("workspace.close", id=await client.create(name=name))
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     subscriber = await subscribed(second, topics=["workspace.closed"], since=2)
     await second.connect().result("workspace.close", id=await second.connect().create())
     told = [(event["revision"], event["sequence"]) for event in await subscriber.notified(3)]
@@ -138,7 +130,7 @@ async def test_thousands_of_changes_of_other_topics_end_too(serve: Serve) -> Non
     saved = {"id": "ws_a", "name": "A", "rootPath": "/a", "state": "active", "createdAt": 1, "updatedAt": 1}
     changes = [{"save": {**saved, "projects": [], "updatedAt": number}} for number in range(1, 1001)]
     await client.result("store.apply", changes=changes)
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     subscriber = await subscribed(second, topics=["workspace.closed"], since=0)
     await second.connect().result("workspace.close", id="ws_a")
     assert revisions(await subscriber.notified()) == [1001]
@@ -148,7 +140,7 @@ async def test_the_stores_revision_is_no_gap_and_one_above_it_is(serve: Serve) -
     first = await serve()
     for name in "ab":
         await first.connect().create(name=name)
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     assert await taken(await subscribed(second, since=2), second) == []
     (gap,) = await taken(await subscribed(second, since=9), second)
     assert (gap["topic"], gap["payload"]) == ("events.gap", {"from": 3, "to": 3})
@@ -161,7 +153,7 @@ async def test_where_the_history_ends_a_gap_comes_first(
     first = await serve()
     for name in "abcde":
         await first.connect().create(name=name)
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     for since in (0, 1):
         gap, *rest = await taken(await subscribed(second, topics=["workspace.created"], since=since), second)
         assert (gap["topic"], gap["payload"]) == ("events.gap", {"from": since + 1, "to": 2})
@@ -175,7 +167,7 @@ async def test_a_revision_without_a_change_is_no_gap(serve: Serve) -> None:
     await client.create()
     await client.result("store.remove", id="ws_none", requestKey="k")  # stores its key alone
     await client.create()
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     assert revisions(await taken(await subscribed(second, since=0), second)) == [1, 3]
 
 
@@ -185,7 +177,7 @@ async def test_sessions_of_an_earlier_life_are_not_told_again(serve: Serve) -> N
     id_ = await client.create()
     await client.result("session.begin", workspaceId=id_)
     await client.result("workspace.close", id=id_)
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     told = await taken(await subscribed(second, since=0), second)
     assert [event["topic"] for event in told] == ["workspace.created", "workspace.closed"]
 
@@ -193,7 +185,7 @@ async def test_sessions_of_an_earlier_life_are_not_told_again(serve: Serve) -> N
 async def test_news_of_the_start_come_between_the_history_and_what_follows(serve: Serve) -> None:
     first = await serve()
     await first.connect().create(name="a")
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     second.hub.publish(Event("store.recovered", StoreRecovered("recovered", "why", ()), 1), Cause(""))
     await second.connect().create(name="b")
     for since in (0, 1):
@@ -211,7 +203,7 @@ def publish(daemon: Daemon, count: int) -> None:
 async def test_what_was_dropped_since_the_start_is_a_gap_from_the_first_missed(serve: Serve) -> None:
     first = await serve()
     await first.connect().create(name="a")
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     await second.connect().create(name="b")
     publish(second, KEPT_EVENTS)
     subscriber = await subscribed(second, topics=["workspace.*"], since=0)
@@ -224,7 +216,7 @@ async def test_a_slow_reader_gets_all_of_the_history_and_a_gap_only_behind_it(se
     first = await serve()
     for name in "abc":
         await first.connect().create(name=name)
-    second = await restarted(serve, first)
+    second = await next_life(serve, first)
     slow = second.hub.subscribe(["workspace.*"], 0, lambda: None)
     assert len(slow.take(1)) == 1
     await second.connect().create(name="d")
