@@ -1,6 +1,6 @@
-"""Which JSON values every program reads as they were written: limits of numbers and of depth, no key twice.
+"""Which JSON values come back as they were written: limits of numbers and of depth, no key twice.
 
-JSON itself has no limits (RFC 8259, sections 4, 6 and 9), but its readers have: an integer may come back rounded, the
+JSON itself has no limits (RFC 8259, sections 4, 6 and 9), but its readers have: a number may come back rounded, the
 first of two equal keys is lost, and a deep nesting ends a reader's stack.
 """
 
@@ -17,10 +17,12 @@ MAX_DEPTH: Final = 64
 
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} deep: make it flatter"
 
-_UNSAFE: Final = (
-    f"holds an integer beyond {MAX_SAFE_INTEGER:,}, which some programs would round: make it a string"
-)
-_SAFE_DIGITS: Final = len(str(-MAX_SAFE_INTEGER))
+LEAST_INTEGER: Final = -(2**63)
+GREATEST_INTEGER: Final = 2**64 - 1
+"""The integers that are kept exactly. JavaScript rounds those beyond `MAX_SAFE_INTEGER`."""
+
+_TOO_LARGE: Final = "holds an integer of more than 64 bits, which most programs would round: make it a string"
+_MAX_DIGITS: Final = len(str(GREATEST_INTEGER))
 
 _HARMLESS: Final = frozenset({str, bool, type(None)})
 _QUOTED_CHARACTERS: Final = 100
@@ -39,8 +41,8 @@ def check_value(value: object) -> None:
             if type(each) in _HARMLESS:
                 continue
             if isinstance(each, int):
-                if abs(each) > MAX_SAFE_INTEGER:
-                    raise Unkept(_UNSAFE)
+                if not LEAST_INTEGER <= each <= GREATEST_INTEGER:
+                    raise Unkept(_TOO_LARGE)
             elif isinstance(each, float):
                 if not math.isfinite(each):
                     raise Unkept(f"holds {each!r}, which is no JSON number")
@@ -91,8 +93,8 @@ def _once(pairs: list[tuple[str, object]]) -> None:
 def check_number(digits: str) -> None:
     """Raise Unkept if this JSON number would become another one."""
     if digits.lstrip("-").isdigit():
-        if len(digits) > _SAFE_DIGITS or abs(int(digits)) > MAX_SAFE_INTEGER:
-            raise Unkept(_UNSAFE)
+        if len(digits) > _MAX_DIGITS or not LEAST_INTEGER <= int(digits) <= GREATEST_INTEGER:
+            raise Unkept(_TOO_LARGE)
         return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):
