@@ -39,6 +39,7 @@ from workspaced.store.backups import Backups
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
+from workspaced.writer.settling import Settling
 from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 from workspaced_protocol.models import DaemonStatus
@@ -63,6 +64,7 @@ class Daemon:
     store: WorkspaceStore
     hub: EventHub
     writer: Writer
+    settling: Settling
     paths: PathChecker
     git: Git
     maintenance: Maintenance
@@ -114,7 +116,17 @@ def build(
     )
     server = Server(operations, writer, clients, sessions, ids)
     return Daemon(
-        store, hub, writer, paths, git, maintenance, operations, clients, server, status=about.describe
+        store,
+        hub,
+        writer,
+        Settling(store, writer),
+        paths,
+        git,
+        maintenance,
+        operations,
+        clients,
+        server,
+        status=about.describe,
     )
 
 
@@ -175,6 +187,7 @@ async def _serve(
         async with trio.open_nursery() as clients:
             clients.start_soon(daemon.maintenance.keep_backups, lambda: live.now.retention)
             clients.start_soon(server.log.run)
+            clients.start_soon(daemon.settling.run)
             accepting = await clients.start(listener.accept_into, clients, server.serve)
             if supervisor.is_there:
                 log.ready(live.now.data_dir, listener.path)
@@ -192,6 +205,7 @@ async def _serve(
             await supervisor.stopping()
             with trio.move_on_after(_DRAIN_SECONDS):
                 await writer.finished.wait()
+                await daemon.settling.finish()
             clients.cancel_scope.cancel()
         writing.cancel_scope.cancel()
 

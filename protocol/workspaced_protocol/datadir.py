@@ -9,12 +9,17 @@ SNAPSHOT: Final = "workspaces.snapshot.json"
 LOCK: Final = "workspaced.lock"
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
+HISTORY: Final = "history.jsonl"
+EARLIER_HISTORY: Final = "history.1.jsonl"
 
 FORMAT_VERSION: Final = 2
 """The format version that this release writes. It also reads version 1."""
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""
+
+MAX_HISTORY_BYTES: Final = 4 * 1024 * 1024
+"""The size at which `history.jsonl` becomes `history.1.jsonl`."""
 
 MAX_OWNER_BYTES: Final = 8192
 """The number of bytes to read from the lock's file: more than enough for a pid and a path."""

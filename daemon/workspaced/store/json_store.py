@@ -25,11 +25,12 @@ from workspaced.store.disk import CannotSyncDirectory, Disk, NotOwnDirectory
 from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
+from workspaced.store.history_file import HistoryFile
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Examined, check_files, decide, examine
+from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.models import MAX_SAFE_INTEGER, RecoveryStatus, StoreCheck
 
@@ -75,6 +76,7 @@ class JsonWorkspaceStore(StoreBase):
         self._known_files: dict[Identity, str | None] = {}
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
+        self._history = HistoryFile(self._disk, time_ns)
         self.state = State()
         self.warnings: list[str] = []
         try:
@@ -119,15 +121,18 @@ class JsonWorkspaceStore(StoreBase):
             for name, content in foreign:
                 self._quarantine_foreign(name, content)
             self._pending = state
+            self._history.add(self._directory, state, entries, data)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
+            self._history.take_back()
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
             raise
         else:
             self._known_files = dict.fromkeys(identities)
+            self._history.confirm(state, data)
             self.state = state
         finally:
             self._pending = None
@@ -135,6 +140,10 @@ class JsonWorkspaceStore(StoreBase):
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
         self._directory.release_replaced()
+
+    def settle(self) -> None:
+        """See WorkspaceStore. Syncs the history."""
+        self._history.settle()
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. A valid file must also hold the state that the daemon holds."""
@@ -158,6 +167,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def close(self) -> None:
         """See WorkspaceStore. Releases the lock."""
+        self._history.close()
         self._lock.release()
         self._directory.close()
 
@@ -188,6 +198,8 @@ class JsonWorkspaceStore(StoreBase):
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
+        is_primary = primary.document is not None and primary.document.state is decision.state
+        self._load_history(decision, primary if is_primary else snapshot)
         if decision.must_write:
             try:
                 self.commit(self.state, (), is_whole=True)
@@ -197,6 +209,16 @@ class JsonWorkspaceStore(StoreBase):
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
         return status_of(self.state, decision, quarantined)
+
+    def _load_history(self, decision: Decision, served: Examined) -> None:
+        """Take the history of the state that a file held before it was recovered."""
+        history, warnings = self._history.load(self._directory, decision.state, served.data)
+        if self.state.revision > decision.state.revision:
+            # Nobody knows what a recovery has left out.
+            history = replace(history, complete_since=self.state.revision)
+        self.state = replace(self.state, history=history)
+        self._history.confirm(self.state, served.data)
+        self.warnings += warnings
 
     def _remove_temps(self) -> None:
         self._directory.remove_temps()
