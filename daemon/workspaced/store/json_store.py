@@ -26,12 +26,13 @@ from workspaced.store.disk import Disk
 from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
+from workspaced.store.history_file import HistoryFile
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Examined, check_files, decide, examine
+from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import RecoveryStatus, StoreCheck
@@ -80,6 +81,7 @@ class JsonWorkspaceStore(StoreBase):
         self._older_is_own = False
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
+        self._history = HistoryFile(self._disk, time_ns)
         self.state = State()
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)
@@ -126,10 +128,12 @@ class JsonWorkspaceStore(StoreBase):
             for name, content in foreign:
                 self._quarantine_foreign(name, content)
             self._pending = state
+            self._history.add(self._directory, state, entries, data)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
+            self._history.take_back()
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
                 self._older_is_own = False
@@ -137,6 +141,7 @@ class JsonWorkspaceStore(StoreBase):
         else:
             self._known_files = dict.fromkeys(identities)
             self._older_is_own = False
+            self._history.confirm(state, data)
             self.state = state
         finally:
             self._pending = None
@@ -144,6 +149,10 @@ class JsonWorkspaceStore(StoreBase):
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
         self._directory.release_replaced()
+
+    def settle(self) -> None:
+        """See WorkspaceStore. Syncs the history."""
+        self._history.settle()
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. A valid file must also hold the state that the daemon holds."""
@@ -167,6 +176,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def close(self) -> None:
         """See WorkspaceStore. Releases the lock."""
+        self._history.close()
         self._lock.release()
         self._directory.close()
 
@@ -200,6 +210,7 @@ class JsonWorkspaceStore(StoreBase):
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
+        self._load_history(decision)
         if decision.must_write:
             try:
                 self.commit(self.state, (), is_whole=True)
@@ -209,6 +220,17 @@ class JsonWorkspaceStore(StoreBase):
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
         return status_of(self.state, decision, quarantined)
+
+    def _load_history(self, decision: Decision) -> None:
+        """Take the history of the state that a file held before it was recovered."""
+        document = decision.served.data if decision.served is not None else b""
+        history, warnings = self._history.load(self._directory, decision.state, document)
+        if self.state.revision > decision.state.revision:
+            # Nobody knows what a recovery has left out.
+            history = replace(history, complete_since=self.state.revision)
+        self.state = replace(self.state, history=history)
+        self._history.confirm(self.state, document)
+        self.warnings += warnings
 
     def _remove_temps(self) -> None:
         self._directory.remove_temps()
