@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 
 from faults.laboratory import Laboratory
-from faults.runs import BrokenPromise, Owed, Run
+from faults.promises import BrokenPromise
+from faults.runs import Owed, Run
 from faults.scenarios import DAMAGED, FRESH, SCENARIOS, Scenario, in_data_dir
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import Fault
