@@ -10,7 +10,7 @@ import pytest
 
 from faults.laboratory import Laboratory
 from faults.promises import BrokenPromise
-from faults.runs import Owed, Run
+from faults.runs import DATA_DIR, Owed, Run
 from faults.scenarios import DAMAGED, FRESH, SCENARIOS, Scenario, in_data_dir
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import Fault
@@ -154,6 +154,19 @@ def test_what_was_synced_is_there_after_a_power_loss(max_bytes: int, monkeypatch
         if max_bytes > SMALL_FILE_BYTES:
             assert (len(history), history.complete_since) == (kept, 0)
         assert len(history) > 1
+
+
+def test_what_is_written_anew_is_there_after_a_power_loss_but_for_the_last_commit() -> None:
+    run = Run(SimulatedDisk(FRESH.found))
+    for step in (Run.open, Run.commit, Run.rename, Run.settle):
+        step(run)
+    run.disk.remove(f"{DATA_DIR}/{HISTORY}")
+    run.rename()
+    for tree in run.disk.survivors():
+        after = Run(SimulatedDisk(tree), run.owed())
+        after.open()
+        told = [entry.revision for entry in after.store.state.history.newest_first()]
+        assert told[-3:] == [3, 2, 1]
 
 
 def test_a_sync_that_failed_has_it_written_anew() -> None:

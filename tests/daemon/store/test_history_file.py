@@ -16,7 +16,7 @@ from support.obstacles import FullDisk, HalfwayDisk, directory
 from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, create_json_store, history_file
 from workspaced.store.disk import Disk
-from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY
+from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -87,6 +87,7 @@ def nth_line(text: bytes, number: int) -> int:
         (lambda text: text.replace(b'"revision"', b'"version":9,"revision"'), [], 5),
         (lambda text: text + text, [1, 2, 3, 4, 5], 0),
         (lambda text: b"{" * 100_000 + b"\n" + text, [1, 2, 3, 4, 5], 0),
+        (lambda text: b"x" * 3 * MAX_HISTORY_BYTES + b"\n" + text, [1, 2, 3, 4, 5], 0),
     ],
 )
 def test_what_can_be_read_of_a_damaged_file_is_told_and_the_rest_is_a_gap(
@@ -125,7 +126,6 @@ def fifo(path: Path) -> None:
 
 
 def link_to_a_file(path: Path) -> None:
-    path.with_name("elsewhere").write_text("not ours")
     path.symlink_to("elsewhere")
 
 
@@ -155,6 +155,8 @@ def test_what_stands_in_its_place_stops_no_start_and_gives_way(
     data_dir: Path, obstacle: Callable[[Path], None], name: str
 ) -> None:
     written(data_dir)
+    elsewhere = (data_dir / HISTORY).read_bytes()
+    (data_dir / "elsewhere").write_bytes(elsewhere)
     if name == HISTORY:
         (data_dir / HISTORY).unlink()
     obstacle(data_dir / name)
@@ -164,8 +166,7 @@ def test_what_stands_in_its_place_stops_no_start_and_gives_way(
         store.save(workspace(9))
     assert again(data_dir)[0] == [*kept, 6]
     assert stat.S_ISREG((data_dir / HISTORY).lstat().st_mode)
-    if obstacle is link_to_a_file:
-        assert (data_dir / "elsewhere").read_text() == "not ours"
+    assert (data_dir / "elsewhere").read_bytes() == elsewhere
 
 
 def test_a_directory_in_its_place_stays_and_is_told(data_dir: Path) -> None:
@@ -289,24 +290,24 @@ def test_the_loss_of_either_file_of_the_store_leaves_it(data_dir: Path, lost: tu
     assert again(data_dir)[:2] == known
 
 
-def test_an_earlier_copy_of_the_store_has_the_history_of_its_time(data_dir: Path) -> None:
+def test_copies_of_the_store_that_take_turns_have_each_their_own_history(data_dir: Path) -> None:
     written(data_dir, 3)
     copy = (data_dir / PRIMARY).read_bytes()
-    written(data_dir, 4)
+    with closing(create_json_store(data_dir)) as store:
+        for number in range(5):
+            store.save(workspace(1, name=f"This life {number}"))
     newer = (data_dir / PRIMARY).read_bytes()
     for name in (PRIMARY, SNAPSHOT):
         (data_dir / name).write_bytes(copy)
     with closing(create_json_store(data_dir)) as store:
         assert revisions(store) == [1, 2, 3]
         assert store.state.history.complete_since == 0
-        store.save(workspace(2, name="Another life"))
-        assert revisions(store) == [1, 2, 3, 4]
-    assert again(data_dir)[:2] == ([1, 2, 3, 4], 0)
+        for number in range(3):
+            store.save(workspace(2, name=f"Another life {number}"))
+    assert again(data_dir)[:2] == ([1, 2, 3, 4, 5, 6], 0)
     for name in (PRIMARY, SNAPSHOT):
         (data_dir / name).write_bytes(newer)
-    kept, complete_since, _ = again(data_dir)
-    assert complete_since == 7
-    assert kept == [1, 2, 3]
+    assert again(data_dir)[:2] == ([1, 2, 3], 8)
 
 
 def test_a_store_of_an_earlier_release_begins_its_history_at_its_revision(data_dir: Path) -> None:
