@@ -37,9 +37,11 @@ $(VENV)/fuzz.stamp: $(VENV)/dev.stamp
 run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default paths
 	@exec $(BIN)/workspaced run
 
+# Hundreds of processes are started: where this variable is set, each would compile the sources again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/dev.stamp ## Run every test, and check coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

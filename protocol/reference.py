@@ -15,14 +15,14 @@ from workspaced.host import path_checks
 from workspaced.process import descriptors
 from workspaced.rpc import connection
 from workspaced.writer import actor as writer
-from workspaced_protocol import events, models
+from workspaced_protocol import annotations, events, models
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import MAX_LINE_BYTES
+from workspaced_protocol.json_limits import MAX_DEPTH, MAX_SAFE_INTEGER
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.models import MAX_SAFE_INTEGER
 from workspaced_protocol.openrpc import openrpc_document, schemas_of
 
 INTRODUCTION: Final = Path(__file__).parent / "protocol_intro.md"
@@ -61,6 +61,12 @@ _LIMITS: Final = {
     "kept_bytes": _bytes(KEPT_BYTES),
     "most_files": f"{descriptors.MOST:,}",
     "kept_back": str(descriptors.KEPT_BACK),
+    "max_tags": str(annotations.MAX_TAGS),
+    "max_tag_characters": str(annotations.MAX_TAG_CHARACTERS),
+    "max_metadata": f"{annotations.MAX_METADATA_BYTES:,}",
+    "max_patch": f"{annotations.MAX_PATCH_BYTES:,}",
+    "max_key_characters": str(annotations.MAX_KEY_CHARACTERS),
+    "max_depth": str(MAX_DEPTH),
     "max_integer": f"{MAX_SAFE_INTEGER:,} (2^53 - 1)",
 }
 

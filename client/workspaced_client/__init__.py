@@ -23,6 +23,7 @@ from workspaced_client.errors import (
     ActiveSessions,
     BadAnswer,
     CannotConnect,
+    Claimed,
     CommitUnknown,
     ConnectionLost,
     DaemonError,
@@ -74,6 +75,7 @@ from workspaced_protocol.models import (
     ProjectBinding,
     RecoveryStatus,
     RequestInFlight,
+    ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
@@ -81,6 +83,7 @@ from workspaced_protocol.models import (
     StoreStatus,
     Subscribed,
     Workspace,
+    WorkspaceUsage,
 )
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ __all__ = [
     "BadAnswer",
     "CannotConnect",
     "Change",
+    "Claimed",
     "Client",
     "CommitStatistics",
     "CommitUnknown",
@@ -130,6 +134,7 @@ __all__ = [
     "RecoveryWarning",
     "RequestCancelled",
     "RequestInFlight",
+    "ResolvedPath",
     "RevisionConflict",
     "Salvage",
     "Session",
@@ -145,6 +150,7 @@ __all__ = [
     "UnusableSocketPath",
     "UsedAfterFork",
     "Workspace",
+    "WorkspaceUsage",
     "WorkspacedError",
     "WriteTimeout",
     "__version__",

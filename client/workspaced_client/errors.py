@@ -7,6 +7,7 @@ another process.
 
 from workspaced_client._core.daemon_errors import (
     ActiveSessions,
+    Claimed,
     CommitUnknown,
     DaemonError,
     DuplicateProject,
@@ -51,6 +52,7 @@ __all__ = [
     "ActiveSessions",
     "BadAnswer",
     "CannotConnect",
+    "Claimed",
     "CommitUnknown",
     "ConnectionLost",
     "DaemonError",

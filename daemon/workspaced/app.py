@@ -14,11 +14,13 @@ import structlog
 import trio
 
 from workspaced.domain.entries import Event
+from workspaced.domain.frecency import Use
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import NOBODY
 from workspaced.events import EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
+from workspaced.host.real_paths import RealPaths
 from workspaced.process import log
 from workspaced.rpc.clients import Clients
 from workspaced.rpc.listener import SocketListener, adopt, bind
@@ -26,21 +28,23 @@ from workspaced.rpc.server import Server
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.daemon import DaemonOperations
 from workspaced.service.history import HistoryOperations
+from workspaced.service.locations import Locations
 from workspaced.service.maintenance import Maintenance
 from workspaced.service.projects import ProjectOperations
 from workspaced.service.registry import Operation, registry
 from workspaced.service.sessions import SessionOperations
 from workspaced.service.store import StoreOperations
+from workspaced.service.usage import Usage
 from workspaced.service.workspaces import WorkspaceOperations
 from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
 from workspaced.store import JsonWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
+from workspaced.store.usage_file import UsageFile
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
 from workspaced.writer.settling import Settling
-from workspaced_protocol import mounts
 from workspaced_protocol.events import StoreRecovered, Topic
 from workspaced_protocol.models import DaemonStatus
 
@@ -59,13 +63,15 @@ class DiskFails(Exception):
 
 @dataclass(frozen=True)
 class Daemon:
-    """The parts of a daemon. It serves only while `writer.run`, `paths.run` and `server.log.run` run."""
+    """The parts of a daemon. It serves only while the `run` of `writer`, `paths`, `real_paths` and `server.log` run."""
 
     store: WorkspaceStore
     hub: EventHub
     writer: Writer
     settling: Settling
     paths: PathChecker
+    real_paths: RealPaths
+    usage: Usage
     git: Git
     maintenance: Maintenance
     operations: dict[str, Operation]
@@ -78,7 +84,7 @@ class Daemon:
         """Apply the settings that can change in a running daemon."""
         self.server.log.apply_settings(settings.slow_request_ms)
         self.server.max_line_bytes = settings.max_line_bytes
-        self.paths.limit_seconds = settings.path_check_seconds
+        self.paths.limit_seconds = self.real_paths.limit_seconds = settings.path_check_seconds
         self.git.timeout_seconds = settings.git_timeout_seconds
         self.git.allowed_protocols = settings.git_allowed_protocols.split(":")
 
@@ -91,23 +97,29 @@ def build(
     hub: EventHub | None = None,
     writer: Writer | None = None,
     paths: PathChecker | None = None,
+    uses: dict[str, Use] | None = None,
+    usage_file: UsageFile | None = None,
 ) -> Daemon:
     """Make a daemon on an open store; `data_dir` and `socket` are for its status.
 
-    A given hub, writer or path checker replaces the daemon's own.
+    A given hub, writer or path checker replaces the daemon's own. `uses` are those of the last start; they are kept
+    in `usage_file`, if there is one.
     """
-    hub = hub or EventHub(store.state.revision)
+    hub = hub or EventHub(store.state.revision, store.state.history)
     writer = writer or Writer(store, hub)
     reserved = os.path.realpath(data_dir)
-    paths, git = paths or PathChecker(), Git(reserved=reserved)
+    paths, real_paths, git = paths or PathChecker(), RealPaths(), Git(reserved=reserved)
     ids, clients = IdFactory(), Clients()
     bound = BoundPaths(writer, paths)
     about = DaemonOperations(store, writer, hub, clients, data_dir=data_dir, socket=socket)
     sessions = SessionOperations(writer, ids)
+    usage = Usage(writer, hub, usage_file, uses)
     maintenance = Maintenance(store, writer, bound, Backups(data_dir), data_dir)
     operations = registry(
         about,
-        WorkspaceOperations(writer, ids, bound),
+        WorkspaceOperations(writer, ids, bound, usage),
+        Locations(writer, hub, real_paths),
+        usage,
         HistoryOperations(writer),
         ProjectOperations(writer, ids, bound, git, reserved),
         sessions,
@@ -116,16 +128,18 @@ def build(
     )
     server = Server(operations, writer, clients, sessions, ids)
     return Daemon(
-        store,
-        hub,
-        writer,
-        Settling(store, writer),
-        paths,
-        git,
-        maintenance,
-        operations,
-        clients,
-        server,
+        store=store,
+        hub=hub,
+        writer=writer,
+        settling=Settling(store, writer),
+        paths=paths,
+        real_paths=real_paths,
+        usage=usage,
+        git=git,
+        maintenance=maintenance,
+        operations=operations,
+        clients=clients,
+        server=server,
         status=about.describe,
     )
 
@@ -149,13 +163,17 @@ async def run(
         socket_path = supervisor.socket_path(settings.socket)
         await supervisor.restoring(settings.data_dir)
         store = await trio.to_thread.run_sync(_open_store, settings.data_dir, socket_path)
+        usage_file = UsageFile(settings.data_dir)
         try:
+            uses = await trio.to_thread.run_sync(usage_file.read)
             inherited = supervisor.inherited
             listener = bind(socket_path) if inherited is None else adopt(inherited)
         except BaseException:
             store.close()
             raise
-        daemon = build(store, data_dir=settings.data_dir, socket=socket_path)
+        daemon = build(
+            store, data_dir=settings.data_dir, socket=socket_path, uses=uses, usage_file=usage_file
+        )
         _publish_recovery(store, daemon.hub)
 
         def apply(settings: Settings) -> None:
@@ -184,8 +202,10 @@ async def _serve(
     async with trio.open_nursery() as writing:
         await writing.start(writer.run)
         writing.start_soon(daemon.paths.run)
+        writing.start_soon(daemon.real_paths.run)
         async with trio.open_nursery() as clients:
             clients.start_soon(daemon.maintenance.keep_backups, lambda: live.now.retention)
+            clients.start_soon(daemon.usage.keep)
             clients.start_soon(server.log.run)
             clients.start_soon(daemon.settling.run)
             accepting = await clients.start(listener.accept_into, clients, server.serve)
@@ -206,6 +226,7 @@ async def _serve(
             with trio.move_on_after(_DRAIN_SECONDS):
                 await writer.finished.wait()
                 await daemon.settling.finish()
+                await daemon.usage.save()
             clients.cancel_scope.cancel()
         writing.cancel_scope.cancel()
 
@@ -229,7 +250,7 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
 
 def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     store = create_json_store(data_dir, socket=str(socket_path))
-    for warning in (*_file_system_warnings(data_dir), *store.warnings):
+    for warning in store.warnings:
         _log.warning(warning)
     recovery, count = store.recovery, store.state.salvageable_count()
     told = {"reason": recovery.reason, "kept": recovery.quarantined}
@@ -240,17 +261,6 @@ def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     elif recovery.outcome == "recovered":
         _log.warning("The store was recovered.", **told)
     return store
-
-
-def _file_system_warnings(data_dir: Path) -> list[str]:
-    """Return a warning if the data directory is on a file system without the guarantees that the store needs."""
-    try:
-        table = Path(mounts.TABLE).read_bytes()
-    except OSError:
-        return []
-    kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
-    doubt = mounts.doubt_about(kind)
-    return [f"{data_dir} lies on {kind}: {doubt}. {mounts.ADVICE}"] if doubt else []
 
 
 def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:

@@ -54,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         # argparse itself ignores write errors, such as a help text redirected to a full disk.
         if file is not sys.stdout:
-            super()._print_message(message, file)
+            say(sys.stderr, message.removesuffix("\n"))
         elif code := _print(message.removesuffix("\n")):
             self.exit(code)
 
@@ -204,8 +204,8 @@ def _print(text: str) -> int:
     stream = sys.stdout
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is after `>&-`
         return 0
-    if isinstance(stream, io.TextIOWrapper):  # its encoding may lack characters of a path
-        stream.reconfigure(errors="backslashreplace")
+    if isinstance(stream, io.TextIOWrapper):  # UTF-8 in every locale, and whatever PYTHONIOENCODING says
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         stream.write(f"{text}\n")
         stream.flush()

@@ -1,10 +1,11 @@
 """The event hub: numbers the events, keeps the newest, and lets each subscriber read at its own pace.
 
 The strategy:
-- Each event is kept once, as the text of its notification, in one history. A subscription is a position in it.
+- Each event since the start is kept once, as the text of its notification. A subscription is a position among them.
+- Events of before the start are made again from the history that the store had then, while a subscriber reads them.
 - Nothing is queued for a subscriber, so a slow one costs nothing.
-- The history is bounded by number and by bytes. A subscriber that falls behind it gets the missed revisions
-  in `events.gap`.
+- The kept events are bounded by number and by bytes. A subscriber that falls behind them gets the missed revisions
+  in `events.gap`. Once one is dropped, nothing leads from the history to the kept events any more.
 """
 
 from collections import Counter, deque
@@ -15,8 +16,10 @@ import msgspec
 import structlog
 
 from workspaced.domain.clock import now_ms
-from workspaced.domain.entries import Cause, Event
+from workspaced.domain.entries import Cause, Event, events_of, topics_of
 from workspaced.domain.errors import InvalidField, quoted
+from workspaced.domain.history import History
+from workspaced.domain.past_events import PastEvents
 from workspaced.domain.state import encode
 from workspaced_protocol.events import GAP, TOPICS, EventNotification, EventsMissed
 from workspaced_protocol.messages import EVENT, encode_notification
@@ -27,13 +30,15 @@ KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
 """The limits of the kept events, for clients that reconnect or fall behind (protocol.md, Limits)."""
 
+_CHANGES_A_TURN: Final = 64  # of the history: made into events in a millisecond or two
+
 
 class PublishedEvent(NamedTuple):
     """An event with its sequence number, its time and its notification."""
 
     event: Event
     sequence: int
-    """Rises by one for each event of the topic, from the daemon's start."""
+    """Rises by one for each event of the topic; the events of the history at the start count."""
     timestamp_ms: int
     cause: Cause
     text: bytes
@@ -50,13 +55,15 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False):
 class EventHub:
     """Publishes events to listeners and subscriptions."""
 
-    def __init__(self, revision: int = 0) -> None:
-        """Start at `revision`, the store's: earlier events are not kept."""
-        self._sequences: Counter[str] = Counter()
+    def __init__(self, revision: int = 0, history: History | None = None) -> None:
+        """Start at `revision`, the store's. Earlier events are those of `history`, where one is given."""
+        history = history or History(revision)
+        self._past: PastEvents | None = PastEvents(history)
+        self._sequences = Counter(self._past.counts())
         self._kept: deque[KeptEvent] = deque()
         self._kept_bytes = 0
         self._first = 0  # the number of the oldest kept event
-        self._dropped_to = revision  # all events above this revision are kept
+        self._dropped_to = history.complete_since
         self._revision = revision
         self._listeners: list[Callable[[PublishedEvent], None]] = []
 
@@ -73,16 +80,9 @@ class EventHub:
         """Keep an event, whose change must be durable, and call the listeners."""
         self._sequences[event.topic] += 1
         sequence, timestamp_ms = self._sequences[event.topic], now_ms()
-        notification = EventNotification(
-            topic=event.topic,
-            revision=event.revision,
-            sequence=sequence,
-            timestamp=timestamp_ms,
-            correlation_id=cause.correlation_id,
-            peer=cause.peer,
-            payload=msgspec.Raw(event.payload_json()),
-        )
-        text = encode_notification(EVENT, encode(notification))
+        if event.entry is not None:
+            cause, timestamp_ms = event.entry.cause, event.entry.at_ms
+        text = _notification(event, sequence, cause, timestamp_ms)
         published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
         self._revision = max(self._revision, event.revision)
         self._kept.append(KeptEvent(event.topic, event.revision, text))
@@ -91,6 +91,7 @@ class EventHub:
             oldest = self._kept.popleft()
             self._kept_bytes -= len(oldest.text)
             self._dropped_to = oldest.revision
+            self._past = None
             self._first += 1
         for listener in tuple(self._listeners):
             try:
@@ -119,8 +120,12 @@ class EventHub:
 
     @property
     def dropped_to(self) -> int:
-        """The revision above which all events are kept."""
+        """The revision above which all events can still be sent."""
         return self._dropped_to
+
+    def past_after(self, revision: int) -> PastEvents | None:
+        """Return the events of before the start, if some of them are above this revision."""
+        return self._past if self._past is not None and revision < self._past.newest else None
 
     @property
     def first(self) -> int:
@@ -152,7 +157,7 @@ class EventHub:
 
 
 class Subscription:
-    """One subscriber's position in the history of events."""
+    """One subscriber's position in the events."""
 
     def __init__(
         self, hub: EventHub, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
@@ -163,6 +168,7 @@ class Subscription:
         self._topics = _matching(topics)
         self._gap_count = 0
         self._missed: EventsMissed | None = None
+        self._past: PastEvents | None = None  # while it reads the events of before the start
         if since is None:
             self._next = hub.end
             self._seen_to = hub.revision
@@ -176,21 +182,24 @@ class Subscription:
             self._next = hub.number_after(since)
             if since < hub.dropped_to:
                 self._skip_dropped()
+            self._past = hub.past_after(self._seen_to)
         self._stop_listening = hub.listen(lambda _: wake())
 
     def has_more(self) -> bool:
         """Return whether there are events to take, including those of other topics."""
-        return self._missed is not None or self._next < self._hub.end
+        return self._missed is not None or self._past is not None or self._next < self._hub.end
 
     def take(self, limit_bytes: int) -> list[bytes]:
-        """Return the next notifications, without newlines: at least one if the subscriber has any."""
+        """Return the next notifications, without newlines: those of one turn, which may be none."""
         texts: list[bytes] = []
         size = 0
-        if self._next < self._hub.first:
+        if self._past is None and self._next < self._hub.first:
             self._skip_dropped()
         if self._missed is not None:
             texts.append(self._gap(self._missed))
             self._missed = None
+        if self._past is not None:
+            return texts + self._take_past(self._past, limit_bytes)
         while self._next < self._hub.end and size < limit_bytes:
             event = self._hub.kept(self._next)
             self._next += 1
@@ -198,6 +207,25 @@ class Subscription:
             if event.topic in self._topics:
                 texts.append(event.text)
                 size += len(event.text)
+        return texts
+
+    def _take_past(self, past: PastEvents, limit_bytes: int) -> list[bytes]:
+        """Return the next notifications of before the start."""
+        texts: list[bytes] = []
+        size = 0
+        for entry in past.changes_after(self._seen_to, _CHANGES_A_TURN):
+            for event in () if self._topics.isdisjoint(topics_of(entry)) else events_of(entry):
+                if event.revision <= self._seen_to:
+                    continue  # a part of this change was sent before
+                if size >= limit_bytes:
+                    return texts
+                self._seen_to = event.revision
+                if event.topic in self._topics:
+                    texts.append(_notification(event, past.sequence(event), entry.cause, entry.at_ms))
+                    size += len(texts[-1])
+            self._seen_to = entry.revision
+        if self._seen_to >= past.newest:
+            self._past = None
         return texts
 
     def close(self) -> None:
@@ -223,6 +251,20 @@ class Subscription:
             payload=msgspec.Raw(encode(missed)),
         )
         return encode_notification(EVENT, encode(notification))
+
+
+def _notification(event: Event, sequence: int, cause: Cause, timestamp_ms: int) -> bytes:
+    """Return the text of an event's notification, without a newline."""
+    notification = EventNotification(
+        topic=event.topic,
+        revision=event.revision,
+        sequence=sequence,
+        timestamp=timestamp_ms,
+        correlation_id=cause.correlation_id,
+        peer=cause.peer,
+        payload=msgspec.Raw(event.payload_json()),
+    )
+    return encode_notification(EVENT, encode(notification))
 
 
 def _matching(topics: Sequence[str] | None) -> frozenset[str]:

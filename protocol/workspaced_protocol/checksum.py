@@ -10,6 +10,7 @@ import re
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _NOT_WHITE_SPACE = re.compile(_STRING + rb'|[^" \t\r\n]+', re.DOTALL)
 _STRING_OR_BRACKET = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
 _CHECKSUM_VALUE = re.compile(rb':"([^"\\]*)"')
 
 
@@ -37,3 +38,12 @@ def without_checksum(data: bytes) -> tuple[str | None, bytes]:
                 end += 1
             return value[1].decode(), compact[:start] + compact[end:]
     return None, compact
+
+
+def is_damaged_version(data: bytes, newest: int) -> bool:
+    """Return whether the checksum fits with a version up to `newest`: a damaged digit, not a newer release."""
+    stated, rest = without_checksum(data)
+    candidates = (
+        _VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in range(1, newest + 1)
+    )
+    return any(hashlib.sha256(candidate).hexdigest() == stated for candidate in candidates)

@@ -23,6 +23,7 @@ class ErrorCode(IntEnum):
     REVISION_CONFLICT = 1005
     DUPLICATE_PROJECT = 1006
     PATH_UNREACHABLE = 1007
+    CLAIMED = 1008
     PROTOCOL_UNSUPPORTED = 1010
     WRITE_TIMEOUT = 2001
     COMMIT_UNKNOWN = 2002
@@ -56,6 +57,7 @@ MEANINGS: Final[dict[ErrorCode, str]] = {
     ErrorCode.REVISION_CONFLICT: "`ifRevision` did not match; `data.revision` is the current revision.",
     ErrorCode.DUPLICATE_PROJECT: "This directory is already bound to the workspace.",
     ErrorCode.PATH_UNREACHABLE: "A project's directory is missing or unreadable.",
+    ErrorCode.CLAIMED: "Another exclusive session is at work in the workspace; `data.session` is that session.",
     ErrorCode.PROTOCOL_UNSUPPORTED: (
         "The daemon does not support this protocol version; it supports `data.minimum` to `data.maximum`."
     ),

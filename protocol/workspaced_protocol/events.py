@@ -42,7 +42,7 @@ GAP: Final = "events.gap"
 class EventNotification(Model, frozen=True, kw_only=True):
     """The params of an `event` notification.
 
-    `sequence` rises by one per topic while the daemon runs. `revision` is the store's revision; an event of
+    `sequence` rises by one per topic while the daemon runs, replayed events included. `revision` is the store's revision; an event of
     a session or of the store's health has the revision of the last change before it. `peer` is the client
     that caused the event, absent if the daemon caused it.
     """

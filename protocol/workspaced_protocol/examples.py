@@ -39,6 +39,8 @@ SHOP: Final[Json] = {
     "createdAt": _MADE_AT_MS,
     "updatedAt": _MADE_AT_MS,
     "revision": 8,
+    "tags": ["customer", "web"],
+    "metadata": {"editor.theme": "dark"},
     "projects": [_WEB],
 }
 NOTES: Final[Json] = {
@@ -57,6 +59,7 @@ SESSION: Final[Json] = {
     "label": "editor",
     "pid": 4711,
     "startedAt": _NOW_MS,
+    "exclusive": True,
 }
 _BLOG: Final[Json] = {
     "id": "ws_blog",
@@ -141,18 +144,40 @@ EXAMPLES: Final[dict[str, Example]] = {
     "daemon.status": Example({}, _STATUS),
     "daemon.clients": Example({}, [_CLIENT]),
     "workspace.create": Example(
-        {"name": "Blog", "rootPath": f"{HOME}/blog", "requestKey": "2f6c1a9e"},
-        {**_BLOG, "id": MADE_WORKSPACE_ID, "revision": 10},
+        {
+            "name": "Blog",
+            "rootPath": f"{HOME}/blog",
+            "requestKey": "2f6c1a9e",
+            "tags": ["Web", "web", "private"],
+            "metadata": {"blog.drafts": 3},
+        },
+        {
+            **_BLOG,
+            "id": MADE_WORKSPACE_ID,
+            "revision": 10,
+            "tags": ["Web", "private"],
+            "metadata": {"blog.drafts": 3},
+        },
     ),
     "workspace.open": Example({"id": "ws_notes", "ifRevision": 9}, _changed(NOTES, state="active")),
     "workspace.close": Example({"id": "ws_shop"}, _changed(SHOP, state="closed")),
     "workspace.update": Example(
-        {"id": "ws_shop", "name": "Web shop"},
-        _changed(SHOP, name="Web shop"),
+        {
+            "id": "ws_shop",
+            "name": "Web shop",
+            "metadata": {"editor.theme": None, "editor.font": {"size": 13}},
+        },
+        _changed(SHOP, name="Web shop", metadata={"editor.font": {"size": 13}}),
     ),
     "workspace.delete": Example({"id": "ws_notes"}, None),
     "workspace.get": Example({"name": "shop"}, SHOP),
-    "workspace.list": Example({"state": "closed"}, [NOTES]),
+    "workspace.list": Example({"tags": ["web"], "sort": "name"}, [SHOP]),
+    "workspace.resolve": Example(
+        {"path": f"{HOME}/shop/web/src/main.py"},
+        {"workspace": SHOP, "project": _WEB, "relativePath": "src/main.py"},
+    ),
+    "workspace.touch": Example({"id": "ws_shop"}, None),
+    "workspace.usage": Example({}, [{"workspaceId": "ws_shop", "lastUsedAt": _NOW_MS, "score": 1.0}]),
     "history.list": Example({"workspaceId": "ws_notes", "limit": 1}, [_NOTED]),
     "history.undo": Example({"revision": 9}, None),
     "project.bind": Example(
@@ -169,7 +194,7 @@ EXAMPLES: Final[dict[str, Example]] = {
         {"workspaceId": "ws_shop", "projectId": "proj_web"}, _changed(SHOP, projects=[])
     ),
     "project.check": Example({"workspaceId": "ws_shop"}, SHOP),
-    "session.begin": Example({"workspaceId": "ws_shop", "label": "editor"}, SESSION),
+    "session.begin": Example({"workspaceId": "ws_shop", "label": "editor", "exclusive": True}, SESSION),
     "session.end": Example({"id": SESSION_ID}, None),
     "session.list": Example({"workspaceId": "ws_shop"}, [SESSION]),
     "store.getAll": Example({}, [SHOP, NOTES]),

@@ -32,6 +32,8 @@ EVENT: Final = "event"
 # An id is a string, an integer or null (protocol.md, Transport). As a Raw, it is valid JSON already.
 _LEGAL_ID = re.compile(rb'"|-?[0-9]+\Z|null\Z')
 
+_TOO_DEEP: Final = "The line is nested too deeply."
+
 
 class Call(Struct, frozen=True):
     """A request, or a notification if `id` is None."""
@@ -88,7 +90,7 @@ def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
     try:
         items = _decode_array(line)
     except (msgspec.DecodeError, RecursionError) as error:
-        return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, f"The line is not JSON: {error}.")
+        return _not_json(error)
     if not items:
         return Malformed(NULL_ID, ErrorCode.INVALID_REQUEST, "A batch must hold at least one request.")
     if len(items) > MAX_BATCH:
@@ -98,6 +100,11 @@ def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
             f"The batch has {len(items)} requests; the limit is {MAX_BATCH}: send it in parts.",
         )
     return [_parse_request(item) for item in items]
+
+
+def _not_json(error: msgspec.DecodeError | RecursionError) -> Malformed:
+    problem = f"The line is not JSON: {error}." if isinstance(error, msgspec.DecodeError) else _TOO_DEEP
+    return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, problem)
 
 
 def _unreadable(line: bytes) -> str | None:
@@ -123,7 +130,7 @@ def _syntax_problem(text: bytes | Raw) -> str | None:
     except UnicodeEncodeError:
         return "The line contains half of a surrogate pair, which is not a character."
     except RecursionError:
-        return "The line is nested too deeply."
+        return _TOO_DEEP
     except ValueError as error:
         return f"The line is not JSON: {error}."
     return None
@@ -139,7 +146,7 @@ def _parse_request(text: bytes | Raw) -> Call | Malformed:
     except msgspec.ValidationError:
         return _not_a_request(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, f"The line is not JSON: {error}.")
+        return _not_json(error)
     params = None if envelope.params is UNSET else envelope.params
     id_ = None if envelope.id is UNSET else bytes(envelope.id)
     if (
@@ -163,7 +170,7 @@ def _not_a_request(text: bytes | Raw) -> Malformed:
             NULL_ID, ErrorCode.INVALID_REQUEST, "A request must be an object with jsonrpc, method and id."
         )
     except (msgspec.DecodeError, RecursionError) as error:
-        return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, f"The line is not JSON: {error}.")
+        return _not_json(error)
     id_ = bytes(members.get("id", NULL_ID))
     if not _LEGAL_ID.match(id_):
         return Malformed(NULL_ID, ErrorCode.INVALID_REQUEST, "`id` must be a string, an integer or null.")

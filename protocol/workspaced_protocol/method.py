@@ -7,9 +7,12 @@ from typing import Final, Literal
 import msgspec
 
 from workspaced_protocol import params as p
+from workspaced_protocol.annotations import metadata_texts
 from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.json_limits import TOO_DEEP, Unkept, check_text
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.unknown import unknown_members
+from workspaced_protocol.urls import without_secret
 
 _QUOTED_CHARACTERS: Final = 200  # of a client's text in an error message
 
@@ -59,11 +62,20 @@ class Method:
         if text.startswith(b"["):
             text = self._by_name(text)
         try:
-            return msgspec.json.decode(text, type=self.params)
+            params = msgspec.json.decode(text, type=self.params)
         except msgspec.ValidationError as error:
             raise self._explain(text, error) from error
-        except (msgspec.DecodeError, RecursionError) as error:
+        except msgspec.DecodeError as error:
             raise InvalidParams("", f"{self.name}: the params can't be decoded: {error}.") from error
+        except RecursionError as error:
+            path = _too_deep(text)
+            raise InvalidParams(path, f"{self.name}: `{path or 'params'}` {TOO_DEEP}.") from error
+        for path, metadata in metadata_texts(text):
+            try:
+                check_text(metadata)
+            except Unkept as error:
+                raise InvalidParams(path, f"{self.name}: `{path}` {error}.") from error
+        return params
 
     def _by_name(self, text: bytes) -> bytes:
         """Convert params by position to params by name."""
@@ -87,7 +99,7 @@ class Method:
         """Return msgspec's error as a sentence with the path of the wrong field."""
         problem = str(error)
         if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
-            path = unknown[0][:_QUOTED_CHARACTERS]
+            path = without_secret(unknown[0])[:_QUOTED_CHARACTERS]
             known = ", ".join(self.param_names()) or "no params"
             is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
             allowed = f" It takes {known}." if is_param else ""
@@ -98,3 +110,13 @@ class Method:
             return InvalidParams(path, f"{self.name}: `{path}` is missing.")
         path = path or self.param_names()[0]
         return InvalidParams(path, f"{self.name}: `{path}` is wrong: {found}.")
+
+
+def _too_deep(text: bytes) -> str:
+    """Return the name of the param that is nested too deeply to be decoded."""
+    for name, value in msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items():
+        try:
+            msgspec.json.decode(value)
+        except RecursionError:
+            return name[:_QUOTED_CHARACTERS]
+    return ""

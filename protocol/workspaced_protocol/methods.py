@@ -16,12 +16,14 @@ from workspaced_protocol.models import (
     DaemonStatus,
     Hello,
     HistoryEntry,
+    ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
     StoreDifference,
     StoreRevision,
     Workspace,
+    WorkspaceUsage,
 )
 
 _ANY_ERRORS: Final = (ErrorCode.INVALID_PARAMS, ErrorCode.INTERNAL_ERROR)
@@ -82,7 +84,8 @@ METHODS: Final[dict[str, Method]] = {
             p.CreateParams,
             Workspace,
             "Creates an active workspace. White space at both ends of the name is left out, and so are empty and `.` "
-            "components of the path; a name that shows nothing or holds a control character is refused.",
+            "components of the path; a name that shows nothing or holds a control character is refused. Tags are cleaned "
+            "in the same way, sorted, and those that differ only in case become the first of them.",
             ErrorCode.NAME_CONFLICT,
         ),
         _prepared(
@@ -107,7 +110,7 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.update",
             p.UpdateParams,
             Workspace,
-            "Changes the name or the root path of a workspace, which are cleaned as by `workspace.create`.",
+            "Changes the name, the root path, the tags or the metadata of a workspace, cleaned as by `workspace.create`.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.INVALID_STATE,
@@ -134,7 +137,34 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.list",
             p.ListParams,
             list[Workspace],
-            "Lists all workspaces, or those in one state, by creation time.",
+            "Lists the workspaces in a state and with all of some tags (compared without case): by creation time, by name "
+            "(without case), or the last used first.",
+        ),
+        _task(
+            "workspace.resolve",
+            p.ResolveParams,
+            ResolvedPath,
+            "Returns the innermost workspace or project that holds a path. Whole components are compared: of the path as "
+            "given, then, where nothing holds that, of its real path. Of equals, a project comes before a root path, "
+            "and an active workspace before a closed one; deleted ones hold nothing.",
+            ErrorCode.NOT_FOUND,
+            ErrorCode.PATH_UNREACHABLE,
+            ErrorCode.OVERLOADED,
+            ErrorCode.SHUTTING_DOWN,
+        ),
+        _read(
+            "workspace.touch",
+            p.TouchParams,
+            None,
+            "Notes that a workspace was used just now. It changes nothing else: no revision, no event. `workspace.open` and "
+            "`session.begin` note it by themselves.",
+            ErrorCode.NOT_FOUND,
+        ),
+        _read(
+            "workspace.usage",
+            p.NoParams,
+            list[WorkspaceUsage],
+            "Lists the workspaces that were used, the highest score first: how often and how recently.",
         ),
         _read(
             "history.list",
@@ -199,9 +229,11 @@ METHODS: Final[dict[str, Method]] = {
             "session.begin",
             p.BeginSessionParams,
             Session,
-            "Begins a session in an active workspace; it ends with the connection.",
+            "Begins a session in an active workspace; it ends with the connection. A workspace has one exclusive session at "
+            "a time; others may go on beside it.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
+            ErrorCode.CLAIMED,
         ),
         _write(
             "session.end",

@@ -10,10 +10,9 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr
 
+from workspaced_protocol.annotations import Metadata, Tags
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.urls import without_secret
-
-# The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6).
-MAX_SAFE_INTEGER = 2**53 - 1
 
 # `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
 _WORKSPACE_ID: Final = r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)"
@@ -34,6 +33,8 @@ TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 
 WorkspaceState = Literal["active", "closed", "deleted"]
+WorkspaceSort = Literal["created", "name", "recent"]
+"""The order of a list; `recent` is by the time of the last use, newest first, never used workspaces last."""
 ProjectStatus = Literal["active", "stale"]
 Unreachable = Literal["missing", "notADirectory", "permission", "timedOut", "unusable"]
 """The reason why a project's directory can't be reached; `unusable` stands for all other reasons."""
@@ -45,7 +46,7 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unkn
     """The base of all models: frozen, camelCase on the wire; an optional member that is None is absent.
 
     Models never form reference cycles, so the garbage collector does not track them. With 10,000 workspaces,
-    that saves 100,000 objects.
+    that saves 100,000 objects. Metadata is JSON, which refers to no model.
     """
 
 
@@ -66,7 +67,11 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
 
 
 class Workspace(Model, frozen=True, kw_only=True):
-    """A name, a root path and a lifecycle state, with the projects bound to it."""
+    """A name, a root path and a lifecycle state, with the projects bound to it.
+
+    `tags` and `metadata` are absent where empty: up to 32 tags, of which those that differ only in case are one, and an
+    object that apps share (its keys by convention `app.key`, at most 16 KiB as JSON).
+    """
 
     id: _WorkspaceId
     name: str
@@ -77,6 +82,8 @@ class Workspace(Model, frozen=True, kw_only=True):
     # A factory instead of 0: msgspec omits a field that equals a plain default.
     revision: Revision = field(default_factory=int)
     """The store's revision at the last change of this workspace. Only the store sets it."""
+    tags: Tags = ()
+    metadata: Metadata = {}
     projects: tuple[ProjectBinding, ...]
 
     def __post_init__(self) -> None:
@@ -98,6 +105,29 @@ class Workspace(Model, frozen=True, kw_only=True):
 def _wrong(problem: str, path: str) -> ValueError:
     # In msgspec's format for a path. msgspec appends the path of the workspace, and `problem_at` joins both.
     return ValueError(f"{problem} - at `$.{path}`")
+
+
+class ResolvedPath(Model, frozen=True, kw_only=True):
+    """The innermost workspace or project that holds a path.
+
+    `project` is absent where the workspace's own root path holds it. `relativePath` leads from the root path of what
+    was found to the path; it is empty at that path itself.
+    """
+
+    workspace: Workspace
+    project: ProjectBinding | None = None
+    relative_path: str
+
+
+class WorkspaceUsage(Model, frozen=True):
+    """When a workspace was last used, and its score at the moment of the answer.
+
+    Each use adds 1 to the score, and fades: a week later it counts half.
+    """
+
+    workspace_id: WorkspaceId
+    last_used_at: TimeMs
+    score: float
 
 
 class Peer(Model, frozen=True):
@@ -127,13 +157,17 @@ class HistoryEntry(Model, frozen=True):
 
 
 class Session(Model, frozen=True):
-    """A session of an app in a workspace. It ends with the app's connection."""
+    """A session of an app in a workspace. It ends with the app's connection.
+
+    `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace.
+    """
 
     id: str
     workspace_id: WorkspaceId
     label: str | None
     pid: int
     started_at: TimeMs
+    exclusive: bool = False
 
 
 class Hello(Model, frozen=True):
@@ -143,6 +177,13 @@ class Hello(Model, frozen=True):
     version: str
     protocol: int
     capabilities: tuple[str, ...]
+
+
+AFTER_THAT: Final = "; after that, "
+"""Joins what happened one after the other in the reason of a RecoveryStatus."""
+
+WAS_EDITED: Final = "was edited by another program while the daemon ran"
+"""Follows the name of an edited file in that reason."""
 
 
 class RecoveryStatus(Model, frozen=True):

@@ -1,12 +1,19 @@
-"""The params of each method as structs. The order of the fields is the order by position."""
+"""The params of each method as structs. The order of the fields is the order by position.
+
+A param that a release adds comes behind all that were there, `request_key` included. So a struct that gets one is
+the keyword-only child of what it was before.
+"""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceState
+from workspaced_protocol.annotations import Metadata, Tags
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceSort, WorkspaceState
 
 RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
+Limit = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 
 
 class Params(Model, frozen=True):
@@ -30,11 +37,16 @@ class HelloParams(Params, frozen=True):
     protocol: int
 
 
-class CreateParams(WriteParams, frozen=True):
-    """The new workspace's name and its root path, which must be absolute."""
-
+class _FirstCreateParams(WriteParams, frozen=True):
     name: str
     root_path: str
+
+
+class CreateParams(_FirstCreateParams, frozen=True, kw_only=True):
+    """The new workspace's name, its root path, which must be absolute, its tags and its metadata."""
+
+    tags: Tags | None = None
+    metadata: Metadata | None = None
 
 
 class TransitionParams(WriteParams, frozen=True):
@@ -44,13 +56,21 @@ class TransitionParams(WriteParams, frozen=True):
     if_revision: Revision | None = None
 
 
-class UpdateParams(WriteParams, frozen=True):
-    """The workspace to change, its new name or root path, and the revision that it must have."""
-
+class _FirstUpdateParams(WriteParams, frozen=True):
     id: str
     name: str | None = None
     root_path: str | None = None
     if_revision: Revision | None = None
+
+
+class UpdateParams(_FirstUpdateParams, frozen=True, kw_only=True):
+    """The workspace to change, its new name or root path, and the revision that it must have.
+
+    `tags` are all its tags from now on. `metadata` is a merge patch (RFC 7386): null takes a key out.
+    """
+
+    tags: Tags | None = None
+    metadata: Metadata | None = None
 
 
 class GetParams(Params, frozen=True):
@@ -65,9 +85,24 @@ class GetParams(Params, frozen=True):
 
 
 class ListParams(Params, frozen=True):
-    """The state of the workspaces to list; absent for all."""
+    """The state of the workspaces to list and the tags that each has, the order, and the largest number of them."""
 
     state: WorkspaceState | None = None
+    tags: tuple[str, ...] | None = None
+    sort: WorkspaceSort | None = None
+    limit: Limit | None = None
+
+
+class ResolveParams(Params, frozen=True):
+    """The absolute path of a file or a directory, which need not exist."""
+
+    path: str
+
+
+class TouchParams(Params, frozen=True):
+    """The workspace that was used."""
+
+    id: str
 
 
 class HistoryParams(Params, frozen=True):
@@ -120,10 +155,11 @@ class CheckProjectsParams(WriteParams, frozen=True):
 
 
 class BeginSessionParams(Params, frozen=True):
-    """The workspace of the session, and a label for people."""
+    """The workspace of the session, a label for people, and whether it is to be the only exclusive one there."""
 
     workspace_id: str
     label: str | None = None
+    exclusive: bool | None = None
 
 
 class EndSessionParams(Params, frozen=True):

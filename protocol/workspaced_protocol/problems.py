@@ -11,13 +11,13 @@ _PATTERN = "Expected `str` matching regex '^"
 def problem_at(error: ValidationError) -> tuple[str, str]:
     """Return the problem, to print after a colon, and the path of the value, such as `workspaces[3].id`.
 
-    The path of the whole document is empty.
+    The path of the whole document is empty. It ends before the keys of metadata, which msgspec leaves out.
     """
     # The last match: the message may quote a value that looks like a path.
     problem, separator, where = str(error).rpartition(_AT)
     if not separator:
         problem, where = where, ""
-    path = where.removesuffix("`")
+    path = where.removesuffix("`").partition("[...]")[0]
     if problem.startswith((WRONG_PROJECT_ID, WRONG_WORKSPACE_ID)):
         problem, _, inner = problem.partition(_AT)
         path += inner.removesuffix("`")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, footprint, history, results, scenarios, startup
+from bench import compare, footprint, history, locations, results, scenarios, startup
 from bench.results import Row
 
 
@@ -67,6 +67,7 @@ def _all() -> Iterator[Row]:
     yield from history.cost(rounds=300)
     yield from history.of_ten_thousand(rounds=200)
     yield from scenarios.large_answers(10_000, seconds=5.0)
+    yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)
     yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 

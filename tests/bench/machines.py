@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.documents import STORE_ID
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document
@@ -112,7 +113,7 @@ class BareLoop:
     def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
         self._where = where / "bare"
         self._where.mkdir()
-        self._data = encode_document(State.of(workspaces, 1))
+        self._data = encode_document(State.of(workspaces, 1, store_id=STORE_ID))
         self._projects = [project.root_path for project in workspaces[0].projects]
 
     def open(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from bench import scenarios, startup
+from bench import locations, scenarios, startup
 from bench.results import Row
 
 
@@ -29,3 +29,7 @@ def test_writes_are_within_their_slo() -> None:
 @pytest.mark.requirement("NFR-003", "T016")
 def test_a_restore_is_within_its_slo() -> None:
     assert missed(lambda: startup.restores(rounds=2), {"NFR-003"}) == []
+
+
+def test_a_search_among_ten_thousand_workspaces_is_within_its_slo() -> None:
+    assert missed(lambda: locations.searches(10_000, seconds=0.5), set()) == []

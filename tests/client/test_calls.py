@@ -26,10 +26,12 @@ from workspaced_client import (
     Change,
     Hello,
     ProjectBinding,
+    ResolvedPath,
     Session,
     Unsendable,
     UsedAfterFork,
     Workspace,
+    WorkspaceUsage,
 )
 from workspaced_protocol import PROTOCOL_VERSION
 
@@ -93,6 +95,13 @@ def test_results_become_models(connect: Connect) -> None:
         "workspace.get": WORKSPACE,
         "workspace.list": [WORKSPACE, WORKSPACE],
         "workspace.delete": None,
+        "workspace.resolve": {
+            "workspace": WORKSPACE,
+            "project": WORKSPACE["projects"][0],  # type: ignore[index]  # WORKSPACE is a dict of many types
+            "relativePath": "src",
+        },
+        "workspace.touch": None,
+        "workspace.usage": [{"workspaceId": "ws_1", "lastUsedAt": 7, "score": 1.5}],
         "session.begin": SESSION,
         "store.getById": None,
         "store.getByName": WORKSPACE,
@@ -107,6 +116,11 @@ def test_results_become_models(connect: Connect) -> None:
     assert client.workspaces.get("ws_1") == ALPHA
     assert client.workspaces.list() == [ALPHA, ALPHA]
     client.workspaces.delete("ws_1")
+    assert client.workspaces.resolve("/alpha/p/src") == ResolvedPath(
+        workspace=ALPHA, project=ALPHA.projects[0], relative_path="src"
+    )
+    client.workspaces.touch("ws_1")
+    assert client.workspaces.usage() == [WorkspaceUsage(workspace_id="ws_1", last_used_at=7, score=1.5)]
     assert client.sessions.begin("ws_1") == Session(
         id="ss_1", workspace_id="ws_1", label=None, pid=7, started_at=5
     )
@@ -121,13 +135,19 @@ def test_sends_what_was_given_and_leaves_out_what_was_not(connect: Connect) -> N
 
     def reply(request: Request) -> object:
         asked.append(request)
-        return {"store.apply": {"revision": 1}, "session.begin": SESSION}.get(request.method, WORKSPACE)
+        others: dict[str, object] = {
+            "store.apply": {"revision": 1},
+            "session.begin": SESSION,
+            "workspace.resolve": {"workspace": WORKSPACE, "relativePath": ""},
+        }
+        return others.get(request.method, WORKSPACE)
 
     client = connect(answering(reply))
     client.workspaces.create("Straße\n😀", Path("/alpha"))
     client.workspaces.update("ws_1", root_path=Path("/beta"))
     client.workspaces.update("ws_1", name="", if_revision=0)
     client.workspaces.get(name="alpha")
+    client.workspaces.resolve(Path("/alpha"))
     client.sessions.begin("ws_1")
     client.store.save(ALPHA, if_revision=9)
     client.store.apply([Change(save=ALPHA), Change(remove="ws_2")])
@@ -136,6 +156,7 @@ def test_sends_what_was_given_and_leaves_out_what_was_not(connect: Connect) -> N
         {"id": "ws_1", "rootPath": "/beta"},
         {"id": "ws_1", "name": "", "ifRevision": 0},
         {"name": "alpha"},
+        {"path": "/alpha"},
         {"workspaceId": "ws_1"},
         {"workspace": WORKSPACE, "ifRevision": 9},
         {"changes": [{"save": WORKSPACE}, {"remove": "ws_2"}]},

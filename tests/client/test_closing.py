@@ -41,6 +41,35 @@ def test_a_client_ends_with_its_block(flavour: str, serve: Serve) -> None:
     assert hung_up.wait(PATIENCE_SECONDS)
 
 
+def test_a_closed_client_tells_so_when_it_is_used_again(serve: Serve) -> None:
+    client = Client.connect(serve(greeting(lambda _peer: None)))
+    client.close()
+    told = r"^events\.subscribe got no answer, because the connection ended: this client was closed\.$"
+    with pytest.raises(ConnectionLost, match=told):
+        client.events()
+    with (
+        pytest.raises(RuntimeError, match=r"^This client was closed: make another one with Client\.connect"),
+        client,
+    ):
+        pytest.fail("it was entered")
+
+
+def test_a_closed_async_client_tells_so_when_it_is_used_again(run: Run, serve: Serve) -> None:
+    path = serve(greeting(lambda _peer: None))
+
+    async def main() -> None:
+        async with AsyncClient.connect(path) as client:
+            stream = client.events()
+        with pytest.raises(ConnectionLost, match="ended: this client was closed"):
+            client.events()
+        stream.close()
+        with pytest.raises(ConnectionLost, match="ended: this stream was closed"):
+            async with stream:
+                pytest.fail("it was entered")
+
+    run(main)
+
+
 def test_the_end_of_the_block_ends_the_calls_of_others(flavour: str, serve: Serve) -> None:
     """Of one that waits for its answer, one whose request is on its way out, and one that waits to send."""
     asked, begun, told = Event(), Event(), Event()

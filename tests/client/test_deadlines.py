@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from client.conftest import Serve
-from client.fake_server import Peer, occupied_queue
+from client.fake_server import Peer, greeting, occupied_queue
+from client.flavours import connected
 from workspaced_client import Client, NotResponding, NotRunning, Unanswered
 from workspaced_client._core.attempts import Attempts
 from workspaced_client._core.connecting import try_to_connect
@@ -54,6 +55,18 @@ def test_what_the_wait_for_room_took_is_the_hellos_no_more(
         with pytest.raises(Unanswered, match=told):
             client.daemon.ping() if client else Client.connect(path, timeout_seconds=60)
         assert now() - began_at < 90
+
+
+@pytest.mark.parametrize("seconds", [1e-300, 1e-12])
+def test_a_call_whose_time_is_over_at_once_is_not_sent(flavour: str, serve: Serve, seconds: float) -> None:
+    def script(peer: Peer) -> None:
+        peer.answer(peer.expect("next"), {})
+
+    with connected(flavour, serve(greeting(script))) as client:
+        with pytest.raises(NotResponding) as caught:
+            client.call("workspace.create", {"name": "a", "rootPath": "/a"}, timeout_seconds=seconds)
+        assert not caught.value.outcome_unknown
+        assert client.call("next") == {}
 
 
 @pytest.mark.skipif(

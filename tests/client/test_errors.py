@@ -13,6 +13,7 @@ from client.fake_server import Peer, greeting, line
 from workspaced_client import DaemonError, WorkspacedError, errors
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_protocol.errors import ErrorCode, RpcError
+from workspaced_protocol.models import Session
 
 PROMISED: Mapping[ErrorCode, Mapping[str, object]] = {
     ErrorCode.INVALID_PARAMS: {"path": "workspace.projects[0].id"},
@@ -47,6 +48,19 @@ def test_what_the_daemon_did_not_tell_is_none(code: ErrorCode) -> None:
     for data in ({}, {name: ["no such type"] for name in PROMISED[code]}):
         error = from_answer(RpcError(code, "A sentence.", dict(data)))
         assert [getattr(error, name) for name in PROMISED[code]] == [None] * len(PROMISED[code])
+
+
+def test_a_claim_tells_the_session_that_is_there() -> None:
+    held = {"id": "ss_1", "workspaceId": "ws_1", "label": None, "pid": 7, "startedAt": 5, "exclusive": True}
+    there = Session(id="ss_1", workspace_id="ws_1", label=None, pid=7, started_at=5, exclusive=True)
+    for session in (held, {**held, "of a later release": {"x": 1}}):
+        error = from_answer(RpcError(1008, "A sentence.", {"session": session}))
+        assert isinstance(error, workspaced_client.Claimed)
+        assert error.session == there
+    for unreadable in (None, "ss_1", {**held, "pid": "7"}):
+        error = from_answer(RpcError(1008, "A sentence.", {"session": unreadable}))
+        assert isinstance(error, workspaced_client.Claimed)
+        assert error.session is None
 
 
 def test_an_unknown_code_gives_the_base_class(connect: Connect) -> None:

@@ -14,6 +14,7 @@ from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import connected, subscribed
 from support.daemon_process import DaemonProcess, running_daemon
+from support.lives import forget_history
 from workspaced_client import Client, InvalidParams, NotRunning, WorkspacedError
 from workspaced_client._core.hello import greeting
 from workspaced_client.events import Event, EventGap, EventStream
@@ -120,7 +121,7 @@ def test_since_goes_on_from_there(daemon: DaemonProcess, flavour: str) -> None:
 
 @pytest.mark.requirement("FR-009")
 def test_through_a_kill_and_restarts_nothing_is_missed_or_told_twice(flavour: str, tmp_path: Path) -> None:
-    """Between the lives of the daemon nothing is written, so that each event can be given."""
+    """Between the lives of the daemon nothing is written, so that each event can be given without a history."""
     lost: list[WorkspacedError] = []
     made: list[str] = []
     seen: list[Event | EventGap] = []
@@ -164,6 +165,7 @@ def test_what_was_missed_beyond_recall_is_a_gap(flavour: str, tmp_path: Path) ->
         revision = client.workspaces.get(create(client)).revision
         create(client)
         create(client)
+    forget_history(daemon.data_dir)
     with running_daemon(tmp_path) as daemon, daemon.client() as client:
         now = client.daemon.status().revision
         with subscribed(flavour, daemon.socket, since=revision) as events:

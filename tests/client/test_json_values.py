@@ -3,13 +3,15 @@
 import math
 from collections import OrderedDict, UserDict, namedtuple
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from fractions import Fraction
+from numbers import Integral
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -18,7 +20,7 @@ from msgspec import UNSET, Raw, Struct
 from client.conftest import Connect, Serve
 from client.fake_server import Peer, answering
 from client.flavours import connected
-from workspaced_client import Change, Client, ProjectBinding, Unsendable, Workspace
+from workspaced_client import Change, Client, ProjectBinding, Unsendable, Workspace, WorkspacedError
 
 
 class Text(str):
@@ -35,6 +37,7 @@ class Real(float):
     """As numpy.float64."""
 
 
+@Integral.register
 class Int64:
     """As numpy.int64, which is no int."""
 
@@ -43,6 +46,58 @@ class Int64:
 
     def __index__(self) -> int:
         return self._value
+
+
+class ArrayOfOne:
+    """As numpy.array(5)."""
+
+    def __index__(self) -> int:
+        return 5
+
+    __int__ = __index__
+
+
+def fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError
+
+
+class FailingText(str):
+    __slots__ = ()
+    __str__ = __repr__ = __format__ = fail
+
+
+class FailingInt(int):
+    __index__ = __int__ = __repr__ = __str__ = fail
+
+
+class FailingFloat(float):
+    __float__ = __repr__ = __str__ = fail
+
+
+class FailingDict(dict[str, object]):
+    items = __iter__ = __repr__ = fail
+
+
+class FailingList(list[object]):
+    __iter__ = __repr__ = fail
+
+
+class FailingTuple(tuple[object, ...]):
+    __slots__ = ()
+    __iter__ = __repr__ = fail
+
+
+@Integral.register
+class FailingIndex:
+    __index__ = __repr__ = __str__ = fail
+
+
+class FailingPath:
+    __fspath__ = __repr__ = __str__ = fail
+
+
+class FailingRepr:
+    __repr__ = __str__ = __len__ = __iter__ = __float__ = fail
 
 
 class Colour(Enum):
@@ -111,7 +166,18 @@ NOT_JSON = [
     (Text("a\udfff"), "surrogate"),
     (OrderedDict({1: "a"}), "a key of type int"),
     ({None: 1}, "a key of type NoneType"),
-    ({"\ud800": 1}, "surrogate"),
+    ({"\ud800": 1}, "has a key with half of a surrogate"),
+    (ArrayOfOne(), r"json_values\.ArrayOfOne, which is no JSON value"),
+    (FailingFloat("nan"), "nan"),
+    (FailingInt(2**64), "64 bits"),
+    (FailingText("\ud800"), "surrogate"),
+    (FailingDict(a=1), r"can't be read: its own code \(.*FailingDict\) raised ZeroDivisionError"),
+    (FailingList([1]), r"can't be read: its own code \(.*FailingList\) raised ZeroDivisionError"),
+    (FailingTuple([1]), r"can't be read: its own code \(.*FailingTuple\) raised ZeroDivisionError"),
+    (FailingIndex(), "FailingIndex, whose __index__ raised ZeroDivisionError"),
+    (FailingRepr(), "FailingRepr"),
+    (FailingPath(), "FailingPath"),
+    ({FailingIndex(): 1}, "a key of type .*FailingIndex"),
 ]
 
 NESTED: list[tuple[Callable[[Any], Any], str]] = [
@@ -121,7 +187,7 @@ NESTED: list[tuple[Callable[[Any], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "told"), NOT_JSON)
+@pytest.mark.parametrize(("value", "told"), NOT_JSON, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize(("around", "place"), NESTED)
 def test_what_is_no_json_is_refused_before_anything_is_sent(
     serve: Serve, value: object, told: str, around: Callable[[Any], Any], place: str
@@ -187,6 +253,9 @@ JSON = [
     (Size.BIG, 2),
     (Int64(7), 7),
     (Real(1.5), 1.5),
+    (FailingText("shop"), "shop"),
+    (FailingInt(3), 3),
+    (FailingFloat(1.5), 1.5),
     (True, True),
     (2**53 + 1, 2**53 + 1),
     (2**64 - 1, 2**64 - 1),
@@ -201,7 +270,7 @@ JSON = [
 ]
 
 
-@pytest.mark.parametrize(("value", "sent"), JSON)
+@pytest.mark.parametrize(("value", "sent"), JSON, ids=lambda value: type(value).__name__)
 def test_a_json_value_goes_out_as_it_is(serve: Serve, value: object, sent: object) -> None:
     with Client.connect(serve(answering(lambda request: [request.method, request.params]))) as client:
         answer = client.call(Text("m"), {Text("a"): value, "b": {"c": [value]}})
@@ -243,6 +312,75 @@ def test_params_that_are_no_dict_are_refused(connect: Connect, params: Any) -> N
     with pytest.raises(Unsendable, match=r"^m was not sent.* its params are of type \S+, and must be a dict"):
         client.call("m", params)
     assert client.call("next") == {}
+
+
+@pytest.mark.parametrize("method", [FailingText("a\ud800"), FailingText("b")], ids=["half", "whole"])
+def test_a_method_whose_own_code_fails(connect: Connect, method: str) -> None:
+    client = connect(answering(lambda request: request.method))
+    if str.__contains__(method, "\ud800"):
+        with pytest.raises(Unsendable, match="the method's name is a str with half of a surrogate pair"):
+            client.call(method)
+    else:
+        assert client.call(method) == "b"
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({1: "a"}, r"the dict of its params has a key of type int; the keys of a JSON object are strings\."),
+        (
+            {"\ud800": 1},
+            r"the dict of its params has a key with half of a surrogate pair at index 0, which is no",
+        ),
+        ({Text("a"): 1, "b": 2, FailingText("c"): 3}, None),
+        (
+            FailingDict(a=1),
+            r"the dict of its params can't be read: its own code \(.*FailingDict\) raised Zero",
+        ),
+    ],
+    ids=["key", "half", "good", "failing"],
+)
+def test_wrong_keys_of_the_params_are_told_in_a_sentence(
+    connect: Connect, params: dict[str, object], told: str | None
+) -> None:
+    client = connect(answering(lambda request: request.params))
+    if told is None:
+        assert client.call("m", params) == {"a": 1, "b": 2, "c": 3}
+    else:
+        with pytest.raises(Unsendable, match=f"^m was not sent, because it can't be written as JSON: {told}"):
+            client.call("m", params)
+
+
+def test_paths_and_lists_whose_own_code_fails_are_refused_by_name(connect: Connect) -> None:
+    client = connect(answering(lambda request: request.params))
+    path: Any = FailingPath()
+    files: Any = FailingList(["/a"])
+    changes: Any = FailingTuple([Change(remove="ws_1")])
+    for call, place in (
+        (lambda: client.workspaces.create("a", path), "rootPath"),
+        (lambda: client.projects.clone("ws_1", "u", path), "targetDir"),
+        (lambda: client.store.backup(path), "path"),
+        (lambda: client.store.salvage([path]), r"files"),
+        (lambda: client.store.salvage(files), r"files"),
+        (lambda: client.store.apply(changes), "changes"),
+    ):
+        with pytest.raises(Unsendable, match=f"`{place}"):
+            call()
+
+
+def test_a_text_is_no_list_of_files(connect: Connect) -> None:
+    asked: list[object] = []
+
+    def reply(request: Any) -> object:
+        asked.append(request.params)
+        return {"found": [], "files": []}
+
+    client = connect(answering(reply))
+    text: Any = "/a"
+    for call in (client.store.salvage, client.store.apply):
+        with suppress(WorkspacedError):
+            call(text)
+    assert asked == [{"files": "/a"}, {"changes": "/a"}]
 
 
 @pytest.mark.parametrize("method", [None, 5, b"workspace.list", ["a"]])

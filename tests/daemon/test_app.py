@@ -160,3 +160,59 @@ async def test_a_configuration_that_hangs_is_given_up_after_ten_seconds(
     assert [entry["event"] for entry in logged[1:]] == ["Stopping.", "Stopped."]
     assert logged[0]["log_level"] == "error"
     assert "10 s" in logged[0]["event"]
+
+
+@pytest.mark.parametrize("hangups", [1, 3])
+async def test_a_stop_does_not_wait_for_a_configuration_that_hangs(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict], mock_clock: MockClock, hangups: int
+) -> None:
+    began, is_over = threading.Event(), threading.Event()
+
+    def load() -> Settings:
+        began.set()
+        is_over.wait(60)
+        return running.settings
+
+    running.load = load
+    nursery.start_soon(running.run)
+    await running.connect()
+    before = mock_clock.current_time()
+    for _ in range(hangups):
+        signal.raise_signal(signal.SIGHUP)
+    await until(began.is_set)
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()
+    is_over.set()
+    assert mock_clock.current_time() == before
+    assert [entry["event"] for entry in logged] == ["Stopping.", "Stopped."]
+
+
+async def test_a_later_reload_tells_that_the_earlier_one_hangs_and_one_after_its_end_reads(
+    running: Running, nursery: trio.Nursery, logged: list[EventDict], mock_clock: MockClock
+) -> None:
+    is_over = threading.Event()
+
+    def load() -> Settings:
+        is_over.wait(60)
+        return running.settings
+
+    running.load = load
+    nursery.start_soon(running.run)
+    await running.connect()
+    signal.raise_signal(signal.SIGHUP)
+    await wait_all_tasks_blocked()
+    signal.raise_signal(signal.SIGHUP)  # it comes in the ten seconds of the first
+    await wait_all_tasks_blocked()
+    mock_clock.jump(10.1)
+    await until(lambda: len(logged) == 2)
+    assert "10 s" in logged[0]["event"]
+    assert "an earlier reading of it still hangs" in logged[1]["event"]
+    is_over.set()
+
+    def is_reloaded() -> bool:
+        signal.raise_signal(signal.SIGHUP)
+        return "was reloaded" in str(logged[-1]["event"])
+
+    await until(is_reloaded)
+    signal.raise_signal(signal.SIGTERM)
+    await running.stopped.wait()

@@ -19,8 +19,8 @@ from support.waiting import PATIENCE_SECONDS
 from workspaced_protocol import examples as e
 
 # What differs from one daemon, and one moment, to the next. Each is compared by its type alone.
-TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt", "connectedAt"}
-COUNTS = {"revision", "pid", "uid", "connection", "connections", "requests", "commits"}
+TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt", "connectedAt", "lastUsedAt"}
+COUNTS = {"revision", "pid", "uid", "connection", "connections", "requests", "commits", "score"}
 VARYING = TIMES | COUNTS
 
 _numbers = itertools.count()
@@ -56,12 +56,16 @@ class Exchange:
     def prepare(self, method: str) -> None:
         """Bring about what an example names beyond the store."""
         if method in ("session.end", "session.list"):
-            session = self.connection.call("session.begin", workspaceId="ws_shop", label="editor")
+            session = self.connection.call(
+                "session.begin", workspaceId="ws_shop", label="editor", exclusive=True
+            )
             self.here[e.SESSION_ID] = session["id"]
         elif method in ("store.previewRestore", "store.restore"):
             self.connection.call("store.backup", path=self.localised(e.COPY))
         elif method == "store.listBackups":
             self.here[e.BACKUP] = self.connection.call("store.backup")["name"]
+        elif method == "workspace.usage":
+            self.connection.call("workspace.touch", id="ws_shop")
         elif method == "project.clone":
             make_repository(Path(self.localised(f"{e.HOME}/mirrors/tools")))
 

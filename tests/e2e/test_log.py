@@ -13,6 +13,8 @@ from support.daemon_process import DaemonProcess, Home
 from support.raw_connection import RawConnection
 from workspaced.rpc.request_log import LINES_A_WINDOW
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 BATCH = 1000
 
 

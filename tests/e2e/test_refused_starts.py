@@ -67,8 +67,8 @@ def config(text: str) -> Callable[[Home], None]:
 
 ODD = os.fsdecode(b"caf\xe9")
 TOO_LONG = "/tmp/" + "s" * 120  # noqa: S108 - never made
-ROUND = store_text([workspace_json(1)], revision=9, version=3)
-UNLIKE = '{"version": 3, "shape": {"unlike": "ours"}}'
+ROUND = store_text([workspace_json(1)], revision=9, version=4)
+UNLIKE = '{"version": 4, "shape": {"unlike": "ours"}}'
 
 # name: (what is prepared, arguments beside the paths, environment, exit code, what the line names)
 CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], int, tuple[str, ...]]] = {
@@ -78,9 +78,9 @@ CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], 
     "primary is a symlink": (symlink_in_place_of(PRIMARY), (), {}, 74, (PRIMARY,)),
     "primary is a FIFO": (fifo_in_place_of(PRIMARY), (), {}, 74, (PRIMARY,)),
     "snapshot is a FIFO": (fifo_in_place_of(SNAPSHOT), (), {}, 74, (SNAPSHOT,)),
-    "store of version 3": (newer(PRIMARY, ROUND), (), {}, 78, ("3",)),
-    "store of version 3 of another shape": (newer(PRIMARY, UNLIKE), (), {}, 78, ("3",)),
-    "snapshot of version 3": (newer(SNAPSHOT, ROUND), (), {}, 78, ("3",)),
+    "store of version 4": (newer(PRIMARY, ROUND), (), {}, 78, ("4",)),
+    "store of version 4 of another shape": (newer(PRIMARY, UNLIKE), (), {}, 78, ("4",)),
+    "snapshot of version 4": (newer(SNAPSHOT, ROUND), (), {}, 78, ("4",)),
     "settings in the environment": (
         nothing_prepared,
         (),

@@ -14,6 +14,8 @@ from e2e.conftest import StartDaemon
 from support.daemon_process import DaemonProcess, Ended, Home, new_home, run_all_to_end, running_daemon
 from support.raw_connection import RawConnection
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 PING = b'{"jsonrpc":"2.0","id":1,"method":"daemon.ping"}\n'
 
 

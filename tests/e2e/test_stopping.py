@@ -11,6 +11,8 @@ from e2e.conftest import StartDaemon
 from support.daemon_process import Home
 from support.raw_connection import RawConnection, checked_error
 
+pytestmark = pytest.mark.usefixtures("measured")
+
 CLIENTS, WRITES = 6, 500
 Answers = dict[str, dict[str, Any]]
 

@@ -22,6 +22,7 @@ from support.raw_connection import RawConnection
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 
+pytestmark = pytest.mark.usefixtures("measured")
 WATCHDOG_SECONDS = 0.4
 
 Begin = Callable[..., DaemonProcess]

@@ -17,6 +17,7 @@ from e2e.conftest import StartDaemon
 from support.daemon_process import Home
 from support.git_samples import ISOLATED, make_repository
 from support.raw_connection import RawConnection
+from support.waiting import wait_until
 
 SECRET = "s3/cr3t"  # noqa: S105 - no real one
 ENCODED = "s3%2Fcr3t"
@@ -180,7 +181,8 @@ def test_a_secret_in_an_older_file_is_taken_out_at_the_start(start: StartDaemon,
     home.primary.write_text(json.dumps({"version": 1, "workspaces": [a_workspace()]}))
     daemon = start()
     assert "s3cr3t" not in home.primary.read_text() + home.snapshot.read_text()
-    assert "held a password or a token in the URL of a clone" in daemon.stderr
+    # A thread writes the log, beside the start.
+    wait_until(lambda: "held a password or a token in the URL of a clone" in daemon.stderr, "no warning")
     (kept,) = texts_in(home, "s3cr3t")
     assert "version-1" in kept
     with RawConnection(home.socket) as app:

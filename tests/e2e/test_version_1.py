@@ -50,7 +50,7 @@ def look(text: bytes) -> dict[str, Any]:
         with running_daemon(home), RawConnection(home.socket) as connection:
             status = connection.call("daemon.status")
             stored = connection.call("store.getAll")
-            connection.create("Written by version 2")
+            connection.create("Written by version 3")
             return {
                 "outcome": status["recovery"]["outcome"],
                 "stored": stored,
@@ -74,10 +74,10 @@ def test_it_is_kept_in_quarantine_before_the_first_write(case: str, seen: dict[s
 
 
 @pytest.mark.parametrize("case", TEXTS)
-def test_the_first_write_makes_it_version_2(case: str, seen: dict[str, dict[str, Any]]) -> None:
+def test_the_first_write_makes_it_version_3(case: str, seen: dict[str, dict[str, Any]]) -> None:
     for document in (seen[case]["document"], seen[case]["snapshot"]):
-        assert document["version"] == 2
-        written = [each for each in document["workspaces"] if each["name"] != "Written by version 2"]
+        assert document["version"] == 3
+        written = [each for each in document["workspaces"] if each["name"] != "Written by version 3"]
         assert len(document["workspaces"]) == len(WORKSPACES) + 1
         assert sorted(without_revision(written), key=lambda each: str(each["id"])) == WORKSPACES
     assert seen[case]["check"] == {"primary": {"corrupted": False}, "snapshot": {"corrupted": False}}

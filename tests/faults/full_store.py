@@ -1,10 +1,11 @@
 """A small store with all that a file can hold, to be damaged."""
 
+from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
 
-from support.documents import version_1_text
+from support.documents import STORE_ID, sealed, version_1_text
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store.document import Document, encode_document
 from workspaced_protocol.models import ProjectBinding, Workspace
@@ -54,15 +55,20 @@ WORKSPACES: Final = (
     ),
 )
 
-VERSION_2_STATE: Final = State.of(
+VERSION_3_STATE: Final = State.of(
     WORKSPACES,
     revision=21,
     request_keys={"key ä": "ws_1", "_checksum": None},
     recovery=RecoveryNotice(
         "recovered", "workspaces.json is corrupted", ("/data/quarantine/é",), 1_773_234_584_000
     ),
+    store_id=STORE_ID,
 )
-VERSION_2: Final = encode_document(VERSION_2_STATE)
+VERSION_3: Final = encode_document(VERSION_3_STATE)
+VERSION_2: Final = sealed(
+    VERSION_3.decode().replace(f'{{"version":3,"storeId":"{STORE_ID}",', '{"version":2,', 1)
+).encode()
+VERSION_2_STATE: Final = replace(VERSION_3_STATE, store_id="")
 VERSION_1: Final = version_1_text(WORKSPACES).encode()
 VERSION_1_STATE: Final = State.of(structs.replace(workspace, revision=0) for workspace in WORKSPACES)
 
@@ -70,7 +76,14 @@ VERSION_1_STATE: Final = State.of(structs.replace(workspace, revision=0) for wor
 def differs(document: Document, state: State) -> bool:
     """Whether the file does not hold just what `state` does."""
     found = document.state
-    return (found.revision, found.recovery, dict(found.request_keys), found.workspaces()) != (
+    return (
+        found.store_id,
+        found.revision,
+        found.recovery,
+        dict(found.request_keys),
+        found.workspaces(),
+    ) != (
+        state.store_id,
         state.revision,
         state.recovery,
         dict(state.request_keys),

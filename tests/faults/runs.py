@@ -7,19 +7,22 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
+from unittest.mock import patch
 
 from msgspec import structs
 
 from faults.promises import Fact, check_history, require
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
+from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
 from workspaced.domain.entries import Cause, Entry
+from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import Draft, Outcome, State
 from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
-from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Peer, RecoveryOutcome
 
 HOME: Final = Path("/home")
@@ -95,7 +98,11 @@ def _loads(data: bytes) -> Content | None:
         document = parse_document(data)
     except Corrupted:
         return None
-    return content_of(document.state) if document.version == 2 and not document.unknown_members else None
+    return (
+        content_of(document.state)
+        if document.version == FORMAT_VERSION and not document.unknown_members
+        else None
+    )
 
 
 @cache
@@ -157,7 +164,9 @@ class Run:
 
     def open(self) -> None:
         """Starts, and recovers what is damaged."""
-        self._store = JsonWorkspaceStore(DATA_DIR, disk=self.disk, time_ns=self._time_ns)
+        # A random id would make each run's files others.
+        with patch.object(IdFactory, "store", lambda _: STORE_ID):
+            self._store = JsonWorkspaceStore(DATA_DIR, disk=self.disk, time_ns=self._time_ns)
         found = content_of(self.store.state)
         require(found in self.possible, f"a start found {_names(found)}, not {self._names()}")
         require(self.store.state.revision >= self.revision, "the revision fell")

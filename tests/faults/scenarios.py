@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +12,17 @@ from faults.promises import require
 from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree
+from support.documents import STORE_ID, store_text
 from workspaced.domain.state import State
-from workspaced.store.contract import CommitUnknown
+from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import encode_document, parse_document
 from workspaced.store.quarantine import KEPT_FILES
 from workspaced_protocol.datadir import LOCK, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import ProjectBinding, RecoveryOutcome, Workspace
 
 TEMP: Final = ".workspaces-0123456789abcdef.tmp"
-DAMAGED: Final = b'{"version":2,"revision":41,"workspaces":[\n{"id":"ws_'
+DAMAGED: Final = b'{"version":3,"storeId":"%b","revision":41,"workspaces":[\n{"id":"ws_' % STORE_ID.encode()
+OTHER_ID: Final = "st_01KJQ3AX4MZZZZZZZZZZZZZZZZ"
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,15 @@ def _workspace(number: int) -> Workspace:
     )
 
 
-def document(count: int, revision: int) -> bytes:
+def document(count: int, revision: int, store_id: str = STORE_ID) -> bytes:
     """A valid file of `count` workspaces."""
-    return encode_document(State.of([_workspace(number) for number in range(count)], revision))
+    workspaces = [_workspace(number) for number in range(count)]
+    return encode_document(State.of(workspaces, revision, store_id=store_id))
+
+
+def version_2(count: int, revision: int) -> bytes:
+    """A valid file of `count` workspaces, as the release before this one wrote it."""
+    return store_text(json.loads(document(count, revision))["workspaces"], revision, 2).encode()
 
 
 def version_1(count: int) -> bytes:
@@ -134,13 +143,40 @@ def _lose_all_but_memory(run: Run) -> None:
 
 
 def _replace_directory(run: Run) -> None:
-    """Somebody moves the data directory away, and another store, no newer, into its place."""
+    """Somebody moves the data directory away, and an older copy of it into its place."""
     other = document(2, 1)
     run.disk.remove(str(DATA_DIR))
     run.disk.put(str(DATA_DIR), ((PRIMARY, other), (SNAPSHOT, other)))
     run.kept |= {other}
     run.possible = {content_of(parse_document(other).state), *run.possible}
     run.revision = 0
+
+
+def _commit_refused(run: Run) -> None:
+    """A commit where another store stands: it is refused, and nothing is written."""
+    try:
+        run.commit()
+    except StorageFailure as failure:
+        if failure.errno != errno.ESTALE:
+            raise
+        return
+    require(False, "another store was written over")
+
+
+def _put_other(name: str, data: bytes) -> Step:
+    """Another program puts another store's file there; a start may serve it."""
+
+    def step(run: Run) -> None:
+        run.disk.put(run.path_of(name), data)
+        run.possible.add(content_of(parse_document(data).state))
+        run.revision = 0
+
+    return step
+
+
+def _move_away(name: str) -> Step:
+    """Another program takes the file away again."""
+    return lambda run: run.disk.remove(run.path_of(name))
 
 
 def _fail_at(operation: str, nth: int) -> Step:
@@ -173,6 +209,8 @@ _OTHERS = frozenset(data for data in _OLD_COPIES.values() if isinstance(data, by
 _COPY = "20260101T000000.000000Z-invalid-json-workspaces.json"
 _NEW, _OLD = document(3, 9), document(2, 7)
 _EDITED = document(3, 1)  # of the revision that the open store holds
+_OTHER = document(2, 30, OTHER_ID)
+_V2, _V2_OLD = version_2(3, 9), version_2(2, 7)
 _V1, _V1_OLD, _V1_UNKNOWN = version_1(3), version_1(2), _with_unknown_member(version_1(3))
 _OPENED: tuple[Step, ...] = (Run.open, Run.commit)
 
@@ -219,6 +257,24 @@ SCENARIOS: Final = (
         (*_OPENED, _lose(str(DATA_DIR.parent), all_is_lost=True)),
         FRESH.found,
     ),
+    Scenario(
+        "commits beside another store",
+        (_commit_refused, _commit_refused, _move_away(PRIMARY), Run.commit),
+        (*_OPENED, _put_other(PRIMARY, document(2, 1, OTHER_ID))),
+        FRESH.found,
+    ),
+    Scenario(
+        "commits beside another store's snapshot",
+        (_commit_refused, _move_away(SNAPSHOT), Run.commit),
+        (*_OPENED, _put_other(SNAPSHOT, document(2, 1, OTHER_ID))),
+        FRESH.found,
+    ),
+    Scenario(
+        "commits beside an old copy of version 2",
+        (_commit_refused, _move_away(PRIMARY), Run.commit),
+        (*_OPENED, _put_other(PRIMARY, version_2(2, 0))),
+        FRESH.found,
+    ),
     Scenario("commit, directory replaced", (Run.commit,), (*_OPENED, _replace_directory), FRESH.found),
     _start(
         "first commit over version 1",
@@ -226,6 +282,33 @@ SCENARIOS: Final = (
         _V1,
         keeps=(_V1,),
         steps=(Run.open, Run.commit),
+    ),
+    _start(
+        "first commit over version 2",
+        {PRIMARY: _V2, SNAPSHOT: _V2},
+        _V2,
+        keeps=(_V2,),
+        steps=(Run.open, Run.commit),
+    ),
+    _start(
+        "start on version 2, older snapshot", {PRIMARY: _V2, SNAPSHOT: _V2_OLD}, _V2, keeps=(_V2, _V2_OLD)
+    ),
+    _start(
+        "start on version 2, damaged primary",
+        {PRIMARY: DAMAGED, SNAPSHOT: _V2},
+        _V2,
+        tells="recovered",
+        keeps=(DAMAGED, _V2),
+    ),
+    _start(
+        "start on two stores", {PRIMARY: _OLD, SNAPSHOT: _OTHER}, _OLD, tells="recovered", keeps=(_OTHER,)
+    ),
+    _start(
+        "start on two stores, a newer one of version 2",
+        {PRIMARY: _OLD, SNAPSHOT: _V2},
+        _OLD,
+        tells="recovered",
+        keeps=(_V2,),
     ),
     _start(
         "start on version 1, older snapshot", {PRIMARY: _V1, SNAPSHOT: _V1_OLD}, _V1, keeps=(_V1, _V1_OLD)

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faults.full_store import VERSION_1, VERSION_1_STATE, VERSION_2, VERSION_2_STATE, differs
+from faults.full_store import (
+    VERSION_1,
+    VERSION_1_STATE,
+    VERSION_2,
+    VERSION_2_STATE,
+    VERSION_3,
+    VERSION_3_STATE,
+    differs,
+)
+from support.documents import STORE_ID
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
@@ -21,8 +30,8 @@ pytestmark = pytest.mark.requirement("FR-006", "T012")
 
 FILES = pytest.mark.parametrize(
     ("sound", "state"),
-    [(VERSION_2, VERSION_2_STATE), (VERSION_1, VERSION_1_STATE)],
-    ids=["version 2", "version 1"],
+    [(VERSION_3, VERSION_3_STATE), (VERSION_2, VERSION_2_STATE), (VERSION_1, VERSION_1_STATE)],
+    ids=["version 3", "version 2", "version 1"],
 )
 STRUCTURE: Final = frozenset(b'{}[]:,"\\')
 INSERTED: Final = (b"\0", b" ", b'"', b"\\", b",", b"}", b"0", b"\xff", "é".encode(), b"\xef\xbb\xbf")
@@ -74,7 +83,7 @@ def swapped(sound: bytes) -> Iterator[bytes]:
 
 def overwritten(sound: bytes) -> Iterator[bytes]:
     """Blocks of zeros, or of another revision of the same store."""
-    older = encode_document(State.of(VERSION_2_STATE.workspaces()[:2], 20))
+    older = encode_document(State.of(VERSION_3_STATE.workspaces()[:2], 20, store_id=STORE_ID))
     for size in (1, 16, 128, 512):
         for at in range(0, len(sound), size):
             yield sound[:at] + bytes(len(sound[at : at + size])) + sound[at + size :]
@@ -93,7 +102,7 @@ def is_found(data: bytes, state: State) -> bool:
     except Corrupted:
         return True
     assert not differs(document, state), f"wrong data from {data!r}"
-    sound = VERSION_2 if document.version == 2 else VERSION_1
+    sound = {3: VERSION_3, 2: VERSION_2, 1: VERSION_1}[document.version]
     if document.version == 1 and document.unknown_members:
         # The one name that nothing guards: in version 1 the checksum may be missing.
         assert checksum(data)[0] is None
@@ -103,6 +112,7 @@ def is_found(data: bytes, state: State) -> bool:
 
 
 @FILES
+@pytest.mark.usefixtures("measured_once")
 @pytest.mark.parametrize("damage", ALL, ids=lambda damage: damage.__name__)
 def test_damage_is_found_or_has_changed_nothing(sound: bytes, state: State, damage: Damage) -> None:
     count = found = 0
@@ -114,7 +124,7 @@ def test_damage_is_found_or_has_changed_nothing(sound: bytes, state: State, dama
 
 _EDITS = st.lists(
     st.tuples(
-        st.integers(0, len(VERSION_2)), st.integers(0, 40), st.binary(max_size=6) | st.sampled_from(INSERTED)
+        st.integers(0, len(VERSION_3)), st.integers(0, 40), st.binary(max_size=6) | st.sampled_from(INSERTED)
     ),
     min_size=1,
     max_size=6,
@@ -124,19 +134,19 @@ _EDITS = st.lists(
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(_EDITS)
 def test_no_damage_gives_wrong_data(edits: list[tuple[int, int, bytes]]) -> None:
-    data = VERSION_2
+    data = VERSION_3
     for at, length, piece in edits:
         data = data[:at] + piece + data[at + length :]
     try:
-        is_found(data, VERSION_2_STATE)
+        is_found(data, VERSION_3_STATE)
     except NewerVersion:
-        assert b'"version":2,"revision"' not in data
+        assert b'"version":3,"storeId"' not in data
 
 
 @settings(deadline=None, max_examples=200)
 @given(
     st.binary(max_size=200)
-    | st.text(alphabet='{}[]:,"\\ \nversion12_checksumwkspa', max_size=200).map(str.encode)
+    | st.text(alphabet='{}[]:,"\\ \nversion123_checksumwkspa', max_size=200).map(str.encode)
 )
 def test_what_was_never_a_store_is_corrupted(data: bytes) -> None:
     with pytest.raises(Corrupted) as corrupted:
@@ -150,19 +160,20 @@ def test_what_was_never_a_store_is_corrupted(data: bytes) -> None:
 @pytest.mark.parametrize("damage", ALL, ids=lambda damage: damage.__name__)
 def test_a_start_recovers_from_the_other_file(tmp_path: Path, damage: Damage, damaged: str) -> None:
     other = SNAPSHOT if damaged == PRIMARY else PRIMARY
-    samples = list(damage(VERSION_2))
+    samples = list(damage(VERSION_3))
     for number, data in enumerate(samples[5 :: len(samples) // 4]):
         data_dir = tmp_path / str(number)
         data_dir.mkdir()
         (data_dir / damaged).write_bytes(data)
-        (data_dir / other).write_bytes(VERSION_2)
+        (data_dir / other).write_bytes(VERSION_3)
         with closing(create_json_store(data_dir)) as store:
-            assert store.get_all() == VERSION_2_STATE.workspaces()
-            assert store.state.request_keys == VERSION_2_STATE.request_keys
+            assert store.get_all() == VERSION_3_STATE.workspaces()
+            assert store.state.request_keys == VERSION_3_STATE.request_keys
+            assert store.state.store_id == STORE_ID
             copies = [path.read_bytes() for path in (data_dir / "quarantine").glob("*")]
-            assert copies == ([data] if is_found(data, VERSION_2_STATE) else [])
+            assert copies == ([data] if is_found(data, VERSION_3_STATE) else [])
         for name in (PRIMARY, SNAPSHOT):
             assert (
                 parse_document((data_dir / name).read_bytes()).state.workspaces()
-                == VERSION_2_STATE.workspaces()
+                == VERSION_3_STATE.workspaces()
             )

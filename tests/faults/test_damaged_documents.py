@@ -7,8 +7,16 @@ from typing import Final
 
 import pytest
 
-from faults.full_store import VERSION_1, VERSION_1_STATE, VERSION_2, VERSION_2_STATE, differs
-from support.documents import checksum_by_the_rule, files_below, quarantined, sealed
+from faults.full_store import (
+    VERSION_1,
+    VERSION_1_STATE,
+    VERSION_2,
+    VERSION_2_STATE,
+    VERSION_3,
+    VERSION_3_STATE,
+    differs,
+)
+from support.documents import STORE_ID, checksum_by_the_rule, files_below, quarantined, sealed
 from support.samples import workspace
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
@@ -16,8 +24,9 @@ from workspaced.store.contract import WrittenByNewerRelease
 from workspaced.store.document import Corrupted, parse_document
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
-TEXT: Final = VERSION_2.decode()
-START: Final = '{"version":2,'
+TEXT: Final = VERSION_3.decode()
+START: Final = '{"version":3,'
+ID: Final = f'"storeId":"{STORE_ID}",'
 WORKSPACE: Final = '"id":"ws_1",'
 PROJECT: Final = '"id":"proj_0",'
 RECOVERY: Final = '"outcome":"recovered",'
@@ -49,17 +58,17 @@ NOT_JSON: Final = {
     "zeros": bytes(4096),
     "UTF-16": TEXT.encode("utf-16"),
     "Latin-1": TEXT.encode("latin-1", "replace"),
-    "a byte order mark": b"\xef\xbb\xbf" + VERSION_2,
-    "an encoded surrogate": VERSION_2.replace("Ü".encode(), b"\xed\xa0\x80"),
+    "a byte order mark": b"\xef\xbb\xbf" + VERSION_3,
+    "an encoded surrogate": VERSION_3.replace("Ü".encode(), b"\xed\xa0\x80"),
     "a lone surrogate": changed("Ü", "\\ud800"),
     "a lone surrogate in an unknown member": put(START, '"x":"\\udc00",'),
     "NaN": changed("1772449264788", "NaN"),
     "Infinity": put(START, '"x":-Infinity,'),
     "a comment": put(START, "/* mine */"),
     "a comma too many": changed("]\n}" if "]\n}" in TEXT else '"projects":[]}', '"projects":[],}'),
-    "quotes of another kind": VERSION_2.replace(b'"', b"'"),
-    "two documents": VERSION_2 + VERSION_2,
-    "something behind it": VERSION_2 + b"]",
+    "quotes of another kind": VERSION_3.replace(b'"', b"'"),
+    "two documents": VERSION_3 + VERSION_3,
+    "something behind it": VERSION_3 + b"]",
     "brackets without end": b"[" * 1_000_000,
     "objects without end": b'{"version":' * 200_000,
 }
@@ -69,12 +78,12 @@ NOT_THE_SCHEMA: Final = {
     "a string": b'"store"',
     "null": b"null",
     "no members": b"{}",
-    "no version": changed('"version":2,', ""),
-    "version 0": changed('"version":2', '"version":0'),
-    "version -2": changed('"version":2', '"version":-2'),
-    "version 2.0": changed('"version":2', '"version":2.0'),
-    "version true": changed('"version":2', '"version":true'),
-    "version as text": changed('"version":2', '"version":"2"'),
+    "no version": changed('"version":3,', ""),
+    "version 0": changed('"version":3', '"version":0'),
+    "version -2": changed('"version":3', '"version":-2'),
+    "version 2.0": changed('"version":3', '"version":3.0'),
+    "version true": changed('"version":3', '"version":true'),
+    "version as text": changed('"version":3', '"version":"2"'),
     "no revision": changed('"revision":21,', ""),
     "a negative revision": changed('"revision":21', '"revision":-1'),
     "a huge revision": changed('"revision":21', '"revision":' + "9" * 400),
@@ -104,20 +113,39 @@ NOT_THE_SCHEMA: Final = {
     "unknown members that nest too deeply": put(START, f'"x":{nested(100_000)},'),
     "no checksum": without_checksum(),
     "checksum null": without_checksum()[:-1] + b',"_checksum":null}',
-    "another checksum": VERSION_2.replace(b'"_checksum":"', b'"_checksum":"0'),
-    "a checksum of nothing": VERSION_2[: VERSION_2.rindex(b'"', 0, -4)] + b'""}',
+    "another checksum": VERSION_3.replace(b'"_checksum":"', b'"_checksum":"0'),
+    "a checksum of nothing": VERSION_3[: VERSION_3.rindex(b'"', 0, -4)] + b'""}',
     "the checksum in capitals": TEXT[:-70].encode()
     + TEXT[-70:].upper().replace("_CHECKSUM", "_checksum").encode(),
-    "the checksum under an escaped name": VERSION_2.replace(b'"_checksum":"', b'"_\\u0063hecksum":"'),
+    "the checksum under an escaped name": VERSION_3.replace(b'"_checksum":"', b'"_\\u0063hecksum":"'),
     "a checksum of version 1 under an escaped name": VERSION_1.replace(
         b'"_checksum": "', b'"_\\u0063hecksum": "'
     ),
     "version 1 with the checksum of another": VERSION_1.replace(b'"/a b"', b'"/a c"'),
     "version 1 in version 2": VERSION_1.replace(b'"version": 1', b'"version": 2'),
+    "version 1 in version 3": VERSION_1.replace(b'"version": 1', b'"version": 3'),
     "version 2 in version 1": VERSION_2.replace(b'"version":2', b'"version":1'),
-    "version 3 by one damaged digit": VERSION_2.replace(b'"version":2', b'"version":3'),
-    "version 22 by one digit too many": VERSION_2.replace(b'"version":2', b'"version":22'),
+    "version 2 in version 3": VERSION_2.replace(b'"version":2', b'"version":3'),
+    "version 3 in version 1": VERSION_3.replace(b'"version":3', b'"version":1'),
+    "version 3 in version 2": VERSION_3.replace(b'"version":3', b'"version":2'),
+    "version 4 by one damaged digit": VERSION_3.replace(b'"version":3', b'"version":4'),
+    "version 33 by one digit too many": VERSION_3.replace(b'"version":3', b'"version":33'),
+    "version 6 by one damaged digit of version 2": VERSION_2.replace(b'"version":2', b'"version":6'),
     "version 9 by one damaged digit of version 1": VERSION_1.replace(b'"version": 1', b'"version": 9'),
+    "version 2, sealed as 3": sealed(VERSION_2.decode().replace('"version":2', '"version":3')).encode(),
+    "version 2 without a checksum": VERSION_2.rpartition(b',"_checksum"')[0] + b"}",
+    "no store id": changed(ID, ""),
+    "null for a store id": changed(ID, '"storeId":null,'),
+    "a number for a store id": changed(ID, '"storeId":17,'),
+    "an empty store id": changed(ID, '"storeId":"",'),
+    "a store id less one character": changed(ID, ID.replace("F", "")),
+    "a store id and one character": changed(ID, ID.replace("F", "FF")),
+    "a store id with a line feed": changed(ID, ID.replace('F"', 'F\\n"')),
+    "a store id in lower case": changed(ID, ID.lower().replace("storeid", "storeId")),
+    "a store id that is no ULID": changed(ID, ID.replace("F", "U")),
+    "a store id past the largest ULID": changed(ID, ID.replace("st_0", "st_8")),
+    "a workspace's id for a store id": changed(ID, ID.replace("st_", "ws_")),
+    "a store id twice": put(START, ID),
 }
 
 
@@ -129,9 +157,9 @@ def test_what_is_wrong_is_told_and_the_other_file_serves(tmp_path: Path, data: b
     with pytest.raises(Corrupted) as corrupted:
         parse_document(data)
     (tmp_path / PRIMARY).write_bytes(data)
-    (tmp_path / SNAPSHOT).write_bytes(VERSION_2)
+    (tmp_path / SNAPSHOT).write_bytes(VERSION_3)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == VERSION_2_STATE.workspaces()
+        assert store.get_all() == VERSION_3_STATE.workspaces()
         assert store.recovery.reason is not None
         assert corrupted.value.message in store.recovery.reason
         assert len(store.recovery.reason) < 1000
@@ -163,13 +191,13 @@ SOUND: Final = {
 @pytest.mark.requirement("FR-005", "T011")
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in SOUND.items()])
 def test_a_reformatted_file_is_the_same_store(tmp_path: Path, data: bytes) -> None:
-    assert data != VERSION_2
-    assert not differs(parse_document(data), VERSION_2_STATE)
+    assert data != VERSION_3
+    assert not differs(parse_document(data), VERSION_3_STATE)
     (tmp_path / PRIMARY).write_bytes(data)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == VERSION_2_STATE.workspaces()
+        assert store.get_all() == VERSION_3_STATE.workspaces()
     assert quarantined(tmp_path) == {}
-    assert (tmp_path / PRIMARY).read_bytes() == VERSION_2
+    assert (tmp_path / PRIMARY).read_bytes() == VERSION_3
 
 
 @pytest.mark.requirement("FR-006", "T012")
@@ -202,9 +230,9 @@ UNKNOWN: Final = {
 @pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
 def test_unknown_members_are_told_and_kept_in_quarantine(tmp_path: Path, path: str, name: str) -> None:
     (tmp_path / name).write_bytes(UNKNOWN[path])
-    (tmp_path / (SNAPSHOT if name == PRIMARY else PRIMARY)).write_bytes(VERSION_2)
+    (tmp_path / (SNAPSHOT if name == PRIMARY else PRIMARY)).write_bytes(VERSION_3)
     with closing(create_json_store(tmp_path)) as store:
-        assert store.get_all() == VERSION_2_STATE.workspaces()
+        assert store.get_all() == VERSION_3_STATE.workspaces()
         (warning,) = store.warnings
         assert path in warning
         assert name in warning
@@ -214,9 +242,9 @@ def test_unknown_members_are_told_and_kept_in_quarantine(tmp_path: Path, path: s
 
 
 NEWER: Final = {
-    "version 3": sealed('{"version":3,"data":{},"_checksum":""}').encode(),
-    "version 3, laid out as 2": changed('"version":2', '"version":3'),
-    "version 3 without a checksum": b'{"version":3}',
+    "version 4": sealed('{"version":4,"data":{},"_checksum":""}').encode(),
+    "version 4, laid out as 3": changed('"version":3', '"version":4'),
+    "version 4 without a checksum": b'{"version":4}',
     "a huge version": b'{"version":%d,"_checksum":"%s"}' % (10**18, b"0" * 64),
 }
 
@@ -224,7 +252,7 @@ NEWER: Final = {
 @pytest.mark.requirement("FR-006", "T012")
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in NEWER.items()])
 @pytest.mark.parametrize(
-    "other", [None, VERSION_2, b"damaged"], ids=["alone", "beside version 2", "beside damage"]
+    "other", [None, VERSION_3, b"damaged"], ids=["alone", "beside version 3", "beside damage"]
 )
 @pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
 def test_a_file_of_a_newer_release_is_not_touched(
@@ -243,8 +271,9 @@ def test_a_file_of_a_newer_release_is_not_touched(
 
 
 def test_the_samples_are_sound() -> None:
+    assert not differs(parse_document(VERSION_3), VERSION_3_STATE)
     assert not differs(parse_document(VERSION_2), VERSION_2_STATE)
     assert not differs(parse_document(VERSION_1), VERSION_1_STATE)
     assert differs(
-        parse_document(VERSION_2), State.of(VERSION_2_STATE.workspaces(), VERSION_2_STATE.revision)
+        parse_document(VERSION_3), State.of(VERSION_3_STATE.workspaces(), VERSION_3_STATE.revision)
     )

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from faults import runs
 from faults.laboratory import Laboratory
 from faults.promises import BrokenPromise
 from faults.runs import DATA_DIR, Owed, Run
@@ -15,6 +16,7 @@ from faults.scenarios import DAMAGED, FRESH, SCENARIOS, Scenario, in_data_dir
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree, each
+from support.documents import STORE_ID
 from workspaced.domain.history import History
 from workspaced.domain.state import State
 from workspaced.store import history_file
@@ -215,11 +217,7 @@ def test_the_laboratory_sees_a_hole_that_is_not_told(monkeypatch: pytest.MonkeyP
 
 def test_of_another_stores_history_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of(store())
-
-    def other_id(_: State) -> str:
-        return "st_another"
-
-    monkeypatch.setattr(history_file, "_store_id", other_id)
+    monkeypatch.setattr(runs, "STORE_ID", STORE_ID[:-1] + "0")
     other = Run(SimulatedDisk(FRESH.found), hour=9)
     for step in (*OPENED, Run.rename, Run.rename, Run.commit, Run.settle, Run.close):
         step(other)

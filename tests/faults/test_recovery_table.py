@@ -1,14 +1,16 @@
 """The recovery table (storage.md, Recovery at startup): each kind of primary beside each kind of snapshot."""
 
+import json
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 from msgspec import structs
 
-from support.documents import files_below, quarantined, version_1_text
+from support.documents import STORE_ID, files_below, quarantined, store_text, version_1_text
 from support.samples import commit, less_revision, workspace
 from workspaced.domain import bulk
 from workspaced.domain.state import RecoveryNotice, State
@@ -22,23 +24,41 @@ pytestmark = pytest.mark.requirement("FR-005", "FR-006", "FR-007", "T011", "T012
 _V1_WORKSPACES: Final = [workspace(1)]
 _OLD_WORKSPACES: Final = [workspace(1), workspace(2)]
 _NEW_WORKSPACES: Final = [workspace(1), workspace(2), workspace(3)]
+_OTHER_WORKSPACES: Final = [workspace(1, name="Another's"), workspace(4)]
 
 CONTENT: Final[dict[str, list[Workspace]]] = {
     "version 1": _V1_WORKSPACES,
+    "version 2, older": _OLD_WORKSPACES,
+    "version 2, newer": _NEW_WORKSPACES,
     "older": _OLD_WORKSPACES,
     "newer": _NEW_WORKSPACES,
+    "another store": _OTHER_WORKSPACES,
     "nothing": [],
 }
 FILES: Final[dict[str, bytes | None]] = {
     "missing": None,
-    "corrupted": b'{"version":2,"revision":40,"workspaces":[',
+    "corrupted": b'{"version":3,"storeId":"%b","revision":40,"workspaces":[' % STORE_ID.encode(),
     "empty": b"",
     "version 1": version_1_text(_V1_WORKSPACES).encode(),
     "version 1, corrupted": version_1_text(_V1_WORKSPACES).encode().replace(b"/src", b"/scr"),
-    "older": encode_document(State.of(_OLD_WORKSPACES, 5)),
-    "newer": encode_document(State.of(_NEW_WORKSPACES, 6)),
+    "version 2, older": store_text(json.loads(msgspec.json.encode(_OLD_WORKSPACES)), 4, 2).encode(),
+    "version 2, newer": store_text(json.loads(msgspec.json.encode(_NEW_WORKSPACES)), 7, 2).encode(),
+    "older": encode_document(State.of(_OLD_WORKSPACES, 5, store_id=STORE_ID)),
+    "newer": encode_document(State.of(_NEW_WORKSPACES, 6, store_id=STORE_ID)),
+    "another store": encode_document(
+        State.of(_OTHER_WORKSPACES, 9, store_id="st_01KJQ3AX4MZZZZZZZZZZZZZZZZ")
+    ),
 }
-REVISIONS: Final = {"version 1": 0, "older": 5, "newer": 6}
+REVISIONS: Final = {
+    "version 1": 0,
+    "version 2, older": 4,
+    "version 2, newer": 7,
+    "older": 5,
+    "newer": 6,
+    "another store": 9,
+}
+STORES: Final = {"older": "this", "newer": "this", "another store": "another"}
+"""Whose a file is; one of an older version does not tell, but is no later state of a store that has an id."""
 DAMAGED: Final = ("corrupted", "empty", "version 1, corrupted")
 
 
@@ -46,6 +66,8 @@ def _expected(primary: str, snapshot: str) -> tuple[RecoveryOutcome, str, set[st
     """The table's row: the outcome, which content is loaded, and which of the two files are quarantined at once."""
     damaged = {name for name, kind in (("primary", primary), ("snapshot", snapshot)) if kind in DAMAGED}
     if primary in REVISIONS and snapshot in REVISIONS:
+        if _are_two_stores(primary, snapshot):
+            return "recovered", primary, {"snapshot"}
         if REVISIONS[snapshot] > REVISIONS[primary]:
             return "recovered", snapshot, {"primary"}
         return "clean", primary, set()
@@ -56,6 +78,14 @@ def _expected(primary: str, snapshot: str) -> tuple[RecoveryOutcome, str, set[st
     if primary == snapshot == "missing":
         return "fresh", "nothing", set()
     return "dataLoss", "nothing", damaged
+
+
+def _are_two_stores(primary: str, snapshot: str) -> bool:
+    whose = [STORES.get(kind) for kind in (primary, snapshot)]
+    if None not in whose:
+        return whose[0] != whose[1]
+    older, newer = (primary, snapshot) if whose[0] is None else (snapshot, primary)
+    return whose != [None, None] and REVISIONS[older] > REVISIONS[newer]
 
 
 def _put(data_dir: Path, primary: str, snapshot: str) -> None:
@@ -89,6 +119,9 @@ def test_each_row_of_the_table(tmp_path: Path, primary: str, snapshot: str) -> N
     if outcome == "dataLoss":
         assert state.revision >= began_at_ms, "a client may know a lower revision, with another content"
 
+    if loaded in STORES:
+        assert state.store_id == parse_document(FILES[loaded] or b"").state.store_id
+
     must_keep = {
         name: FILES[kind]
         for name, kind in (("primary", primary), ("snapshot", snapshot))
@@ -96,7 +129,7 @@ def test_each_row_of_the_table(tmp_path: Path, primary: str, snapshot: str) -> N
     }
     for kind, name in ((primary, "primary"), (snapshot, "snapshot")):
         is_rewritten = before and files_below(tmp_path) != before
-        if kind == "version 1" and is_rewritten:
+        if kind in ("version 1", "version 2, older", "version 2, newer") and is_rewritten:
             must_keep[name] = FILES[kind]
     kept = quarantined(tmp_path)
     assert sorted(kept.values()) == sorted(data for data in must_keep.values() if data is not None)
@@ -129,6 +162,7 @@ def test_afterwards_both_files_are_the_same_and_sound_and_a_second_start_changes
         else:
             assert store.recovery == first, "the notice stays until it is acknowledged"
         assert (store.state.revision, store.get_all()) == (state.revision, state.workspaces())
+        assert primary == snapshot == "missing" or store.state.store_id == state.store_id
         assert store.warnings == []
         assert files_below(tmp_path) == files
         commit(store, bulk.acknowledge_recovery)
@@ -157,7 +191,9 @@ def test_a_loss_stays_told_though_another_recovery_follows(tmp_path: Path) -> No
 
 def test_the_notice_is_a_part_of_what_is_recovered(tmp_path: Path) -> None:
     notice = RecoveryNotice("dataLoss", "all was lost", ("/data/quarantine/a",), 1_772_449_264_788)
-    (tmp_path / SNAPSHOT).write_bytes(encode_document(State.of([workspace(1)], 3, recovery=notice)))
+    (tmp_path / SNAPSHOT).write_bytes(
+        encode_document(State.of([workspace(1)], 3, recovery=notice, store_id=STORE_ID))
+    )
     with closing(create_json_store(tmp_path)) as store:
         assert store.recovery.outcome == "dataLoss"
         assert store.recovery.quarantined[0] == "/data/quarantine/a"

@@ -5,9 +5,11 @@ A target raises nothing but what that code promises; anything else, a failed ass
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
+from support.documents import STORE_ID, store_text
 from workspaced.domain.state import State
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced_client._core.conversation import Conversation
@@ -67,10 +69,10 @@ def _read_document(data: bytes) -> None:
         found = parse_document(data)
     except (Corrupted, NewerVersion):
         return
-    state = found.state
+    state = found.state if found.version > 2 else replace(found.state, store_id=STORE_ID)
     again = parse_document(encode_document(state)).state
     assert again.workspaces() == state.workspaces(), "what was read is not what is written"
-    assert again.revision == state.revision
+    assert (again.revision, again.store_id) == (state.revision, state.store_id)
 
 
 def fuzz_answers(data: bytes) -> None:
@@ -101,13 +103,18 @@ def request_seeds() -> list[bytes]:
 
 
 def document_seeds() -> list[bytes]:
-    """A store of this release, an empty one, and one of version 1."""
+    """A store of this release, an empty one, and one of each older version."""
     saved = Workspace(
         id="ws_a", name="Größe", root_path="/a", state="active", created_at=1, updated_at=2, projects=()
     )
     old = b'{"version":1,"workspaces":[{"id":"ws_a","name":"A","rootPath":"/a","state":"active",'
     old += b'"createdAt":1,"updatedAt":2,"projects":[]}]}'
-    return [encode_document(State.of([saved], 7)), encode_document(State()), old]
+    return [
+        encode_document(State.of([saved], 7, store_id=STORE_ID)),
+        encode_document(State(store_id=STORE_ID)),
+        store_text([msgspec.to_builtins(saved)], 7, 2).encode(),
+        old,
+    ]
 
 
 def answer_seeds() -> list[bytes]:

@@ -5,26 +5,29 @@ import json
 from msgspec import Raw
 
 # protocol.md, Methods: params in their order, `?` for an optional one. Every method that changes
-# what is stored takes requestKey, and takes it last.
+# what is stored takes requestKey. What a later release adds stands behind it.
 CONTRACT = {
     "daemon.hello": "client protocol",
     "daemon.ping": "",
     "daemon.status": "",
     "rpc.discover": "",
-    "workspace.create": "name rootPath requestKey?",
+    "workspace.create": "name rootPath requestKey? tags? metadata?",
     "workspace.open": "id ifRevision? requestKey?",
     "workspace.close": "id ifRevision? requestKey?",
-    "workspace.update": "id name? rootPath? ifRevision? requestKey?",
+    "workspace.update": "id name? rootPath? ifRevision? requestKey? tags? metadata?",
     "workspace.delete": "id ifRevision? requestKey?",
     "workspace.get": "id? name?",
-    "workspace.list": "state?",
+    "workspace.list": "state? tags? sort? limit?",
+    "workspace.resolve": "path",
+    "workspace.touch": "id",
+    "workspace.usage": "",
     "history.list": "workspaceId? before? limit?",
     "history.undo": "revision ifRevision? requestKey?",
     "project.bind": "workspaceId rootPath requestKey?",
     "project.clone": "workspaceId gitUrl targetDir? requestKey?",
     "project.unbind": "workspaceId projectId requestKey?",
     "project.check": "workspaceId requestKey?",
-    "session.begin": "workspaceId label?",
+    "session.begin": "workspaceId label? exclusive?",
     "session.end": "id",
     "session.list": "workspaceId?",
     "store.getAll": "",
@@ -88,6 +91,7 @@ FITTING: dict[str, object] = {
     "targetDir": "/a/b",
     "label": "shell",
     "state": "closed",
+    "sort": "recent",
     "ifRevision": 7,
     "workspace": WORKSPACE,
     "changes": [{"save": WORKSPACE}, {"remove": "ws_2"}],
@@ -100,6 +104,9 @@ FITTING: dict[str, object] = {
     "source": "/a/copy.json",
     "files": ["/a/damaged.json"],
     "requestKey": "key-1",
+    "tags": ["a"],
+    "metadata": {"editor.theme": "dark"},
+    "exclusive": True,
 }
 
 

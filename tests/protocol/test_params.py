@@ -10,6 +10,7 @@ from workspaced_protocol import params as p
 from workspaced_protocol.method import InvalidParams
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import Change, Workspace
+from workspaced_protocol.params import CreateParams, UpdateParams
 
 EXAMPLES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
@@ -115,7 +116,8 @@ def test_get_needs_an_id_or_a_name(params: object) -> None:
 def test_a_request_key_has_1_to_128_characters(method: str, key: object) -> None:
     values = {name: FITTING[name] for name in names_of(method)}
     assert refusal(method, values | {"requestKey": key}).path == "requestKey"
-    assert refusal(method, [*list(values.values())[:-1], key]).path == "requestKey"
+    by_position = list((values | {"requestKey": key}).values())
+    assert refusal(method, by_position).path == "requestKey"
     for fitting in ["k", "k" * 128, "😀" * 128, " ", "\n"]:
         METHODS[method].decode_params(raw(values | {"requestKey": fitting}))
 
@@ -225,3 +227,18 @@ def test_a_wrong_id_is_told_by_its_path_and_what_it_should_be() -> None:
         assert refused.path == path
         expected = f"{method}: `{path}` is wrong: expected {kind}, then 1 to 128 of - _ A-Z a-z 0-9."
         assert refused.message == expected
+
+
+def test_what_a_release_adds_stands_behind_what_was_there() -> None:
+    older = METHODS["workspace.create"].decode_params(raw(["Alpha", "/a", "key"]))
+    assert older == CreateParams(name="Alpha", root_path="/a", request_key="key")
+    created = METHODS["workspace.create"].decode_params(raw(["Alpha", "/a", "key", ["t"], {"k": 1}]))
+    assert created == CreateParams(
+        name="Alpha", root_path="/a", request_key="key", tags=("t",), metadata={"k": 1}
+    )
+    older = METHODS["workspace.update"].decode_params(raw(["ws_1", "Alpha", "/a", 3, "key"]))
+    assert older == UpdateParams(id="ws_1", name="Alpha", root_path="/a", if_revision=3, request_key="key")
+    updated = METHODS["workspace.update"].decode_params(
+        raw(["ws_1", None, None, None, None, [], {"k": None}])
+    )
+    assert updated == UpdateParams(id="ws_1", tags=(), metadata={"k": None})

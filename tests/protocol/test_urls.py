@@ -25,6 +25,14 @@ SECRETS = [
     ("https:/ada:s3cret@host/x", "https:/ada@host/x"),
     ("ada:s3cret@host/x.git", "ada@host/x.git"),
     ("ada:s3cret@host:x.git", "ada@host:x.git"),
+    ("ada:s3/cret@host:x.git", "ada@host:x.git"),
+    ("ada:my s3cret@host:x.git", "ada@host:x.git"),
+    (":s3cret@host/x", "host/x"),
+    ("//ada:s3cret@host/x", "//ada@host/x"),
+    ("//ada:s3cret@host", "//ada@host"),
+    ("///ada:s3cret@host:80/x?token=abc", "///ada@host:80/x"),
+    ("ssh:/git:s3cret@host/x", "ssh:/git@host/x"),
+    (r"https:\\ada:s3cret@host/x", r"https:\\ada@host/x"),
     # Tokens in the user's place
     ("https://ghp_16C7e42F292c6912E7710c838347Ae178B4a@github.com/x", "https://github.com/x"),
     ("https://16C7e42F292c6912E7710c838347Ae178B4a@host/x", "https://host/x"),
@@ -43,7 +51,14 @@ SECRETS = [
     ("https://host/x.git;access_token=abc", "https://host/x.git"),
     ("https://host/x.git&access_token=abc&ref=main", "https://host/x.git&ref=main"),
     ("https://host/a;password=abc/x.git?ref=main", "https://host/a/x.git?ref=main"),
+    ("ghp_16C7e42F292c6912E7710c838347Ae178B4a@host:x", "host:x"),
+    ("//ghp_16C7e42F292c6912E7710c838347Ae178B4a@host/x", "//host/x"),
     # One URL in another
+    ("https://proxy/ada:s3cret@host/x", "https://proxy/ada@host/x"),
+    ("https://proxy/a/ada:s3@cret@host:80/x/y", "https://proxy/a/ada@host:80/x/y"),
+    ("https://proxy/ghp_16C7e42F292c6912E7710c838347Ae178B4a@host/x", "https://proxy/host/x"),
+    ("https://proxy/ada%3As3cret%40host/x", "https://proxy//x"),
+    ("https://proxy/https%3A%2F%2Fada%3As3cret%40host%2Fx", "https://proxy/"),
     ("https://proxy/https://ada:s3cret@host/x", "https://proxy/https://ada@host/x"),
     ("git+https://ada:s3cret@host/x", "git+https://ada@host/x"),
     ("http::https://ada:s3cret@host/x", "http::https://ada@host/x"),
@@ -58,6 +73,15 @@ AS_GIVEN = [
     "https://ada%40example.com@host/x",
     "https://contoso@dev.azure.com/contoso/x/_git/x",
     "https://host:8443/a:b@c",
+    "https://host/a:b@c/",
+    "https://host/x@v1/y",
+    "https://host/@scope/x",
+    "https://host/my%20team/x%40v1/y",
+    "ssh://host/a:b@c/x",
+    "host:x@v1",
+    "host:team/x@v1/y",
+    "//srv/a:b@c/x",
+    "Fix: me@work/today",
     "https://host/x?p=x.git;a=summary#readme",
     "https://host/a;v=1/b&c/x.git",
     "ssh://git@host/x.git",
@@ -88,11 +112,57 @@ def test_what_is_kept_holds_no_secret(url: str) -> None:
     assert without_secret(kept) == kept
 
 
-@pytest.mark.parametrize("part", ["a", "a:", "@", "a:b@", "://", "h://", "?a=%3f", "#", "a@", ":@a"])
+NAMES = st.text(alphabet="abc", min_size=1, max_size=6)
+PASSWORDS = st.text(alphabet="s3cr.!~ %@", min_size=1, max_size=9).map(lambda text: f"S{text}S")
+FORMS = [
+    "https://{user}:{password}@{host}/{path}",
+    "https:/{user}:{password}@{host}:80/{path}",
+    "ssh://{user}:{password}@{host}/{path}",
+    "//{user}:{password}@{host}/{path}",
+    "{user}:{password}@{host}/{path}",
+    "{user}:{password}@{host}:{path}",
+    "{user}:{password}/{password}@{host}:{path}",
+    "https://{host}/{user}:{password}@{host}/{path}",
+    "https://{host}/{path}/{user}:{password}@{host}:80/{path}",
+]
+PATHS = [
+    "https://{host}/{path}@{user}",
+    "https://{host}/{path}@{user}/{path}",
+    "https://{user}@{host}/{path}@{user}/{path}",
+    "ssh://{user}@{host}/{path}@{user}/{path}",
+    "ssh://{host}/{path}:{user}@{path}/{path}",
+    "file:///{path}/{user}:{path}@{host}/{path}",
+    "/{path}/{user}:{path}@{host}/{path}",
+    "{user}@{host}:{path}@{user}/{path}",
+    "{host}:{path}/{user}@{path}/{path}",
+    "{host}:{path}@{user}",
+]
+
+
+@given(st.sampled_from(FORMS), NAMES, PASSWORDS, NAMES, NAMES)
+def test_a_password_is_left_out_wherever_a_user_and_a_host_stand(
+    form: str, user: str, password: str, host: str, path: str
+) -> None:
+    url = form.format(user=user, password=password, host=host, path=path)
+    assert "S" not in without_secret(url)
+    assert password not in blackener(url)(f"There is no “{url}”.")
+
+
+@given(st.sampled_from(PATHS), NAMES, NAMES, NAMES)
+def test_an_at_sign_in_a_legal_path_stays(form: str, user: str, host: str, path: str) -> None:
+    url = form.format(user=user, host=host, path=path)
+    assert without_secret(url) == url
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "a:", "@", "a:b@", "://", "h://", "?a=%3f", "#", "a@", ":@a", "a:b@c/", "//"]
+)
 def test_a_long_text_takes_no_square_of_its_length(part: str) -> None:
     began = time.process_time()
     without_secret(f"x?{part * 100_000}@")
     without_secret(f"http://{part * 100_000}")
+    without_secret(f"http://a/{part * 100_000}")
+    blackener("")(f"{part * 100_000}@")
     assert time.process_time() - began < 10
 
 

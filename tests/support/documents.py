@@ -17,6 +17,7 @@ from workspaced_protocol.models import Workspace
 
 PRIMARY = "workspaces.json"
 SNAPSHOT = "workspaces.snapshot.json"
+STORE_ID = "st_01KJQ3AX4M0123456789ABCDEF"
 
 # Any: JSON of many shapes, which each test knows.
 Json = dict[str, Any]
@@ -65,12 +66,13 @@ def verified(path: Path) -> Json:
     return document
 
 
-def store_text(workspaces: list[Json], revision: int = 1, version: int = 2) -> str:
-    """Return a store file of version 2, or of another that has the same shape."""
+def store_text(workspaces: list[Json], revision: int = 1, version: int = 3, store_id: str = STORE_ID) -> str:
+    """Return a store file of version 3, of version 2, or of a newer one that has the same shape."""
     lines = ",\n".join(
         json.dumps(workspace, ensure_ascii=False, separators=(",", ":")) for workspace in workspaces
     )
-    return with_checksum(f'{{"version":{version},"revision":{revision},"workspaces":[\n{lines}\n]}}')
+    head = f'"version":{version},' + (f'"storeId":"{store_id}",' if version > 2 else "")
+    return with_checksum(f'{{{head}"revision":{revision},"workspaces":[\n{lines}\n]}}')
 
 
 def version_1_text(

@@ -8,6 +8,7 @@ KINDS = {
     1005: "revisionConflict",
     1006: "duplicateProject",
     1007: "pathUnreachable",
+    1008: "claimed",
     1010: "protocolUnsupported",
     2001: "writeTimeout",
     2002: "commitUnknown",

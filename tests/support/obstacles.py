@@ -1,7 +1,9 @@
 """What stands in a store's way: a disk that refuses, and what is no file in a file's place."""
 
+import contextlib
 import errno
 import os
+import socket
 from pathlib import Path
 
 from workspaced.store.disk import Disk
@@ -74,3 +76,21 @@ def link(path: Path) -> None:
 def dangling_link(path: Path) -> None:
     """Put a link there that leads nowhere."""
     path.symlink_to("nowhere")
+
+
+def a_socket(path: Path) -> None:
+    """Put a socket there on which nobody listens."""
+    with socket.socket(socket.AF_UNIX) as made, contextlib.chdir(path.parent):  # a socket's path is short
+        made.bind(path.name)
+
+
+class ForbiddingDisk(Disk):
+    """A disk on which nobody may open a file or a directory of this name, whoever runs the test."""
+
+    def __init__(self, name: str) -> None:
+        self.name: str | None = name
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        if Path(path).name == self.name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return super().open(path, flags, mode, dir_fd)

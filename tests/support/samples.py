@@ -1,24 +1,23 @@
 """Workspaces for tests, made by hand or by hypothesis, and what a command comes to on a small store."""
 
+from contextlib import closing
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import strategies as st
 from msgspec import structs
 
+from support.documents import STORE_ID
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
 from workspaced.domain.state import Draft, Outcome, State
-from workspaced.store import WorkspaceStore
-from workspaced_protocol.models import (
-    MAX_SAFE_INTEGER,
-    Peer,
-    ProjectBinding,
-    Session,
-    Workspace,
-    WorkspaceState,
-)
+from workspaced.store import WorkspaceStore, create_json_store
+from workspaced_protocol.annotations import tag_key
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Peer, ProjectBinding, Session, Workspace, WorkspaceState
 
 
 def workspace(
@@ -88,6 +87,13 @@ def fifty_by_ten() -> list[Workspace]:
 
 # A lone surrogate can't be stored: the protocol refuses it (protocol.md, Transport).
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_NUMBER = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+METADATA = st.dictionaries(TEXT.filter(bool), _JSON, max_size=3)
 _ID = st.text("ABab01_-", min_size=1, max_size=12) | st.just("Z" * 128)
 _TIME_MS = st.integers(0, MAX_SAFE_INTEGER)
 _PATH = TEXT.map(lambda text: "/" + text.replace("\0", ""))
@@ -123,6 +129,8 @@ def _any_workspace(draw: st.DrawFn, id_: str, number: int) -> Workspace:
         state=draw(st.sampled_from(["active", "closed", "deleted"])),
         created_at=draw(_TIME_MS),
         updated_at=draw(_TIME_MS),
+        tags=tuple(draw(st.lists(TEXT.filter(bool), max_size=3, unique_by=tag_key))),
+        metadata=draw(METADATA),
         projects=tuple(projects),
     )
 
@@ -144,6 +152,14 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     return outcome.result
 
 
+def same_after_a_restart(data_dir: Path, store: WorkspaceStore) -> bool:
+    """Close the store; return whether a start finds the same, in order."""
+    before = (store.get_all(), store.state.revision)
+    store.close()
+    with closing(create_json_store(data_dir)) as again:
+        return (again.get_all(), again.state.revision) == before and again.recovery.outcome == "clean"
+
+
 def less_revision(workspaces: list[Workspace]) -> list[Workspace]:
     """The same with revision 0, which is the one field that a store sets by itself."""
     return [structs.replace(workspace, revision=0) for workspace in workspaces]
@@ -156,7 +172,7 @@ BETA = structs.replace(
     workspace(2, name="Beta", state="closed", projects=(project(1, "ws_02"),)), created_at=20, revision=7
 )
 GONE = structs.replace(workspace(3, name="Gone", state="deleted"), revision=8)
-STATE = State.of([ALPHA, BETA, GONE], revision=9)
+STATE = State.of([ALPHA, BETA, GONE], revision=9, store_id=STORE_ID)
 
 
 def told(outcome: Outcome, method: str = "", state: State = STATE) -> list[tuple[str, object, int]]:

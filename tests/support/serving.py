@@ -118,7 +118,7 @@ class Daemon:
 
     def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path) -> None:
         self.store = store
-        self.hub = CountingHub(store.state.revision)
+        self.hub = CountingHub(store.state.revision, store.state.history)
         self.writer = CountingWriter(store, self.hub)
         self.paths = HeldPaths()
         parts = app.build(
@@ -129,6 +129,9 @@ class Daemon:
             writer=self.writer,
             paths=self.paths,
         )
+        self.hub.listening = 0  # less those of the daemon's own parts
+        self.real_paths = parts.real_paths
+        self.usage = parts.usage
         self.operations = parts.operations
         self.maintenance = parts.maintenance
         self.online = parts.clients
@@ -142,6 +145,7 @@ class Daemon:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.writer.run)
             nursery.start_soon(self.paths.run)
+            nursery.start_soon(self.real_paths.run)
             nursery.start_soon(self.server.log.run)
             task_status.started()
 

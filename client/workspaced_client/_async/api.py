@@ -7,20 +7,24 @@ a usable answer. The errors that the daemon answers with are named at each.
 
 import builtins
 import os
+from collections.abc import Iterable
 from typing import Any, Final, Literal, cast
 
 from workspaced_client._core.conversation import OnProgress
 from workspaced_client._core.hello import greeting
-from workspaced_client._core.json_values import path_value
+from workspaced_client._core.json_values import items_value, path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     ConnectedClient,
     DaemonStatus,
     Hello,
     HistoryEntry,
+    ResolvedPath,
     Session,
     Workspace,
+    WorkspaceSort,
     WorkspaceState,
+    WorkspaceUsage,
 )
 
 from .request import NOTHING, AsyncRequest
@@ -35,7 +39,7 @@ _MAYBE_WORKSPACE = cast("type[Workspace | None]", Workspace | None)
 
 
 class AsyncWorkspaces:
-    """The lifecycle of workspaces: create, open, close, update, delete, and look up.
+    """The lifecycle of workspaces: create, open, close, update, delete, look up; and their use.
 
     `if_revision` makes a write conditional: the daemon refuses it with RevisionConflict unless the
     workspace still has this `revision`.
@@ -47,13 +51,23 @@ class AsyncWorkspaces:
     def __init__(self, request: AsyncRequest) -> None:
         self._request = request
 
-    async def create(self, name: str, root_path: str | os.PathLike[str]) -> Workspace:
+    async def create(
+        self,
+        name: str,
+        root_path: str | os.PathLike[str],
+        *,
+        tags: Iterable[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Workspace:
         """Create an active workspace.
 
-        `root_path` must be absolute. Raises NameConflict if the name is taken (compared without case),
-        InvalidParams for a blank name or a relative path.
+        `root_path` must be absolute. `tags` are sorted, and those that differ only in case become one. `metadata` is
+        a JSON object that apps share; give its keys the form `app.key`. Raises NameConflict if the name is taken
+        (compared without case), InvalidParams for a blank name, a relative path, or tags or metadata over a limit.
         """
-        params = p.CreateParams(name=name, root_path=path_value(root_path))
+        params = p.CreateParams(
+            name=name, root_path=path_value(root_path), tags=items_value(tags), metadata=metadata
+        )
         return await self._request("workspace.create", params, Workspace)
 
     async def open(self, id: str, *, if_revision: int | None = None) -> Workspace:
@@ -76,13 +90,23 @@ class AsyncWorkspaces:
         name: str | None = None,
         root_path: str | os.PathLike[str] | None = None,
         if_revision: int | None = None,
+        tags: Iterable[str] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> Workspace:
-        """Change the name of a workspace, its root path, or both.
+        """Change the name of a workspace, its root path, its tags or its metadata.
 
-        Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
+        `tags` replaces all tags, so an empty list takes them away. `metadata` is merged into what is there (RFC
+        7386): the keys that it holds are changed, also in nested objects, and None takes a key out. Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
         """
         path = None if root_path is None else path_value(root_path)
-        params = p.UpdateParams(id=id, name=name, root_path=path, if_revision=if_revision)
+        params = p.UpdateParams(
+            id=id,
+            name=name,
+            root_path=path,
+            if_revision=if_revision,
+            tags=items_value(tags),
+            metadata=metadata,
+        )
         return await self._request("workspace.update", params, Workspace)
 
     async def delete(self, id: str, *, if_revision: int | None = None) -> None:
@@ -101,9 +125,36 @@ class AsyncWorkspaces:
         """
         return await self._request("workspace.get", p.GetParams(id=id, name=name), Workspace)
 
-    async def list(self, state: WorkspaceState | None = None) -> builtins.list[Workspace]:
-        """Return the workspaces by creation time: all, or the ones in one state."""
-        return await self._request("workspace.list", p.ListParams(state=state), list[Workspace])
+    async def list(
+        self,
+        state: WorkspaceState | None = None,
+        *,
+        tags: Iterable[str] | None = None,
+        sort: WorkspaceSort | None = None,
+        limit: int | None = None,
+    ) -> builtins.list[Workspace]:
+        """Return all workspaces, or the ones in a state and with all of some `tags` (compared without case).
+
+        `sort` is `created` (the default), `name` (without case) or `recent` (the last used first); `limit` is the
+        largest number of them.
+        """
+        params = p.ListParams(state=state, tags=items_value(tags), sort=sort, limit=limit)
+        return await self._request("workspace.list", params, list[Workspace])
+
+    async def resolve(self, path: str | os.PathLike[str]) -> ResolvedPath:
+        """Return the innermost workspace or project that holds an absolute path, which need not exist.
+
+        Raises NotFound if none does; InvalidParams for a relative path; Overloaded if too many paths do not respond.
+        """
+        return await self._request("workspace.resolve", p.ResolveParams(path=path_value(path)), ResolvedPath)
+
+    async def touch(self, id: str) -> None:
+        """Note that a workspace was used just now; `open` and `sessions.begin` do so themselves. Raises NotFound."""
+        await self._request("workspace.touch", p.TouchParams(id=id), NOTHING)
+
+    async def usage(self) -> builtins.list[WorkspaceUsage]:
+        """Return when workspaces were last used, those first that are used most often and most recently."""
+        return await self._request("workspace.usage", p.NoParams(), list[WorkspaceUsage])
 
 
 class AsyncHistory:
@@ -192,12 +243,13 @@ class AsyncSessions:
     def __init__(self, request: AsyncRequest) -> None:
         self._request = request
 
-    async def begin(self, workspace_id: str, *, label: str | None = None) -> Session:
+    async def begin(self, workspace_id: str, *, label: str | None = None, exclusive: bool = False) -> Session:
         """Begin a session in an active workspace, which can't be deleted while it lasts.
 
-        `label` is for people. Raises NotFound, InvalidState.
+        `label` is for people. A workspace has one `exclusive` session at a time; others may go on beside it. Raises
+        NotFound, InvalidState, or Claimed, which has the exclusive session that is there.
         """
-        params = p.BeginSessionParams(workspace_id=workspace_id, label=label)
+        params = p.BeginSessionParams(workspace_id=workspace_id, label=label, exclusive=exclusive or None)
         return await self._request("session.begin", params, Session)
 
     async def end(self, id: str) -> None:

@@ -150,6 +150,11 @@ class AsyncCalls:
                 await self._closed.wait(attempts.pause_seconds(error, now()))
         raise attempts.closed()
 
+    def _check_open(self) -> None:
+        """Raise ConnectionLost, as every call, if this client was closed."""
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this client was closed")
+
     async def _begin_first(self) -> None:
         """Connect, for the first time."""
         self._connection = await self._begin(now() + self._timeout_seconds, self._timeout_seconds)

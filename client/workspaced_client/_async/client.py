@@ -78,6 +78,7 @@ class AsyncClient(AsyncCalls):
         on_found: Callable[[], None] | None = None,
     ) -> AsyncEventStream:
         """Return an async iterator of the daemon's events, to be entered first; else as `Client.events`."""
+        self._check_open()
         feed = EventFeed(topics, since)
         return AsyncEventStream(self._path, feed, self._timeout_seconds, on_lost, on_found)
 

@@ -126,6 +126,8 @@ class AsyncEventStream:
         await anyio.lowlevel.checkpoint()
 
     async def __aenter__(self) -> Self:
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this stream was closed")
         if self._entered:
             return self
         try:

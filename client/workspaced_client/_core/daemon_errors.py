@@ -6,8 +6,12 @@ class are its `args`, so that an error can be pickled and passed to another proc
 
 from typing import ClassVar, Final
 
+import msgspec
+
 from workspaced_client._core.local_errors import WorkspacedError
+from workspaced_protocol import unknown
 from workspaced_protocol.errors import ErrorCode, RpcError
+from workspaced_protocol.models import Session
 
 
 class DaemonError(WorkspacedError):
@@ -150,6 +154,21 @@ class PathUnreachable(DaemonError):
     """A project's directory is missing or unreadable."""
 
     expected_code = ErrorCode.PATH_UNREACHABLE
+
+
+class Claimed(DaemonError):
+    """Another exclusive session is at work in the workspace: begin again when it has ended."""
+
+    expected_code = ErrorCode.CLAIMED
+
+    @property
+    def session(self) -> Session | None:
+        """The exclusive session that is there."""
+        try:
+            session, _ = unknown.decode(msgspec.json.encode(self.data.get("session")), Session)
+        except msgspec.DecodeError:
+            return None
+        return session
 
 
 class ProtocolUnsupported(DaemonError):

@@ -3,8 +3,9 @@
 The strategy:
 - A feed has a connection of its own, so that an app that is slow with an event delays no call.
 - It knows the revision of the last event that the app took, and the next connection resumes after it.
+- After a restart the daemon sends the changes that this feed missed from its history, under numbers of its own.
 - Events of sessions and of the store's health have no revision of their own, so the daemon sends the ones
-  at that revision again. Sequence numbers, which rise per topic while one daemon lives, reveal repeats.
+  at that revision again. Among these, sequence numbers, which rise per topic while one daemon lives, reveal repeats.
 - Events that the daemon can't send any more are reported as an `EventGap`.
 - The next connection is made once the app has taken all received events. So receiving needs no accounting:
   events that an exception cut off are sent again.
@@ -12,7 +13,7 @@ The strategy:
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final
@@ -22,7 +23,7 @@ import msgspec
 from workspaced_client._core.conversation import ANSWER_LIMIT_BYTES
 from workspaced_client._core.daemon_errors import from_answer
 from workspaced_client._core.hello import greeting
-from workspaced_client._core.json_values import plain_params
+from workspaced_client._core.json_values import items_value, plain_params, type_of
 from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, UsedAfterFork, WorkspacedError
 from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import params as p
@@ -76,10 +77,11 @@ class EventFeed:
     """The place of one subscriber in the events, through all of its connections."""
 
     def __init__(self, topics: Sequence[str] | None, since: int | None) -> None:
-        given: Any = topics  # by an app without a type checker
-        if isinstance(given, (str, bytes)) or not isinstance(given, (Iterable, NoneType)):
-            raise TypeError(f"topics must be a list of names such as 'workspace.*', not {topics!r}.")
-        wanted = p.SubscribeParams(topics=None if topics is None else tuple(topics), since=since)
+        names: Any = items_value(topics)
+        if type(names) not in (tuple, NoneType):
+            told = repr(names) if type(names) in (str, bytes, int) else type_of(names)
+            raise TypeError(f"topics must be a list of names such as 'workspace.*', not {told}.")
+        wanted = p.SubscribeParams(topics=names, since=since)
         plain: p.SubscribeParams = plain_params("events.subscribe", wanted)
         self._topics = plain.topics
         self.revision = plain.since
@@ -87,6 +89,7 @@ class EventFeed:
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
+        self._since = plain.since
         self.outgoing = b""
         """The bytes to send next."""
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
@@ -132,6 +135,7 @@ class EventFeed:
         self._lines = LineSplitter(ANSWER_LIMIT_BYTES)
         self._open = set(_RESULTS)
         self._early = []
+        self._since = self.revision
         calls: tuple[tuple[int, str, p.Params], ...] = (
             (_HELLO, "daemon.hello", greeting()),
             (_STATUS, "daemon.status", p.NoParams()),
@@ -190,7 +194,7 @@ class EventFeed:
             missed, _left_out = unknown.decode(told.payload, EventsMissed)
             self._waiting.append(EventGap(missed.from_, missed.to))
             return
-        if told.sequence <= self._taken.get(told.topic, 0):
+        if told.revision == self._since and told.sequence <= self._taken.get(told.topic, 0):
             return  # sent again by a new connection
         payload: Model | dict[str, Any]
         if told.topic in PAYLOADS:

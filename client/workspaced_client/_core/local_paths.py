@@ -13,7 +13,17 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 _PATHS: Final = frozenset(
-    {"root_path", "target_dir", "git_url", "data_dir", "socket", "path", "source", "quarantined"}
+    {
+        "root_path",
+        "relative_path",
+        "target_dir",
+        "git_url",
+        "data_dir",
+        "socket",
+        "path",
+        "source",
+        "quarantined",
+    }
 )
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """The daemon's notice of a recovery, in words."""
 
 from workspaced_client._core.local_time import when
-from workspaced_protocol.models import RecoveryStatus
+from workspaced_protocol.models import AFTER_THAT, WAS_EDITED, RecoveryStatus
 
 
 def in_short(notice: RecoveryStatus) -> str:
@@ -13,6 +13,18 @@ def in_short(notice: RecoveryStatus) -> str:
     if notice.outcome == "dataLoss":
         return f"{happened}: `workspacectl recovery show` tells what can be done."
     return f"{happened}, to its last good state: `workspacectl recovery ack` ends this warning."
+
+
+def edited(notice: RecoveryStatus) -> str | None:
+    """Return a sentence of a file that was edited while the daemon ran, and the command that tells more, or None."""
+    if notice.reason is None:
+        return None
+    happened = notice.reason.rpartition(AFTER_THAT)[2]
+    if not happened.endswith(WAS_EDITED):
+        return None
+    return (
+        f"{happened}, which wrote it again: `workspacectl recovery show` names the copy of the edited file."
+    )
 
 
 def what_happened(notice: RecoveryStatus) -> str:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from workspaced_client._core.json_values import path_value
 from workspaced_client._core.local_errors import UnusableSocketPath
 
 
@@ -19,9 +20,7 @@ def find_socket(explicit: str | os.PathLike[str] | None) -> str:
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
-    text: Any = (
-        os.fspath(path) if isinstance(path, os.PathLike) else path
-    )  # of an app without a type checker, perhaps
+    text: Any = path_value(path)  # of an app without a type checker, perhaps
     if not isinstance(text, str):
         advice = ": os.fsdecode() makes a str of bytes" if isinstance(text, bytes) else ""
         raise TypeError(f"socket must be a path, a str or a pathlib.Path, not {type(text).__name__}{advice}.")

@@ -1,5 +1,6 @@
 """Checks of timeouts, and the time left until a deadline."""
 
+from numbers import Number
 from typing import Final
 
 LONGEST_WAIT_SECONDS: Final = 3600.0
@@ -22,26 +23,26 @@ def was_stopped(deadline: float, now: float) -> bool:
 
 def checked_timeout(seconds: float) -> float:
     """Return `seconds` as a float. Raises TypeError unless it is a number, ValueError unless it is more than 0."""
-    number = _number(seconds)
+    number = seconds if type(seconds) is float else _number(seconds)
     if not number > 0:
         raise ValueError(
-            f"timeout_seconds must be more than 0, not {seconds!r}; use math.inf to wait forever."
+            f"timeout_seconds must be more than 0, not {number!r}; use math.inf to wait forever."
         )
     return number
 
 
 def _number(seconds: object) -> float:
+    kind = type(seconds)
+    # Also Decimal and numpy.float32, but neither a bool nor an array of one number.
+    is_number = kind is int or (not issubclass(kind, bool) and issubclass(kind, Number))
     try:
-        if isinstance(seconds, (str, bytes, bytearray)):
-            raise TypeError
-        return float(seconds)  # type: ignore[arg-type] # a TypeError tells
-    except TypeError:
-        kind = type(seconds).__name__
-        raise TypeError(
-            f"timeout_seconds must be a number of seconds, not {kind}; use math.inf to wait forever."
-        ) from None
+        return float(seconds if is_number else None)  # type: ignore[arg-type] # a TypeError tells
     except OverflowError:
         raise ValueError("timeout_seconds is too large for a float; use math.inf to wait forever.") from None
+    except Exception as error:  # noqa: BLE001 - its own code may raise anything
+        raise TypeError(
+            f"timeout_seconds must be a number of seconds, not {kind.__name__}; use math.inf to wait forever."
+        ) from (None if isinstance(error, TypeError) else error)
 
 
 def remaining(deadline: float, now: float) -> float:

@@ -151,6 +151,11 @@ class Calls:
                 self._closed.wait(attempts.pause_seconds(error, now()))
         raise attempts.closed()
 
+    def _check_open(self) -> None:
+        """Raise ConnectionLost, as every call, if this client was closed."""
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this client was closed")
+
     def _begin_first(self) -> None:
         """Connect, for the first time."""
         self._connection = self._begin(now() + self._timeout_seconds, self._timeout_seconds)

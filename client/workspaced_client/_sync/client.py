@@ -89,8 +89,9 @@ class Client(Calls):
         of its own and reconnects by itself. It returns each event once, or an `EventGap` for missed ones.
         `on_lost` is called with the error at each loss of the connection, and `on_found` when the
         subscription holds again. The stream lasts until it is closed, even after the client. Raises the
-        errors of `connect`.
+        errors of `connect`, and ConnectionLost after `close`.
         """
+        self._check_open()
         from workspaced_client._core.event_feed import EventFeed  # only users of events need it
 
         from .events import EventStream
@@ -107,6 +108,8 @@ class Client(Calls):
         self._end()
 
     def __enter__(self) -> Self:
+        if self._closed.is_set():
+            raise RuntimeError("This client was closed: make another one with Client.connect().")
         return self
 
     def __exit__(

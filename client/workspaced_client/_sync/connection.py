@@ -91,8 +91,10 @@ class Connection:
         return result_of(call, result)
 
     def _send(self, call: PendingCall, deadline: float, write: Callable[[PendingCall], None]) -> None:
-        """Send the bytes that `write` prepares, or a part of them, by the deadline."""
-        if self._sending.get(call, deadline) and self._flush(call, deadline):
+        """Send the bytes that `write` prepares, or a part of them, by the deadline; nothing if that has passed."""
+        current = now()
+        in_time = current < deadline or was_stopped(deadline, current)
+        if self._sending.get(call, deadline) and in_time and self._flush(call, deadline):
             with self._lock:
                 write(call)
             self._flush(call, deadline)

@@ -116,6 +116,8 @@ class EventStream:
         self._socket.end(forked=self._feed.forked)
 
     def __enter__(self) -> Self:
+        if self._closed.is_set():
+            raise ConnectionLost("events.subscribe", "this stream was closed")
         if self._entered:
             return self
         try:

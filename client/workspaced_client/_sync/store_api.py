@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import cast
 
-from workspaced_client._core.json_values import path_value
+from workspaced_client._core.json_values import items_value, path_value
 from workspaced_protocol import params as p
 from workspaced_protocol.models import (
     Backup,
@@ -70,7 +70,7 @@ class Store:
         `if_revision` is the store's here. Raises NameConflict, ActiveSessions, RevisionConflict,
         InvalidParams.
         """
-        params = p.ApplyParams(changes=tuple(changes), if_revision=if_revision)
+        params = p.ApplyParams(changes=items_value(changes), if_revision=if_revision)
         return self._request("store.apply", params, StoreRevision).revision
 
     def check(self) -> StoreCheck:
@@ -111,8 +111,8 @@ class Store:
 
         `files` are absolute paths. Raises InvalidParams for one that can't be read.
         """
-        named = None if files is None else tuple(path_value(file) for file in files)
-        return self._request("store.salvage", p.SalvageParams(files=named), Salvage)
+        params = p.SalvageParams(files=items_value(files, path_value))
+        return self._request("store.salvage", params, Salvage)
 
     def acknowledge_recovery(self) -> None:
         """Clear the notice of a recovery or a data loss: the user has been told."""

@@ -37,8 +37,8 @@ def _run(arguments: list[str]) -> int:
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A locale without Unicode must not end a command.
-            stream.reconfigure(errors="backslashreplace")
+            # UTF-8 in every locale, and whatever PYTHONIOENCODING says (protocol.md, Transport).
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     as_json = asks_for_json(arguments)
     try:
         # Not standalone: typer would print errors in its own way, and end the process itself.

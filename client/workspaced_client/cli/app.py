@@ -20,7 +20,9 @@ from workspaced_client.cli import (
     sessions,
     shell_init,
     status,
+    update,
     watch,
+    which,
     workspaces,
 )
 from workspaced_client.cli.base.failures import WrongUsage
@@ -127,9 +129,23 @@ def _add(group: typer.Typer, name: str, command: Callable[..., None], *examples:
 
 
 _add(app, "status", status.status, "status", "status --clients")
-_add(app, "list", workspaces.list_, "list --state active", "list --stale --sort name", "list --name 'shop*'")
+_add(
+    app,
+    "list",
+    workspaces.list_,
+    "list --state active",
+    "list --sort recent",
+    "list --name 'shop*' --tag web",
+)
 _add(app, "show", workspaces.show, "show alpha", "show alpha --json")
-_add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha")
+_add(app, "create", workspaces.create, "create alpha", "create alpha ~/src/alpha --tag web")
+_add(
+    app,
+    "update",
+    update.update,
+    "update alpha --tag web --tag customer",
+    "update alpha --meta editor.size=13 --meta editor.theme=null",
+)
 _add(app, "rename", workspaces.rename, "rename alpha beta")
 _add(app, "move", workspaces.move, "move alpha", "move alpha ~/src/beta")
 _add(app, "open", workspaces.open_, "open alpha")
@@ -146,6 +162,7 @@ _add(
 _add(app, "unbind", projects.unbind, "unbind alpha web", "unbind alpha ~/src/alpha/web")
 _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", workspaces.path, "path alpha", "path alpha --json")
+_add(app, "which", which.which, "which", "which ~/src/alpha/web/index.html --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
 _add(app, "shell-init", shell_init.shell_init, "shell-init bash")
 _add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")

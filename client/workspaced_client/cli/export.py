@@ -14,7 +14,7 @@ from workspaced_client.cli.base.arguments import absolute_path, find_workspace, 
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import options_of
-from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown, shown_name
+from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown, shown_name, tell
 
 
 class Format(StrEnum):
@@ -55,6 +55,7 @@ def export(
     _check_usage(workspaces, format_, path, everything=everything, force=force)
     with connected(options) as client:
         chosen = client.workspaces.list() if everything else _chosen(client, workspaces or ())
+    _tell_of_annotations(chosen, format_)
     if path is None:
         _emit(_text(chosen, format_, None, ascii_only=on_terminal()))
         return
@@ -92,6 +93,14 @@ def _check_usage(
 def _chosen(client: Client, given: Sequence[str]) -> list[Workspace]:
     found = {each.id: each for each in (find_workspace(client, one) for one in given)}
     return list(found.values())
+
+
+def _tell_of_annotations(workspaces: Sequence[Workspace], format_: Format) -> None:
+    """Tell on stderr of tags and metadata that the format has no place for."""
+    annotated = sum(bool(each.tags or each.metadata) for each in workspaces)
+    if annotated and format_ is not Format.JSON:
+        whose = f"those of {count(annotated, 'workspace')} are left out"
+        tell(f"warning: {format_.value} has no tags and no metadata: {whose}. The format json has them.")
 
 
 def _text(

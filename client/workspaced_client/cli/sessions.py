@@ -31,10 +31,12 @@ def sessions(
     if options.as_json:
         emit_json(found)
     elif found:
+        has_exclusive = any(each.exclusive for each in found)
         emit_table(
             (
                 Column("WORKSPACE", shrinks=True),
                 Column("LABEL", shrinks=True),
+                *([Column("EXCLUSIVE")] if has_exclusive else ()),
                 Column("PID"),
                 Column("SINCE"),
                 Column("ID", optional=True),
@@ -43,6 +45,7 @@ def sessions(
                 (
                     names.get(each.workspace_id, each.workspace_id),
                     each.label or "-",
+                    *(["yes" if each.exclusive else "-"] if has_exclusive else ()),
                     str(each.pid),
                     when(each.started_at),
                     each.id,

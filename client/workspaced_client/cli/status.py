@@ -73,6 +73,9 @@ def _status_text(found: DaemonStatus) -> str:
         f"Store       {_store_text(found)}",
         f"Commits     {commits}",
     ]
+    edit = recovery_notice.edit(found.recovery)
+    if edit is not None:
+        lines.append(f"Notice      {edit}")
     if is_pending(found.recovery):
         salvageable = found.recovery.salvageable_count
         contents = "`workspacectl recovery show` shows what they still hold."
@@ -105,7 +108,7 @@ def _emit_clients(clients: Sequence[ConnectedClient]) -> None:
             Column("UID", optional=True),
             Column("SINCE"),
             Column("REQUESTS"),
-            Column("IN FLIGHT", shrinks=True),
+            Column("IN FLIGHT", shrinks=True, is_sentence=True),
             Column("EVENTS", shrinks=True),
             Column("SESSIONS"),
         ),

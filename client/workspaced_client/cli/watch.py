@@ -53,14 +53,14 @@ def watch(
         typer.Option(
             metavar="REVISION",
             parser=parse_whole_number,
-            help="Start after this revision of the store.",
+            help="Start after this revision of the store, also of before a restart.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Show events as they happen, until Ctrl-C.
 
-    Continues by itself after a restart of the daemon. With --json, each event is one line.
+    Continues by itself after a restart of the daemon, with what happened meanwhile. With --json, each event is one line.
     """
     options = options_of(context)
     with connected(options) as client:

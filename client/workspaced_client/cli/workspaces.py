@@ -1,14 +1,22 @@
 """The commands on workspaces: list, show, path, create, rename, move, open, close, delete."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from workspaced_client import Workspace
+from workspaced_client import Workspace, WorkspacedError
 from workspaced_client._core.local_time import when
+from workspaced_client.cli.base.annotations import (
+    MetaOption,
+    TagOption,
+    annotation_lines,
+    metadata_of,
+    tags_text,
+)
 from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import YesOption, options_of
@@ -20,7 +28,7 @@ from workspaced_protocol.models import WorkspaceState
 
 _STATE_COLOURS = {"active": "green", "closed": "yellow", "deleted": "red"}
 
-Sorting = Literal["created", "changed", "name", "path", "projects"]
+Sorting = Literal["created", "changed", "name", "path", "projects", "recent"]
 
 _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
     "created": lambda each: (each.created_at, each.id),
@@ -29,6 +37,9 @@ _SORT_KEYS: Final[dict[Sorting, Callable[[Workspace], Any]]] = {
     "path": lambda each: each.root_path,
     "projects": lambda each: len(each.projects),
 }
+"""How to sort here; the rest is sorted by the daemon, which alone knows when workspaces were used."""
+
+_TOUCH_SECONDS: Final = 0.5  # a daemon answers at once; the user's `wcd` waits for no other
 
 
 def list_(
@@ -46,17 +57,26 @@ def list_(
         str | None,
         typer.Option(metavar="DIR", help="Only workspaces at or below DIR.", show_default=False),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag",
+            metavar="TAG",
+            help="Only workspaces with this tag, in any case; with several, all of them.",
+            show_default=False,
+        ),
+    ] = None,
     stale: Annotated[
         bool, typer.Option("--stale", help="Only workspaces with an unreachable project.")
     ] = False,
-    sort: Annotated[Sorting, typer.Option(help="The order.")] = "created",
+    sort: Annotated[Sorting, typer.Option(help="The order; `recent`: the last used first.")] = "created",
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Reverse the order.")] = False,
 ) -> None:
     """List the workspaces, oldest first."""
     options = options_of(context)
     with connected(options) as client:
-        workspaces = client.workspaces.list(state)
-    has_any = bool(workspaces)
+        workspaces = client.workspaces.list(state, tags=tag, sort="recent" if sort == "recent" else None)
+    has_any = bool(workspaces or tag)
     if name is not None:
         workspaces = [each for each in workspaces if fnmatchcase(each.name.casefold(), name.casefold())]
     if under is not None:
@@ -64,20 +84,32 @@ def list_(
         workspaces = [each for each in workspaces if top in (each.root_path, *_parents(each.root_path))]
     if stale:
         workspaces = [each for each in workspaces if _has_stale(each)]
-    workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
+    if sort in _SORT_KEYS:
+        workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
+    elif reverse:
+        workspaces.reverse()
     if options.as_json:
         emit_json(workspaces)
     elif workspaces:
+        has_tags = any(each.tags for each in workspaces)
         emit_table(
             (
                 Column("NAME", shrinks=True),
                 Column("STATE", colours=_STATE_COLOURS),
                 Column("PROJECTS"),
+                *([Column("TAGS", shrinks=True)] if has_tags else ()),
                 Column("PATH", shrinks=True, is_path=True),
                 Column("ID", optional=True),
             ),
             [
-                (each.name, each.state, str(len(each.projects)), each.root_path, each.id)
+                (
+                    each.name,
+                    each.state,
+                    str(len(each.projects)),
+                    *([tags_text(each)] if has_tags else ()),
+                    each.root_path,
+                    each.id,
+                )
                 for each in workspaces
             ],
         )
@@ -111,6 +143,7 @@ def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
         f"Path      {shown(found.root_path)}",
         f"Created   {when(found.created_at)}",
         f"Changed   {when(found.updated_at)} (revision {found.revision})",
+        *annotation_lines(found),
         f"Projects  {len(found.projects) or 'none'}",
     ]
     for project in found.projects:
@@ -122,15 +155,18 @@ def show(context: typer.Context, workspace: WorkspaceArgument) -> None:
 def path(context: typer.Context, workspace: WorkspaceArgument) -> None:
     """Print a workspace's directory, for use in scripts.
 
-    For example: cd "$(workspacectl path alpha)"
+    This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"
     """
     options = options_of(context)
     with connected(options) as client:
         found = find_workspace(client, workspace)
-    if options.as_json:
-        emit_json(found.root_path)
-    else:
-        emit_path(found.root_path)
+        if options.as_json:
+            emit_json(found.root_path)
+        else:
+            emit_path(found.root_path)
+        # Whatever comes of it: the path is told, and the user goes there.
+        with suppress(WorkspacedError):
+            client.call("workspace.touch", {"id": found.id}, timeout_seconds=_TOUCH_SECONDS)
 
 
 def create(
@@ -140,12 +176,15 @@ def create(
         str | None,
         typer.Argument(metavar="PATH", help="Its directory.  [default: the current directory]"),
     ] = None,
+    tag: TagOption = None,
+    meta: MetaOption = None,
 ) -> None:
     """Create a workspace. It is active at once."""
     options = options_of(context)
     root_path = absolute_path(path)
+    metadata = metadata_of(meta)
     with connected(options) as client:
-        created = client.workspaces.create(name, root_path)
+        created = client.workspaces.create(name, root_path, tags=tag, metadata=metadata)
     _warn_of_no_directory(created.root_path)
     tell_change(
         options, created, f"Created workspace “{shown_name(created.name)}” at {shown(created.root_path)}."

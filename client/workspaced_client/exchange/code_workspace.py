@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from workspaced_client.exchange.json_text import Document, LeftOut, NotJson, Path, parse
 from workspaced_protocol.models import Workspace
+from workspaced_protocol.names import is_blank
 
 SUFFIX: Final = ".code-workspace"
 
@@ -73,7 +74,7 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
         raise document.wrong(*_first_problem(error)) from error
     directory, base = os.path.split(file)
     name = base.removesuffix(SUFFIX)
-    if not name.strip():
+    if is_blank(name):
         name = os.path.basename(directory) or directory
     folders: dict[str, str] = {}
     left_out: list[LeftOut] = []
@@ -143,13 +144,12 @@ def _folder(
     document: Document, index: int, entry: object, directory: str, remote: str | None
 ) -> tuple[str, str]:
     """Return the text of an entry and the absolute path that it leads to. Raise _Elsewhere."""
+    place: Path = ("folders", index)
     try:
         folder = _Folder.model_validate(entry)
     except ValidationError as error:
         path, problem = _first_problem(error)
-        raise _Elsewhere(
-            json.dumps(entry)[:80], document.problem(("folders", index, *path), problem)
-        ) from error
+        raise _Elsewhere(document.shown(place), document.problem((*place, *path), problem)) from error
     if folder.path is None:
         uri = folder.uri or ""
         return uri, _path_of(uri)

@@ -14,7 +14,7 @@ from msgspec import structs
 from ulid import ULIDGenerator
 
 from workspaced_protocol.models import Change, ProjectBinding, Workspace
-from workspaced_protocol.names import name_key
+from workspaced_protocol.names import cleaned, is_blank, name_key
 
 Fate = Literal["added", "changed", "present", "skipped"]
 
@@ -33,6 +33,8 @@ class Entry:
     """Whether it is a complete workspace from a file, with its own projects."""
     id: str | None = None
     """The id of the workspace that holds it, or will hold it."""
+    note: str = ""
+    """What the import changes of it."""
 
 
 class ImportPlan:
@@ -80,7 +82,7 @@ class ImportPlan:
         found = self._by_id.get(given)
         if found is not None and found.state != "deleted":
             return found
-        id_ = self._ids.get(name_key(given))
+        id_ = self._ids.get(name_key(given)) or self._ids.get(name_key(cleaned(given)))
         return self._by_id[id_] if id_ else None
 
     def holds(self, workspace: Workspace | None, path: str) -> bool:
@@ -89,23 +91,26 @@ class ImportPlan:
 
     def whole(self, workspace: Workspace) -> None:
         """Plan a workspace with its id, times and projects from a file."""
-        name, path = workspace.name, workspace.root_path
+        given, path = workspace.name, workspace.root_path
+        name = cleaned(given)
         same = self._by_id.get(workspace.id)
-        holder = self.find(name)
+        holder = self.find(given)
         if same is None and holder is not None and holder.root_path == path:
             same = holder
         if same is not None:
             self._extend_by(same, workspace)
         elif workspace.state == "deleted":
             self.skip(name, path, "it was deleted")
-        elif not name.strip():
-            self.skip(name, path, f"{workspace.id} has no name")
+        elif is_blank(name):
+            fault = "a name that shows nothing" if given.strip() else "no name"
+            self.skip(given, path, f"{workspace.id} has {fault}: give it one in the file")
         elif not os.path.isabs(path) or "\0" in path:
             self.skip(name, path, f"the root path of {workspace.id} is not an absolute path")
         elif holder is not None:
             self.skip(name, path, _taken(holder))
         else:
-            self._add(structs.replace(workspace, projects=self._each_once(workspace)), is_whole=True)
+            workspace = structs.replace(workspace, name=name, projects=self._each_once(workspace))
+            self._add(workspace, given, is_whole=True)
 
     def match(self, name: str, root_path: str, directories: Sequence[str]) -> Workspace | None:
         """Return the workspace that a file of this name describes, if there is one.
@@ -134,8 +139,11 @@ class ImportPlan:
             missing = [path for path in directories if path not in known]
             self._extend(given, tuple(self._binding(given.id, path) for path in missing))
             return
-        if not name.strip():
-            self.skip(name, root_path, "its name is blank; --into binds it to a workspace of your choice")
+        given_name, name = name, cleaned(name)
+        if is_blank(name):
+            self.skip(
+                given_name, root_path, "its name is blank; --into binds it to a workspace of your choice"
+            )
             return
         holder = self.find(name)
         if holder is not None:
@@ -151,7 +159,8 @@ class ImportPlan:
                 created_at=self._now_ms,
                 updated_at=self._now_ms,
                 projects=tuple(self._binding(id_, path) for path in directories),
-            )
+            ),
+            given_name,
         )
 
     def repositories(self, root: str, paths: Sequence[str]) -> None:
@@ -167,14 +176,14 @@ class ImportPlan:
             else:
                 reason = f"it is in “{self._by_id[id_].name}” already"
                 self.entries.append(Entry("present", _base(path), path, reason, id=id_))
-        short = Counter(name_key(_base(path)) for path in fresh)
+        short = Counter(name_key(cleaned(_base(path))) for path in fresh)
         for path in fresh:
             name = _base(path)
-            if path != root and (short[name_key(name)] > 1 or self.find(name) is not None):
+            if path != root and (short[name_key(cleaned(name))] > 1 or self.find(name) is not None):
                 name = os.path.relpath(path, root)
             self.gather(name, path, [path], given=None)
 
-    def _add(self, workspace: Workspace, *, is_whole: bool = False) -> None:
+    def _add(self, workspace: Workspace, given_name: str, *, is_whole: bool = False) -> None:
         self._put(workspace)
         paths = tuple(project.root_path for project in workspace.projects)
         self.entries.append(
@@ -185,6 +194,7 @@ class ImportPlan:
                 projects=paths,
                 is_whole=is_whole,
                 id=workspace.id,
+                note=_note_on(given_name, workspace.name),
             )
         )
 
@@ -264,6 +274,13 @@ class ImportPlan:
 
     def _new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._ulids.generate()}"
+
+
+def _note_on(given: str, name: str) -> str:
+    """Return what was changed of a name, as no workspace may be given it otherwise; nothing if it is the same."""
+    if given.strip() != name:
+        return f"named “{given}” there; control characters became a space"
+    return f"named “{given}” there; the white space at the ends is left out" if given != name else ""
 
 
 def _taken(holder: Workspace) -> str:

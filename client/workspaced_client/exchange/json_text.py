@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from workspaced_protocol.json_limits import Unkept, check_number
+
 Part = str | int
 Path = tuple[Part, ...]
 """The place of a value in a document: the names and the indexes that lead to it."""
@@ -41,11 +43,28 @@ class Document:
 
     file: str
     text: str
+    """The text that was read: without comments, and with a 0 in place of what is nested too deeply."""
     value: object
+    written: str
+    """The text in the file. Its offsets are those of `text`."""
 
     @cached_property
     def _offsets(self) -> dict[Path, int]:
         return dict(places(self.text))
+
+    def holds(self, path: Path) -> bool:
+        """Return whether there is a value at `path`."""
+        return path in self._offsets
+
+    def shown(self, path: Path, most: int = 80) -> str:
+        """Return what stands in the file at `path`, on one line, as written there."""
+        start = self._offsets[path]
+        try:
+            _, end = json.JSONDecoder().raw_decode(self.text, start)
+        except (ValueError, RecursionError):  # a number of thousands of digits
+            end = start + most + 1
+        given = " ".join(self.written[start : min(end, start + 8 * most)].split())
+        return given if len(given) <= most else f"{given[: most - 1]}…"
 
     def wrong(self, path: Path, problem: str) -> Unusable:
         """Return the error for the value at `path`, or for the nearest existing value around it.
@@ -76,29 +95,27 @@ def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
 
     With `comments`, it may hold comments, and commas after a last item, like VS Code's own files.
     """
-    if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in _STARTS:
-        raise NotJson(f"{file} is not JSON.")
     text = _decoded(file, data)
     bare = without_comments(text) if comments else text
     if not bare.strip():
         raise Unusable(f"{file} is empty.")
     try:
-        value: object = json.loads(bare, parse_int=_integer)
+        try:
+            value: object = json.loads(bare, parse_int=_integer)
+        except RecursionError:
+            bare = _without_depths(bare)
+            value = json.loads(bare, parse_int=_integer)
     except json.JSONDecodeError as error:
         if _is_other_format(bare, error):
             raise NotJson(f"{file} is not JSON.") from error
         is_cut = error.pos >= len(bare.rstrip())
         problem = "the file ends here, in the middle of its JSON" if is_cut else _in_words(error.msg)
         raise Unusable(f"{_place(file, text, error.pos)}: {problem}.") from error
-    except RecursionError as error:
-        raise Unusable(f"{file} can't be read: its JSON is nested too deeply.") from error
-    return Document(file, bare, value)
+    return Document(file, bare, value, text)
 
 
-_STARTS: Final = (
-    b"",
-    *(bytes([each]) for each in b'{["/-0123456789tfn'),
-)  # a value's or a comment's first byte
+_STARTS: Final = '{["/-0123456789tfn'  # a value's or a comment's first character
+_DEEPEST: Final = 100  # far below what Python's reader and writer take, and far above every file in use
 
 
 def _is_other_format(text: str, error: json.JSONDecodeError) -> bool:
@@ -110,15 +127,66 @@ def _is_other_format(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _decoded(file: str, data: bytes) -> str:
+    encoding = _encoding(data)
+    cut: UnicodeDecodeError | None = None
     try:
-        text = data.decode()
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode(errors="replace")
-        is_cut = error.reason == "unexpected end of data"
-        problem = "the file ends here, in the middle of a character" if is_cut else "this is not UTF-8"
-        raise Unusable(f"{_place(file, before, len(before))}: {problem}.") from error
+        cut, text = error, data.decode(encoding, errors="replace")
     # A byte order mark is not JSON; a space in its place keeps the offsets.
-    return f" {text[1:]}" if text.startswith("\ufeff") else text
+    text = f" {text[1:]}" if text.startswith("\ufeff") else text
+    if text.lstrip()[:1] not in _STARTS:
+        raise NotJson(f"{file} is not JSON.")
+    if cut is not None:
+        before = data[: cut.start].decode(encoding, errors="replace")
+        is_cut = cut.reason in ("unexpected end of data", "truncated data")
+        name = encoding[:6].upper().rstrip("-")
+        problem = (
+            "the file ends here, in the middle of a character"
+            if is_cut
+            else f"this is not {name}: save the file as UTF-8"
+        )
+        raise Unusable(f"{_place(file, before, len(before))}: {problem}.") from cut
+    return text
+
+
+def _encoding(data: bytes) -> str:
+    """Return the encoding by the byte order mark, or by the NULs beside the first character, which is ASCII in JSON.
+
+    Some editors on Windows save UTF-16.
+    """
+    found: str = json.detect_encoding(data[:4])
+    if found in ("utf-16", "utf-32"):  # keep the byte order mark, as for UTF-8
+        found += "-le" if data.startswith(codecs.BOM_UTF16_LE) else "-be"
+    return "utf-8" if found == "utf-8-sig" else found
+
+
+def in_utf_8(data: bytes) -> bytes:
+    """Return the bytes of a text file in UTF-8, without a byte order mark."""
+    encoding = _encoding(data)
+    return (data if encoding == "utf-8" else data.decode(encoding).encode()).removeprefix(codecs.BOM_UTF8)
+
+
+def _without_depths(text: str) -> str:
+    """Return the text with a 0 in place of all that is nested more than `_DEEPEST` deep: nothing to import is."""
+    pieces: list[str] = []
+    begins: list[int] = []
+    depth = kept = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token[0] in "{[") - (token[0] in "}]")
+        if depth > _DEEPEST and len(begins) == len(pieces):
+            begins.append(token.start())
+        elif depth == _DEEPEST and len(begins) > len(pieces):
+            pieces.append(text[kept : begins[-1]] + _zeroed(text[begins[-1] : token.end()]))
+            kept = token.end()
+    if len(begins) > len(pieces):  # it has no end
+        pieces.append(text[kept : begins[-1]] + _zeroed(text[begins[-1] :]))
+        kept = len(text)
+    return "".join(pieces) + text[kept:]
+
+
+def _zeroed(text: str) -> str:
+    return "0" + re.sub(r"[^\n]", " ", text[1:])
 
 
 def _integer(digits: str) -> int | float:
@@ -222,3 +290,18 @@ def invalid_json(document: Document) -> Iterator[tuple[Path, str]]:
             yield path, f"is {mark}, which is not a number in JSON"
         if "\\u" in mark and any("\ud800" <= each <= "\udfff" for each in json.loads(mark)):
             yield path, "holds half a character: one of a pair of surrogates is missing"
+
+
+def lossy_numbers(document: Document) -> Iterator[tuple[Path, str]]:
+    """Yield each place of a number that would become another one, and what is wrong there.
+
+    The others that a program might round are told by `json_limits.check_value`.
+    """
+    for path, offset in places(document.text):
+        token = _TOKEN.match(document.text, offset)
+        mark = token[0] if token else ""
+        if mark[:1] in "-0123456789" and mark != "-Infinity":
+            try:
+                check_number(mark)
+            except Unkept as unkept:
+                yield path, str(unkept)

@@ -7,7 +7,6 @@ A workspace or a project that can't be used is left out, and the others are read
 the file is damaged, nothing in it is trusted.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -24,10 +23,13 @@ from workspaced_client.exchange.json_text import (
     Path,
     Unusable,
     field_name,
+    in_utf_8,
     invalid_json,
+    lossy_numbers,
     parse,
 )
 from workspaced_protocol import unknown
+from workspaced_protocol.annotations import metadata_problem, tags_problem
 from workspaced_protocol.checksum import checksum
 from workspaced_protocol.datadir import FORMAT_VERSION
 from workspaced_protocol.models import ProjectBinding, ProjectId, Workspace, WorkspaceId
@@ -62,7 +64,7 @@ def decode(file: str, data: bytes) -> Workspaces:
         if value and not any(_is_object(each) and "id" in each for each in value):
             raise _unknown_format(file)
         return _Reader(document).read({(index,): each for index, each in enumerate(value)})
-    return _read_version_1(document, data.removeprefix(codecs.BOM_UTF8))
+    return _read_version_1(document, data)
 
 
 def _read_version_1(document: Document, data: bytes) -> Workspaces:
@@ -73,7 +75,7 @@ def _read_version_1(document: Document, data: bytes) -> Workspaces:
     reader = _Reader(document)
     found = reader.read({("workspaces", index): each for index, each in enumerate(entries)})
     if store.get("_checksum") is not None:
-        stated, actual = checksum(data)
+        stated, actual = checksum(in_utf_8(data))
         if stated != actual and reader.faults:
             raise document.wrong(*reader.faults[0])
         if stated != actual:
@@ -81,7 +83,7 @@ def _read_version_1(document: Document, data: bytes) -> Workspaces:
                 f"{document.file} is damaged: its checksum does not match its content. Somebody changed the content "
                 "later; the checksum does not show where."
             )
-    others = tuple(name for name in store if name not in ("version", "workspaces", "_checksum"))
+    others = tuple(name for name in store if name not in _MEMBERS)
     return replace(found, unknown_members=others + found.unknown_members)
 
 
@@ -107,8 +109,13 @@ class _Reader:
         """Return the usable ones of these entries. Raise Unusable for invalid JSON outside of them."""
         depth = len(next(iter(entries), ()))
         invalid: dict[Path, tuple[Path, str]] = {}
+        for place, problem in lossy_numbers(self._document):
+            if place[depth : depth + 1] == ("metadata",):
+                invalid.setdefault(place[:depth], (place, problem))
         for place, problem in invalid_json(self._document):
             if place[:depth] not in entries:
+                if depth > 1 and len(place) > 0 and place[0] not in _MEMBERS:
+                    continue  # it is not imported
                 raise self._document.wrong(place, problem)
             is_in_project = place[depth : depth + 1] == ("projects",) and len(place) > depth + 1
             invalid.setdefault(place[: depth + 2 * is_in_project], (place, problem))
@@ -129,6 +136,7 @@ class _Reader:
             whole = self._decoded(path, without_projects, Workspace)
             if whole.id in self._ids:
                 raise _Wrong((*path, "id"), f"is {whole.id}, which an earlier workspace has already")
+            _refuse_over_limit(path, whole)
         except _Wrong as wrong:
             self._leave_out(name, _text(entry, "rootPath", path), wrong)
             return None
@@ -154,16 +162,35 @@ class _Reader:
             raise _Wrong(path, "holds half a character: one of a pair of surrogates is missing") from error
         except msgspec.ValidationError as error:
             problem, where = problem_at(error)
-            rest = (int(index) if index else name for index, name in _PART.findall(where))
-            raise _Wrong((*path, *rest), f"is wrong: {problem}") from error
+            rest = tuple(int(index) if index else name for index, name in _PART.findall(where))
+            raise _Wrong((*path, *rest), f"is wrong: {self._as_written(problem, (*path, *rest))}") from error
         except (msgspec.DecodeError, RecursionError) as error:
             raise _Wrong(path, f"can't be read: {error}") from error
         self._unknown += [f"{field_name(path)}.{member}" if path else member for member in members]
         return decoded
 
+    def _as_written(self, problem: str, path: Path) -> str:
+        """Return the problem with the number in the file, where Python's reader has made another of it."""
+        found = _GOT_NUMBER.search(problem)
+        written = self._document.shown(path) if found and self._document.holds(path) else ""
+        return (
+            f"{problem[: found.start()]}, but it is {written}"
+            if found and written[:1] in "-0123456789"
+            else problem
+        )
+
     def _leave_out(self, name: str, path: str, wrong: "_Wrong") -> None:
         self.faults.append((wrong.place, wrong.problem))
         self._left_out.append(LeftOut(name, path, self._document.problem(wrong.place, wrong.problem)))
+
+
+def _refuse_over_limit(path: Path, workspace: Workspace) -> None:
+    """Raise _Wrong if the daemon would refuse its tags or its metadata, and all other changes with them."""
+    if of_tags := tags_problem(workspace.tags):
+        place, problem = of_tags
+        raise _Wrong((*path, "tags", *map(int, re.findall(r"\d+", place))), problem)
+    if of_metadata := metadata_problem(workspace.metadata):
+        raise _Wrong((*path, "metadata"), of_metadata)
 
 
 class _Wrong(Exception):
@@ -175,6 +202,8 @@ class _Wrong(Exception):
         self.problem = problem
 
 
+_MEMBERS: Final = ("version", "workspaces", "_checksum")
+_GOT_NUMBER: Final = re.compile(", got `(?:null|float|int)`$")
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -203,10 +232,11 @@ def _text(entry: object, member: str, path: Path) -> str:
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
     """Return the text of a store for an older app, in the format of JavaScript's `JSON.stringify(store, null, 2)`.
 
+    What the format does not know is left out: revisions, tags and metadata.
     Characters outside ASCII are not escaped: an older app verifies the checksum over its own output.
     """
     plain = [
-        {name: value for name, value in each.items() if name != "revision"}
+        {name: value for name, value in each.items() if name not in ("revision", "tags", "metadata")}
         for each in cast("list[dict[str, object]]", msgspec.to_builtins(list(workspaces)))
     ]
     store: dict[str, object] = {"version": 1, "workspaces": plain}
@@ -231,12 +261,12 @@ def _require_version_1(document: Document) -> dict[str, object]:
     if not _is_object(value) or value.get("version") is None:
         raise _unknown_format(document.file)
     version = value["version"]
-    if version == FORMAT_VERSION:
+    if version in range(2, FORMAT_VERSION + 1):
         raise Unusable(
             f"{document.file} is a store of workspaced itself: restore it with `workspacectl restore`."
         )
     if type(version) is not int or version != 1:
-        given = json.dumps(version)[:40]  # it may be anything
+        given = document.shown(("version",), 40)  # it may be anything
         problem = f"is {given}: only stores of version 1, written by older apps, can be imported"
         raise document.wrong(("version",), problem)
     return value

@@ -12,7 +12,7 @@ from workspaced.domain.commands import (
     saved,
 )
 from workspaced.domain.errors import RevisionConflict
-from workspaced.domain.state import Draft, Outcome, State
+from workspaced.domain.state import Draft, Outcome, State, encode
 from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 
@@ -75,12 +75,17 @@ def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
         current = state.get(workspace.id)
         if current is None:
             added.append(workspace)
-        elif structs.replace(current, revision=0) != structs.replace(workspace, revision=0):
+        elif _content(current) != _content(workspace):
             changed.append(workspace)
     removed = [workspace for workspace in state.workspaces() if workspace.id not in wanted]
     return StoreDifference(
         revision=state.revision, added=tuple(added), changed=tuple(changed), removed=tuple(removed)
     )
+
+
+def _content(workspace: Workspace) -> bytes:
+    # As text: to Python, the values 1, 1.0 and true in metadata are equal.
+    return encode(structs.replace(workspace, revision=0))
 
 
 def current_revision(state: State) -> Outcome:

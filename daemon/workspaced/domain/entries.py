@@ -21,10 +21,9 @@ from workspaced_protocol.events import (
     WorkspaceChanged,
     WorkspaceCreated,
 )
-from workspaced_protocol.models import Model, Peer, ProjectBinding, Unreachable, Workspace
+from workspaced_protocol.models import Model, Peer, ProjectStatus, Unreachable
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(Workspace).decode
 
 _TOPICS: Final[Mapping[str, Topic]] = {
     "workspace.open": "workspace.opened",
@@ -62,6 +61,11 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
     reasons: Mapping[str, Unreachable] | None = None
     """Why projects became stale, by project id: an event tells it, and a workspace does not."""
 
+    @property
+    def cause(self) -> Cause:
+        """The cause of the change. The daemon's own changes have no correlation id."""
+        return Cause(self.correlation_id, self.by if self.correlation_id else None, self.method)
+
 
 class Event(NamedTuple):
     """Something that happened, published only once it is durable."""
@@ -84,6 +88,26 @@ class Event(NamedTuple):
             before,
             _encode(self.entry.by),
         )
+
+
+class _Project(Struct, frozen=True, rename="camel", gc=False):
+    """The part of a project that events tell. Decoded without checks: a start counts the events of thousands of entries."""
+
+    id: str
+    root_path: str
+    status: ProjectStatus
+    git_url: str | None = None
+
+
+class _Workspace(Struct, frozen=True, rename="camel", gc=False):
+    """The part of a workspace that events tell."""
+
+    name: str
+    root_path: str
+    projects: tuple[_Project, ...]
+
+
+_decode: Final = msgspec.json.Decoder(_Workspace).decode
 
 
 class _WireEntry(Model, frozen=True):
@@ -132,8 +156,7 @@ def topics_of(entry: Entry) -> Sequence[Topic]:
     if entry.method != "project.check":
         topics.append(_TOPICS.get(entry.method, "workspace.updated"))
     if entry.method in ("workspace.open", "project.check"):
-        status: Topic = "project.statusChanged"
-        topics += [status] * len(_changed_projects(*_both(entry)))
+        topics.extend("project.statusChanged" for _ in _changed_projects(*_both(entry)))
     return topics
 
 
@@ -173,11 +196,11 @@ def _payloads(entry: Entry, topics: Sequence[Topic]) -> list[Model]:
     ]
 
 
-def _both(entry: Entry) -> tuple[Workspace, Workspace]:
+def _both(entry: Entry) -> tuple[_Workspace, _Workspace]:
     return _decode(entry.before or b""), _decode(entry.after or b"")
 
 
-def _changed_projects(before: Workspace, after: Workspace) -> list[ProjectBinding]:
-    """Return the projects whose status has changed, as they are after it."""
-    status = {project.id: project.status for project in before.projects}
-    return [project for project in after.projects if status.get(project.id) != project.status]
+def _changed_projects(before: _Workspace, after: _Workspace) -> list[_Project]:
+    """Return the projects whose status has changed, as they are after it: a check keeps their order."""
+    pairs = zip(before.projects, after.projects, strict=False)
+    return [new for old, new in pairs if old.status != new.status]

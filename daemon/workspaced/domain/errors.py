@@ -2,15 +2,19 @@
 
 from typing import ClassVar, Final
 
+from msgspec import to_builtins
+
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import Unreachable, Workspace
+from workspaced_protocol.models import Session, Unreachable, Workspace
+from workspaced_protocol.urls import without_secret
 
 _QUOTED_CHARACTERS: Final = 200
 """Of a name, a path or a URL in a message: the protocol admits a megabyte."""
 
 
 def quoted(text: str) -> str:
-    """Return a client's text in quotation marks, cut if nobody would read all of it."""
+    """Return a client's text in quotation marks, cut if nobody would read all of it; a secret is cut out before."""
+    text = without_secret(text)
     return f"“{text}”" if len(text) <= _QUOTED_CHARACTERS else f"“{text[: _QUOTED_CHARACTERS - 1]}…”"
 
 
@@ -145,4 +149,22 @@ class PathUnreachable(Refused):
             f"{path} {problem}: give the path of a directory that the daemon can read.",
             path=path,
             reason=reason,
+        )
+
+
+class Claimed(Refused):
+    """Another exclusive session is at work in the workspace; `session` is that session."""
+
+    code = ErrorCode.CLAIMED
+
+    def __init__(self, workspace: Workspace, session: Session) -> None:
+        holder = (
+            f"process {session.pid}"
+            if session.label is None
+            else f"{quoted(session.label)} (process {session.pid})"
+        )
+        super().__init__(
+            f"Workspace {quoted(workspace.name)} is claimed by {holder}: wait until its exclusive session has ended, or "
+            "begin one that is not exclusive.",
+            session=to_builtins(session),
         )

@@ -1,9 +1,10 @@
 """Ids: a prefix for the kind of thing, and a ULID that rises within this process."""
 
+import hashlib
 from collections.abc import Callable
 from threading import Lock
 
-from ulid import ULIDGenerator
+from ulid import ULID, ULIDGenerator
 
 from workspaced.domain.clock import now_ms
 
@@ -33,6 +34,10 @@ class IdFactory:
         """Return a new session id, `ss_…`."""
         return self._make("ss")
 
+    def store(self) -> str:
+        """Return a new store id, `st_…`."""
+        return self._make("st")
+
     def correlation(self) -> str:
         """Return a new correlation id, `cor_…`."""
         return self._make("cor")
@@ -44,3 +49,13 @@ class IdFactory:
     def _rising_clock_ms(self) -> int:
         self._newest_ms = max(self._newest_ms, self._clock_ms())
         return self._newest_ms
+
+
+def store_id_of(text: bytes, written_at_ms: int) -> str:
+    """Return the id of the store in a file of an older version, which has none.
+
+    It is made of the text and the time of its writing alone. So each start gives the store the same id, until the
+    first write makes it durable, and a backup made before that write belongs to the store.
+    """
+    time_ms = min(max(written_at_ms, 0), 2**48 - 1)
+    return f"st_{ULID.from_bytes(time_ms.to_bytes(6, 'big') + hashlib.sha256(text).digest()[:10])}"

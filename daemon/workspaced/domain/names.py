@@ -1,36 +1,26 @@
-"""The rules for a workspace's name and the paths of directories."""
+"""The rules for texts that people read, such as a workspace's name, and for the paths of directories."""
 
 import os
-import re
-import unicodedata
-from typing import Final
 
 from workspaced.domain.errors import InvalidField, quoted
-from workspaced_protocol.urls import without_secret
-
-# Unicode's DerivedCoreProperties, Default_Ignorable_Code_Point: letters and marks that show nothing; and the blank
-# Braille pattern.
-_INVISIBLE: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+from workspaced_protocol.names import has_control_character, is_blank
 
 
 def clean_name(name: str, path: str = "name") -> str:
     """Return the name without white space at its ends. Raise InvalidField if it shows nothing or holds a control character."""
-    name = name.strip()
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    return clean_text(name, path, "give the workspace a name")
+
+
+def clean_text(text: str, path: str, advice: str) -> str:
+    """Do the same for any text on one line; `advice` ends the sentence about one that shows nothing."""
+    text = text.strip()
+    if has_control_character(text):
         raise InvalidField(
             path, f"`{path}` must not contain a control character, such as a tab or a line break."
         )
-    if not any(_shows(character) for character in name):
-        raise InvalidField(path, f"`{path}` must not be empty or blank: give the workspace a name.")
-    return name
-
-
-def _shows(character: str) -> bool:
-    # Z*: white space. Cf: format characters, such as a zero-width joiner.
-    category = unicodedata.category(character)
-    return category[0] != "Z" and category != "Cf" and not _INVISIBLE.match(character)
+    if is_blank(text):
+        raise InvalidField(path, f"`{path}` must not be empty or blank: {advice}.")
+    return text
 
 
 def clean_root_path(root_path: str, path: str = "rootPath") -> str:
@@ -58,8 +48,6 @@ def check_name(name: str, path: str = "name") -> None:
 def check_root_path(root_path: str, path: str = "rootPath") -> None:
     """Raise InvalidField unless `root_path` can be the absolute path of a directory."""
     if not os.path.isabs(root_path):
-        raise InvalidField(
-            path, f"`{path}` must be an absolute path, but is {quoted(without_secret(root_path))}."
-        )
+        raise InvalidField(path, f"`{path}` must be an absolute path, but is {quoted(root_path)}.")
     if "\0" in root_path:
         raise InvalidField(path, f"`{path}` must not contain a NUL character.")

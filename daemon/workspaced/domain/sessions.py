@@ -8,19 +8,26 @@ from collections.abc import Sequence
 
 from workspaced.domain.commands import Command, require_workspace
 from workspaced.domain.entries import Event
-from workspaced.domain.errors import InvalidState, NotFound
+from workspaced.domain.errors import Claimed, InvalidState, NotFound
 from workspaced.domain.state import Outcome, OwnedSession, State
 from workspaced_protocol.events import SessionChanged, Topic
 from workspaced_protocol.models import Session
 
 
 def begin_session(session: Session, connection: int) -> Command:
-    """Begin a session in an active workspace; it ends with its connection."""
+    """Begin a session in an active workspace; it ends with its connection.
+
+    An exclusive one is refused with Claimed while there is another exclusive one in the workspace.
+    """
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, session.workspace_id)
         if workspace.state != "active":
             raise InvalidState(workspace, "active", "used in a session")
+        if session.exclusive:
+            for owned in state.sessions.values():
+                if owned.session.exclusive and owned.session.workspace_id == workspace.id:
+                    raise Claimed(workspace, owned.session)
         event = _session_event("session.began", session, state.revision)
         return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
 

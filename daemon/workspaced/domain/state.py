@@ -132,6 +132,8 @@ class State:
     """What the damaged files hold, while `recovery` is not acknowledged. It is read at the start, not stored."""
     history: History = field(default_factory=History, compare=False)
     """The newest changes that led here."""
+    store_id: str = ""
+    """The store's identity, which no commit changes; empty only where no store has given it (storage.md, Format)."""
 
     @classmethod
     def of(
@@ -140,10 +142,20 @@ class State:
         revision: int = 0,
         request_keys: Mapping[str, str | None] | None = None,
         recovery: RecoveryNotice | None = None,
+        store_id: str = "",
     ) -> State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         keys = dict([*(request_keys or {}).items()][-MAX_HELD_KEYS:])
-        draft = Draft(State(revision, request_keys=keys, recovery=recovery, held_keys=len(keys)))
+        draft = Draft(
+            State(
+                revision,
+                request_keys=keys,
+                recovery=recovery,
+                held_keys=len(keys),
+                store_id=store_id,
+                history=History(complete_since=revision),
+            )
+        )
         for workspace in workspaces:
             draft.put(workspace)
         return draft.freeze()
@@ -207,6 +219,7 @@ class Draft(State):
             self._ordered,
             state.lost,
             state.history,
+            state.store_id,
         )
         self._new_keys = 0
         self.changes: list[Change] = []
@@ -293,6 +306,7 @@ class Draft(State):
             self.ordered,
             self.lost,
             self.history.extended(self.entries),
+            self.store_id,
         )
 
     def release_keys(self) -> None:

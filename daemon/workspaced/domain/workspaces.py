@@ -1,5 +1,7 @@
 """The commands on workspaces: create, open, close, update, delete, save, remove."""
 
+from collections.abc import Sequence
+
 from msgspec import structs
 
 from workspaced.domain.commands import (
@@ -13,13 +15,31 @@ from workspaced.domain.commands import (
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
 from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
 from workspaced.domain.state import Outcome, State
+from workspaced.domain.tags_and_metadata import (
+    Json,
+    check_both,
+    check_metadata,
+    check_patch,
+    clean_tags,
+    merged,
+)
 from workspaced_protocol.models import Workspace, WorkspaceState
 from workspaced_protocol.names import name_key
 
 
-def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command:
+def create(
+    workspace_id: str,
+    name: str,
+    root_path: str,
+    now_ms: int,
+    tags: Sequence[str] | None = None,
+    metadata: Json | None = None,
+) -> Command:
     """Create an active workspace."""
     name, root_path = clean_name(name), clean_root_path(root_path)
+    cleaned_tags = clean_tags(tags or ())
+    given_metadata = metadata or {}
+    check_metadata(given_metadata)
 
     def command(state: State) -> Outcome:
         require_free_name(state, name, workspace_id)
@@ -30,6 +50,8 @@ def create(workspace_id: str, name: str, root_path: str, now_ms: int) -> Command
             state="active",
             created_at=now_ms,
             updated_at=now_ms,
+            tags=cleaned_tags,
+            metadata=given_metadata,
             projects=(),
             revision=state.revision + 1,
         )
@@ -70,13 +92,25 @@ def _transition(
 
 
 def update(
-    workspace_id: str, name: str | None, root_path: str | None, if_revision: int | None, now_ms: int
+    workspace_id: str,
+    name: str | None,
+    root_path: str | None,
+    if_revision: int | None,
+    now_ms: int,
+    tags: Sequence[str] | None = None,
+    metadata: Json | None = None,
 ) -> Command:
-    """Change the name, the root path or both."""
-    if name is None and root_path is None:
-        raise InvalidField("name", "There is nothing to update: give `name`, `rootPath` or both.")
+    """Change the name, the root path, all tags, or the metadata by a merge patch."""
+    if name is None and root_path is None and tags is None and metadata is None:
+        raise InvalidField(
+            "name",
+            "There is nothing to update: give `name`, `rootPath`, `tags` or `metadata`, or several of them.",
+        )
     name = None if name is None else clean_name(name)
     root_path = None if root_path is None else clean_root_path(root_path)
+    new_tags = None if tags is None else clean_tags(tags)
+    if metadata is not None:
+        check_patch(metadata)
 
     def command(state: State) -> Outcome:
         workspace = require_workspace(state, workspace_id)
@@ -85,10 +119,16 @@ def update(
             raise InvalidState(workspace, "active or closed", "updated")
         if name is not None:
             require_free_name(state, name, workspace_id)
+        new_metadata = workspace.metadata
+        if metadata is not None:
+            new_metadata = merged(new_metadata, metadata)
+            check_metadata(new_metadata)
         changed = structs.replace(
             workspace,
             name=workspace.name if name is None else name,
             root_path=workspace.root_path if root_path is None else root_path,
+            tags=workspace.tags if new_tags is None else new_tags,
+            metadata=new_metadata,
             updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
@@ -115,6 +155,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
     """Store the workspace as given, under its id; `path` is its path in the client's params."""
     check_name(workspace.name, f"{path}.name")
     check_root_path(workspace.root_path, f"{path}.rootPath")
+    check_both(workspace, path)
     seen: set[str] = set()
     for index, project in enumerate(workspace.projects):
         if project.id in seen:

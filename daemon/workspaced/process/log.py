@@ -5,12 +5,13 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from workspaced.process.streams import LineWriter
+from workspaced_protocol.urls import blackener, in_all_texts
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -23,6 +24,7 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
         transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         rendering: list[Processor] = [
             structlog.processors.ExceptionRenderer(transformer),
+            _black_out,
             structlog.processors.JSONRenderer(),
         ]
     else:
@@ -30,7 +32,7 @@ def to_stderr(level: LogLevel, format_: Literal["console", "json"]) -> Generator
         renderer = structlog.dev.ConsoleRenderer(
             colors=is_terminal, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
         )
-        rendering = [_quote_unprintable, renderer]
+        rendering = [structlog.processors.format_exc_info, _black_out, _quote_unprintable, renderer]
     lines = LineWriter(sys.stderr, _report_lost)
     structlog.configure(
         processors=[
@@ -55,6 +57,14 @@ def set_level(level: LogLevel) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
 
 
+_without_secrets: Final = blackener()
+
+
+def _black_out(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
+    """Black out the secrets of URLs in all texts, a traceback among them."""
+    return {name: in_all_texts(value, _without_secrets) for name, value in entry.items()}
+
+
 class _Quoted:
     """Text shown as a Python literal, so that control sequences do not reach the terminal."""
 
@@ -68,7 +78,10 @@ class _Quoted:
 def _quote_unprintable(_logger: WrappedLogger, _method: str, entry: EventDict) -> EventDict:
     r"""Quote text with unprintable characters such as `\x1b`. It may come from a client, such as its name."""
     event = str(entry["event"])
-    shown = {name: _Quoted(value) if _is_unprintable(value) else value for name, value in entry.items()}
+    shown = {
+        name: _Quoted(value) if _is_unprintable(value) and name != "exception" else value
+        for name, value in entry.items()
+    }
     return {**shown, "event": repr(event) if _is_unprintable(event) else event}
 
 

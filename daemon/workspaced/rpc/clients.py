@@ -11,6 +11,7 @@ from workspaced.events import Subscription
 from workspaced.service.order import WriteOrder
 from workspaced.service.requests import Caller
 from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Subscribed
+from workspaced_protocol.urls import without_secret
 
 PROGRAM_CHARACTERS: Final = 100
 """The length to which a program's name is cut."""
@@ -55,7 +56,7 @@ class ClientState:
 
     def introduce(self, program: str) -> None:
         """Store the name that the program gives in `daemon.hello`."""
-        self.caller = replace(self.caller, program=program[:PROGRAM_CHARACTERS])
+        self.caller = replace(self.caller, program=without_secret(program)[:PROGRAM_CHARACTERS])
 
     def wake(self) -> None:
         """Have its events sent."""

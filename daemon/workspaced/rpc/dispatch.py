@@ -31,6 +31,7 @@ from workspaced_protocol.messages import (
     encode_result_array,
 )
 from workspaced_protocol.params import CancelParams, Params
+from workspaced_protocol.urls import without_secret
 
 SUBSCRIBE: Final = "events.subscribe"
 
@@ -102,7 +103,11 @@ class Dispatcher:
             else:
                 text = encode_result_array(request.id, result)
         except Exception as refusal:  # noqa: BLE001 - a defect in one method must not end a connection
-            answer(None if request.id is None else encode_error(request.id, to_rpc_error(refusal)))
+            answer(
+                None
+                if request.id is None
+                else encode_error(request.id, to_rpc_error(refusal, request.params))
+            )
             self._log.answered(client.caller, request.method, perf_counter() - started_at, refusal)
             return
         answer(text)
@@ -201,5 +206,5 @@ class Dispatcher:
 
 
 def _no_such_method(name: str) -> RpcError:
-    message = f"There is no method {name[:100]!r}: rpc.discover lists all methods."
+    message = f"There is no method {without_secret(name)[:100]!r}: rpc.discover lists all methods."
     return rpc_error(ErrorCode.METHOD_NOT_FOUND, message)

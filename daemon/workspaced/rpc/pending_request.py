@@ -122,7 +122,7 @@ class PendingRequest:
 
     def _refuse(self, error: Exception) -> None:
         id_ = self.call.id
-        self._finish(None if id_ is None else encode_error(id_, to_rpc_error(error)))
+        self._finish(None if id_ is None else encode_error(id_, to_rpc_error(error, self.call.params)))
         # Log it even if the request is already answered: an error after the answer is a defect.
         self._write_log(perf_counter() - self._started_at, error)
 

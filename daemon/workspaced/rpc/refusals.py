@@ -1,19 +1,31 @@
-"""The error answers: from an exception to the RpcError that a client gets."""
+"""The error answers: from an exception to the RpcError that a client gets.
+
+Whatever a message or its data quotes of a request, the secrets of URLs are blacked out here, for every error.
+"""
+
+import json
+from collections.abc import Iterator
+
+from msgspec import Raw
 
 from workspaced.domain.errors import RequestError
 from workspaced.writer.pending import CommandFailed
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.method import InvalidParams
+from workspaced_protocol.urls import blackener, in_all_texts
 
 
-def to_rpc_error(error: Exception) -> RpcError:
-    """Return the error answer for an exception; an unexpected one gets no details."""
+def to_rpc_error(error: Exception, params: Raw | None = None) -> RpcError:
+    """Return the error answer for an exception; an unexpected one gets no details.
+
+    `params` are those of the request: a password in any of them may stand in the error.
+    """
     if isinstance(error, RpcError):
         return error
     if isinstance(error, InvalidParams):
-        return rpc_error(ErrorCode.INVALID_PARAMS, error.message, {"path": error.path})
+        return rpc_error(ErrorCode.INVALID_PARAMS, error.message, {"path": error.path}, params)
     if isinstance(error, RequestError):
-        return rpc_error(error.code, error.message, error.data)
+        return rpc_error(error.code, error.message, error.data, params)
     return rpc_error(ErrorCode.INTERNAL_ERROR, "The daemon failed on this request: its log has the details.")
 
 
@@ -24,6 +36,26 @@ def defect_of(error: Exception) -> BaseException | None:
     return None if isinstance(error, RpcError | InvalidParams | RequestError) else error
 
 
-def rpc_error(code: ErrorCode, message: str, data: dict[str, object] | None = None) -> RpcError:
-    """Return an error answer of this code."""
-    return RpcError(code, message, {"kind": code.kind, **(data or {})})
+def rpc_error(
+    code: ErrorCode, message: str, data: dict[str, object] | None = None, params: Raw | None = None
+) -> RpcError:
+    """Return an error answer of this code, without the secrets of URLs in the texts and in `params`."""
+    black_out = blackener(*_texts_in(params))
+    shown = {name: in_all_texts(value, black_out) for name, value in (data or {}).items()}
+    return RpcError(code, black_out(message), {"kind": code.kind, **shown})
+
+
+def _texts_in(params: Raw | None) -> Iterator[str]:
+    """Yield all strings in the params, the names of members among them; none if Python's reader refuses them."""
+    try:
+        rest: list[object] = [json.loads(bytes(params or b"null"), parse_int=str)]
+    except (ValueError, RecursionError):
+        return
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, dict):
+            rest += (*value, *value.values())

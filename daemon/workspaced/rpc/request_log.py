@@ -16,6 +16,7 @@ import trio
 from workspaced.rpc.refusals import defect_of, to_rpc_error
 from workspaced.service.requests import Caller
 from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.urls import without_secret
 
 WINDOW_SECONDS: Final = 60.0
 LINES_A_WINDOW: Final = 20
@@ -73,7 +74,7 @@ class RequestLog:
         if not is_logged and not self.logs_all:
             return
         entry: dict[str, object] = {
-            **({} if method is None else {"method": method[:_METHOD_CHARACTERS]}),
+            **({} if method is None else {"method": without_secret(method)[:_METHOD_CHARACTERS]}),
             "outcome": kind,
             "duration_ms": round(seconds * 1000, 3),
             "correlation_id": correlation_id or self._new_correlation_id(),

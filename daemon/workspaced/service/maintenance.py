@@ -17,7 +17,7 @@ from workspaced.process.threads import run_in_thread
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Json, Request
 from workspaced.store import backups, salvage
-from workspaced.store.backups import Backups, BadBackup, Retention
+from workspaced.store.backups import HOW_TO_READ, Backups, BadBackup, Retention
 from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
@@ -147,7 +147,7 @@ def _salvage_named(path: str, salvaged: salvage.Salvaged) -> None:
     except StoreUnusable as error:
         raise BadBackup(f"{error.reason}: name another file.") from error
     except OSError as error:
-        raise BadBackup(f"{path} can't be read: {error.strerror or error}.") from error
+        raise BadBackup(f"{path} can't be read ({error.strerror or error}): {HOW_TO_READ}.") from error
 
 
 async def _in_thread(

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 from workspaced.service.daemon import DaemonOperations
 from workspaced.service.history import HistoryOperations
+from workspaced.service.locations import Locations
 from workspaced.service.maintenance import Maintenance
 from workspaced.service.projects import ProjectOperations
 from workspaced.service.sessions import SessionOperations
 from workspaced.service.store import StoreOperations
+from workspaced.service.usage import Usage
 from workspaced.service.workspaces import WorkspaceOperations
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
@@ -27,6 +29,8 @@ class Operation(NamedTuple):
 def registry(
     daemon: DaemonOperations,
     workspaces: WorkspaceOperations,
+    locations: Locations,
+    usage: Usage,
     history: HistoryOperations,
     projects: ProjectOperations,
     sessions: SessionOperations,
@@ -47,6 +51,9 @@ def registry(
             "workspace.delete": workspaces.delete,
             "workspace.get": workspaces.get,
             "workspace.list": workspaces.list_all,
+            "workspace.resolve": locations.resolve,
+            "workspace.touch": usage.touch,
+            "workspace.usage": usage.usage,
             "history.list": history.list_entries,
             "history.undo": history.undo,
             "project.bind": projects.bind,

@@ -23,7 +23,14 @@ class SessionOperations:
         """Begin a session in an active workspace."""
         caller = request.caller
         self._connections.add(caller.connection)
-        session = Session(self._ids.session(), params.workspace_id, params.label, caller.pid, now_ms())
+        session = Session(
+            self._ids.session(),
+            params.workspace_id,
+            params.label,
+            caller.pid,
+            now_ms(),
+            exclusive=bool(params.exclusive),
+        )
         return sessions.begin_session(session, caller.connection)
 
     def end(self, params: p.EndSessionParams, request: Request) -> Command:

@@ -8,22 +8,27 @@ from workspaced.domain.ids import IdFactory
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
+from workspaced.service.usage import Usage
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.urls import without_secret
+from workspaced_protocol.annotations import tag_key
+from workspaced_protocol.names import name_key
 
 
 class WorkspaceOperations:
     """The methods `workspace.*`."""
 
-    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths) -> None:
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, usage: Usage) -> None:
         self._writer = writer
         self._ids = ids
         self._bound = bound
+        self._usage = usage
 
     def create(self, params: p.CreateParams, _: Request) -> Command:
         """Create an active workspace."""
-        command = workspaces.create(self._ids.workspace(), params.name, params.root_path, now_ms())
+        command = workspaces.create(
+            self._ids.workspace(), params.name, params.root_path, now_ms(), params.tags, params.metadata
+        )
         return once(params.request_key, command)
 
     async def open(self, params: p.TransitionParams, turn: Turn) -> Command:
@@ -36,8 +41,16 @@ class WorkspaceOperations:
         return once(params.request_key, workspaces.close(params.id, params.if_revision, now_ms()))
 
     def update(self, params: p.UpdateParams, _: Request) -> Command:
-        """Change the name, the root path or both."""
-        command = workspaces.update(params.id, params.name, params.root_path, params.if_revision, now_ms())
+        """Change the name, the root path, the tags or the metadata."""
+        command = workspaces.update(
+            params.id,
+            params.name,
+            params.root_path,
+            params.if_revision,
+            now_ms(),
+            params.tags,
+            params.metadata,
+        )
         return once(params.request_key, command)
 
     def delete(self, params: p.TransitionParams, _: Request) -> Command:
@@ -53,11 +66,20 @@ class WorkspaceOperations:
         else:
             record = self._writer.state.record_named(params.name or "")
             if record is None:
-                wanted = quoted(without_secret(params.name or ""))
+                wanted = quoted(params.name or "")
                 raise NotFound(f"There is no workspace named {wanted}.")
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:
-        """Return all workspaces, or those in one state, by creation time."""
-        records = self._writer.state.ordered
-        return [record.json for record in records if params.state in (None, record.workspace.state)]
+        """Return the workspaces in a state and with all of some tags, in an order, up to a number."""
+        records = [
+            record for record in self._writer.state.ordered if params.state in (None, record.workspace.state)
+        ]
+        if params.tags:
+            wanted = {tag_key(tag) for tag in params.tags}
+            records = [record for record in records if wanted.issubset(map(tag_key, record.workspace.tags))]
+        if params.sort == "name":
+            records.sort(key=lambda record: name_key(record.workspace.name))  # equal ones by creation time
+        elif params.sort == "recent":
+            records = self._usage.newest_first(records)
+        return [record.json for record in records[: params.limit]]

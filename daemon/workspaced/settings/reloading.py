@@ -25,6 +25,12 @@ class LiveSettings:
 
     async def reload(self) -> None:
         """Apply and log the changed settings. Wrong settings change nothing."""
+        if not self._thread.available_tokens:
+            _log.error(
+                "The configuration file is not read again, because an earlier reading of it still hangs: the settings "
+                "are unchanged. Check the file system that it lies on, then send SIGHUP again."
+            )
+            return
         try:
             # On cancellation the thread is abandoned: the file may lie on a file system that hangs.
             wanted = await run_in_thread(self._load, limiter=self._thread)

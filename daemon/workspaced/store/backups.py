@@ -4,6 +4,7 @@ The strategy: neither times nor revisions can be trusted alone. A clock may be w
 begins again counts from 0. So a backup stays if either order ranks it high enough, and today's date counts for nothing.
 """
 
+import errno
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,10 +16,11 @@ from typing import Final, NamedTuple
 
 from workspaced.domain.state import State
 from workspaced.store.contract import StorageFailure, StoreUnusable
-from workspaced.store.disk import Disk
+from workspaced.store.disk import Disk, NotOwnDirectory
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced.store.files import Directory
 from workspaced_protocol.datadir import BACKUPS
+from workspaced_protocol.json_limits import MAX_DEPTH, is_too_deep
 from workspaced_protocol.models import Workspace
 
 _NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
@@ -31,6 +33,9 @@ class BackupFile(NamedTuple):
     name: str
     made_at: datetime
     revision: int
+
+
+HOW_TO_READ: Final = "check the path and its permissions, or name another file"
 
 
 class BadBackup(Exception):
@@ -111,17 +116,28 @@ class Backups:
         except StoreUnusable as error:
             raise BadBackup(f"{error.reason}: choose a backup file.") from error
         except OSError as error:
-            raise BadBackup(f"{path} can't be read: {error.strerror}.") from error
+            if error.errno == errno.ENOTDIR and not is_path(source):
+                told = f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
+                raise BadBackup(f"{told}.") from error
+            raise BadBackup(f"{path} can't be read ({error.strerror}): {HOW_TO_READ}.") from error
         if content is None:
             raise BadBackup(f"There is no backup {path}: `workspacectl backups` lists them.")
         try:
-            return parse_document(content.data).state.workspaces()
+            workspaces = parse_document(content.data).state.workspaces()
+        except RecursionError as error:
+            raise BadBackup(f"{path} is nested too deeply to be read.") from error
         except Corrupted as error:
             raise BadBackup(f"{path} is damaged, or not a store file: {error.message}.") from error
         except NewerVersion as error:
             raise BadBackup(
                 f"{path} was written by a newer release ({error}): restore it with that release."
             ) from error
+        for workspace in workspaces:
+            if is_too_deep(workspace.metadata):
+                raise BadBackup(
+                    f"{path} can't be restored: the metadata of {workspace.id} is nested more than {MAX_DEPTH} deep."
+                )
+        return workspaces
 
     def thin_out(self, retention: Retention, made: BackupFile) -> Sequence[BackupFile]:
         """Remove and return the superfluous backups, but never `made`. Raises OSError."""

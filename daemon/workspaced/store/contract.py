@@ -1,6 +1,7 @@
 """The contract of a store of workspaces: a backend that commits whole states."""
 
 import errno
+import os
 from collections.abc import Sequence
 from typing import Protocol, Self
 
@@ -12,6 +13,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import InvalidField, RequestError
 from workspaced.domain.state import Draft, State, encode
+from workspaced.domain.tags_and_metadata import check_both
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import RecoveryStatus, StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
@@ -29,7 +31,10 @@ class StoreError(RequestError):
         """Return the failure of `action`, a verb with its object such as “write workspaces.json”."""
         number = error.errno or 0
         reason = error.strerror or str(error)
-        return cls(f"Could not {action}: {reason}{_ADVICE.get(number, '')}.", number)
+        advice = (
+            _ADVICE.get(number, "") if reason == os.strerror(number) else ""
+        )  # else the reason has its own
+        return cls(f"Could not {action}: {reason}{advice}.", number)
 
 
 class StorageFailure(StoreError):
@@ -206,16 +211,19 @@ class StoreBase:
         """See WorkspaceStore."""
         # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
         try:
-            msgspec.json.decode(encode(workspace), type=Workspace)
+            kept = msgspec.json.decode(
+                encode(workspace), type=Workspace
+            )  # metadata may change after the call
         except msgspec.ValidationError as error:
             problem, where = problem_at(error)
             path = f"workspace.{where}" if where else "workspace"
             raise InvalidField(
                 path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
             ) from error
-        except UnicodeEncodeError as error:
+        except (UnicodeEncodeError, TypeError, RecursionError) as error:
             raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        self._write("store.save", workspaces.save(workspace, None))
+        check_both(workspace, "workspace")
+        self._write("store.save", workspaces.save(kept, None))
         return self.state.records[workspace.id].workspace
 
     def remove(self, id_: str, /) -> None:

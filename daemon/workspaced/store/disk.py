@@ -26,16 +26,16 @@ class CannotSyncDirectory(OSError):
 
 
 class NotOwnDirectory(OSError):
-    """A symbolic link or a file stands in the place of a directory of the store."""
+    """A directory of the store can't be opened, or a symbolic link or a file stands in its place."""
 
     def __init__(self, number: int, path: Path) -> None:
-        is_link = path.is_symlink()
-        super().__init__(
-            number,
-            f"{path} is a symbolic link, and links are not followed there; put a directory in its place, or mount one"
-            if is_link
-            else f"{path} is not a directory; move it away",
-        )
+        if number == errno.EACCES:
+            told = f"{path} may not be read or entered; check its owner and its mode"
+        elif path.is_symlink():
+            told = f"{path} is a symbolic link, and links are not followed there; put a directory in its place, or mount one"
+        else:
+            told = f"{path} is not a directory; move it away"
+        super().__init__(number, told)
 
 
 class Disk:

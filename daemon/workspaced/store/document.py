@@ -10,15 +10,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import msgspec
 from msgspec import Struct, field
 
 from workspaced.domain.state import RecoveryNotice, State, encode
 from workspaced_protocol import unknown
-from workspaced_protocol.checksum import checksum, without_checksum
-from workspaced_protocol.datadir import FORMAT_VERSION
+from workspaced_protocol.checksum import checksum, is_damaged_version
+from workspaced_protocol.datadir import FORMAT_VERSION, StoreId
 from workspaced_protocol.models import Revision, Workspace
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.urls import without_secret
@@ -45,7 +45,7 @@ class NewerVersion(Exception):
 class Document:
     """The content of a valid file.
 
-    `unknown_members` are the paths of members that this release does not know. With `held_secrets`, the file has
+    `state` of an older version has no `store_id`. `unknown_members` are the paths of members that this release does not know. With `held_secrets`, the file has
     URLs with secrets, which `state` does not have.
     """
 
@@ -55,7 +55,7 @@ class Document:
     held_secrets: bool = False
 
 
-class _Version2(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class _Version2(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     version: int
     revision: Revision
     workspaces: tuple[Workspace, ...]
@@ -64,15 +64,32 @@ class _Version2(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     recovery: RecoveryNotice | None = None
 
 
+class _Version3(_Version2, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    store_id: StoreId
+
+
 class _Version1(Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     workspaces: tuple[Workspace, ...]
     checksum: str | None = field(name="_checksum", default=None)
 
 
+_TYPES: Final[dict[int, type[_Version1 | _Version2]]] = {
+    1: _Version1,
+    2: _Version2,
+    FORMAT_VERSION: _Version3,
+}
+
+
 def encode_document(state: State) -> bytes:
-    """Return the file's text for this state: one workspace a line, the checksum last."""
-    head = b'{"version":%d,"revision":%d,"workspaces":[\n' % (FORMAT_VERSION, state.revision)
+    """Return the file's text for this state, which has a `store_id`: one workspace a line, the checksum last."""
+    if not state.store_id:
+        raise ValueError("a state without a store id can't be written: its file could not be read again")
+    head = b'{"version":%d,"storeId":"%b","revision":%d,"workspaces":[\n' % (
+        FORMAT_VERSION,
+        state.store_id.encode(),
+        state.revision,
+    )
     tail = b"\n]"
     if state.request_keys:
         tail += b',\n"requestKeys":' + encode(state.request_keys)
@@ -96,7 +113,7 @@ def _joined(head: bytes, texts: Sequence[bytes], tail: bytes, separator: bytes) 
 def parse_document(data: bytes) -> Document:
     """Return the content of a file's text. Raises Corrupted or NewerVersion."""
     try:
-        content = msgspec.json.decode(data, type=_Version2)
+        content = msgspec.json.decode(data, type=_Version3)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _parse_step_by_step(data)
     state = _state_of(content)
@@ -112,17 +129,16 @@ def _parse_step_by_step(data: bytes) -> Document:
         raise Corrupted("schema", "`version` is not a positive integer")
     stated, actual = checksum(data)
     if version > FORMAT_VERSION:
-        if stated is not None and _is_damaged_version(data, stated):
+        if is_damaged_version(data, FORMAT_VERSION):
             raise Corrupted("checksum-mismatch", "the checksum does not match: `version` was damaged")
         raise NewerVersion(version)
     if stated is not None and stated != actual:
         raise Corrupted("checksum-mismatch", "the checksum does not match the content")
-    if stated is None and version == FORMAT_VERSION:
+    if stated is None and version > 1:
         raise Corrupted("schema", "`_checksum` is missing")
     _refuse_duplicate_members(data)
-    type_: type[_Version1 | _Version2] = _Version1 if version == 1 else _Version2
     try:
-        typed, unknown_members = unknown.decode(data, type_)
+        typed, unknown_members = unknown.decode(data, _TYPES[version])
     except msgspec.ValidationError as error:
         problem, path = problem_at(error)
         raise Corrupted("schema", f"`{path}` is wrong: {problem}" if path else problem) from error
@@ -137,7 +153,8 @@ def _parse_step_by_step(data: bytes) -> Document:
 def _state_of(content: _Version1 | _Version2) -> State:
     if isinstance(content, _Version1):
         return State.of(content.workspaces)
-    return State.of(content.workspaces, content.revision, content.request_keys, content.recovery)
+    store_id = content.store_id if isinstance(content, _Version3) else ""
+    return State.of(content.workspaces, content.revision, content.request_keys, content.recovery, store_id)
 
 
 def _plain(data: bytes) -> dict[str, object]:
@@ -210,13 +227,10 @@ def legible_revision(data: bytes) -> int:
     return max((int(digits) for digits in re.findall(rb'"revision":([0-9]{1,15})[,}]', data)), default=0)
 
 
-_VERSION_MEMBER = re.compile(rb'"version":[0-9]+')
+def legible_store_id(data: bytes) -> str:
+    """Return the store id that can still be read in a damaged text, or an empty one: the store stays the same."""
+    found = _STORE_ID_MEMBER.search(data)
+    return found[1].decode() if found else ""
 
 
-def _is_damaged_version(data: bytes, stated: str) -> bool:
-    """Return whether the checksum fits a known version: a damaged digit, not a newer release."""
-    _, rest = without_checksum(data)
-    candidates = (
-        _VERSION_MEMBER.sub(b'"version":%d' % known, rest, count=1) for known in (1, FORMAT_VERSION)
-    )
-    return any(hashlib.sha256(candidate).hexdigest() == stated for candidate in candidates)
+_STORE_ID_MEMBER = re.compile(rb'"storeId"\s*:\s*"(st_[0-7][0-9A-HJKMNP-TV-Z]{25})"')

@@ -30,6 +30,7 @@ _MOVE_IT_AWAY: Final = "move it away, then start again"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FILE: Final = (errno.EISDIR, errno.ENXIO)  # a directory; a socket, or a device that is not there
 
 
 class Identity(NamedTuple):
@@ -96,7 +97,7 @@ class Directory:
             fd = self.disk.open(name, _OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=self.fd)
         except OSError as error:
             # Linux gives ENOTDIR for a link with O_DIRECTORY, macOS ELOOP.
-            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EACCES):
                 raise NotOwnDirectory(error.errno, self.path / name) from error
             raise
         return Directory(self.disk, self.path / name, fd)
@@ -134,19 +135,13 @@ class Directory:
         """
         path = self.path / name
         try:
-            fd = self.disk.open(name, _OPEN_FILE, dir_fd=self.fd)
+            fd = self.open_regular(name)
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno == errno.ELOOP:
-                advice = "replace the link with the file itself, or move it away"
-                raise StoreUnusable(f"{path} is a symbolic link", advice, errno.ELOOP) from error
             raise _unreadable(path, error) from error
         try:
             status = self.disk.stat_open(fd)
-            if not stat.S_ISREG(status.st_mode):
-                number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
-                raise StoreUnusable(f"{path} is not a regular file", _MOVE_IT_AWAY, number)
             if status.st_size > MAX_FILE_BYTES:
                 reason = f"{path} has {status.st_size:,} bytes, above the limit of {MAX_FILE_BYTES:,}"
                 raise StoreUnusable(reason, _MOVE_IT_AWAY, errno.EFBIG)
@@ -156,6 +151,28 @@ class Directory:
         finally:
             close_quietly(self.disk, fd)
         return Content(data, Identity.of(status))
+
+    def open_regular(self, name: str, flags: int = _OPEN_FILE) -> int:
+        """Open the regular file `name`. Raises StoreUnusable for what is none, else OSError."""
+        path = self.path / name
+        try:
+            fd = self.disk.open(name, flags, 0o600, self.fd)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                advice = "replace the link with the file itself, or move it away"
+                raise StoreUnusable(f"{path} is a symbolic link", advice, errno.ELOOP) from error
+            if error.errno in _NO_FILE:
+                raise StoreUnusable(f"{path} is not a regular file", _MOVE_IT_AWAY, error.errno) from error
+            raise
+        try:
+            status = self.disk.stat_open(fd)
+            if not stat.S_ISREG(status.st_mode):
+                number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+                raise StoreUnusable(f"{path} is not a regular file", _MOVE_IT_AWAY, number)
+        except BaseException:
+            close_quietly(self.disk, fd)
+            raise
+        return fd
 
     def replace(self, names: Sequence[str], data: bytes) -> frozenset[Identity]:
         """Write `data` durably to each name, in order, and return the identities of the new files.
@@ -231,7 +248,11 @@ class Directory:
         """Remove the temporary files of killed processes and return their names. Raises OSError."""
         left = [name for name in self.disk.list_names(self.fd) if is_temp(name)]
         for name in left:
-            self.disk.unlink(name, self.fd)
+            try:
+                self.disk.unlink(name, self.fd)
+            except OSError as error:
+                error.filename = str(self.path / name)
+                raise
         return left
 
     def _write_temps(
@@ -297,4 +318,6 @@ class Directory:
 def _unreadable(path: Path, error: OSError) -> StoreUnusable:
     reason = error.strerror or str(error)
     advice = "nothing was changed; fix that, then start again"
+    if error.errno == errno.EACCES:
+        advice = "check its owner and its mode, then start again"
     return StoreUnusable(f"{path} can't be read ({reason})", advice, error.errno or 0)

@@ -72,7 +72,7 @@ class HistoryFile:
 
     def load(self, directory: Directory, state: State, document: bytes) -> tuple[History, list[str]]:
         """Return what the files tell of this state, which was read from `document`; and sentences for the log."""
-        self._seed = crc_seed(_store_id(state))
+        self._seed = crc_seed(state.store_id)
         warnings: list[str] = []
         earlier = read_file(directory, EARLIER_HISTORY, self._seed, warnings)
         current = read_file(directory, HISTORY, self._seed, warnings)
@@ -286,8 +286,3 @@ class HistoryFile:
 
 def _is_at(status: os.stat_result, end: _End) -> bool:
     return (status.st_dev, status.st_ino, status.st_size) == end[:3] and stat.S_ISREG(status.st_mode)
-
-
-def _store_id(state: State) -> str:
-    """Return the store's id, which a state has from version 3 of the format on."""
-    return getattr(state, "store_id", "")

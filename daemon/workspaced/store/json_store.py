@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from workspaced.domain.entries import Entry
+from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import (
     CommitUnknown,
@@ -21,18 +22,20 @@ from workspaced.store.contract import (
     StoreUnusable,
     WrittenByNewerRelease,
 )
-from workspaced.store.disk import CannotSyncDirectory, Disk, NotOwnDirectory
-from workspaced.store.document import NewerVersion, encode_document
+from workspaced.store.disk import Disk
+from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
 from workspaced.store.history_file import HistoryFile
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
+from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
-from workspaced_protocol.datadir import BACKUPS, PRIMARY, QUARANTINE, SNAPSHOT
-from workspaced_protocol.models import MAX_SAFE_INTEGER, RecoveryStatus, StoreCheck
+from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import RecoveryStatus, StoreCheck
 
 EDITED: Final = "edited"
 """The reason to quarantine a file that another program has written (storage.md, A commit)."""
@@ -55,7 +58,7 @@ class JsonWorkspaceStore(StoreBase):
     """A WorkspaceStore in a data directory, locked until `close`.
 
     `state` is the last committed state, `recovery` the result of the recovery at startup. `warnings` are
-    sentences for the log about damaged files and unknown members.
+    sentences for the log about the directory, damaged files and unknown members.
     """
 
     def __init__(
@@ -74,23 +77,25 @@ class JsonWorkspaceStore(StoreBase):
         # Known files: None means that the store may overwrite the file, a word is the reason to quarantine
         # it first. An unknown file was edited by another program.
         self._known_files: dict[Identity, str | None] = {}
+        # Whether a file of an older version may be this store's own: until the first write over those of the start.
+        self._older_is_own = False
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
         self._history = HistoryFile(self._disk, time_ns)
         self.state = State()
-        self.warnings: list[str] = []
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)
         except OSError as error:
-            raise _unusable(data_dir, error) from error
+            raise unusable(data_dir, error) from error
         try:
             self._lock = DirectoryLock(self._directory, socket)
         except OSError as error:
             self._directory.close()
-            raise _unusable(data_dir, error) from error
-        except LockHeld:
+            raise unusable(data_dir, error) from error
+        except (LockHeld, StoreUnusable):
             self._directory.close()
             raise
+        self.warnings = warnings_about(data_dir)
         try:
             self.recovery = self._recovery_at_start = self._load()
         except BaseException:
@@ -111,6 +116,8 @@ class JsonWorkspaceStore(StoreBase):
             # not be read again.
             limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
             raise StorageFailure(limit, errno.EOVERFLOW)
+        if state.store_id != self.state.store_id:
+            state = replace(state, store_id=self.state.store_id)  # no commit changes whose store it is
         data = encode_document(state)
         self._ensure_locked()
         if keeps_previous is not None:
@@ -129,10 +136,12 @@ class JsonWorkspaceStore(StoreBase):
             self._history.take_back()
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
+                self._older_is_own = False
             raise
         else:
             self._known_files = dict.fromkeys(identities)
             self._history.confirm(state, data)
+            self._older_is_own = False
             self.state = state
         finally:
             self._pending = None
@@ -156,13 +165,13 @@ class JsonWorkspaceStore(StoreBase):
             if self.state is before or checks == _CHECKS:
                 return found
 
-    def _difference(self, before: State, found: State) -> str | None:
+    def _difference(self, before: State, found: Document) -> str | None:
         """Return how a valid file differs from the held state. It may also hold the state of a commit under way."""
         pending = self._pending
         if self.state is not before:
             return None  # commits that have ended since then wrote the file
         held = [before] if pending is None else [before, pending]
-        differences = [difference(found, state) for state in held]
+        differences = [difference(found, state, older_is_own=self._older_is_own) for state in held]
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
@@ -179,7 +188,10 @@ class JsonWorkspaceStore(StoreBase):
             raise WrittenByNewerRelease(
                 f"The store in {self._path} has {error}: start a newer release, or choose another --data-dir."
             ) from error
-        decision = decide(primary, snapshot)
+        new_store_id = IdFactory(lambda: self._time_ns() // 1_000_000).store()
+        decision = decide(primary, snapshot, new_store_id)
+        if decision.served is not None and decision.served.document is not None:
+            self._older_is_own = decision.served.document.version < FORMAT_VERSION
         try:
             self._remove_temps()
             quarantined = [self._quarantine(file, kind) for file, kind in decision.superseded]
@@ -191,15 +203,14 @@ class JsonWorkspaceStore(StoreBase):
             if decision.outcome == "fresh":
                 self._directory.settle_path()
         except OSError as error:
-            raise _unusable(self._path, error) from error
+            raise unusable(self._path, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
         self.state = with_notice(decision, quarantined, self._time_ns() // 1_000_000)
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
-        is_primary = primary.document is not None and primary.document.state is decision.state
-        self._load_history(decision, primary if is_primary else snapshot)
+        self._load_history(decision)
         if decision.must_write:
             try:
                 self.commit(self.state, (), is_whole=True)
@@ -210,14 +221,15 @@ class JsonWorkspaceStore(StoreBase):
                 raise StoreUnusable(error.message, number=error.errno) from error
         return status_of(self.state, decision, quarantined)
 
-    def _load_history(self, decision: Decision, served: Examined) -> None:
+    def _load_history(self, decision: Decision) -> None:
         """Take the history of the state that a file held before it was recovered."""
-        history, warnings = self._history.load(self._directory, decision.state, served.data)
+        document = decision.served.data if decision.served is not None else b""
+        history, warnings = self._history.load(self._directory, decision.state, document)
         if self.state.revision > decision.state.revision:
             # Nobody knows what a recovery has left out.
             history = replace(history, complete_since=self.state.revision)
         self.state = replace(self.state, history=history)
-        self._history.confirm(self.state, served.data)
+        self._history.confirm(self.state, document)
         self.warnings += warnings
 
     def _remove_temps(self) -> None:
@@ -250,8 +262,8 @@ class JsonWorkspaceStore(StoreBase):
                 f"{file.name} held a password or a token in the URL of a clone, and is written again without it. "
                 f"Older copies in {BACKUPS}/ and {QUARANTINE}/ may still hold it: change the password."
             )
-        is_old = file.document.version == 1
-        self._known_files[file.content.identity] = "version-1" if is_old else None
+        version = file.document.version
+        self._known_files[file.content.identity] = None if version == FORMAT_VERSION else f"version-{version}"
         if not file.document.unknown_members:
             return []
         copy = self._quarantine(file, "unknown-members")
@@ -271,6 +283,8 @@ class JsonWorkspaceStore(StoreBase):
                 and self._lock.is_in(self._directory)
             ):
                 return
+            if not self._directory.is_at_its_path():
+                self._older_is_own = False  # nothing in another directory is an edit of this store's files
             directory = Directory.open(self._disk, self._path, create=True)
             try:
                 directory.settle_path()
@@ -278,11 +292,15 @@ class JsonWorkspaceStore(StoreBase):
                     lock = DirectoryLock(directory, self._socket)
                     self._lock.release()
                     self._lock = lock
+                    for warning in warnings_about(self._path):  # it may be another directory
+                        _log.warning(warning)
             except BaseException:
                 directory.close()
                 raise
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {self._path}") from error
+        except StoreUnusable as error:
+            raise _blocked(error) from error
         except LockHeld as error:
             raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
         self._directory.close()
@@ -312,12 +330,13 @@ class JsonWorkspaceStore(StoreBase):
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"quarantine {path}") from error
         except StoreUnusable as error:
-            advice = "fix that or move the file away, then try again"
-            raise StorageFailure(f"{error.reason}: {advice}.", error.errno) from error
+            raise _blocked(error) from error
         if content is None:
             return None
         if content.identity not in self._known_files:
-            refusal = another_store(path, content, self.state)
+            refusal = another_store(
+                self._directory, name, content, self.state, older_is_own=self._older_is_own
+            )
             if refusal is not None:
                 raise StorageFailure(refusal, errno.ESTALE)
         return name, content
@@ -335,12 +354,6 @@ class JsonWorkspaceStore(StoreBase):
             self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
 
-def _unusable(path: Path, error: OSError) -> StoreUnusable:
-    if isinstance(error, (CannotSyncDirectory, NotOwnDirectory)):
-        reason, advice = f"The data directory {path} can't be used", str(error.strerror)
-    elif isinstance(error, NotADirectoryError):
-        reason, advice = f"The data directory {path} is not a directory", "choose another with --data-dir"
-    else:
-        reason = f"The data directory {path} can't be used ({error.strerror or error})"
-        advice = "check its owner, its mode and the free space, or choose another with --data-dir"
-    return StoreUnusable(reason, advice, error.errno or 0)
+def _blocked(error: StoreUnusable) -> StorageFailure:
+    """Return the failure of a write for what stands in the place of a file."""
+    return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
+from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
 from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
 
-_OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # waits for no reader of a pipe
 _TRIES: Final = 11  # 50 ms: a client that checks for an owner holds the lock for a moment
 _PAUSE_SECONDS: Final = 0.005
 
@@ -33,9 +34,17 @@ class DirectoryLock:
     """A held lock. Call `release` after use."""
 
     def __init__(self, directory: Directory, socket: str) -> None:
-        """Take the lock and write this process's owner record. Blocks for at most 50 ms. Raises LockHeld or OSError."""
+        """Take the lock and write this process's owner record. Blocks for at most 50 ms. Raises LockHeld, StoreUnusable or OSError."""
         self._disk = directory.disk
-        self._fd = self._disk.open(LOCK, _OPEN_LOCK, 0o600, directory.fd)
+        try:
+            self._fd = directory.open_regular(LOCK, _OPEN_LOCK)
+        except PermissionError as error:
+            if directory.identify(LOCK) is None:
+                raise  # it may not be made
+            reason = f"{directory.path / LOCK} can't be opened ({error.strerror})"
+            raise StoreUnusable(
+                reason, "check its owner and its mode, then start again", error.errno or 0
+            ) from error
         try:
             if not self._try_lock():
                 raise LockHeld(str(directory.path), self._read_owner())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from workspaced.domain.entries import Entry
+from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreBase
 from workspaced_protocol.models import FileCheck, RecoveryStatus, StoreCheck
@@ -12,7 +13,7 @@ class InMemoryWorkspaceStore(StoreBase):
     """A WorkspaceStore that loses its state with the object."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = State(store_id=IdFactory().store())
         self.recovery = RecoveryStatus(outcome="fresh", quarantined=(), acknowledged=True)
 
     def commit(

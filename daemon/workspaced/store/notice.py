@@ -8,7 +8,7 @@ from msgspec import structs
 from workspaced.domain.state import RecoveryNotice, State
 from workspaced.store.quarantine import KEPT_FILES
 from workspaced.store.snapshot import Decision
-from workspaced_protocol.models import RecoveryStatus
+from workspaced_protocol.models import AFTER_THAT, WAS_EDITED, RecoveryStatus
 
 
 def with_notice(decision: Decision, quarantined: Sequence[str], now_ms: int) -> State:
@@ -19,7 +19,7 @@ def with_notice(decision: Decision, quarantined: Sequence[str], now_ms: int) -> 
     if earlier is not None:
         # The earlier notice is not acknowledged yet, so report both. A loss stays a loss.
         outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
-        reason = f"{earlier.reason}; after that, {reason}"
+        reason = f"{earlier.reason}{AFTER_THAT}{reason}"
         # An interrupted start may have made the same copies already.
         quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
     revision = decision.state.revision + 1
@@ -49,10 +49,10 @@ def with_edit(start: RecoveryStatus, now: RecoveryStatus, name: str, copy: str, 
 
     `start` is the status as it was at the start, `now` the one with the notices of earlier edits.
     """
-    notice = f"{name} was edited by another program while the daemon ran"
+    notice = f"{name} {WAS_EDITED}"
     return structs.replace(
         now,
-        reason=f"{start.reason}; after that, {notice}" if start.reason else notice,
+        reason=f"{start.reason}{AFTER_THAT}{notice}" if start.reason else notice,
         # No more than there are files in quarantine.
         quarantined=(*(kept for kept in now.quarantined if kept != copy), copy)[-KEPT_FILES:],
         occurred_at=start.occurred_at or at_ms,

@@ -18,6 +18,7 @@ DAMAGE: Final = (
     "duplicate-ids",
     "checksum-mismatch",
     "older",
+    "another-store",
 )
 """The reasons of a copy that a recovery makes: its file was not served."""
 

@@ -9,8 +9,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from workspaced.domain.state import Lost, RecoveryNotice
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
@@ -18,10 +16,12 @@ from workspaced.store.files import Content, Directory
 from workspaced.store.quarantine import copies_of_damage
 from workspaced_protocol import unknown
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
+from workspaced_protocol.json_limits import is_too_deep
 from workspaced_protocol.models import Workspace
 
-# In all versions of the format, a workspace begins with its id. White space may stand between.
-_WORKSPACE_START: Final = re.compile(r'\{\s*"id"\s*:\s*"ws_')
+# In all versions of the format, a workspace begins with its id. White space may stand between. Behind a colon it would be
+# a value in some app's metadata.
+_WORKSPACE_START: Final = re.compile(r'(?<!:)(?<!: )\{\s*"id"\s*:\s*"ws_')
 _LIST_START: Final = re.compile(r'"workspaces"\s*:\s*\[\s*')
 _BETWEEN: Final = re.compile(r"\s*,\s*")
 _LIST_END: Final = re.compile(r"\s*\]")
@@ -30,8 +30,16 @@ _LIST_END: Final = re.compile(r"\s*\]")
 def salvage(data: bytes) -> list[Workspace]:
     """Return the whole workspaces in a damaged text, in the order of the text."""
     text = _text(data)
-    found = (_workspace_at(text, start.start()) for start in _WORKSPACE_START.finditer(text))
-    return [workspace for workspace, _ in filter(None, found)]
+    found: list[Workspace] = []
+    at = 0
+    while (start := _WORKSPACE_START.search(text, at)) is not None:
+        whole = _workspace_at(text, start.start())
+        if whole is None:
+            at = start.end()
+        else:
+            workspace, at = whole  # not into it: its metadata may hold another one
+            found.append(workspace)
+    return found
 
 
 def lists_all(data: bytes) -> bool:
@@ -147,12 +155,13 @@ def _text(data: bytes) -> str:
 def _workspace_at(text: str, start: int) -> tuple[Workspace, int] | None:
     """Return the whole workspace that begins there, and its end; or None."""
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
-        # The strict encoder refuses strings with damaged characters.
-        workspace, _ = unknown.decode(msgspec.json.encode(value), Workspace)
+        _, end = json.JSONDecoder(parse_int=str).raw_decode(text, start)
+        # Its own text: what that reader made of it may be another value, as of 1e400. Damaged characters are not UTF-8.
+        whole = text[start:end].encode("utf-8", "surrogateescape")
+        workspace, _ = unknown.decode(whole, Workspace)
     except (ValueError, RecursionError):
         return None
-    return workspace, end
+    return None if is_too_deep(workspace.metadata) else (workspace, end)
 
 
 def _age(workspace: Workspace) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,9 @@ from workspaced.supervision.terminal import Terminal
 from workspaced.supervision.watchdog import keep_watch, watchdog_seconds
 from workspaced_protocol.models import DaemonStatus
 
-_RELOAD_SECONDS: Final = 10.0  # a configuration file on a hanging file system must not prevent a stop
+_RELOAD_SECONDS: Final = (
+    10.0  # a configuration file on a hanging file system must not keep the manager waiting
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -71,17 +73,32 @@ class Supervisor:
     async def wait_for_stop(
         self, signals: AsyncIterator[int], reload: Reload, describe: Describe
     ) -> signal.Signals:
-        """Wait for the signal that ends the daemon, and return it. On SIGHUP, reload the configuration."""
-        while True:
-            number = signal.Signals(await anext(signals))
-            if number != signal.SIGHUP or self._terminal.is_closed():
-                return number
+        """Wait for the signal that ends the daemon, and return it. On SIGHUP, reload the configuration.
+
+        A stop waits for no reload.
+        """
+        async with trio.open_nursery() as reloading:
+            hangups, wanted = trio.open_memory_channel[None](1)
+            reloading.start_soon(self._reload_on, wanted, reload, describe)
+            while True:
+                number = signal.Signals(await anext(signals))
+                if number != signal.SIGHUP or self._terminal.is_closed():
+                    reloading.cancel_scope.cancel()
+                    return number
+                with suppress(trio.WouldBlock):  # one that waits reads the file as it is by then
+                    hangups.send_nowait(None)
+
+    async def _reload_on(
+        self, wanted: trio.MemoryReceiveChannel[None], reload: Reload, describe: Describe
+    ) -> None:
+        async for _ in wanted:
             await self._notifier.reloading("Reloading the configuration")
             with trio.move_on_after(_RELOAD_SECONDS) as limit:
                 await reload()
             if limit.cancelled_caught:
                 _log.error(
-                    f"The configuration was not reloaded within {_RELOAD_SECONDS:g} s: the settings are unchanged."
+                    f"The configuration file could not be read within {_RELOAD_SECONDS:g} s: the settings are "
+                    "unchanged. Check the file system that it lies on."
                 )
             await self.ready(describe)
 

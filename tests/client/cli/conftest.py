@@ -1,12 +1,15 @@
 """What the command line's tests share: a daemon for a module's tests, and `workspacectl` run against it."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from client.cli.doctor_checks import Doctor, doctor_for, left_as_it_was
 from client.cli.workspacectl import Ctl, ctl_for
 from support.daemon_process import DaemonProcess, running_daemon
+from workspaced_client.cli.doctor import environment
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +47,18 @@ def patient(stocked: DaemonProcess) -> Iterator[DaemonProcess]:
 def doctor(patient: DaemonProcess, capsys: pytest.CaptureFixture[str]) -> Doctor:
     """Run `workspacectl doctor` against that daemon, and give the checks by name."""
     return doctor_for(patient, capsys)
+
+
+@pytest.fixture(scope="session")
+def quick_workspaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that shows a configuration without a file, as `workspaced config show` does."""
+    program = tmp_path_factory.mktemp("bin") / "workspaced"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps({'file': None, 'unknownVariables': []})}'\n")
+    program.chmod(0o755)
+    return program
+
+
+@pytest.fixture(autouse=True)
+def _doctor_asks_it(quick_workspaced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A doctor in this process asks that one; a doctor in a process of its own asks the real one."""
+    monkeypatch.setattr(environment, "executable", lambda: quick_workspaced)

@@ -32,8 +32,8 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-# In the place of `workspacectl`: notes the end of each completion, and the arguments of each other run. Only `path`
-# is run, too, for `wcd`.
+# In the place of `workspacectl`: notes the end of each completion, and the arguments of each other run. Of these, none
+# is run: `wcd` is led to the shell's home.
 _NOTED: Final = """#!/bin/sh
 if [ -n "$_WORKSPACECTL_COMPLETE" ]; then
     '{program}' "$@"
@@ -43,18 +43,19 @@ fi
 [ "$1" != shell-init ] || exec '{program}' "$@"
 printf '%s\\0' "$@" > '{notes}/new'
 mv '{notes}/new' '{notes}/arguments'
-[ "$1" != path ] || exec '{program}' "$@"
+[ "$1" != path ] || echo '{notes}'
 """
 
 
 class ShellTerminal:
     """The shell, with its terminal and what it has printed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], screen: int, notes: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], screen: int, home: Path) -> None:
         self.text = ""
+        self.home = home
         self._process = process
         self._screen = screen
-        self._completed, self._arguments = notes / "completed", notes / "arguments"
+        self._completed, self._arguments = home / "completed", home / "arguments"
 
     def run(self, line: str) -> None:
         """Type a line that does not complete anything, and wait for its end."""

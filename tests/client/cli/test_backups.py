@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from client.cli.workspacectl import Ctl, run_on_terminal
-from support.daemon_process import DaemonProcess
+from client.cli.workspacectl import Ctl, ctl_for, run_on_terminal
+from support.daemon_process import DaemonProcess, running_daemon
 from support.documents import store_text, verified, workspace_json
 
 
@@ -156,7 +157,7 @@ NO_STORES = {
     ),
     "something else": ("hello", " is not JSON."),
     "no store": ("{}", " is damaged, or not a store file"),
-    "newer": (store_text([workspace_json(1)], version=3), " was written by a newer release"),
+    "newer": (store_text([workspace_json(1)], version=4), " was written by a newer release"),
 }
 
 
@@ -182,6 +183,25 @@ def test_a_backup_that_is_not_there_is_named(ctl: Ctl, daemon: DaemonProcess, tm
     by_path = ctl("restore", str(tmp_path / "no-such"), "--yes", "--json")
     assert by_path.code == 1
     assert str(tmp_path / "no-such") in by_path.error["message"]
+
+
+def test_a_file_in_the_place_of_the_backups_is_told_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_daemon(tmp_path) as daemon:
+        ctl = ctl_for(daemon.socket, capsys)
+        backups = daemon.data_dir / "backups"
+        if backups.exists():
+            shutil.rmtree(backups)
+        backups.write_text("")
+        for arguments in (("restore", "x"), ("restore", "x", "--dry-run"), ("backups",), ("backup",)):
+            result = ctl(*arguments)
+            assert result.code == 1
+            assert f"{backups} is not a directory; move it away" in result.err
+        assert ctl("restore", "x").err.endswith(", or give the path of a store file.\n")
+        told = f"{backups}/x can't be read (Not a directory): check the path and its permissions, or name another file.\n"
+        assert ctl("restore", f"{backups}/x").err == f"error: {told}"
+        assert ctl("recovery", "salvage", "--from", f"{backups}/x").err.endswith(told)
 
 
 def test_a_session_keeps_its_workspace_from_being_removed(

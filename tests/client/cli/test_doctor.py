@@ -14,14 +14,14 @@ from client.cli.doctor_checks import Doctor, checks_of, expect, without_daemon
 from client.cli.workspacectl import Ctl, ctl_for, run_process
 from client.conftest import Serve
 from client.fake_server import Peer, Request, answering
-from support.daemon_process import DaemonProcess, running_daemon
+from support.daemon_process import DaemonProcess, leads_elsewhere, running_daemon
 from support.documents import PRIMARY, SNAPSHOT
 from workspaced_protocol import __version__
 
 
 def test_all_is_well(patient: DaemonProcess, capsys: pytest.CaptureFixture[str]) -> None:
     ctl = ctl_for(patient.socket, capsys)
-    checks = checks_of(ctl("doctor", "--json"))
+    checks = checks_of(run_process("doctor", "--json", f"--socket={patient.socket}", home=patient.home.root))
     assert {check["status"] for name, check in checks.items() if name != "file system"} == {"ok"}
     assert __version__ in checks["python"]["message"]
     assert f"pid {patient.pid}" in checks["daemon"]["message"]
@@ -49,10 +49,17 @@ def test_no_daemon_and_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "data").exists()
 
 
-def test_the_data_directory_is_found_as_the_daemon_finds_it(tmp_path: Path) -> None:
+def test_the_data_directory_is_found_as_the_daemon_finds_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def data_directory(**env: str) -> str:
-        env = {"WORKSPACED_SOCKET": str(tmp_path / "s"), **env}
-        return checks_of(run_process("doctor", "--json", home=tmp_path, env=env))["data directory"]["message"]
+        with monkeypatch.context() as patched:
+            for name in filter(leads_elsewhere, list(os.environ)):
+                patched.delenv(name)
+            for name, value in {"HOME": str(tmp_path), **env}.items():
+                patched.setenv(name, value)
+            checks = checks_of(ctl_for(tmp_path / "s", capsys)("doctor", "--json"))
+        return checks["data directory"]["message"]
 
     assert str(tmp_path / "here") in data_directory(WORKSPACED_DATA_DIR=str(tmp_path / "here"))
     assert str(tmp_path / "here") in data_directory(WORKSPACED_DATA_DIR="~/here")
@@ -226,15 +233,14 @@ def test_a_lock_that_somebody_else_took(patient: DaemonProcess, doctor: Doctor) 
         expect(doctor()["lock"], "problem", "is held by pid 1, not by the daemon that answers")
 
 
-def test_no_git(tmp_path: Path) -> None:
+def test_no_git(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
-    env = {"PATH": str(tmp_path / "bin"), "WORKSPACED_SOCKET": str(tmp_path / "s")}
-    result = run_process("doctor", "--json", home=tmp_path, env=env)
-    expect(checks_of(result)["git"], "warning", "no git on PATH", "Install git")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    expect(without_daemon(tmp_path / "data", capsys)["git"], "warning", "no git on PATH", "Install git")
     (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "bin" / "git").chmod(0o755)
-    result = run_process("doctor", "--json", home=tmp_path, env=env)
-    expect(checks_of(result)["git"], "warning", "failed with exit code 3", "Install git")
+    checks = without_daemon(tmp_path / "data", capsys)
+    expect(checks["git"], "warning", "failed with exit code 3", "Install git")
 
 
 def test_data_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
@@ -308,11 +314,20 @@ def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
     expect(check, "warning", where, "Restart the daemon")
 
 
-def test_a_store_that_can_not_write(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
-    store = {"state": "readOnly", "lastError": "No space left on device"}
+@pytest.mark.parametrize(
+    ("state", "error", "again"),
+    [
+        ("readOnly", "No space left on device", "the daemon tries again by itself"),
+        ("degraded", "workspaces.json is now another store: move it away", "the next write tries again"),
+    ],
+)
+def test_a_store_that_can_not_write(
+    serve: Serve, capsys: pytest.CaptureFixture[str], state: str, error: str, again: str
+) -> None:
+    store = {"state": state, "lastError": error}
     ctl = ctl_for(serve(daemon_with({"version": __version__, "store": store})), capsys)
-    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", "readOnly: No space left on device")
-    assert "Store       readOnly (No space left on device)" in ctl("status").out
+    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", f"{state}: {error}", again)
+    assert f"Store       {state} ({error})" in ctl("status").out
 
 
 def test_a_daemon_that_hangs(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:

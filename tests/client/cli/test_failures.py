@@ -27,6 +27,7 @@ ASKING = [
     ("list",),
     ("show", "a"),
     ("create", "a"),
+    ("update", "a", "--no-tags"),
     ("rename", "a", "b"),
     ("open", "a"),
     ("close", "a"),

@@ -78,7 +78,7 @@ def test_the_snapshot_of_a_damaged_store_is_named(ctl: Ctl, tmp_path: Path) -> N
     assert SNAPSHOT_HINT not in ctl("import", str(directory), "--yes").err
 
 
-@pytest.mark.parametrize("version", ["3", '"1.0"'])
+@pytest.mark.parametrize("version", ["4", '"1.0"'])
 def test_the_version_of_a_store_that_can_not_be_imported_is_told(
     ctl: Ctl, tmp_path: Path, version: str
 ) -> None:

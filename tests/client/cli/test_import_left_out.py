@@ -151,3 +151,18 @@ def test_a_name_that_is_taken_stops_no_other_file(ctl: Ctl, tmp_path: Path) -> N
     stored, left_out = imported(ctl, *files)
     assert stored["free"] == (f"{tmp_path}/b", [f"{tmp_path}/b"])
     assert left_out[f"{tmp_path}/a"].startswith("the name is taken by")
+
+
+def test_a_name_that_create_would_refuse_or_trim_is_told_in_the_plan(ctl: Ctl, tmp_path: Path) -> None:
+    names = ["  trimmed ", "a\tb\x1b[2J", "\u200b\0"]
+    named = [{**each, "name": name} for each, name in zip(OLDER, names, strict=True)]
+    store = str(older_store(tmp_path / "old", named))
+    preview = ctl("import", store, "--dry-run").out
+    assert "    named “  trimmed ” there; the white space at the ends is left out" in preview
+    assert r"    named “a\tb\x1b[2J” there; control characters became a space" in preview
+    assert "has a name that shows nothing: give it one in the file" in preview
+    result: dict[str, Any] = ctl("import", store, "--yes", "--json").json
+    assert [each["name"] for each in result["added"]] == ["trimmed", "a b [2J"]
+    assert [each["name"] for each in result["notes"]] == ["trimmed", "a b [2J"]
+    assert len(result["skipped"]) == 1
+    assert ctl("import", store, "--yes", "--json").json["added"] == []

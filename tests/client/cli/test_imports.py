@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from client.cli.older_stores import OLDER, older_store
 from client.cli.workspacectl import Ctl, run_on_terminal
@@ -179,6 +180,21 @@ def test_a_scan_makes_a_workspace_of_each_repository(ctl: Ctl, tmp_path: Path) -
     assert f"= api  {code}/api  it is in “api” already" in again.out.splitlines()
     assert again.out.endswith("Nothing to do: everything is in the store already.\n")
     assert stored(ctl) == found
+
+
+def test_the_name_in_the_reason_is_harmless_for_a_terminal(
+    ctl: Ctl, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    repository(tmp_path / "code" / "api")
+    assert ctl("import", "--scan", str(tmp_path / "code"), "--yes").code == 0
+    (made,) = stored(ctl)
+    with daemon.client() as client:
+        found = client.store.get_by_id(made["id"])
+        assert found is not None
+        client.store.save(structs.replace(found, name="a\x1b[2J\u3164\nb"))
+    out = ctl("import", "--scan", str(tmp_path / "code")).out
+    assert r"  it is in “a\x1b[2J\u3164\nb” already" in out.splitlines()[0]
+    assert "\x1b" not in out
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no name that is not UTF-8")

@@ -16,6 +16,7 @@ COMMANDS = [
     ("list",),
     ("show",),
     ("create",),
+    ("update",),
     ("rename",),
     ("move",),
     ("open",),
@@ -26,6 +27,7 @@ COMMANDS = [
     ("unbind",),
     ("check",),
     ("path",),
+    ("which",),
     ("watch",),
     ("shell-init",),
     ("sessions",),
@@ -152,9 +154,13 @@ def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None
     assert (result.code, "Did you mean 'list'?" in result.err) == (2, True)
 
 
-def test_the_protocols_update_is_two_commands_here(capsys: pytest.CaptureFixture[str]) -> None:
-    told = run_here(capsys, "update", "alpha").err.splitlines()[0]
-    assert told == "error: No such command 'update'. Did you mean 'rename' or 'move'?"
+def test_an_update_of_nothing_names_the_commands_for_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_here(capsys, "update", "alpha")
+    assert result.code == 2
+    first, hint = result.err.splitlines()
+    assert first == "error: Give --tag, --no-tags or --meta: the change to make."
+    assert "rename" in hint
+    assert "move" in hint
 
 
 def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

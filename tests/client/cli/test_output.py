@@ -86,6 +86,41 @@ def test_joiners_within_words_and_emoji_stay(ctl: Ctl) -> None:
     assert PERSIAN_AND_EMOJI in ctl("list").out
 
 
+HIDDEN = [
+    *"\u3164\u115f\u1160\uffa0\u2800\u034f\u180e\u180b\u00ad\u200b\u2060\u2062\ufeff\u202e\u2066\u2065\ufe00\ufe0f",
+    *"\u200d\u200c\U0001d159\U0001d173\U000e0001\U000e0041\U000e0080\U000e0100\U000e01f0",
+]
+
+
+@pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
+def test_hidden_characters_are_escaped(ctl: Ctl, hidden: str) -> None:
+    escape = hidden.encode("unicode_escape").decode()
+    for name in ("sh{}op", "{}shop", "shop{}", "日{}本", "\U0001f3f4{}shop", "👩 {}"):
+        assert f"“{name.format(escape)}”" in ctl("show", name.format(hidden)).err or (
+            hidden == "\ufe0f" and name.startswith("\U0001f3f4")  # the form of that emoji
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "👩\u200d💻",
+        "👩🏽\u200d🚒",
+        "❤\ufe0f\u200d🔥",
+        "🏳\ufe0f\u200d🌈 ☎\ufe0e",
+        "1\ufe0f\u20e3 #\ufe0f\u20e3",
+        "ℹ\ufe0f ‼\ufe0f ©\ufe0f ㊗\ufe0f",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "می\u200cخواهم",
+        "क्\u200dष ක්\u200dය",
+        "e\u0301 ü 工作区",
+    ],
+    ids=ascii,
+)
+def test_emoji_and_words_keep_what_they_need(ctl: Ctl, name: str) -> None:
+    assert f"“{name}”" in ctl("show", name).err
+
+
 @pytest.mark.parametrize("command", [("show",), ("close",), ("rename", "free name")])
 def test_names_are_escaped_in_sentences(ctl: Ctl, daemon: DaemonProcess, command: tuple[str, ...]) -> None:
     try:
@@ -152,30 +187,39 @@ def test_a_wide_terminal_shows_ids_too(at: dict[str, str], tmp_path: Path) -> No
 def test_a_very_narrow_terminal_still_shows_something_of_all(at: dict[str, str], tmp_path: Path) -> None:
     result = run_on_terminal("list", home=tmp_path, columns=20, env={**at, "NO_COLOR": "1"})
     assert all(workspace.state in result.out for workspace in WORKSPACES)
-    assert "工作区…" in result.out
+    assert "工作…区" in result.out
 
 
-@pytest.mark.parametrize(
-    ("path", "columns", "told"),
-    [
-        ("/home/ada/projects/clients/code/web", 40, "…/code/web"),
-        ("/home/ada/projects/clients/code/web", 45, "…/clients/code/web"),
-        ("/home/ada/projects/" + "a-long-name-of-a-directory", 40, "…-of-a-directory"),
-        ("/工作区/工作区/工作区工作区", 38, "…/工作区工作区"),
-        ("/srv/web", 40, "/srv/web"),
-    ],
-)
-def test_a_narrow_terminal_keeps_the_end_of_a_path(
-    tmp_path: Path, path: str, columns: int, told: str
-) -> None:
+def test_names_that_differ_at_their_ends_are_told_apart_on_a_narrow_terminal(tmp_path: Path) -> None:
+    names = [
+        f"{long} {end}" for long in ("a-workspace-with-a-long-name", "e\u0301" * 20) for end in ("v1", "v2")
+    ]
     with running_daemon(tmp_path) as daemon:
         with daemon.client() as client:
-            client.store.save(stored(1, "web", path, "active"))
+            for name in names:
+                client.workspaces.create(name, "/srv/web")
         at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
-        result = run_on_terminal("list", home=tmp_path, columns=columns, env=at)
-    header, row = result.out.splitlines()
-    assert cells(row) <= columns
-    assert row[header.index("PATH") :].split("  ")[0] == told
+        result = run_on_terminal("list", home=tmp_path, columns=40, env=at)
+    shown = [row.partition("  ")[0] for row in result.out.splitlines()[1:]]
+    assert [(name[:2], name[-2:]) for name in shown] == [(name[:2], name[-2:]) for name in names]
+    assert all("…" in name for name in shown)
+
+
+def test_a_narrow_terminal_keeps_the_end_of_a_path(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon, daemon.client() as client:
+        for path, columns, told in (
+            ("/home/ada/projects/clients/code/web", 40, "…/code/web"),
+            ("/home/ada/projects/clients/code/web", 45, "…/clients/code/web"),
+            ("/home/ada/projects/" + "a-long-name-of-a-directory", 40, "…-of-a-directory"),
+            ("/工作区/工作区/工作区工作区", 38, "…/工作区工作区"),
+            ("/srv/web", 40, "/srv/web"),
+        ):
+            client.store.save(stored(1, "web", path, "active"))
+            at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
+            result = run_on_terminal("list", home=tmp_path, columns=columns, env=at)
+            header, row = result.out.splitlines()
+            assert cells(row) <= columns, path
+            assert row[header.index("PATH") :].split("  ")[0] == told
 
 
 def test_a_name_of_a_megabyte_is_cut_in_texts_and_whole_in_json(
@@ -233,12 +277,27 @@ def test_colours_are_for_terminals_alone(at: dict[str, str], tmp_path: Path) -> 
         assert "\x1b" not in result.out
 
 
-def test_a_locale_without_unicode(at: dict[str, str], tmp_path: Path) -> None:
-    latin = {**at, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
-    result = run_process("list", home=tmp_path, env=latin)
-    assert result.code == 0
-    assert r"\u5de5" in result.out
-    assert r"\u5de5" in run_process("list", "--json", home=tmp_path, env=latin).out
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1:strict", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": "utf-16", "LC_ALL": "C"},
+        {"LC_ALL": "C"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_the_output_is_utf_8_in_every_locale(
+    at: dict[str, str], tmp_path: Path, variables: dict[str, str]
+) -> None:
+    listed = run_process("list", home=tmp_path, env={**at, **variables})
+    assert (listed.code, listed.err) == (0, "")
+    assert WIDE in listed.out
+    refused = run_process("show", "nöpe 工", home=tmp_path, env={**at, **variables})
+    assert (refused.code, refused.out) == (1, "")
+    assert "“nöpe 工”" in refused.err
+    assert r"\u5de5" in run_process("list", "--json", home=tmp_path, env={**at, **variables}).out
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("status",)])

@@ -120,6 +120,7 @@ EVERY_COMMAND = [
     ("list",),
     ("show", "alpha"),
     ("create", "beta", "/"),
+    ("update", "beta", "--tag", "a"),
     ("rename", "beta", "gamma"),
     ("move", "gamma", "/"),
     ("close", "gamma"),

@@ -12,21 +12,19 @@ from client.cli.shell_terminal import ShellTerminal, shell_on_terminal
 from client.cli.workspacectl import WORKSPACECTL, run_process, user_environment
 from support.daemon_process import DaemonProcess
 from support.waiting import PATIENCE_SECONDS
-from workspaced_client import Workspace
+from workspaced_client import Workspace, cli
+from workspaced_protocol.names import name_key
 
 _COMMAND = {
     "bash": ["bash", "--norc", "-c"],
     "zsh": ["zsh", "-f", "-c"],
     "fish": ["fish", "--no-config", "-c"],
 }
-_INIT = {
-    "bash": 'eval "$(workspacectl shell-init bash)"',
-    "zsh": 'eval "$(workspacectl shell-init zsh 2>/dev/null)"',
-    "fish": "workspacectl shell-init fish | source",
-}
+_EVALUATE = {"bash": "eval \"$(cat '{}')\"", "zsh": "eval \"$(cat '{}')\"", "fish": "source '{}'"}
+SHELL_CODE = Path(cli.__file__).with_name("shells")
 
 
-@pytest.fixture(params=_COMMAND)
+@pytest.fixture(scope="module", params=_COMMAND)
 def shell(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if shutil.which(name) is None:
@@ -43,9 +41,12 @@ def empty(daemon: DaemonProcess) -> Iterator[None]:
             client.store.remove(workspace.id)
 
 
-@pytest.fixture
-def terminal(shell: str, daemon: DaemonProcess, tmp_path: Path) -> Iterator[ShellTerminal]:
-    with shell_on_terminal(shell, daemon, tmp_path) as it:
+@pytest.fixture(scope="module")
+def terminal(
+    shell: str, daemon: DaemonProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShellTerminal]:
+    """One shell of each kind for all tests: its start takes longer than what most of them do in it."""
+    with shell_on_terminal(shell, daemon, tmp_path_factory.mktemp(shell)) as it:
         yield it
 
 
@@ -55,9 +56,11 @@ def create(daemon: DaemonProcess, *names: str, at: str | Path = "/srv") -> list[
 
 
 def run_in(shell: str, script: str, daemon: DaemonProcess, home: Path, before: str = "") -> tuple[int, str]:
+    """Run the script in a new shell that has the code of `shell-init`: from its file, to start one Python less."""
     path = f"{Path(WORKSPACECTL).parent}:{user_environment(home)['PATH']}"
+    init = _EVALUATE[shell].format(SHELL_CODE / f"workspacectl.{shell}")
     done = subprocess.run(
-        [*_COMMAND[shell], f"{before}\n{_INIT[shell]}\n{script}"],
+        [*_COMMAND[shell], f"{before}\n{init}\n{script}"],
         env=user_environment(home, PATH=path, WORKSPACED_SOCKET=str(daemon.socket)),
         capture_output=True,
         text=True,
@@ -71,12 +74,19 @@ def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_pat
     directory = tmp_path / "my blog"
     directory.mkdir()
     create(daemon, "my blog", at=directory)
-    assert run_in(shell, 'wcd "my blog"\npwd', daemon, tmp_path) == (0, f"{directory}\n")
-    code, told = run_in(shell, "wcd", daemon, tmp_path)
-    assert (code, told) == (2, "usage: wcd WORKSPACE\n")
-    code, told = run_in(shell, "wcd nope", daemon, tmp_path)
+    code, told = run_in(shell, 'wcd "my blog"\npwd\nwcd nope', daemon, tmp_path)
     assert code != 0
+    assert told.startswith(f"{directory}\n")
     assert "no workspace" in told
+    assert run_in(shell, "wcd", daemon, tmp_path) == (2, "usage: wcd WORKSPACE\n")
+
+
+def test_wcd_counts_as_a_use(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    used, _ = create(daemon, "used", "other", at=tmp_path)
+    assert run_in(shell, "wcd used; wcd used", daemon, tmp_path) == (0, "")
+    with daemon.client() as client:
+        (told,) = client.workspaces.usage()
+    assert (told.workspace_id, round(told.score)) == (used.id, 2)
 
 
 def test_wcd_changes_to_directories_of_any_name(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
@@ -140,24 +150,24 @@ NAMES = {
 
 
 def test_names_of_any_kind_are_completed_to_what_they_are(
-    terminal: ShellTerminal, daemon: DaemonProcess, tmp_path: Path
+    terminal: ShellTerminal, daemon: DaemonProcess
 ) -> None:
     create(daemon, *NAMES)
     for name, typed in NAMES.items():
         assert terminal.complete(f"workspacectl path {typed}") == ["path", name]
     assert terminal.complete("wcd it") == ["path", "--", "it's"]
-    assert not (tmp_path / "x").exists()
+    assert not (terminal.home / "x").exists()
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_names_are_completed_within_open_quotes(
-    terminal: ShellTerminal, daemon: DaemonProcess, tmp_path: Path, quote: str
+    terminal: ShellTerminal, daemon: DaemonProcess, quote: str
 ) -> None:
     names = ["it's", "back\\slash $(touch x)", 'say "hi" `touch x`', "a:b c", "xx!y"]
     create(daemon, *names)
     for name in names:
         assert terminal.complete(f"workspacectl path {quote}{name[:2]}") == ["path", name]
-    assert not (tmp_path / "x").exists()
+    assert not (terminal.home / "x").exists()
 
 
 def test_a_word_may_be_typed_further_than_its_first_letters(
@@ -183,15 +193,49 @@ def test_letters_are_completed_in_either_case(terminal: ShellTerminal, daemon: D
         assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
 
 
-@pytest.mark.parametrize("characters", ["/", ":", ""])
-def test_completion_does_not_depend_on_how_the_shell_splits_words(
-    terminal: ShellTerminal, daemon: DaemonProcess, shell: str, characters: str
+def test_letters_of_every_script_are_completed_in_either_case_and_form(
+    terminal: ShellTerminal, daemon: DaemonProcess
 ) -> None:
-    if shell != "fish":  # which has no IFS
-        terminal.run(f"IFS='{characters}'")
+    create(daemon, "ünï", "ΣΊΣΥΦΟΣ", "Привет", "Straße", "de\u0301compose\u0301")
+    for typed, name in (("Ün", "ünï"), ("ÜNÏ", "ünï"), ("σί", "ΣΊΣΥΦΟΣ"), ("пРИ", "Привет")):
+        assert terminal.complete(f"wcd {typed}") == ["path", "--", name]
+    for typed, name in (
+        ("u\u0308n", "ünï"),
+        ("U\u0308N", "ünï"),
+        ("STRASS", "Straße"),
+        ("dé", "décomposé"),
+        ("'DÉc", "décomposé"),
+    ):
+        completed = terminal.complete(f"workspacectl path {typed}")[-1]
+        assert name_key(completed) == name_key(name)
+
+
+def test_half_a_letter_is_not_completed(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
+    create(daemon, "e\u0301tude")
+    assert terminal.complete("workspacectl path e") == ["path", "e"]
+
+
+def test_names_that_begin_alike_in_two_forms_are_completed_as_far_as_they_do(
+    terminal: ShellTerminal, daemon: DaemonProcess, shell: str
+) -> None:
+    create(daemon, "Étude one", "e\u0301tude two")
+    assert terminal.complete("workspacectl path Ét") == ["path", "Étude "]
+    assert terminal.complete("workspacectl path E\u0301t") == ["path", "E\u0301tude "]
+    if shell != "fish":  # which then shows both
+        assert terminal.complete("workspacectl path ÉT") == ["path", "ÉTude "]
+
+
+def test_completion_does_not_depend_on_how_the_shell_splits_words(
+    terminal: ShellTerminal, daemon: DaemonProcess, shell: str
+) -> None:
+    if shell == "fish":
+        pytest.skip("fish has no IFS")
     create(daemon, "sp ace")
-    assert terminal.complete("wcd sp") == ["path", "--", "sp ace"]
-    assert terminal.complete("workspacectl path sp") == ["path", "sp ace"]
+    for characters in ("/", ":", ""):
+        terminal.run(f"before=$IFS IFS='{characters}'")
+        assert terminal.complete("wcd sp") == ["path", "--", "sp ace"]
+        assert terminal.complete("workspacectl path sp") == ["path", "sp ace"]
+        terminal.run("IFS=$before")
 
 
 def test_a_name_that_begins_with_a_dash(terminal: ShellTerminal, daemon: DaemonProcess) -> None:
@@ -232,7 +276,7 @@ def test_each_argument_is_completed_with_what_it_takes(
         "x",
         "store.dataLoss",
     ]
-    (tmp_path / "file.json").write_text("{}")
+    (terminal.home / "file.json").write_text("{}")
     assert terminal.complete("workspacectl import --dry-run file") == ["import", "--dry-run", "file.json"]
 
 

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
+from support.lives import forget_history, needs_history_file
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap
@@ -183,7 +184,27 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -
                 client.workspaces.create("Second", "/srv/second")
             assert "Second" in watcher.out.readline()
             watcher.interrupt()
+        daemon.stop()
+        forget_history(daemon.data_dir)
+        daemon.start()
         with watching(daemon.socket, tmp_path, "--since", "0", "--json") as watcher:
             gap = json.loads(watcher.out.readline())
-            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 1}}
+            assert gap == {"topic": "events.gap", "payload": {"from": 1, "to": 2}}
             watcher.interrupt()
+
+
+@needs_history_file
+def test_since_reaches_back_before_restarts(tmp_path: Path) -> None:
+    with running_daemon() as daemon:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with daemon.client() as client:
+                client.workspaces.create(f"Before {number:d}", "/srv")
+            daemon.restart(number)
+        with daemon.client() as client:
+            client.workspaces.create("Now", "/srv")
+        with watching(daemon.socket, tmp_path, "--since", "0", "--json") as watcher:
+            told = [json.loads(watcher.out.readline()) for _ in range(3)]
+            watcher.interrupt()
+    names = [event["payload"]["name"] for event in told]
+    assert names == [f"Before {signal.SIGTERM:d}", f"Before {signal.SIGKILL:d}", "Now"]
+    assert [event["sequence"] for event in told] == [1, 2, 3]

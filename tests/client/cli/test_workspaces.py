@@ -285,6 +285,7 @@ def test_quiet_commands_say_nothing_when_all_is_well(ctl: Ctl) -> None:
         ("create", "alpha", "/"),
         ("close", "alpha"),
         ("open", "alpha"),
+        ("update", "alpha", "--tag", "a", "--meta", "k=1"),
         ("rename", "alpha", "beta"),
         ("delete", "beta", "--yes"),
     ):

@@ -31,6 +31,30 @@ def workspace(*paths: str) -> Workspace:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_file_that_an_editor_saved_in_another_encoding_is_read(encoding: str) -> None:
+    text = '// Ünï\n{"folders": [{"path": "shop"}]}'
+    assert decode(FILE, text.encode(encoding)).folders == ("/home/ada/code/shop",)
+
+
+def test_what_is_nested_too_deeply_decides_nothing_about_the_folders() -> None:
+    deep = "[" * 3000 + "]" * 3000
+    text = f'{{"settings": {deep}, "folders": [{{"path": "a"}}, {{"path": {deep}}}, {{"path": "b", "x": {deep}}}]}}'
+    found = decode(FILE, text.encode())
+    assert found.folders == ("/home/ada/code/a", "/home/ada/code/b")
+    (left_out,) = found.left_out
+    assert left_out.path.startswith('{"path": [[[')
+    assert left_out.reason.startswith("`folders[1].path` must be a text (line 1, column ")
+
+
+@pytest.mark.parametrize("path", ["9" * 400, "1e999", "-0", "1.10", "NaN", "12345678901234567890"])
+def test_a_folder_that_is_a_number_is_shown_as_it_is_written(path: str) -> None:
+    found = decode(FILE, f'{{"folders": [{{"path": {path}}}, {{"path": "a"}}]}}'.encode())
+    assert found.folders == ("/home/ada/code/a",)
+    (left_out,) = found.left_out
+    assert left_out.path.removesuffix("…").removesuffix("}") == f'{{"path": {path}'[:79]
+
+
 def test_a_file_as_the_editor_and_people_write_it() -> None:
     found = decode(
         FILE,

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from support.samples import project, workspace
 from workspaced.domain import bulk
+from workspaced.domain.errors import InvalidField
+from workspaced.domain.names import clean_name
 from workspaced.domain.state import Draft, State
 from workspaced_client.exchange.import_plan import ImportPlan
 from workspaced_protocol.models import Workspace
@@ -90,7 +94,9 @@ def test_one_of_the_same_name_and_root_is_the_same() -> None:
     [
         ({"name": "nOTES"}, "the name is taken by ws_02 (/src/notes)"),
         ({"state": "deleted"}, "it was deleted"),
-        ({"name": " "}, "ws_01 has no name"),
+        ({"name": " "}, "ws_01 has no name: give it one in the file"),
+        ({"name": "\u200b"}, "ws_01 has a name that shows nothing: give it one in the file"),
+        ({"name": " \0\x1b\n "}, "ws_01 has a name that shows nothing: give it one in the file"),
         ({"root_path": "src"}, "the root path of ws_01 is not an absolute path"),
         ({"root_path": "/src\0"}, "the root path of ws_01 is not an absolute path"),
         ({"id": "ws_03"}, "ws_03 is deleted in the store"),
@@ -103,6 +109,61 @@ def test_what_can_not_be_added_is_left_out_with_the_reason(changed: dict[str, An
     plan.whole(wanted)
     assert plan.changes == []
     assert fates(plan) == [("skipped", wanted.name, reason)]
+
+
+TRIMMED = "the white space at the ends is left out"
+REPLACED = "control characters became a space"
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "note"),
+    [
+        ("Café", "Café", ""),
+        ("a\u200db", "a\u200db", ""),
+        ("  Shop\t", "Shop", TRIMMED),
+        ("\u3000Shop\u00a0\n", "Shop", TRIMMED),
+        ("a\tb", "a b", REPLACED),
+        ("a\r\nb", "a b", REPLACED),
+        ("nul\0", "nul", REPLACED),
+        ("\x1b[31mred\x9b", "[31mred", REPLACED),
+    ],
+)
+def test_a_name_that_no_workspace_may_be_given_is_cleaned_with_a_note(
+    written: str, name: str, note: str
+) -> None:
+    whole, gathered = ImportPlan([], NOW_MS), ImportPlan([], NOW_MS)
+    whole.whole(structs.replace(SHOP, name=written))
+    gathered.gather(written, "/src", ["/src"], given=None)
+    for plan in (whole, gathered):
+        (entry,) = plan.entries
+        assert (entry.fate, entry.name) == ("added", name)
+        assert entry.note == (f"named “{written}” there; {note}" if note else "")
+        assert [each.name for each in plan.added] == [name]
+    again = ImportPlan(whole.added, NOW_MS)
+    again.whole(structs.replace(SHOP, id="ws_09", name=written))
+    assert [entry.fate for entry in again.entries] == ["present"]
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Zs", "Zl", "Lu", "Mn"])))
+def test_each_name_that_is_added_is_one_that_the_daemon_gives(name: str) -> None:
+    plan = ImportPlan([], NOW_MS)
+    plan.whole(structs.replace(SHOP, name=name))
+    (entry,) = plan.entries
+    for each in plan.added:
+        assert clean_name(each.name) == each.name
+        assert bool(entry.note) == (each.name != name)
+    if not plan.added:
+        assert entry.reason
+        with pytest.raises(InvalidField):
+            clean_name(name)
+
+
+def test_names_that_are_one_once_they_are_clean_are_not_both_added() -> None:
+    plan = ImportPlan([], NOW_MS)
+    plan.whole(SHOP)
+    plan.whole(structs.replace(NOTES, name="shop\n"))
+    assert [each.name for each in plan.added] == ["Shop"]
+    assert fates(plan)[1] == ("skipped", "shop", "the name is taken by ws_01 (/src/shop)")
 
 
 def test_two_of_one_name_in_a_file_are_not_both_added() -> None:

@@ -209,7 +209,11 @@ OTHERS: list[tuple[Any, str]] = [
         {"version": 2, "revision": 3, "workspaces": []},
         "f is a store of workspaced itself: restore it with `workspacectl restore`",
     ),
-    ({"version": 3, "workspaces": []}, "f, line 1, column 13: `version` is "),
+    (
+        {"version": 3, "storeId": "st_01KJQ3AX4M0123456789ABCDEF", "revision": 3, "workspaces": []},
+        "f is a store of workspaced itself: restore it with `workspacectl restore`",
+    ),
+    ({"version": 4, "workspaces": []}, "f, line 1, column 13: `version` is "),
     ({"version": "1", "workspaces": []}, "f, line 1, column 13: `version` is "),
     ({"version": True, "workspaces": []}, "f, line 1, column 13: `version` is true"),
     ({"version": 1}, "f, line 1, column 1: `workspaces` is missing"),
@@ -228,3 +232,50 @@ def test_what_is_something_else_is_refused(value: Any, problem: str) -> None:
     with pytest.raises(Unusable) as caught:
         decode("f", json.dumps(value).encode())
     assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_an_older_store_in_another_encoding_is_read_and_its_checksum_verified(encoding: str) -> None:
+    found = decode("f", TEXTS["pretty"].encode(encoding))
+    assert list(found.workspaces) == [*fifty_by_ten(), *ODD]
+    with pytest.raises(Unusable, match="f is damaged: its checksum does not match"):
+        decode("f", TEXTS["pretty"].replace("Twice", "Thrice").encode(encoding))
+
+
+@pytest.mark.parametrize("written", ["9" * 400, "1e999", "-1e25", "12345678901234567890123"])
+def test_a_wrong_number_is_shown_as_it_is_written(written: str) -> None:
+    members = version_1_members(ODD[1:])
+    text = json.dumps({"version": 1, "workspaces": members})
+    text = re.sub(r'"createdAt": \d+', f'"createdAt": {written}', text, count=1)
+    found = decode("f", text.encode())
+    assert [each.id for each in found.workspaces] == [members[1]["id"]]
+    (left_out,) = found.left_out
+    shown = written if len(written) <= 80 else f"{written[:79]}…"
+    assert f"`workspaces[0].createdAt` is wrong: expected `int`, but it is {shown} (line 1" in left_out.reason
+    with pytest.raises(Unusable, match=f"`version` is {re.escape(written[:39])}"):
+        decode("f", f'{{"version": {written}, "workspaces": []}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[" * 3000 + "]" * 3000, "NaN", '"\\ud800"', '{"a": 1, "a": 2}'],
+    ids=["deep", "NaN", "half", "twice"],
+)
+def test_what_is_not_imported_decides_nothing_about_the_workspaces(value: str) -> None:
+    text = json.dumps({"version": 1, "workspaces": version_1_members(ODD)})
+    found = decode("f", f'{text[:-1]}, "view": {value}}}'.encode())
+    assert list(found.workspaces) == ODD
+    assert found.unknown_members == ("view",)
+
+
+def test_a_member_that_is_nested_too_deeply_concerns_its_workspace_alone() -> None:
+    deep = "[" * 3000 + "]" * 3000
+    text = json.dumps({"version": 1, "workspaces": version_1_members(ODD)})
+    found = decode("f", text.replace('"rootPath": "relative"', f'"rootPath": {deep}').encode())
+    assert list(found.workspaces) == [ODD[0], ODD[2]]
+    assert found.left_out[0].name == "Twice"
+    unknown = decode(
+        "f", text.replace('"rootPath": "relative"', f'"rootPath": "relative", "x": {deep}').encode()
+    )
+    assert list(unknown.workspaces) == ODD
+    assert unknown.unknown_members == ("workspaces[1].x",)

@@ -109,12 +109,12 @@ def test_every_value_is_found_where_it_stands(value: Any) -> None:
         (b'{"a": oops}', "f, line 1, column 7: a value is expected here."),
         (b"{}\n{}", "f, line 2, column 1: there is more text after the end of the document."),
         (b'{"a":\n "\x01"}', "f, line 2, column 3: a string holds a control character that is not escaped."),
-        ('["é",\n"'.encode() + b'\xff"]', "f, line 2, column 2: this is not UTF-8."),
+        ('["é",\n"'.encode() + b'\xff"]', "f, line 2, column 2: this is not UTF-8: save the file as UTF-8."),
         (
             '["é",\n "🚀'.encode()[:-1],
             "f, line 2, column 3: the file ends here, in the middle of a character.",
         ),
-        (b"[" * 200_000, "f can't be read: its JSON is nested too deeply."),
+        (b"[" * 200_000, "f, line 1, column 200001: the file ends here, in the middle of its JSON."),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text: bytes, problem: str) -> None:
@@ -174,7 +174,6 @@ def test_a_whole_pair_of_surrogates_is_a_character() -> None:
         b"[projects]\nshop = 1\n",
         b"[[projects]]\n",
         b"SQLite format 3\x00",
-        b"\xff\xfe{\x00}\x00",
         b"hello",
         b"*.py",
     ],
@@ -183,3 +182,61 @@ def test_what_is_in_some_other_format_is_told_as_such(text: bytes) -> None:
     for comments in (False, True):
         with pytest.raises(NotJson, match=r"^f is not JSON\.$"):
             parse("f", text, comments=comments)
+
+
+ENCODINGS = ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_each_encoding_of_unicode_is_read_with_or_without_a_byte_order_mark(encoding: str, mark: str) -> None:
+    text = '{"é": "日本🚀",\n "x": [1, 2 3]}' if mark else '{"é": "日本🚀"}'
+    data = (
+        text.encode(encoding)
+        if encoding in ("utf-8-sig", "utf-16", "utf-32")
+        else (mark + text).encode(encoding)
+    )
+    if mark:
+        with pytest.raises(Unusable, match=r"^f, line 2, column 13: a comma is expected here"):
+            parse("f", data)
+    else:
+        assert parse("f", data).value == {"é": "日本🚀"}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ('["é'.encode("utf-16")[:-1], "the file ends here, in the middle of a character."),
+        (
+            '["'.encode("utf-16") + b"\x00\xdc" + '"]'.encode("utf-16-le"),
+            "this is not UTF-16: save the file as",
+        ),
+        ('["'.encode("utf-32") + b"\xff" * 4, "this is not UTF-32: save the file as UTF-8."),
+        ('["é"]'.encode("latin-1"), "this is not UTF-8: save the file as UTF-8."),
+    ],
+)
+def test_what_is_wrong_with_an_encoding_is_told_with_its_name(data: bytes, told: str) -> None:
+    with pytest.raises(Unusable, match=told) as failed:
+        parse("f", data)
+    assert str(failed.value).startswith("f, line 1, column ")
+
+
+@pytest.mark.parametrize(
+    "deep", ["[" * 3000 + "]" * 3000, '{"a":' * 3000 + "[]" + "}" * 3000, "[" * 101 + "]" * 101]
+)
+def test_what_is_nested_too_deeply_decides_nothing_about_the_rest(deep: str) -> None:
+    document = parse("f", f'{{"deep": [1, {deep}], "after": "x",\n"last": [true]}}'.encode())
+    value: Any = document.value
+    assert (value["after"], value["last"]) == ("x", [True])
+    assert document.line_and_column(("last", 0)) == (2, 10)
+    assert document.shown(("deep", 1), 20) == f"{deep[:19]}…"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["9" * 400, "9" * 5000, "1e999", "1.10", "-0", "12345678901234567890123", "NaN", '"\\u00e9"', "[1,   2]"],
+)
+def test_a_value_is_shown_as_it_stands_in_the_file(written: str) -> None:
+    document = parse("f", f'{{"a": [{written}], "b": 1}}'.encode())
+    shown = " ".join(written.split())
+    assert document.shown(("a", 0)) == (shown if len(shown) <= 80 else f"{shown[:79]}…")

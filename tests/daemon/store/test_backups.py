@@ -8,6 +8,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
+from support.documents import STORE_ID
 from support.obstacles import HalfwayDisk
 from support.samples import fifty_by_ten, workspace
 from support.waiting import until
@@ -41,7 +42,7 @@ def kept(backups: list[BackupFile], retention: Retention | None = None) -> list[
 @pytest.mark.requirement("FR-005")
 def test_a_copy_is_named_by_time_and_revision_and_reads_back(tmp_path: Path) -> None:
     backups = Backups(tmp_path, time_s=START.timestamp)
-    made = backups.write(State.of(fifty_by_ten(), 17))
+    made = backups.write(State.of(fifty_by_ten(), 17, store_id=STORE_ID))
     assert made == BackupFile("workspaces-20260301T123000Z-r17.json", START, 17)
     path = tmp_path / "backups" / made.name
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -60,7 +61,7 @@ class LyingDisk(Disk):
 def test_a_copy_that_reads_back_differently_is_no_copy(tmp_path: Path) -> None:
     backups = Backups(tmp_path, disk=LyingDisk(), time_s=START.timestamp)
     with pytest.raises(StorageFailure):
-        backups.write(State.of([workspace(1)], 1))
+        backups.write(State.of([workspace(1)], 1, store_id=STORE_ID))
     assert list((tmp_path / "backups").iterdir()) == []
 
 
@@ -209,7 +210,7 @@ def test_a_copy_that_may_be_in_place_is_a_plain_failure(tmp_path: Path) -> None:
     disk = HalfwayDisk()
     disk.refused = "copy"
     with pytest.raises(StorageFailure, match="Input/output error"):
-        Backups(tmp_path, disk=disk).write_to(tmp_path / "copy", State())
+        Backups(tmp_path, disk=disk).write_to(tmp_path / "copy", State(store_id=STORE_ID))
 
 
 @pytest.mark.requirement("FR-005")

@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from support.documents import PRIMARY, SNAPSHOT, files_below, quarantined, sealed
+from support.documents import (
+    PRIMARY,
+    SNAPSHOT,
+    files_below,
+    quarantined,
+    sealed,
+)
 from support.obstacles import HalfwayDisk, RefusingDisk, directory, link
-from support.samples import workspace
+from support.samples import same_after_a_restart, workspace
 from workspaced.store import CommitUnknown, JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.datadir import HISTORY, LOCK
+from workspaced_protocol.datadir import HISTORY
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
 
@@ -24,13 +30,6 @@ pytestmark = pytest.mark.requirement("FR-005", "T015")
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-def same_after_a_restart(data_dir: Path, store: JsonWorkspaceStore) -> bool:
-    before = (store.get_all(), store.state.revision)
-    store.close()
-    with closing(create_json_store(data_dir)) as again:
-        return (again.get_all(), again.state.revision) == before and again.recovery.outcome == "clean"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +94,10 @@ def test_a_directory_that_is_removed_with_all_above_it_is_made_again(tmp_path: P
 def in_place(path: Path) -> None:
     with path.open("r+") as file:
         file.write('{"version":9')
+
+
+def reseal(path: Path) -> None:
+    path.write_text(sealed(path.read_text()))
 
 
 def appended(path: Path) -> None:
@@ -205,98 +208,17 @@ def test_an_edit_is_told_in_the_log_and_in_the_status(data_dir: Path) -> None:
         assert len(store.recovery.quarantined) == len(kept)
 
 
-# Another store
-
-
-def another_directory(data_dir: Path) -> None:
-    data_dir.rename(data_dir.parent / "below")
-    (data_dir.parent / "other").rename(data_dir)
-
-
-def other_files(data_dir: Path) -> None:
-    for name in (PRIMARY, SNAPSHOT):
-        shutil.copy(data_dir.parent / "other" / name, data_dir / name)
-
-
-def other_snapshot(data_dir: Path) -> None:
-    (data_dir / PRIMARY).unlink()
-    shutil.copy(data_dir.parent / "other" / SNAPSHOT, data_dir / SNAPSHOT)
-
-
-def other_primary_beside_an_edit(data_dir: Path) -> None:
-    other_files(data_dir)
-    appended(data_dir / SNAPSHOT)
-
-
-@pytest.mark.parametrize(
-    "put", [another_directory, other_files, other_snapshot, other_primary_beside_an_edit]
-)
-def test_another_store_of_a_higher_revision_is_not_written_over(
-    data_dir: Path, put: Callable[[Path], None]
-) -> None:
-    with closing(create_json_store(data_dir.parent / "other")) as other:
-        for number in range(9):
-            other.save(workspace(number))
-    store = create_json_store(data_dir)
-    saved = store.save(workspace(1))
-    put(data_dir)
-    before = files_below(data_dir)
-    for write in (store.flush, lambda: store.save(workspace(2)), lambda: store.remove(saved.id)):
-        with pytest.raises(
-            StorageFailure, match=r"revision 9 and 9 workspaces.* revision 1 .*: restart"
-        ) as no:
-            write()
-        assert no.value.errno == errno.ESTALE
-        assert {**files_below(data_dir), LOCK: b""} == {**before, LOCK: b""}
-    assert store.get_all() == [saved]
-    store.close()
-    with closing(create_json_store(data_dir)) as again:
-        assert len(again.get_all()) == 9
-
-
-def test_once_the_other_store_is_gone_writes_go_on(data_dir: Path) -> None:
-    with closing(create_json_store(data_dir.parent / "other")) as other:
-        for number in range(9):
-            other.save(workspace(number))
-    store = create_json_store(data_dir)
-    store.save(workspace(1))
-    another_directory(data_dir)
-    with pytest.raises(StorageFailure):
-        store.save(workspace(2))
-    data_dir.rename(data_dir.parent / "other")
-    (data_dir.parent / "below").rename(data_dir)
-    store.save(workspace(3))
-    assert quarantined(data_dir) == {}
-    assert [one.id for one in store.get_all()] == ["ws_01", "ws_03"]
-    assert same_after_a_restart(data_dir, store)
-
-
-def test_a_newer_releases_store_is_not_written_over(data_dir: Path) -> None:
+def test_a_check_tells_an_edit(data_dir: Path) -> None:
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
-        newer = '{"version":9,"revision":0,"workspaces":[],"_checksum":""}'
-        (data_dir / PRIMARY).write_text(sealed(newer))
-        with pytest.raises(StorageFailure, match="newer release"):
-            store.save(workspace(2))
-        assert (data_dir / PRIMARY).read_text() == sealed(newer)
-
-
-def test_a_check_compares_the_files_with_what_is_held(data_dir: Path) -> None:
-    with closing(create_json_store(data_dir.parent / "other")) as other:
-        other.save(workspace(7))
-        other.flush()
-        with closing(create_json_store(data_dir)) as store:
-            store.save(workspace(1))
-            assert store.check().primary.reason is None
-            other_files(data_dir)  # of the same revision
-            for file in (store.check().primary, store.check().snapshot):
-                assert (file.corrupted, (file.reason or "")[:7]) == (False, "edited:")
-            other.save(workspace(8))
-            other_files(data_dir)
-            assert (store.check().primary.reason or "").startswith("another store's: it has revision 2")
-            appended(data_dir / PRIMARY)
-            (data_dir / SNAPSHOT).unlink()
-            assert store.check().snapshot.reason == "missing"
+        assert store.check().primary.reason is None
+        by_another_file(data_dir / PRIMARY)  # of the same revision
+        reseal(data_dir / PRIMARY)
+        assert (store.check().primary.corrupted, store.check().snapshot.reason) == (False, None)
+        assert (store.check().primary.reason or "").startswith("edited:")
+        appended(data_dir / PRIMARY)
+        (data_dir / SNAPSHOT).unlink()
+        assert store.check().snapshot.reason == "missing"
 
 
 def test_a_check_beside_commits_finds_no_fault(data_dir: Path) -> None:

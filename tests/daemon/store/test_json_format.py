@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,7 +46,8 @@ def test_the_file_is_as_the_format_says(data_dir: Path) -> None:
         )
     text = (data_dir / PRIMARY).read_text()
     first, alpha, beta, last, end = text.split("\n")
-    assert first == '{"version":2,"revision":2,"workspaces":['
+    assert first == f'{{"version":3,"storeId":"{store.state.store_id}","revision":2,"workspaces":['
+    assert re.fullmatch("st_[0-7][0-9A-HJKMNP-TV-Z]{25}", store.state.store_id)
     assert alpha == (
         '{"id":"ws_01","name":"日本語 “\\\\\\"/\\n\u2028","rootPath":"/src","state":"active",'
         '"createdAt":1,"updatedAt":1,"revision":2,"projects":['
@@ -102,7 +104,7 @@ def test_a_reformatted_file_still_verifies(data_dir: Path, layout: str) -> None:
         case "checksum first":
             text = json.dumps({"_checksum": checksum, **document}, ensure_ascii=False)
         case "checksum between":
-            text = json.dumps({"version": 2, "_checksum": checksum, **document}, ensure_ascii=False)
+            text = json.dumps({"version": 3, "_checksum": checksum, **document}, ensure_ascii=False)
         case "one line":
             text = json.dumps({**document, "_checksum": checksum}, ensure_ascii=False, separators=(",", ":"))
         case _:
@@ -116,14 +118,15 @@ def test_a_reformatted_file_still_verifies(data_dir: Path, layout: str) -> None:
         assert store.get_all() == before.workspaces()
         assert store.state.revision == before.revision
         assert store.state.request_keys == before.request_keys
+        assert store.state.store_id == before.store_id
 
 
 @pytest.mark.requirement("FR-006")
 @pytest.mark.parametrize(
     ("member", "path"),
     [
-        ('{"version":2,"sort":["a",1.5e3],', "sort"),
-        ('{"version":2,"options":{"_checksum":"0"},', "options"),
+        ('{"version":3,"sort":["a",1.5e3],', "sort"),
+        ('{"version":3,"options":{"_checksum":"0"},', "options"),
     ],
 )
 def test_unknown_members_are_no_corruption_but_a_warning_and_a_copy(
@@ -131,7 +134,7 @@ def test_unknown_members_are_no_corruption_but_a_warning_and_a_copy(
 ) -> None:
     with closing(create_json_store(data_dir)) as store:
         saved = store.save(workspace(1))
-    text = sealed((data_dir / PRIMARY).read_text().replace('{"version":2,', member))
+    text = sealed((data_dir / PRIMARY).read_text().replace('{"version":3,', member))
     (data_dir / PRIMARY).write_text(text)
     with closing(create_json_store(data_dir)) as store:
         assert store.recovery.outcome == "clean"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from support.documents import PRIMARY, SNAPSHOT, files_below, store_files
-from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, dangling_link, directory, link
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below, store_files
+from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
 from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
@@ -26,7 +26,9 @@ from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.models import MAX_SAFE_INTEGER, Change, Workspace
+from workspaced_protocol.datadir import LOCK
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import Change, Workspace
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -135,7 +137,9 @@ def test_what_could_not_be_read_again_is_refused(data_dir: Path, wrong: Workspac
 
 def test_a_revision_that_could_not_be_read_again_is_not_reached(data_dir: Path) -> None:
     data_dir.mkdir()
-    (data_dir / PRIMARY).write_bytes(encode_document(State.of([workspace(1)], MAX_SAFE_INTEGER)))
+    (data_dir / PRIMARY).write_bytes(
+        encode_document(State.of([workspace(1)], MAX_SAFE_INTEGER, store_id=STORE_ID))
+    )
     with closing(create_json_store(data_dir)) as store:
         files = files_below(data_dir)
         with pytest.raises(
@@ -223,16 +227,20 @@ def test_a_data_directory_that_can_not_be_made_is_told() -> None:
         (link, "is a symbolic link"),
         (dangling_link, "is a symbolic link"),
         (os.mkfifo, "is not a regular file"),
+        (a_socket, "is not a regular file"),
     ],
 )
-@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
+@pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT, LOCK])
 def test_what_is_no_file_in_a_files_place_stops_the_start(
     data_dir: Path, name: str, put: Callable[[Path], None], said: str
 ) -> None:
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
-    (data_dir / name).unlink()
+    (data_dir / LOCK).unlink()
+    (data_dir / name).unlink(missing_ok=True)
     put(data_dir / name)
+    if name != LOCK:
+        (data_dir / LOCK).touch()
     (data_dir / ".workspaces-left.tmp").write_text("left over")
     before = files_below(data_dir)
     with pytest.raises(StoreUnusable) as refused:
@@ -256,14 +264,14 @@ def test_a_file_that_can_not_be_read_stops_the_start(data_dir: Path) -> None:
 @pytest.mark.requirement("T014")
 def test_a_store_of_a_newer_release_is_never_touched_and_not_kept_locked(data_dir: Path) -> None:
     data_dir.mkdir()
-    (data_dir / PRIMARY).write_text('{"version":3,"data":"of which nothing is known"}')
+    (data_dir / PRIMARY).write_text('{"version":4,"data":"of which nothing is known"}')
     (data_dir / ".workspaces-1.tmp").write_text("")
     before = files_below(data_dir)
     for _ in range(2):  # a lock that were kept would refuse the second
         with pytest.raises(WrittenByNewerRelease) as refused:
             create_json_store(data_dir)
         assert str(data_dir) in refused.value.message
-        assert "version 3" in refused.value.message
+        assert "version 4" in refused.value.message
     assert files_below(data_dir) == before
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from support.documents import PRIMARY, SNAPSHOT
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID
 from support.samples import fifty_by_ten, project, workspace
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
@@ -21,7 +21,7 @@ from workspaced.store.salvage import Salvaged, lists_all, salvage
 from workspaced_protocol.models import Workspace
 
 THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
-DOCUMENT = encode_document(State.of(THREE, 3))
+DOCUMENT = encode_document(State.of(THREE, 3, store_id=STORE_ID))
 
 
 @pytest.mark.requirement("FR-007")
@@ -43,6 +43,13 @@ def test_a_damaged_byte_costs_one_workspace_at_most(position: int, flip: int) ->
     ids = [each.id for each in salvage(bytes(damaged))]
     line = DOCUMENT.count(b"\n", 0, position)  # workspaces are on lines 1 to 3
     assert {"ws_01", "ws_02", "ws_03"} - {f"ws_{line:02}"} <= set(ids)
+
+
+def test_what_lies_within_a_whole_workspace_is_no_workspace() -> None:
+    """As in members that a later release may add to a workspace."""
+    inner = msgspec.json.encode(workspace(9))
+    text = DOCUMENT.replace(b'"state":"active",', b'"state":"active","later":{"notes":[%b]},' % inner, 1)
+    assert salvage(text[:-9]) == THREE
 
 
 def test_version_1_is_read_too_whatever_its_white_space() -> None:
@@ -101,7 +108,7 @@ def test_a_list_with_a_broken_place_is_not_whole(before: bytes, after: bytes, wh
 
 
 def test_an_empty_list_is_whole_and_an_empty_file_is_not() -> None:
-    assert lists_all(encode_document(State()))
+    assert lists_all(encode_document(State(store_id=STORE_ID)))
     assert lists_all(b'{"version":1,"workspaces":[]}')
     assert not lists_all(b"")
 

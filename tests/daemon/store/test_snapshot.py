@@ -46,7 +46,7 @@ def test_what_a_snapshot_was_made_of_is_recovered_from_it_in_order(tmp_path: Pat
 @pytest.mark.requirement("T012")
 def test_a_snapshot_has_the_format_of_the_primary(tmp_path: Path, data_dir: Path) -> None:
     with closing(create_json_store(data_dir)) as store:
-        create_snapshot(tmp_path, store.get_all(), store.state.revision)
+        create_snapshot(tmp_path, store.get_all(), store.state.revision, store.state.store_id)
     assert (tmp_path / SNAPSHOT).read_bytes() == (data_dir / PRIMARY).read_bytes()
     text = (tmp_path / SNAPSHOT).read_text()
     assert json.loads(text)["_checksum"] == checksum_by_the_rule(text)
@@ -113,9 +113,11 @@ DAMAGE: dict[str, tuple[Callable[[str], bytes], str]] = {
     "two documents": (lambda text: (text + text).encode(), "invalid JSON"),
     "nested deeply": (lambda text: b"[" * 100_000, "nested too deeply"),
     "a list": (lambda text: f"[{text}]".encode(), "JSON object"),
-    "no version": (changed('"version":2,', ""), "`version`"),
-    "a version that is none": (changed('"version":2', '"version":"2"'), "`version`"),
-    "version 0": (changed('"version":2', '"version":0'), "`version`"),
+    "no version": (changed('"version":3,', ""), "`version`"),
+    "a version that is none": (changed('"version":3', '"version":"2"'), "`version`"),
+    "version 0": (changed('"version":3', '"version":0'), "`version`"),
+    "no store id": (changed('"storeId":', '"storeIdx":'), "storeId"),
+    "a wrong store id": (changed('"storeId":"st_0', '"storeId":"st_8'), "storeId"),
     "no revision": (changed('"revision":2,"workspaces"', '"workspaces"'), "revision"),
     "no workspaces": (changed('"workspaces"', '"workspace"'), "workspaces"),
     "a missing field": (changed('"rootPath":"/src",', ""), "rootPath"),
@@ -158,7 +160,7 @@ def test_nothing_is_recovered_from_a_corrupted_snapshot(data_dir: Path, damage: 
     "make",
     [
         lambda text: text,
-        changed('"version":2', '"version":2,"more":[{}]'),
+        changed('"version":3', '"version":3,"more":[{}]'),
         changed('"state":"active"', '"state":"active","color":"red"'),
         lambda text: None,
     ],
@@ -181,7 +183,7 @@ def test_in_a_directory_that_is_not_there_both_files_are_missing(tmp_path: Path)
 
 @pytest.mark.requirement("FR-006")
 def test_a_newer_version_is_no_corruption_but_told(data_dir: Path) -> None:
-    (data_dir / PRIMARY).write_bytes(changed('"version":2', '"version":7')((data_dir / PRIMARY).read_text()))
+    (data_dir / PRIMARY).write_bytes(changed('"version":3', '"version":7')((data_dir / PRIMARY).read_text()))
     check = detect_corruption(data_dir)
     assert not check.corrupted
     assert check.reason is not None

@@ -4,11 +4,13 @@ The suite needs no more than the six operations of the store, so that anything w
 one of `BACKENDS`.
 """
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
+from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,6 +108,8 @@ def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
         created_at=2**53 - 1,
         updated_at=0,
         revision=4711,
+        tags=("b ", "a", "日本語"),
+        metadata={"editor.size": 13, "deep": {"list": [None, True, -0.0, 1e22, "\0"]}},
         projects=(
             project(3, "ws_another", git_url="git@example.com:team/é.git"),
             project(1, "ws_another"),
@@ -117,6 +121,50 @@ def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
     assert less_revision([first]) == less_revision([given])
     again = store.save(given)
     assert first.revision < again.revision < 4711
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"a": float("nan")},
+        {"a": [float("inf")]},
+        {"a": 2**53},
+        {"a": 2**70},
+        {"a": b"bytes"},
+        {"a": {1, 2}},
+        {"a": object},
+        {"a": {1: 2}},
+        {1: 2},
+        {"a": {"b": Decimal("1.5")}},
+        {"a": "x" * 17_000},
+        {"": 1},
+        json.loads('{"a":' * 65 + "1" + "}" * 65),
+    ],
+    ids=lambda metadata: repr(metadata)[:30],
+)
+def test_metadata_that_would_not_be_kept_is_refused_with_its_field(
+    store: Store, backend: Backend, metadata: dict[Any, object]
+) -> None:
+    with pytest.raises(backend.invalid, match="workspace") as caught:
+        store.save(structs.replace(workspace(1), metadata=metadata))
+    assert str(caught.value).endswith(".")
+    assert store.get_all() == []
+
+
+def test_metadata_of_code_that_contains_itself_is_refused(store: Store, backend: Backend) -> None:
+    endless: dict[str, object] = {}
+    endless["me"] = endless
+    with pytest.raises(backend.invalid, match="workspace"):
+        store.save(structs.replace(workspace(1), metadata=endless))
+
+
+def test_what_code_does_to_its_metadata_later_changes_nothing(store: Store) -> None:
+    metadata: dict[str, object] = {"a": [1]}
+    store.save(structs.replace(workspace(1), metadata=metadata))
+    metadata["a"] = [2]
+    saved = store.get_by_id("ws_01")
+    assert saved is not None
+    assert saved.metadata == {"a": [1]}
 
 
 @pytest.mark.requirement("T011")

@@ -86,14 +86,14 @@ def test_an_older_store_is_kept_in_quarantine_before_the_first_write(
     before = files_below(data_dir)
     with closing(create_json_store(data_dir)) as store:
         loaded = store.get_all()
-        saved = store.save(workspace(99, name="The first of version 2", created_at=2**50))
+        saved = store.save(workspace(99, name="The first of version 3", created_at=2**50))
         kept = quarantined(data_dir)
         assert sorted(kept.values()) == sorted([before[PRIMARY], before[SNAPSHOT]])
         assert all("version-1" in name for name in kept)
         assert {PRIMARY, SNAPSHOT} == {name[name.index("workspaces") :] for name in kept}
         store.save(workspace(98, name="The second", created_at=2**51))
         assert quarantined(data_dir) == kept
-    assert json.loads((data_dir / PRIMARY).read_text())["version"] == 2
+    assert json.loads((data_dir / PRIMARY).read_text())["version"] == 3
     with closing(create_json_store(data_dir)) as store:
         assert (store.recovery.outcome, store.warnings) == ("clean", [])
         assert store.get_all()[:-1] == [*loaded, saved]

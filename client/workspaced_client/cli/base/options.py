@@ -97,12 +97,6 @@ class GlobalOptionsAnywhere(PlainGroup):
                 hint="`workspacectl shell-init SHELL` prints it instead of writing a file.",
             ) from error
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # as above
-        """Suggest the two commands for the protocol's `workspace.update`; typer would suggest `path`."""
-        if args[0] == "update":
-            ctx.fail("No such command 'update'. Did you mean 'rename' or 'move'?")
-        return super().resolve_command(ctx, args)
-
 
 class PlainCommand(TyperCommand):
     """A command whose help shows arguments in the style of manual pages: `NAME [PATH]`."""

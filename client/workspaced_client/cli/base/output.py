@@ -1,14 +1,13 @@
 """The output for the user: text and JSON on stdout, notes on stderr.
 
-Names and paths come from other programs and may hold control characters: `shown` makes them harmless before
-they reach a terminal.
+Names and paths come from other programs and may hold control characters: `shown` makes them harmless before they
+reach a terminal.
 """
 
 import errno
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -16,11 +15,10 @@ from typing import Final
 import msgspec
 import typer
 
-# Control characters, format characters (some turn the direction of text), lone surrogates, line separators.
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+from workspaced_client.cli.base.escapes import escaped
+
 _MOST_CHARACTERS: Final = 4096  # as long as a path may be
 _MOST_NAME_CHARACTERS: Final = 200
-_JOINERS: Final = "\u200c\u200d"  # part of words in Persian, and of emoji
 
 
 class OutputClosed(Exception):
@@ -32,20 +30,13 @@ class OutputFailed(Exception):
 
 
 def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
-    r"""Return `text` on one line, with an escape such as `\x1b` or `\n` for each character that a terminal acts on.
+    r"""Return `text` on one line, with an escape such as `\x1b` or `\n` for each character that acts or hides.
 
     At most `most` characters of it are shown.
     """
     if len(text) > most:
         text = f"{text[: most - 1]}…"
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _HIDDEN and character not in _JOINERS
-        else character
-        for character in text
-    )
+    return escaped(text)
 
 
 def shown_name(name: str) -> str:

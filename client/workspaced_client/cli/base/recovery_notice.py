@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from workspaced_client._core.recovery_notice import in_short, what_happened
+from workspaced_client._core.recovery_notice import edited, in_short, what_happened
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base.output import count, shown
 from workspaced_protocol.models import RecoveryStatus
@@ -14,6 +14,12 @@ _ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
 def warning(notice: RecoveryStatus) -> str | None:
     """Return one line about a recovery that nobody has acknowledged, or None."""
     return shown(in_short(notice)) if is_pending(notice) else None
+
+
+def edit(notice: RecoveryStatus) -> str | None:
+    """Return one line about a file that was edited while the daemon ran, or None."""
+    told = edited(notice)
+    return None if told is None else shown(told)
 
 
 def in_full(notice: RecoveryStatus, contents: Sequence[str] = (), gone: Collection[str] = ()) -> str:

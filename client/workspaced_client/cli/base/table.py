@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from unicodedata import combining
 
 import typer
 
 from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal, shown, shown_name
+from workspaced_protocol.names import is_invisible
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
@@ -22,7 +24,8 @@ class Column:
     """A column of a table.
 
     On a terminal that is too narrow, the `optional` columns are left out first. Then the columns that
-    `shrink` are cut, with an ellipsis.
+    `shrink` are cut, with an ellipsis: headers at the end, texts in the middle, because names often differ at the end
+    alone.
     """
 
     header: str
@@ -30,6 +33,8 @@ class Column:
     optional: bool = False
     is_path: bool = False
     """Paths are cut at the beginning: their ends tell them apart."""
+    is_sentence: bool = False
+    """Sentences are cut at the end."""
     colours: Mapping[str, str] = field(default_factory=dict[str, str])
     """The colour of each value."""
 
@@ -52,10 +57,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     styled = colours_wanted()
     lines: list[str] = []
     for number, row in enumerate(texts):
-        cells = [
-            _fitted(row[index], widths[index], keeps_end=columns[index].is_path and number > 0)
-            for index in chosen
-        ]
+        cells = [_fitted(row[index], widths[index], columns[index] if number else None) for index in chosen]
         cells[-1] = cells[-1].rstrip()
         for position, index in enumerate(chosen if styled else ()):
             colour = columns[index].colours.get(row[index])
@@ -83,14 +85,17 @@ def _text(cell: str, column: Column) -> str:
     return shown(cell) if column.is_path else shown_name(cell)
 
 
-def _fitted(text: str, width: int, *, keeps_end: bool) -> str:
+def _fitted(text: str, width: int, column: Column | None) -> str:
+    """Return the text in `width` cells; without a column it is a header."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
         return set_cell_size(text, width)
-    if keeps_end:
+    if column is not None and column.is_path:
         return set_cell_size(_end_of_path(text, width), width)
-    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+    tail = _end(text, (width - 1) // 3) if column is not None and not column.is_sentence else ""
+    head = set_cell_size(text, width - 1 - cell_len(tail)).rstrip()
+    return set_cell_size(f"{head}…{tail}", width)
 
 
 def _end_of_path(path: str, width: int) -> str:
@@ -102,7 +107,16 @@ def _end_of_path(path: str, width: int) -> str:
         end = f"…/{'/'.join(parts[first:])}"
         if cell_len(end) <= width:
             return end
-    end = parts[-1]
-    while cell_len(end) > width - 1:
-        end = end[1:]
-    return f"…{end}"
+    return f"…{_end(parts[-1], width - 1)}"
+
+
+def _end(text: str, width: int) -> str:
+    """Return the end of a text that fits, from the beginning of a letter on."""
+    from rich.cells import cell_len
+
+    first = len(text)
+    while first > 0 and cell_len(text[first - 1 :]) <= width:
+        first -= 1
+    while first < len(text) and (combining(text[first]) or is_invisible(text[first])):
+        first += 1
+    return text[first:]

@@ -1,6 +1,7 @@
 """Doctor's checks of the data directory: permissions, file system, free space, left-over files."""
 
 import os
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from workspaced_client.cli.base.failures import reason
+from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import (
     Finding,
     belongs_to_another,
@@ -17,12 +19,13 @@ from workspaced_client.cli.doctor.finding import (
     warning,
 )
 from workspaced_protocol import mounts
-from workspaced_protocol.datadir import BACKUPS, QUARANTINE, is_temp
+from workspaced_protocol.datadir import BACKUPS, LOCK, PRIMARY, QUARANTINE, SNAPSHOT, is_temp
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
 _LITTLE_SPACE_BYTES: Final = 256 * _MIB
 _NO_SPACE_BYTES: Final = 8 * _MIB  # a commit needs each of the two files twice, and some room
+_NAMED_FILES: Final = 3
 _LEFT_OVER_SECONDS: Final = 60.0  # a newer file may belong to a commit in progress
 
 
@@ -43,6 +46,7 @@ def check_directory(data_dir: Path) -> Iterator[Finding]:
     yield from _check_space(data_dir)
     yield from _check_left_overs(data_dir)
     yield from _check_directories_of_copies(data_dir)
+    yield _check_modes(data_dir)
 
 
 def _check_permissions(data_dir: Path, status: os.stat_result) -> Finding:
@@ -137,3 +141,35 @@ def _check_directories_of_copies(data_dir: Path) -> Iterator[Finding]:
         if not stat.S_ISDIR(status.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "no directory"
             yield problem(name, f"{path} is {what}: {failing}.", "Move it away.")
+
+
+def _check_modes(data_dir: Path) -> Finding:
+    """Check that the store's files and copies are for their owner alone, whatever the directory's mode is."""
+    name = "permissions"
+    open_files = [
+        f"{path.relative_to(data_dir)} ({mode_of(status)})"
+        for path, status in _own_files(data_dir)
+        if stat.S_IMODE(status.st_mode) & 0o077
+    ]
+    if not open_files:
+        return ok(name, "The store's files and copies are yours alone.")
+    more = len(open_files) - _NAMED_FILES
+    named = ", ".join(open_files[:_NAMED_FILES]) + (f" and {count(more, 'more file')}" if more > 0 else "")
+    return warning(
+        name,
+        f"Other users have permissions for files of the store: {named}.",
+        f"chmod -R go-rwx {shlex.quote(str(data_dir))}",
+    )
+
+
+def _own_files(data_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the store's files, and the directories of copies with theirs. What can't be seen, others report."""
+    for name in (PRIMARY, SNAPSHOT, LOCK, BACKUPS, QUARANTINE):
+        path = data_dir / name
+        try:
+            status = path.lstat()
+            inside = sorted(path.iterdir()) if stat.S_ISDIR(status.st_mode) else []
+            found = [(path, status), *((each, each.lstat()) for each in inside)]
+        except OSError:
+            continue
+        yield from (each for each in found if not stat.S_ISLNK(each[1].st_mode))

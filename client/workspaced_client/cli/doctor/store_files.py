@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,8 +20,15 @@ from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
 from workspaced_protocol import unknown
-from workspaced_protocol.checksum import checksum
-from workspaced_protocol.datadir import FORMAT_VERSION, MAX_FILE_BYTES, PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.checksum import checksum, is_damaged_version
+from workspaced_protocol.datadir import (
+    FORMAT_VERSION,
+    MAX_FILE_BYTES,
+    PRIMARY,
+    QUARANTINE,
+    SNAPSHOT,
+    StoreId,
+)
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
@@ -50,12 +57,17 @@ def _check_by_daemon(name: str, file: FileCheck, *, nothing_stored: bool) -> Fin
     if file.reason and file.reason.startswith("unreadable"):
         return problem(name, f"It is {file.reason}.", "Fix that; until then nothing can be written.")
     if file.reason and file.reason.startswith("another store's"):
-        advice = "Restart the daemon to serve it, or move it away; until then nothing can be written."
-        return problem(name, f"It is {file.reason}.", advice)
+        return problem(name, f"It is {file.reason}.", _ANOTHER_STORE)
     if file.reason:
         advice = "Another program wrote it. workspacectl flush writes it again from memory; a copy is kept."
         return problem(name, f"It is {file.reason}.", advice)
     return ok(name, "Valid: the daemon has just verified it.")
+
+
+_ANOTHER_STORE: Final = (
+    "Move it away to go on with the daemon's store; until then nothing can be written. To serve it instead, restart "
+    "the daemon with both files of that store in place; `workspacectl restore FILE` takes its workspaces over."
+)
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -63,6 +75,8 @@ class _Document(msgspec.Struct, frozen=True):
 
     version: int
     workspaces: list[msgspec.Raw]
+    store_id: object = msgspec.field(name="storeId", default=None)
+    revision: int = 0
     recovery: dict[str, object] | None = None
 
 
@@ -77,18 +91,48 @@ def checks_without_daemon(data_dir: Path) -> Iterator[Finding]:
     """Check the files in `data_dir` by their text."""
     primary, snapshot = _read(data_dir / PRIMARY), _read(data_dir / SNAPSHOT)
     yield _check_alone(PRIMARY, primary, snapshot)
-    yield _check_alone(SNAPSHOT, snapshot, primary)
+    yield _another_snapshot(primary, snapshot) or _check_alone(SNAPSHOT, snapshot, primary)
     notice = _notice(primary) or _notice(snapshot)
     if notice is not None:
         yield check_recovery(notice)
 
 
+def _another_snapshot(primary: _Read, snapshot: _Read) -> Finding | None:
+    """Report a snapshot of another store than the primary, as the daemon tells them apart."""
+    if primary.document is None or snapshot.document is None:
+        return None
+    ours, theirs = primary.document, snapshot.document
+    if None in (ours.store_id, theirs.store_id):
+        if ours.store_id == theirs.store_id:
+            return None
+        older, identified = (ours, theirs) if ours.store_id is None else (theirs, ours)
+        if older.revision <= identified.revision:  # an earlier state of the same store
+            return None
+    elif ours.store_id == theirs.store_id:
+        return None
+    told = f"It is another store's: {_identity(theirs)}; {PRIMARY} is {_identity(ours)}."
+    advice = (
+        f"The daemon would serve {PRIMARY}, and keep this file in {QUARANTINE}/. To serve this one instead, move "
+        f"{PRIMARY} away before you start the daemon."
+    )
+    return warning(SNAPSHOT, told, advice)
+
+
+def _identity(document: _Document) -> str:
+    whose = document.store_id or f"of version {document.version}, without an id,"
+    return f"{whose} at revision {document.revision}"
+
+
 def check_recovery(notice: RecoveryStatus) -> Finding:
     """Report a recovery that nobody has acknowledged."""
-    told = recovery_notice.warning(notice)
-    if told is None:
-        return ok("recovery", "Nothing to acknowledge.")
-    return warning("recovery", told, "The damage, and the damaged files: workspacectl recovery show")
+    told, edit = recovery_notice.warning(notice), recovery_notice.edit(notice)
+    if told is not None:
+        message = told if edit is None else f"{told} After that, {edit}"
+        return warning("recovery", message, "The damage, and the damaged files: workspacectl recovery show")
+    if edit is not None:
+        advice = "Change the store by workspacectl alone. The notice ends when the daemon does."
+        return warning("recovery", edit, advice)
+    return ok("recovery", "Nothing to acknowledge.")
 
 
 def _notice(read: _Read) -> RecoveryStatus | None:
@@ -144,7 +188,7 @@ def _read(path: Path) -> _Read:
         document = msgspec.json.decode(data, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _Read("damaged", f"It is damaged: {error}." if data.strip() else "It is damaged: it is empty.")
-    if document.version > FORMAT_VERSION:
+    if document.version > FORMAT_VERSION and not is_damaged_version(data, FORMAT_VERSION):
         told = f"It has version {document.version}; this release reads versions up to {FORMAT_VERSION}."
         return _Read("newer", told)
     if document.version < 1:
@@ -152,7 +196,10 @@ def _read(path: Path) -> _Read:
     fault = _fault(data, document)
     if fault is not None:
         return _Read("damaged", f"It is damaged: {fault}.")
-    older = " (an older app's; the daemon keeps a copy and converts it)" if document.version == 1 else ""
+    older = ""
+    if document.version < FORMAT_VERSION:
+        whose = "an older app's" if document.version == 1 else "an older release's"
+        older = f" ({whose}; the daemon keeps a copy and converts it)"
     told = (
         f"Version {document.version}{older}, {count(len(document.workspaces), 'workspace')}, "
         f"{len(data):,} bytes, unchanged since it was written."
@@ -163,10 +210,15 @@ def _read(path: Path) -> _Read:
 def _fault(data: bytes, document: _Document) -> str | None:
     """Return the damage in a file that is JSON of a known version, or None."""
     stated, actual = checksum(data)
-    if stated is None and document.version == FORMAT_VERSION:
+    if stated is None and document.version > 1:
         return "its checksum is missing"
     if stated not in (None, actual):
         return "its checksum does not match its content"
+    if document.version == FORMAT_VERSION:
+        try:
+            msgspec.convert(document.store_id, StoreId)
+        except msgspec.ValidationError:
+            return "`storeId` is missing or wrong"
     for index, workspace in enumerate(document.workspaces):
         try:
             unknown.decode(workspace, Workspace)

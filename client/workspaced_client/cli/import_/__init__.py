@@ -16,6 +16,7 @@ from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.import_.plan_text import counted, emit_plan, preview_text
 from workspaced_client.cli.import_.planning import plan_import
 from workspaced_client.cli.import_.sources import find_repositories, load
+from workspaced_protocol.names import is_blank
 
 if TYPE_CHECKING:  # loaded by the commands that need it
     from workspaced_client.exchange.import_plan import ImportPlan
@@ -85,7 +86,7 @@ def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None
     if bool(files) == (scan is not None):
         not_both = "Give a FILE or --scan DIR, not both."
         raise WrongUsage(not_both if files else "Give a FILE to import, or --scan DIR.", hint=hint)
-    if into is not None and not into.strip():
+    if into is not None and is_blank(into):
         raise WrongUsage("The name for --into must not be empty or blank.", hint=hint)
 
 

@@ -28,6 +28,11 @@ def emit_plan(client: Client, plan: "ImportPlan", *, applied: bool, revision: in
                 for each in plan.entries
                 if each.fate == "skipped"
             ],
+            "notes": [
+                {"name": each.name, "path": each.path, "id": each.id, "note": each.note}
+                for each in plan.entries
+                if each.note
+            ],
         }
     )
 
@@ -62,9 +67,11 @@ def _lines(entry: "Entry") -> str:
     if entry.fate == "skipped":
         return coloured(f"! {text}  left out: {shown(entry.reason)}", "yellow")
     mark, colour = ("+", "green") if entry.fate == "added" else ("~", "yellow")
+    note = [coloured(f"    {shown(entry.note)}", "yellow")] if entry.note else []
     if entry.is_whole:
-        return coloured(f"{mark} {text} ({count(len(entry.projects), 'project')})", colour)
+        line = coloured(f"{mark} {text} ({count(len(entry.projects), 'project')})", colour)
+        return "\n".join((line, *note))
     # A new workspace whose root is its only project: one line is enough.
     told = () if entry.fate == "added" and entry.projects == (entry.path,) else entry.projects
     lines = (coloured(f"    + {shown(path)}", "green") for path in told)
-    return "\n".join((coloured(f"{mark} {text}", colour), *lines))
+    return "\n".join((coloured(f"{mark} {text}", colour), *note, *lines))

@@ -14,17 +14,23 @@ wcd() {
 # quoting to zsh.
 _workspaced_complete() {
     emulate -L zsh
-    local line words_so_far="${(j: :)${(@qq)@}} ${(qq)${(Q)PREFIX}}"
+    local line typed=${(Q)PREFIX}
+    local words_so_far="${(j: :)${(@qq)@}} ${(qq)typed}"
     local -a values texts described
     for line in "${(@f)$(_TYPER_COMPLETE_ARGS=$words_so_far _TYPER_COMPLETE_FISH_ACTION=get-args \
         _WORKSPACECTL_COMPLETE=complete_fish workspacectl 2>/dev/null)}"; do
         [[ -n $line ]] || continue
         values+=("${line%%$'\t'*}")
         texts+=("${line/$'\t'/  -- }")
-        [[ $line != *$'\t'* ]] || described=(-l -d texts)
+        [[ $line != *$'\t'* ]] || described=(-l)
     done
     (( $#values )) || return 1
-    compadd -M 'm:{[:lower:][:upper:]}={[:upper:][:lower:]}' $described -a -- values
+    # Of several, zsh inserts the beginning that they share: letters as they were typed, in either case.
+    local -i index
+    for (( index = 1; $#values > 1 && index <= $#values; index++ )); do
+        values[index]=$typed${values[index]:$#typed}
+    done
+    compadd -U $described -d texts -a -- values
 }
 _workspacectl() { _workspaced_complete "${(@Q)words[1,CURRENT-1]}" || _files }
 _wcd() { (( CURRENT == 2 )) && _workspaced_complete workspacectl path -- }

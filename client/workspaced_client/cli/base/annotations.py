@@ -1,0 +1,99 @@
+"""The tags and the metadata of a workspace: their options, and their texts for people."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, cast
+
+import typer
+
+from workspaced_client import Workspace
+from workspaced_client.cli.base.failures import WrongUsage
+from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_protocol.json_limits import Unkept, check_text
+from workspaced_protocol.urls import BLACKED_OUT, without_secret
+
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="A tag; once for each.", show_default=False),
+]
+MetaOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--meta",
+        metavar="KEY=JSON",
+        help="A key of its metadata, such as 'editor.size=13'; once for each.",
+        show_default=False,
+    ),
+]
+
+# Nobody shows these to others; `--json` has them.
+_SECRET_KEY: Final = re.compile(
+    r"token|secret|passw|passphrase|credential|api.?key|private.?key", re.IGNORECASE
+)
+
+
+# Any: any JSON value.
+def metadata_of(given: Sequence[str] | None) -> dict[str, Any] | None:
+    """Return the metadata in these texts of the form KEY=JSON, or None without any. Raise WrongUsage."""
+    metadata: dict[str, Any] = {}
+    for each in given or ():
+        key, equals, text = each.partition("=")
+        if not equals or not key:
+            raise WrongUsage(f"--meta takes KEY=JSON, not “{shown_name(each)}”.")
+        if key in metadata:
+            raise WrongUsage(f"--meta gives the key “{shown_name(key)}” twice: leave one out.")
+        metadata[key] = _value(key, text)
+    return metadata or None
+
+
+def _value(key: str, text: str) -> object:
+    try:
+        check_text(text.encode())
+        value: object = json.loads(text, parse_constant=_refuse)
+    except Unkept as unkept:
+        raise WrongUsage(f"The value of --meta {shown_name(key)} {shown_name(str(unkept))}.") from unkept
+    except UnicodeEncodeError as error:
+        raise WrongUsage(f"The value of --meta {shown_name(key)} is not UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise WrongUsage(
+            f"The value of --meta {shown_name(key)} is no JSON: “{shown_name(text)}”.",
+            hint="A text needs double quotes, and those need single ones: --meta 'editor.theme=\"dark\"'",
+        ) from error
+    return value
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def annotation_lines(workspace: Workspace) -> list[str]:
+    """Return the lines of `show` about tags and metadata: none of what is empty."""
+    lines: list[str] = []
+    if workspace.tags:
+        lines.append(f"Tags      {tags_text(workspace)}")
+    if workspace.metadata:
+        text = json.dumps(_without_secrets(workspace.metadata), ensure_ascii=False, separators=(",", ":"))
+        lines.append(f"Metadata  {shown(text)}")
+    return lines
+
+
+def tags_text(workspace: Workspace) -> str:
+    """Return the tags on one line."""
+    return ", ".join(shown_name(tag) for tag in workspace.tags)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secret(value)
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {
+            key: BLACKED_OUT
+            if isinstance(member, str) and _SECRET_KEY.search(key)
+            else _without_secrets(member)
+            for key, member in members.items()
+        }
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in cast("list[object]", value)]
+    return value

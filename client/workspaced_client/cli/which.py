@@ -1,0 +1,61 @@
+"""`workspacectl which`: the workspace and the project that hold a path."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from workspaced_client import NotFound
+from workspaced_client.cli.base.arguments import absolute_path
+from workspaced_client.cli.base.connecting import connected
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
+
+
+def which(
+    context: typer.Context,
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="PATH", help="A file or directory.  [default: the current directory]"),
+    ] = None,
+) -> None:
+    """Show which workspace and project hold a path.
+
+    The path need not exist. Exits with 1 where none holds it.
+    """
+    options = options_of(context)
+    wanted = _as_written(path)
+    with connected(options) as client:
+        try:
+            found = client.workspaces.resolve(wanted)
+        except NotFound as error:
+            hint = "`workspacectl create NAME PATH` makes a workspace of a directory."
+            raise Failure.of(error, hint=hint) from error
+    if options.as_json:
+        emit_json(found)
+        return
+    lines = [f"Workspace  {shown_name(found.workspace.name)} ({found.workspace.state})"]
+    if found.project is None:
+        lines.append(f"Directory  {shown(found.workspace.root_path)}")
+    else:
+        lines.append(f"Project    {shown(found.project.root_path)} ({found.project.status})")
+    lines.append(f"Path       {shown(found.relative_path or '.')}")
+    emit("\n".join(lines))
+
+
+def _as_written(given: str | None) -> str:
+    """Return a path as an absolute one. Its links and its `..` stay as they are: the daemon knows both forms."""
+    path = os.path.expanduser(given or "")
+    return path if os.path.isabs(path) else os.path.join(_current_directory(), path)
+
+
+def _current_directory() -> str:
+    """Return the current directory by the path by which the user went there, as `pwd` does."""
+    logical = os.environ.get("PWD", "")
+    try:
+        if os.path.isabs(logical) and os.path.samefile(logical, "."):
+            return logical
+    except OSError:
+        pass  # the shell's path leads nowhere by now
+    return absolute_path(None)
