@@ -217,8 +217,7 @@ def test_the_laboratory_sees_a_hole_that_is_not_told(monkeypatch: pytest.MonkeyP
 
 def test_of_another_stores_history_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of(store())
-
-    monkeypatch.setattr(runs, "STORE_ID", STORE_ID[:-1] + "Z")
+    monkeypatch.setattr(runs, "STORE_ID", STORE_ID[:-1] + "0")
     other = Run(SimulatedDisk(FRESH.found), hour=9)
     for step in (*OPENED, Run.rename, Run.rename, Run.commit, Run.settle, Run.close):
         step(other)

@@ -140,8 +140,8 @@ class JsonWorkspaceStore(StoreBase):
             raise
         else:
             self._known_files = dict.fromkeys(identities)
-            self._older_is_own = False
             self._history.confirm(state, data)
+            self._older_is_own = False
             self.state = state
         finally:
             self._pending = None
