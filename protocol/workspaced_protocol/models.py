@@ -14,9 +14,11 @@ from workspaced_protocol.annotations import Metadata, Tags
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.urls import without_secret
 
-# `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
-_WORKSPACE_ID: Final = r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)"
-_PROJECT_ID: Final = r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)"
+NO_NEWLINE: Final = r"(?!\n)"
+"""The end of each pattern: Python's `$` also matches before a final newline. Schemas for other languages do without."""
+
+_WORKSPACE_ID: Final = f"^ws_[A-Za-z0-9_-]{{1,128}}${NO_NEWLINE}"
+_PROJECT_ID: Final = f"^proj_[A-Za-z0-9_-]{{1,128}}${NO_NEWLINE}"
 WorkspaceId = Annotated[str, Meta(pattern=_WORKSPACE_ID)]
 ProjectId = Annotated[str, Meta(pattern=_PROJECT_ID)]
 
