@@ -168,8 +168,8 @@ def undo(
         if revision is None:
             if entry is None:
                 raise Failure(_NOTHING, kind="notFound")
-            preview(options, f"{when(entry.at)}  {_told(entry)}  (by {author(entry.by)})", asks=not yes)
             if not yes:
+                preview(options, f"{when(entry.at)}  {_told(entry)}  (by {author(entry.by)})", asks=True)
                 require_yes("Undo this change?", declined="Nothing was undone.", has_preview=False)
             revision = entry.revision
         try:
