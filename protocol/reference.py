@@ -5,6 +5,7 @@ page is out of date.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -101,7 +102,7 @@ def _contents() -> str:
     rows = [
         [
             f"[`{name}`](#{name.replace('.', '').lower()})",
-            method.doc.split(": ")[0].split("; ")[0].rstrip("."),
+            re.split(r"[.:;] ", method.doc)[0].rstrip("."),
         ]
         for name, method in METHODS.items()
     ]
@@ -162,6 +163,7 @@ def _events(schemas: Schema) -> str:
             ],
         ),
     ]
+    parts.append(_sentence(events.Changed.__doc__))
     for schema in payloads:
         parts += [f"### {schema['title']}", _sentence(schema["description"]), _members(schema)]
     return "\n\n".join(parts)
