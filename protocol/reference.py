@@ -64,6 +64,7 @@ _LIMITS: Final = {
     "max_tags": str(annotations.MAX_TAGS),
     "max_tag_characters": str(annotations.MAX_TAG_CHARACTERS),
     "max_metadata": f"{annotations.MAX_METADATA_BYTES:,}",
+    "max_patch": f"{annotations.MAX_PATCH_BYTES:,}",
     "max_key_characters": str(annotations.MAX_KEY_CHARACTERS),
     "max_depth": str(MAX_DEPTH),
     "max_integer": f"{MAX_SAFE_INTEGER:,} (2^53 - 1)",

@@ -44,6 +44,7 @@ from workspaced.store.usage_file import UsageFile
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
+from workspaced.writer.settling import Settling
 from workspaced_protocol.events import StoreRecovered, Topic
 from workspaced_protocol.models import DaemonStatus
 
@@ -67,6 +68,7 @@ class Daemon:
     store: WorkspaceStore
     hub: EventHub
     writer: Writer
+    settling: Settling
     paths: PathChecker
     real_paths: RealPaths
     usage: Usage
@@ -129,6 +131,7 @@ def build(
         store=store,
         hub=hub,
         writer=writer,
+        settling=Settling(store, writer),
         paths=paths,
         real_paths=real_paths,
         usage=usage,
@@ -204,6 +207,7 @@ async def _serve(
             clients.start_soon(daemon.maintenance.keep_backups, lambda: live.now.retention)
             clients.start_soon(daemon.usage.keep)
             clients.start_soon(server.log.run)
+            clients.start_soon(daemon.settling.run)
             accepting = await clients.start(listener.accept_into, clients, server.serve)
             if supervisor.is_there:
                 log.ready(live.now.data_dir, listener.path)
@@ -221,6 +225,7 @@ async def _serve(
             await supervisor.stopping()
             with trio.move_on_after(_DRAIN_SECONDS):
                 await writer.finished.wait()
+                await daemon.settling.finish()
                 await daemon.usage.save()
             clients.cancel_scope.cancel()
         writing.cancel_scope.cancel()

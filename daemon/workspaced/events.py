@@ -214,8 +214,7 @@ class Subscription:
         texts: list[bytes] = []
         size = 0
         for entry in past.changes_after(self._seen_to, _CHANGES_A_TURN):
-            events = [] if self._topics.isdisjoint(topics_of(entry)) else events_of(entry)
-            for event in events:
+            for event in () if self._topics.isdisjoint(topics_of(entry)) else events_of(entry):
                 if event.revision <= self._seen_to:
                     continue  # a part of this change was sent before
                 if size >= limit_bytes:

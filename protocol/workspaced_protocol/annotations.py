@@ -17,6 +17,8 @@ MAX_TAGS: Final = 32
 MAX_TAG_CHARACTERS: Final = 64
 MAX_KEY_CHARACTERS: Final = 128
 MAX_METADATA_BYTES: Final = 16 * 1024
+MAX_PATCH_BYTES: Final = 4 * MAX_METADATA_BYTES
+"""Of a merge patch: all keys taken out and all keys new take half of it. To look at a megabyte would hold up others."""
 
 # As `_WorkspaceId` in `models`: in the schema alone.
 _Tag = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_TAG_CHARACTERS})]
@@ -54,22 +56,26 @@ def tags_problem(tags: Sequence[str], first: int = 0) -> tuple[str, str] | None:
 
 def metadata_problem(metadata: Mapping[str, object]) -> str | None:
     """Return how metadata exceeds a limit, to follow the name of the field in a sentence; or None."""
+    if problem := patch_problem(metadata, MAX_METADATA_BYTES):
+        return problem
     for key in metadata:
-        if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
-            return (
-                f"has the key {quoted_key(key)} of {len(key)} characters: a key has 1 to {MAX_KEY_CHARACTERS}"
-                if key
-                else f"has an empty key: a key has 1 to {MAX_KEY_CHARACTERS} characters"
-            )
+        if not key:
+            return f"has an empty key: a key has 1 to {MAX_KEY_CHARACTERS} characters"
+        if len(key) > MAX_KEY_CHARACTERS:
+            return f"has the key {quoted_key(key)} of {len(key)} characters, and a key has at most {MAX_KEY_CHARACTERS}"
+    return None
+
+
+def patch_problem(patch: Mapping[str, object], most_bytes: int = MAX_PATCH_BYTES) -> str | None:
+    """Return the same of a merge patch, whose keys may be any: they may be there to be taken out."""
     try:
-        # As it is stored: before the walk, which takes long for a megabyte.
-        size = len(msgspec.json.encode(metadata))
-        if size > MAX_METADATA_BYTES:
+        size = _size(patch)  # before the walk, which takes long for a megabyte
+        if size > most_bytes:
             return (
-                f"takes {size:,} bytes as JSON, and may take {MAX_METADATA_BYTES:,}: keep large values in a file, and "
+                f"takes {size:,} bytes as JSON, and may take {most_bytes:,}: keep large values in a file, and "
                 "its path here"
             )
-        check_value(metadata)
+        check_value(patch)
     except RecursionError:
         return TOO_DEEP
     except Unkept as unkept:
@@ -77,6 +83,11 @@ def metadata_problem(metadata: Mapping[str, object]) -> str | None:
     except (TypeError, ValueError, OverflowError) as error:  # never from decoded JSON
         return f"can't be written as JSON ({error})"
     return None
+
+
+def _size(value: object) -> int:
+    """Return the size of a value as it is stored."""
+    return len(msgspec.json.encode(value))
 
 
 class _WorkspaceAsGiven(Struct, frozen=True):
@@ -96,14 +107,28 @@ class _ParamsAsGiven(Struct, frozen=True):
 
 
 def metadata_texts(params: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the path and the JSON text of each metadata in the valid params of a method."""
+    """Yield the path and the JSON text of each metadata in the valid params of a method.
+
+    What is far too large is left out: it is refused as such.
+    """
     if b'"metadata"' not in params and b"\\u" not in params:  # nearly always, and without decoding
         return
     given = msgspec.json.decode(params, type=_ParamsAsGiven)
-    if given.metadata is not UNSET:
-        yield "metadata", bytes(given.metadata)
-    if given.workspace is not None and given.workspace.metadata is not UNSET:
-        yield "workspace.metadata", bytes(given.workspace.metadata)
+    texts = [("metadata", given.metadata)]
+    if given.workspace is not None:
+        texts.append(("workspace.metadata", given.workspace.metadata))
     for index, change in enumerate(given.changes):
-        if change.save is not None and change.save.metadata is not UNSET:
-            yield f"changes[{index}].save.metadata", bytes(change.save.metadata)
+        if change.save is not None:
+            texts.append((f"changes[{index}].save.metadata", change.save.metadata))
+    for path, text in texts:
+        if text is not UNSET and not _is_far_too_large(text):
+            yield path, bytes(text)
+
+
+def _is_far_too_large(text: Raw) -> bool:
+    if len(bytes(text)) <= MAX_PATCH_BYTES:
+        return False
+    try:
+        return _size(msgspec.json.decode(text)) > MAX_PATCH_BYTES
+    except RecursionError:
+        return False

@@ -1,12 +1,12 @@
-"""Which JSON values every program reads as they were written: limits of numbers and of depth, no key twice.
+"""Which JSON values come back as they were written: limits of numbers and of depth, no key twice.
 
-JSON itself has no limits (RFC 8259, sections 4, 6 and 9), but its readers have: an integer may come back rounded, the
+JSON itself has no limits (RFC 8259, sections 4, 6 and 9), but its readers have: a number may come back rounded, the
 first of two equal keys is lost, and a deep nesting ends a reader's stack.
 """
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
@@ -17,11 +17,14 @@ MAX_DEPTH: Final = 64
 
 TOO_DEEP: Final = f"is nested more than {MAX_DEPTH} deep: make it flatter"
 
-_UNSAFE: Final = (
-    f"holds an integer beyond {MAX_SAFE_INTEGER:,}, which some programs would round: make it a string"
-)
-_SAFE_DIGITS: Final = len(str(-MAX_SAFE_INTEGER))
+LEAST_INTEGER: Final = -(2**63)
+GREATEST_INTEGER: Final = 2**64 - 1
+"""The integers that are kept exactly. JavaScript rounds those beyond `MAX_SAFE_INTEGER`."""
 
+_TOO_LARGE: Final = "holds an integer of more than 64 bits, which most programs would round: make it a string"
+_MAX_DIGITS: Final = len(str(GREATEST_INTEGER))
+
+_HARMLESS: Final = frozenset({str, bool, type(None)})
 _QUOTED_CHARACTERS: Final = 100
 
 
@@ -29,33 +32,46 @@ class Unkept(Exception):
     """A value that would not be kept as given; the message follows the name of the field in a sentence."""
 
 
-def check_value(value: object, depth: int = 1) -> None:
+def check_value(value: object) -> None:
     """Raise Unkept unless the value, which may come from code, is the same after it was written and read."""
-    if value is None or isinstance(value, str | bool):
-        return
-    if isinstance(value, int):
-        if abs(value) > MAX_SAFE_INTEGER:
-            raise Unkept(_UNSAFE)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise Unkept(f"holds {value!r}, which is no JSON number")
-    elif isinstance(value, Mapping | list | tuple):
-        if depth > MAX_DEPTH:
-            raise Unkept(TOO_DEEP)
-        for member in _members(value):
-            check_value(member, depth + 1)
-    else:
-        raise Unkept(f"holds a value of type {type(value).__name__}, which is no JSON value")
+    depth, level = 0, [value]
+    while level:
+        inner: list[object] = []
+        for each in level:
+            if type(each) in _HARMLESS:
+                continue
+            if isinstance(each, int):
+                if not LEAST_INTEGER <= each <= GREATEST_INTEGER:
+                    raise Unkept(_TOO_LARGE)
+            elif isinstance(each, float):
+                if not math.isfinite(each):
+                    raise Unkept(f"holds {each!r}, which is no JSON number")
+            elif depth == MAX_DEPTH:
+                raise Unkept(TOO_DEEP)
+            else:
+                inner += _members(each)
+        depth, level = depth + 1, inner
 
 
 # Any: of any type by design.
-def _members(container: Any) -> Any:
-    if not isinstance(container, Mapping):
-        return container
-    mapping = cast("Mapping[object, object]", container)
-    if any(not isinstance(key, str) for key in mapping):
-        raise Unkept("holds a key that is no string")
-    return mapping.values()
+def _members(value: Any) -> Iterable[Any]:
+    """Return what is in a dict, a list or a tuple."""
+    if isinstance(value, dict):
+        mapping = cast("dict[object, object]", value)
+        if not all(isinstance(key, str) for key in mapping):
+            raise Unkept("holds a key that is no string")
+        return mapping.values()
+    if isinstance(value, list | tuple):
+        return cast("list[object]", value)
+    raise Unkept(f"holds a value of type {type(value).__name__}, which is no JSON value")
+
+
+def is_too_deep(value: object) -> bool:
+    """Return whether the value, which was read from JSON, is nested deeper than every reader takes."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level if isinstance(each, dict | list) for inner in _members(each)]
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def check_text(text: bytes) -> None:
@@ -77,8 +93,8 @@ def _once(pairs: list[tuple[str, object]]) -> None:
 def check_number(digits: str) -> None:
     """Raise Unkept if this JSON number would become another one."""
     if digits.lstrip("-").isdigit():
-        if len(digits) > _SAFE_DIGITS or abs(int(digits)) > MAX_SAFE_INTEGER:
-            raise Unkept(_UNSAFE)
+        if len(digits) > _MAX_DIGITS or not LEAST_INTEGER <= int(digits) <= GREATEST_INTEGER:
+            raise Unkept(_TOO_LARGE)
         return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,24 +212,3 @@ async def test_a_disk_that_hangs_at_the_file_delays_a_stop_by_ten_seconds_at_mos
     mock_clock.jump(0.2)
     await running.stopped.wait()
     assert [entry["event"] for entry in logged] == ["Stopping.", "Stopped."]
-
-
-async def test_a_kill_leaves_the_file_whole(tmp_path: Path) -> None:
-    """A reader finds the old content or the new one, never a part: the file is renamed into its place."""
-    file = UsageFile(tmp_path)
-    file.write({"ws_1": Use(1, 1.0)})
-    is_over = threading.Event()
-    big = {f"ws_{number}": Use(number, 1.0) for number in range(20_000)}
-
-    def write() -> None:
-        while not is_over.is_set():
-            file.write(big)
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        found = {len(UsageFile(tmp_path).read()) for _ in range(30)}
-    finally:
-        is_over.set()
-        thread.join()
-    assert found <= {1, 20_000}

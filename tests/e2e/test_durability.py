@@ -147,7 +147,8 @@ def test_the_files_have_the_written_form_and_are_small(home: Home, start: StartD
         stored = connection.call("store.getAll")
     for path in (home.primary, home.snapshot):
         document = verified(path)
-        assert (document["version"], document["revision"]) == (2, revision)
+        assert list(document) == ["version", "storeId", "revision", "workspaces", "_checksum"]
+        assert (document["version"], document["revision"]) == (3, revision)
         assert sorted(document["workspaces"], key=lambda each: int(each["createdAt"])) == stored
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len([line for line in lines if line.startswith('{"id":"ws_')]) == 50, "one workspace a line"

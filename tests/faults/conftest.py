@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from faults.laboratory import TRIED
+from workspaced.store import history_file
 
 _PREFIX = "laboratory: "
 _measured: set[str] = set()
@@ -30,6 +31,11 @@ def _tell_what_was_tried(record_property: Callable[[str, object], None]) -> Iter
     yield
     for name, count in (TRIED - before).items():
         record_property(_PREFIX + name, count)
+
+
+@pytest.fixture(autouse=True)
+def _rewrite_the_history_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 0.0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
 from unittest.mock import patch
+
+from msgspec import structs
+from msgspec.json import decode
 
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
@@ -15,12 +19,12 @@ from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import Draft, Outcome, State
 from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
-from workspaced_protocol.models import Peer, RecoveryOutcome
+from workspaced_protocol.models import Peer, RecoveryOutcome, Workspace
 
 HOME: Final = Path("/home")
 DATA_DIR: Final = HOME / "share/workspaced"
@@ -29,6 +33,9 @@ Content: TypeAlias = tuple[tuple[bytes, ...], tuple[tuple[str, str | None], ...]
 """The workspaces and the request keys of a state: what a client would miss."""
 
 CREATION: Final = Cause("cor_1", Peer(1, 1), "workspace.create")
+
+Fact: TypeAlias = tuple[int, str, bytes | None, bytes | None]
+"""A change: its revision, its workspace, and the workspace before and after it."""
 
 EMPTY: Final[Content] = ((), ())
 
@@ -81,11 +88,17 @@ class Owed:
     """Content of others that must be in its place still, or in quarantine."""
     others: frozenset[bytes] = frozenset()
     """More that may be in quarantine."""
+    facts: frozenset[Fact] = frozenset()
+    """The changes that were answered: the history tells of them, or of a gap."""
+    possible_facts: frozenset[Fact] = frozenset()
+    """The changes that may have happened: the history tells of them only where they are in the state."""
 
     def check_kept(self, tree: Tree) -> None:
         """Nothing of value is lost, and nothing in quarantine is a part of a file."""
         files = [(*path.rsplit("/", 2)[1:], data) for path, data in each(tree) if not is_temp(path)]
-        quarantined = {data for folder, _, data in files if folder == "quarantine"}
+        quarantined = {
+            data for folder, name, data in files if folder == "quarantine" and "history" not in name
+        }
         in_place = {data for _, name, data in files if name in (PRIMARY, SNAPSHOT)}
         require(self.kept <= quarantined | in_place, "a file of others was written over, and no copy is kept")
         for data in quarantined - self.kept - self.others:
@@ -115,6 +128,34 @@ def _is_whole(data: bytes) -> bool:
     return True
 
 
+def check_history(state: State, facts: AbstractSet[Fact], possible: AbstractSet[Fact]) -> set[Fact]:
+    """The history agrees with the state that a start found; gives what it tells.
+
+    `facts` were answered, `possible` may have happened.
+    """
+    history = state.history
+    found = [(each.revision, each.workspace_id, each.before, each.after) for each in history.newest_first()]
+    since = history.complete_since
+    require(since <= state.revision, "the history begins after the state")
+    left: dict[str, bytes | None] = {id_: record.json for id_, record in state.records.items()}
+    for revision, id_, before, after in found:
+        require(revision <= state.revision, "the history tells of a revision that the store does not have")
+        if revision > since:
+            require(left.get(id_) == after, "the history does not lead to the state")
+            left[id_] = before
+    for text in left.values():
+        changed_at = decode(text, type=Workspace).revision if text is not None else 0
+        require(changed_at <= since, "a change is missing from a history that is complete")
+    told = set(found)
+    missing = {fact for fact in facts - told if since < fact[0] <= state.revision}
+    require(not missing, "an answered change is missing from a history that is complete")
+    texts = {id_: record.json for id_, record in state.records.items()}
+    for fact in told - facts:
+        is_now = fact in possible and texts.get(fact[1]) == fact[3]
+        require(is_now, "the history tells of what did not happen")
+    return told
+
+
 @dataclass
 class Run:
     """A process that owns a store on the disk, at most one at a time."""
@@ -131,6 +172,8 @@ class Run:
         self.kept = self.start.kept
         self.others = self.start.others
         self.may_tell_of_loss = self.start.may_tell_of_loss
+        self.facts = set(self.start.facts)
+        self.possible_facts = set(self.start.possible_facts)
         self._highest_revision = 0
         self._store: JsonWorkspaceStore | None = None
         self._now_ns = 1_772_449_264_788_000_000 + self.hour * 3_600_000_000_000
@@ -155,6 +198,8 @@ class Run:
             self.may_tell_of_loss,
             self.kept,
             self.others,
+            frozenset(self.facts),
+            frozenset(self.possible_facts),
         )
 
     # The steps of a scenario.
@@ -171,16 +216,45 @@ class Run:
         # A sound file that is the state now is nobody else's any more.
         self.kept = frozenset(data for data in self.kept if _loads(data) != found)
         self.revision = self._highest_revision = self.store.state.revision
+        # Where all was lost, the store begins again.
+        facts = {fact for fact in self.facts if fact[0] <= self.revision}
+        self.facts = facts | check_history(self.store.state, facts, self.possible_facts)
+        self.possible_facts = set()
 
     def commit(self) -> None:
         """One more workspace, with a request key."""
-        state = self.store.state
-        number = len(state.records)
+        number = len(self.store.state.records)
         create = workspaces.create(
             f"ws_{number}_{self._time_ns()}", f"Ünïcode 日本 {number}", "/srv/ä" * 40, 7
         )
+        self._write(commands.once(f"key-{number}", create))
+
+    def rename(self) -> None:
+        """Another name for the first workspace, and a new workspace, in one commit."""
+        first = self.store.state.workspaces()[0]
+        named = f"Name {self._time_ns()}"
+        self._write(
+            workspaces.save(structs.replace(first, name=named), None),
+            workspaces.create(f"ws_{self._time_ns()}", f"Beside {named}", "/srv", 7),
+        )
+
+    def remove(self) -> None:
+        """The last workspace is removed."""
+        self._write(workspaces.remove(self.store.state.workspaces()[-1].id))
+
+    def only_key(self) -> None:
+        """A write that changes nothing but the request keys."""
+        self._write(commands.once(f"key-{self._time_ns()}", lambda _: Outcome(None)))
+
+    def settle(self) -> None:
+        """The history is synced, as within a second."""
+        self.store.settle()
+
+    def _write(self, *written: commands.Command) -> None:
+        state = self.store.state
         draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
-        draft.apply(commands.once(f"key-{number}", create)(draft), CREATION, number)
+        for number, command in enumerate(written):
+            draft.apply(command(draft), CREATION, number)
         self._commit(draft.freeze(), draft.entries)
 
     def recommit(self) -> None:
@@ -197,7 +271,15 @@ class Run:
         self._store = None
 
     def _commit(self, state: State, entries: Sequence[Entry]) -> None:
-        self._attempt(state, lambda: self.store.commit(state, entries))
+        changes = {(each.revision, each.workspace_id, each.before, each.after) for each in entries}
+        facts, self.possible_facts = self.possible_facts, self.possible_facts | changes
+        try:
+            self._attempt(state, lambda: self.store.commit(state, entries))
+        except StorageFailure:
+            self.possible_facts = facts
+            raise
+        self.facts |= changes
+        self.possible_facts = set()
 
     def _attempt(self, state: State, write: Callable[[], object]) -> None:
         memory, files, possible = self.store.state, self._files(), set(self.possible)

@@ -182,6 +182,7 @@ def _fail_at(operation: str, nth: int) -> Step:
     """A commit that fails at this operation of the commit, after it has begun to take effect."""
 
     def step(run: Run) -> None:
+        run.commit()
         run.disk.arm(None)
         run.commit()
         places = [at for at, name in enumerate(run.disk.trace, 1) if name == operation]

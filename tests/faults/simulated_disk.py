@@ -150,9 +150,14 @@ class SimulatedDisk(Disk):
                 self._release(fd)
 
     def write(self, fd: int, data: memoryview) -> int:
-        self._begin("write")
         description = self._description(fd)
-        file = _file_of(description)
+        taken = self.write_at(fd, data, description.position)
+        description.position += taken
+        return taken
+
+    def write_at(self, fd: int, data: memoryview, offset: int) -> int:
+        self._begin("write")
+        file = _file_of(self._description(fd))
         chunk = bytes(data)
         fault = self._fault
         if fault and (len(self.trace) == fault.at or (fault.lasts and len(self.trace) > fault.at)):
@@ -161,8 +166,7 @@ class SimulatedDisk(Disk):
             elif fault.kind == "lying write" and chunk:
                 middle = len(chunk) // 2
                 chunk = chunk[:middle] + bytes([chunk[middle] ^ 1]) + chunk[middle + 1 :]
-        file.write(chunk, description.position, self._files.now_ns())
-        description.position += len(chunk)
+        file.write(chunk, offset, self._files.now_ns())
         return len(chunk)
 
     def read_at(self, fd: int, count: int, offset: int) -> bytes:

@@ -53,12 +53,15 @@ class File:
 
     def survivors(self) -> list[bytes]:
         """What a power loss may leave, each once."""
-        size = len(self.data)
         left = [self._durable, self.data]
         if self._durable != self.data:
-            left.append(bytes(size))
+            # What was durable stays as it is where only more was added.
+            kept = self._durable if self.data.startswith(self._durable) else b""
+            added = self.data[len(kept) :]
+            size = len(added)
+            left.append(kept + bytes(size))
             if size > SECTOR_BYTES:
-                left += [self.data[: size // 2], b"\xa5" * size]
+                left += [kept + added[: size // 2], kept + b"\xa5" * size]
         return list(dict.fromkeys(left))
 
     def walk(self) -> Iterator[Node]:

@@ -61,7 +61,7 @@ def test_what_a_start_serves_is_durable_though_the_program_that_wrote_it_never_s
 
 def test_the_laboratory_tries_every_operation_of_a_commit() -> None:
     trace = laboratory(EXISTING).trace
-    assert trace.count("write") == 2, "primary and snapshot"
+    assert trace.count("write") == 3, "primary and snapshot, and the history"
     assert trace.count("sync") == 3, "both files, and the directory"
     assert trace.count("rename") == 2
     kinds = {(fault.kind, fault.at, fault.lasts) for fault in laboratory(EXISTING).faults()}

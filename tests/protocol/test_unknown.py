@@ -178,7 +178,7 @@ def test_deep_nesting_is_a_decode_error(data: bytes) -> None:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 MEMBERS = st.dictionaries(
-    TEXT.filter(lambda name: name not in {*WORKSPACE, *BINDING, "revision", "gitUrl"}),
+    TEXT.filter(lambda name: name not in {*WORKSPACE, *BINDING, "revision", "gitUrl", "tags", "metadata"}),
     st.none() | st.integers() | TEXT | st.lists(st.integers(), max_size=2) | st.just({"id": 1}),
     max_size=3,
 )

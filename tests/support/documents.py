@@ -135,6 +135,11 @@ def files_below(directory: Path) -> dict[str, bytes | str]:
     }
 
 
+def store_files(directory: Path) -> dict[str, bytes | str]:
+    """Return the same without the history, which is no part of the data."""
+    return {name: data for name, data in files_below(directory).items() if not name.startswith("history.")}
+
+
 def quarantined(data_dir: Path) -> dict[str, bytes]:
     """Return the copies in quarantine by name, the oldest first."""
     return {path.name: path.read_bytes() for path in sorted((data_dir / "quarantine").glob("*"))}

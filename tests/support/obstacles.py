@@ -28,12 +28,19 @@ class FullDisk(Disk):
     room_bytes: int | None = None
 
     def write(self, fd: int, data: memoryview) -> int:
-        if self.room_bytes is None:
-            return super().write(fd, data)
+        return self._take(super().write(fd, self._that_fits(data)))
+
+    def write_at(self, fd: int, data: memoryview, offset: int) -> int:
+        return self._take(super().write_at(fd, self._that_fits(data), offset))
+
+    def _that_fits(self, data: memoryview) -> memoryview:
         if self.room_bytes == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        taken = super().write(fd, data[: self.room_bytes])
-        self.room_bytes -= taken
+        return data[: self.room_bytes]
+
+    def _take(self, taken: int) -> int:
+        if self.room_bytes is not None:
+            self.room_bytes -= taken
         return taken
 
 

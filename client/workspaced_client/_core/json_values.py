@@ -22,11 +22,10 @@ from typing import Any, Final, cast
 from msgspec import structs
 
 from workspaced_client._core.local_errors import Unsendable
+from workspaced_protocol.json_limits import GREATEST_INTEGER, LEAST_INTEGER
 from workspaced_protocol.models import Model
 from workspaced_protocol.params import Params
 
-_LEAST_INT: Final = -(2**63)
-_GREATEST_INT: Final = 2**64 - 1
 _CONTAINERS: Final = (dict, list, tuple, Model)
 
 
@@ -173,7 +172,7 @@ def _plain_text(text: str) -> str:
 
 
 def _plain_int(number: int) -> int:
-    if not _LEAST_INT <= number <= _GREATEST_INT:
+    if not LEAST_INTEGER <= number <= GREATEST_INTEGER:
         raise _NotJson("is an int of more than 64 bits")
     return number
 

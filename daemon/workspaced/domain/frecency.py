@@ -25,6 +25,5 @@ def used(before: Use | None, now_ms: int) -> Use:
 
 
 def score_at(use: Use, now_ms: int) -> float:
-    """Return the score at a time; before the last use, the score at the last use."""
-    age_ms = max(0, now_ms - use.last_used_at)
-    return use.score * math.exp2(-age_ms / HALF_LIFE_MS)
+    """Return the score at a time. A last use in the future, noted by a wrong clock, fades as one in the past."""
+    return use.score * math.exp2(-abs(now_ms - use.last_used_at) / HALF_LIFE_MS)

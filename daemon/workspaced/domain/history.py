@@ -6,7 +6,7 @@ a failed commit the list holds changes that did not happen: then the next histor
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +29,15 @@ class History:
     _start: int = 0
     _end: int = 0
     _bytes: int = 0
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], complete_since: int) -> "History":
+        """Return the history of these changes, less the oldest ones beyond the limits."""
+        all_of_them = cls(complete_since).extended(entries)
+        if len(all_of_them) == len(entries):
+            return all_of_them
+        # Another list frees those that are dropped.
+        return cls(all_of_them.complete_since).extended(all_of_them.after(-1, len(entries)))
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -76,7 +85,7 @@ class History:
             if workspace_id in (None, entry.workspace_id):
                 yield entry
 
-    def after(self, revision: int, limit: int) -> Iterable[Entry]:
+    def after(self, revision: int, limit: int) -> Sequence[Entry]:
         """Return at most `limit` changes after this revision, oldest first."""
         start = bisect_right(self._list, revision, self._start, self._end, key=_revision)
         return self._list[start : min(start + limit, self._end)]

@@ -5,8 +5,7 @@ from typing import Any, cast
 
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.names import clean_text
-from workspaced_protocol.annotations import metadata_problem, tag_key, tags_problem
-from workspaced_protocol.json_limits import Unkept, check_value
+from workspaced_protocol.annotations import metadata_problem, patch_problem, tag_key, tags_problem
 from workspaced_protocol.models import Workspace
 
 # Any: any JSON value.
@@ -44,11 +43,9 @@ def check_metadata(metadata: Mapping[str, object], path: str = "metadata") -> No
 
 
 def check_patch(patch: Json, path: str = "metadata") -> None:
-    """Raise InvalidField if a merge patch holds what metadata can't; its size and its keys are the result's matter."""
-    try:
-        check_value(patch)
-    except Unkept as unkept:
-        raise InvalidField(path, f"`{path}` {unkept}.") from unkept
+    """Raise InvalidField if a merge patch holds what metadata can't, or is far too large."""
+    if problem := patch_problem(patch):
+        raise InvalidField(path, f"`{path}` {problem}.")
 
 
 def check_both(workspace: Workspace, path: str) -> None:

@@ -14,12 +14,27 @@ from workspaced.host.real_paths import RealPaths
 from workspaced.service.requests import Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.events import ProjectBound, ProjectUnbound, WorkspaceChanged, WorkspaceCreated
+from workspaced_protocol.events import (
+    ProjectBound,
+    ProjectStatusChanged,
+    ProjectUnbound,
+    WorkspaceChanged,
+    WorkspaceCreated,
+)
 from workspaced_protocol.models import ResolvedPath
 from workspaced_protocol.urls import without_secret
 
 _INDEXED_A_TURN: Final = 40
 """About a millisecond of work with ten projects each; then others get a turn."""
+
+_OF_WORKSPACES: Final = (
+    WorkspaceCreated,
+    WorkspaceChanged,
+    ProjectBound,
+    ProjectUnbound,
+    ProjectStatusChanged,
+)
+"""The events of changes of a workspace."""
 
 
 class Locations:
@@ -33,9 +48,8 @@ class Locations:
         self._writer = writer
         self._real_paths = real_paths
         self._index = PathIndex()
-        self._changed = set(
-            writer.state.records
-        )  # the ids of workspaces that the index does not hold as they are
+        # The ids of workspaces that the index does not hold as they are.
+        self._changed = set(writer.state.records)
         hub.listen(self._note_change)
 
     async def resolve(self, params: p.ResolveParams, _: Request) -> Json:
@@ -73,7 +87,7 @@ class Locations:
 
     def _note_change(self, published: PublishedEvent) -> None:
         payload = published.event.payload
-        if isinstance(payload, WorkspaceChanged | ProjectBound | ProjectUnbound | WorkspaceCreated):
+        if isinstance(payload, _OF_WORKSPACES):
             self._changed.add(payload.workspace_id)
 
     async def _bring_up_to_date(self) -> None:

@@ -3,8 +3,8 @@
 The strategy:
 - Uses are kept in memory. Events tell of the two operations that count as a use; `workspace.touch` notes others.
 - A task writes them to their file, at most once a minute. A use costs no commit, and a kill loses a minute of uses.
-- A clock that was wrong and is set right leaves times in the future behind: the first request after that moves them
-  to the present. Else they would be the newest for ever.
+- A wrong clock does no lasting harm. The order of uses is that in which they came, whatever time it was then. And a
+  use far from now, in the past or in the future, has no weight until the clock is near it again.
 """
 
 from collections.abc import Iterable
@@ -42,8 +42,8 @@ class Usage:
         """Go on from `uses`. Without a file, as beside a store in memory, nothing is written."""
         self._writer = writer
         self._file = file
+        # In the order of use: the newest is the last.
         self._uses = {id_: use for id_, use in (uses or {}).items() if id_ in writer.state.records}
-        self._newest_ms = max((use.last_used_at for use in self._uses.values()), default=0)
         self._used = trio.Event()  # set by a use that is not written yet
         self._writing = trio.Lock()
         self._thread = trio.CapacityLimiter(1)
@@ -59,20 +59,19 @@ class Usage:
 
     def usage(self, _params: p.NoParams, _: Client) -> Json:
         """Return the uses of all workspaces, the highest score first."""
-        now = self._now()
+        now = now_ms()
         state = self._writer.state
         found = [
-            WorkspaceUsage(id_, use.last_used_at, score_at(use, now))
-            for id_, use in self._uses.items()
+            WorkspaceUsage(id_, min(use.last_used_at, now), score_at(use, now))
+            for id_, use in reversed(self._uses.items())
             if (workspace := state.get(id_)) is not None and workspace.state != "deleted"
         ]
-        return encode(sorted(found, key=lambda each: (-each.score, -each.last_used_at, each.workspace_id)))
+        return encode(sorted(found, key=lambda each: -each.score))  # of equals, the last used comes first
 
     def newest_first(self, records: Iterable[Record]) -> list[Record]:
         """Return the records by last use, the newest first; those never used stay in their order, behind the others."""
-        self._now()
-        never = Use(-1, 0.0)
-        return sorted(records, key=lambda each: -self._uses.get(each.workspace.id, never).last_used_at)
+        order = {id_: number for number, id_ in enumerate(self._uses)}
+        return sorted(records, key=lambda each: order.get(each.workspace.id, -1), reverse=True)
 
     def _note_event(self, published: PublishedEvent) -> None:
         topic, payload = published.event.topic, published.event.payload
@@ -84,24 +83,8 @@ class Usage:
             self._uses.pop(payload.workspace_id, None)
 
     def _note(self, id_: str, at_ms: int) -> None:
-        self._leave_future(at_ms)
-        self._uses[id_] = used(self._uses.get(id_), at_ms)
-        self._newest_ms = at_ms
+        self._uses[id_] = used(self._uses.pop(id_, None), at_ms)
         self._used.set()
-
-    def _now(self) -> int:
-        now = now_ms()
-        self._leave_future(now)
-        return now
-
-    def _leave_future(self, now: int) -> None:
-        """Move uses in the future to now: the clock was set back."""
-        if self._newest_ms <= now:
-            return
-        for id_, use in self._uses.items():
-            if use.last_used_at > now:
-                self._uses[id_] = use._replace(last_used_at=now)
-        self._newest_ms = now
 
     async def keep(self) -> None:
         """Write the uses, at most once a minute; return only if there is no file to write."""

@@ -20,6 +20,7 @@ from workspaced.store.disk import Disk, NotOwnDirectory
 from workspaced.store.document import Corrupted, NewerVersion, encode_document, parse_document
 from workspaced.store.files import Directory
 from workspaced_protocol.datadir import BACKUPS
+from workspaced_protocol.json_limits import MAX_DEPTH, is_too_deep
 from workspaced_protocol.models import Workspace
 
 _NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
@@ -122,13 +123,21 @@ class Backups:
         if content is None:
             raise BadBackup(f"There is no backup {path}: `workspacectl backups` lists them.")
         try:
-            return parse_document(content.data).state.workspaces()
+            workspaces = parse_document(content.data).state.workspaces()
+        except RecursionError as error:
+            raise BadBackup(f"{path} is nested too deeply to be read.") from error
         except Corrupted as error:
             raise BadBackup(f"{path} is damaged, or not a store file: {error.message}.") from error
         except NewerVersion as error:
             raise BadBackup(
                 f"{path} was written by a newer release ({error}): restore it with that release."
             ) from error
+        for workspace in workspaces:
+            if is_too_deep(workspace.metadata):
+                raise BadBackup(
+                    f"{path} can't be restored: the metadata of {workspace.id} is nested more than {MAX_DEPTH} deep."
+                )
+        return workspaces
 
     def thin_out(self, retention: Retention, made: BackupFile) -> Sequence[BackupFile]:
         """Remove and return the superfluous backups, but never `made`. Raises OSError."""

@@ -129,6 +129,14 @@ class WorkspaceStore(Protocol):
         """
         ...
 
+    def settle(self) -> None:
+        """Make durable what a commit leaves for later, which is no part of its promise: the history of the JSON store.
+
+        It never raises, may block as long as a disk hangs, and may be called from any thread, even during a commit.
+        Call it at most once at a time.
+        """
+        ...
+
     def check(self) -> StoreCheck:
         """Read the stored data back and verify it. The result gives the reason for corrupted or unreadable data."""
         ...
@@ -183,6 +191,9 @@ class StoreBase:
 
     def tidy(self) -> None:
         """See WorkspaceStore. By default there is nothing to clean up."""
+
+    def settle(self) -> None:
+        """See WorkspaceStore. By default a commit leaves nothing for later."""
 
     def get_all(self) -> list[Workspace]:
         """See WorkspaceStore."""

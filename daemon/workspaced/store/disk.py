@@ -53,6 +53,10 @@ class Disk:
         """write(2): return the number of bytes written."""
         return os.write(fd, data)
 
+    def write_at(self, fd: int, data: memoryview, offset: int) -> int:
+        """pwrite(2): return the number of bytes written."""
+        return os.pwrite(fd, data, offset)
+
     def read_at(self, fd: int, count: int, offset: int) -> bytes:
         """pread(2)."""
         return os.pread(fd, count, offset)

@@ -30,7 +30,7 @@ _MOVE_IT_AWAY: Final = "move it away, then start again"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_FILE: Final = (errno.EISDIR, errno.ENXIO)  # a directory; a socket, or a device that is not there
-_CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Identity(NamedTuple):
@@ -266,7 +266,7 @@ class Directory:
             raise OSError(errno.EFBIG, f"the store would have more than {MAX_FILE_BYTES:,} bytes")
         for _ in names:
             temp = temp_name(secrets.token_hex(8))
-            descriptors.append(self.disk.open(temp, _CREATE_FILE, 0o600, self.fd))
+            descriptors.append(self.disk.open(temp, CREATE_FILE, 0o600, self.fd))
             temps.append(temp)
             self._write_all(descriptors[-1], data)
             self._verify(descriptors[-1], data)

@@ -2,8 +2,8 @@
 
 The strategy: the store's id and revision tell whose a valid file is. One with another id or a higher revision is
 another store's: a late mount or a restore by `mv` has put it there. One of an older version has no id. Once this
-store's own files have theirs, it is an old copy of this store or another store, and nobody can tell which. None of
-these is ever written over. Any other file is an edit of this store's own.
+store's own files have theirs, or in another directory than theirs, it is an old copy of this store or another store,
+and nobody can tell which. None of these is ever written over. Any other file is an edit of this store's own.
 """
 
 from contextlib import suppress
@@ -17,12 +17,11 @@ from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 
 def another_store(
-    directory: Directory, name: str, content: Content, held: State, *, has_id_on_disk: bool
+    directory: Directory, name: str, content: Content, held: State, *, older_is_own: bool
 ) -> str | None:
     """Return why the file is another store's, with the way out; None if it may be written over once it is kept.
 
-    `has_id_on_disk` tells whether the store's own files have its id: until the first write over an older version
-    they have none.
+    `older_is_own` tells whether a file of an older version may be this store's own.
     """
     path = directory.path / name
     try:
@@ -34,7 +33,7 @@ def another_store(
             f"{path} is now another store, written by a newer release ({newer}): nothing is written over it. Stop this "
             "daemon and start that release, or move the other store away."
         )
-    if not _is_another(document, held, has_id_on_disk):
+    if not _is_another(document, held, older_is_own):
         return None
     advice = (
         "restart the daemon to serve that store, or move it away to go on with this one"
@@ -46,10 +45,10 @@ def another_store(
     return f"{path} is now {what}: {_compared(document, held)}. Nothing is written over it: {advice}."
 
 
-def difference(document: Document, held: State, *, has_id_on_disk: bool) -> str | None:
+def difference(document: Document, held: State, *, older_is_own: bool) -> str | None:
     """Return how a valid file differs from the state that the daemon holds, or None."""
     found = document.state
-    if _is_another(document, held, has_id_on_disk):
+    if _is_another(document, held, older_is_own):
         whose = "another store's or an old copy" if _has_no_id(document) else "another store's"
         return f"{whose}: {_compared(document, held)}"
     if found.revision < held.revision:
@@ -61,11 +60,11 @@ def difference(document: Document, held: State, *, has_id_on_disk: bool) -> str 
     return None
 
 
-def _is_another(document: Document, held: State, has_id_on_disk: bool) -> bool:
+def _is_another(document: Document, held: State, older_is_own: bool) -> bool:
     found = document.state
     if found.revision > held.revision:
         return True
-    return has_id_on_disk if _has_no_id(document) else found.store_id != held.store_id
+    return not older_is_own if _has_no_id(document) else found.store_id != held.store_id
 
 
 def _has_no_id(document: Document) -> bool:

@@ -26,12 +26,13 @@ from workspaced.store.disk import Disk
 from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.foreign import another_store, difference
+from workspaced.store.history_file import HistoryFile
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Examined, check_files, decide, examine
+from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
 from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import RecoveryStatus, StoreCheck
@@ -76,10 +77,11 @@ class JsonWorkspaceStore(StoreBase):
         # Known files: None means that the store may overwrite the file, a word is the reason to quarantine
         # it first. An unknown file was edited by another program.
         self._known_files: dict[Identity, str | None] = {}
-        # Whether the store's files have its id: those of an older version have none until the first write.
-        self._has_id_on_disk = True
+        # Whether a file of an older version may be this store's own: until the first write over those of the start.
+        self._older_is_own = False
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
+        self._history = HistoryFile(self._disk, time_ns)
         self.state = State()
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)
@@ -126,17 +128,20 @@ class JsonWorkspaceStore(StoreBase):
             for name, content in foreign:
                 self._quarantine_foreign(name, content)
             self._pending = state
+            self._history.add(self._directory, state, entries, data)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
+            self._history.take_back()
             if isinstance(failure, CommitUnknown):
                 self._known_files.update(dict.fromkeys(self._directory.last_written))
-                self._has_id_on_disk = True
+                self._older_is_own = False
             raise
         else:
             self._known_files = dict.fromkeys(identities)
-            self._has_id_on_disk = True
+            self._older_is_own = False
+            self._history.confirm(state, data)
             self.state = state
         finally:
             self._pending = None
@@ -144,6 +149,10 @@ class JsonWorkspaceStore(StoreBase):
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
         self._directory.release_replaced()
+
+    def settle(self) -> None:
+        """See WorkspaceStore. Syncs the history."""
+        self._history.settle()
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. A valid file must also hold the state that the daemon holds."""
@@ -162,11 +171,12 @@ class JsonWorkspaceStore(StoreBase):
         if self.state is not before:
             return None  # commits that have ended since then wrote the file
         held = [before] if pending is None else [before, pending]
-        differences = [difference(found, state, has_id_on_disk=self._has_id_on_disk) for state in held]
+        differences = [difference(found, state, older_is_own=self._older_is_own) for state in held]
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
         """See WorkspaceStore. Releases the lock."""
+        self._history.close()
         self._lock.release()
         self._directory.close()
 
@@ -181,7 +191,7 @@ class JsonWorkspaceStore(StoreBase):
         new_store_id = IdFactory(lambda: self._time_ns() // 1_000_000).store()
         decision = decide(primary, snapshot, new_store_id)
         if decision.served is not None and decision.served.document is not None:
-            self._has_id_on_disk = decision.served.document.version == FORMAT_VERSION
+            self._older_is_own = decision.served.document.version < FORMAT_VERSION
         try:
             self._remove_temps()
             quarantined = [self._quarantine(file, kind) for file, kind in decision.superseded]
@@ -200,6 +210,7 @@ class JsonWorkspaceStore(StoreBase):
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
+        self._load_history(decision)
         if decision.must_write:
             try:
                 self.commit(self.state, (), is_whole=True)
@@ -209,6 +220,17 @@ class JsonWorkspaceStore(StoreBase):
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
         return status_of(self.state, decision, quarantined)
+
+    def _load_history(self, decision: Decision) -> None:
+        """Take the history of the state that a file held before it was recovered."""
+        document = decision.served.data if decision.served is not None else b""
+        history, warnings = self._history.load(self._directory, decision.state, document)
+        if self.state.revision > decision.state.revision:
+            # Nobody knows what a recovery has left out.
+            history = replace(history, complete_since=self.state.revision)
+        self.state = replace(self.state, history=history)
+        self._history.confirm(self.state, document)
+        self.warnings += warnings
 
     def _remove_temps(self) -> None:
         self._directory.remove_temps()
@@ -261,6 +283,8 @@ class JsonWorkspaceStore(StoreBase):
                 and self._lock.is_in(self._directory)
             ):
                 return
+            if not self._directory.is_at_its_path():
+                self._older_is_own = False  # nothing in another directory is an edit of this store's files
             directory = Directory.open(self._disk, self._path, create=True)
             try:
                 directory.settle_path()
@@ -311,7 +335,7 @@ class JsonWorkspaceStore(StoreBase):
             return None
         if content.identity not in self._known_files:
             refusal = another_store(
-                self._directory, name, content, self.state, has_id_on_disk=self._has_id_on_disk
+                self._directory, name, content, self.state, older_is_own=self._older_is_own
             )
             if refusal is not None:
                 raise StorageFailure(refusal, errno.ESTALE)

@@ -16,6 +16,7 @@ from workspaced.store.files import Content, Directory
 from workspaced.store.quarantine import copies_of_damage
 from workspaced_protocol import unknown
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
+from workspaced_protocol.json_limits import is_too_deep
 from workspaced_protocol.models import Workspace
 
 # In all versions of the format, a workspace begins with its id. White space may stand between. Behind a colon it would be
@@ -160,7 +161,7 @@ def _workspace_at(text: str, start: int) -> tuple[Workspace, int] | None:
         workspace, _ = unknown.decode(whole, Workspace)
     except (ValueError, RecursionError):
         return None
-    return workspace, end
+    return None if is_too_deep(workspace.metadata) else (workspace, end)
 
 
 def _age(workspace: Workspace) -> tuple[int, int]:

@@ -74,6 +74,7 @@ class Writer:
         self._keys_are_held_until = 0.0
         self._worker = Worker("commits")
         self.commits = CommitTimes()
+        self._has_committed = trio.Event()
 
     def submit(
         self,
@@ -136,6 +137,11 @@ class Writer:
         self._closed_connections.append(connection)
         # If the queue is full or closed, the actor takes a batch soon anyway.
         self.submit(lambda _: Outcome(None), lambda _: None)
+
+    async def wait_for_commit(self) -> None:
+        """Return once the store was written since the last call; without a time limit."""
+        await self._has_committed.wait()
+        self._has_committed = trio.Event()
 
     def stop(self) -> None:
         """Accept no more writes; `run` ends when the queued writes are committed."""
@@ -267,6 +273,7 @@ class Writer:
             )
         except NoThread as no_thread:
             raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
+        self._has_committed.set()
 
     async def _answer_failed_batch(self, failure: StoreError, batch: Sequence[Write], revision: int) -> None:
         """Answer the batch of a failed commit; after an unknown outcome, repair the store."""

@@ -314,11 +314,20 @@ def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
     expect(check, "warning", where, "Restart the daemon")
 
 
-def test_a_store_that_can_not_write(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
-    store = {"state": "readOnly", "lastError": "No space left on device"}
+@pytest.mark.parametrize(
+    ("state", "error", "again"),
+    [
+        ("readOnly", "No space left on device", "the daemon tries again by itself"),
+        ("degraded", "workspaces.json is now another store: move it away", "the next write tries again"),
+    ],
+)
+def test_a_store_that_can_not_write(
+    serve: Serve, capsys: pytest.CaptureFixture[str], state: str, error: str, again: str
+) -> None:
+    store = {"state": state, "lastError": error}
     ctl = ctl_for(serve(daemon_with({"version": __version__, "store": store})), capsys)
-    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", "readOnly: No space left on device")
-    assert "Store       readOnly (No space left on device)" in ctl("status").out
+    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", f"{state}: {error}", again)
+    assert f"Store       {state} ({error})" in ctl("status").out
 
 
 def test_a_daemon_that_hangs(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:

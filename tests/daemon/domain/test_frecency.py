@@ -53,8 +53,10 @@ def test_equal_uses_have_equal_scores_however_often_they_are_asked_for(times: li
     assert score_at(asked, times[-1] + later) == score_at(after(times), times[-1] + later)
 
 
-def test_a_time_before_the_last_use_and_one_in_a_far_future_are_no_error() -> None:
-    use = Use(2**53, 3.0)
-    assert score_at(use, 0) == 3.0
-    assert used(use, 0) == Use(0, 4.0)
+def test_a_use_far_from_now_has_no_weight_on_either_side_until_the_clock_is_near_again() -> None:
+    future = Use(2**53, 3.0)
+    assert score_at(future, 0) == 0.0
+    assert score_at(future, 2**53) == 3.0
+    assert used(future, 0) == Use(0, 1.0)
     assert score_at(Use(0, 3.0), 2**53) == 0.0
+    assert score_at(Use(HALF_LIFE_MS, 3.0), 0) == pytest.approx(1.5)

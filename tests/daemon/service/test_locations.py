@@ -40,7 +40,10 @@ async def holder(client: Client, path: str | Path) -> tuple[str, str | None, str
         assert answer["error"]["code"] == 1001, answer
         return None
     result = answer["result"]
+    # It is the workspace as it is now, in every member.
+    assert result["workspace"] == await client.result("workspace.get", id=result["workspace"]["id"])
     bound = result.get("project")
+    assert bound is None or bound in result["workspace"]["projects"]
     return result["workspace"]["name"], bound and bound["rootPath"], result["relativePath"]
 
 
@@ -118,6 +121,10 @@ async def test_a_search_sees_every_change_that_was_answered(serve: Serve, tree: 
     id_ = await create(client, "A", tree / "w/app")
     assert await holder(client, tree / "w/app/x") == ("A", None, "x")
     bound = await client.result("project.bind", workspaceId=id_, rootPath=str(tree / "w/app/web"))
+    assert await holder(client, tree / "w/app/web/x") == ("A", str(tree / "w/app/web"), "x")
+    (tree / "w/app/web").rmdir()
+    checked = await client.result("project.check", workspaceId=id_)
+    assert checked["projects"][0]["status"] == "stale"
     assert await holder(client, tree / "w/app/web/x") == ("A", str(tree / "w/app/web"), "x")
     await client.result("project.unbind", workspaceId=id_, projectId=bound["projects"][0]["id"])
     assert await holder(client, tree / "w/app/web/x") == ("A", None, "web/x")

@@ -69,7 +69,7 @@ async def test_equal_uses_have_equal_scores_though_one_was_asked_for_between(
             await client.result("workspace.touch", id=id_)
             await usage(client)
     (one, at, score), (other, other_at, other_score) = await usage(client)
-    assert (one, other) == ("ws_01", "ws_02")  # a stable order
+    assert (one, other) == ("ws_01", "ws_02")  # the last used comes first
     assert (at, score) == (other_at, other_score)
 
 
@@ -164,37 +164,45 @@ async def test_a_list_takes_only_its_orders(client: Client, sort: object) -> Non
     assert (code, data["path"]) == (-32602, "sort")
 
 
-async def test_a_clock_that_was_wrong_leaves_nothing_behind_once_it_is_right(
-    client: Client, clock: WallClock
+@pytest.mark.parametrize("years", [75, -50, 1], ids=["far ahead", "at its epoch", "a year ahead"])
+async def test_a_clock_that_was_wrong_for_a_while_does_no_harm(
+    client: Client, clock: WallClock, years: int
 ) -> None:
     right = clock.ms
-    await client.result("workspace.touch", id="ws_01")
-    clock.ms = right + 75 * 365 * DAY_MS
-    await client.result("workspace.touch", id="ws_02")
-    clock.ms = right + 1000
-    assert {id_: at for id_, at, _ in await usage(client)} == {"ws_01": right, "ws_02": right + 1000}
-    clock.ms += 1000
-    await client.result("workspace.touch", id="ws_01")
+    beta = (await client.result("workspace.create", name="B", rootPath="/b"))["id"]
+    for id_ in ("ws_01", "ws_02", "ws_01"):
+        await client.result("workspace.touch", id=id_)
+    before = await usage(client)
+    clock.ms = right + years * 365 * DAY_MS
+    assert all(at <= clock.ms for _, at, _ in await usage(client))
     assert ids(await client.result("workspace.list", sort="recent"))[:2] == ["ws_01", "ws_02"]
-    assert [(id_, round(score, 1)) for id_, _, score in await usage(client)] == [
-        ("ws_01", 2.0),
-        ("ws_02", 1.0),
-    ]
+    await client.result("workspace.touch", id=beta)
+    assert ids(await client.result("workspace.list", sort="recent"))[:3] == [beta, "ws_01", "ws_02"]
+    assert (await usage(client))[0] == (beta, clock.ms, 1.0)
+    clock.ms = right
+    told = await usage(client)
+    assert told[:2] == before
+    assert told[2][0] == beta
+    assert told[2][1] <= right
+    await client.result("workspace.touch", id="ws_02")
+    await client.result("workspace.touch", id=beta)
+    assert ids(await client.result("workspace.list", sort="recent"))[:3] == [beta, "ws_02", "ws_01"]
+    assert sorted(await usage(client)) == sorted(
+        [("ws_01", right, 2.0), ("ws_02", right, 2.0), (beta, right, 1.0)]
+    )
 
 
-async def test_uses_of_the_future_in_the_file_and_of_unknown_workspaces_are_harmless(
+async def test_uses_of_the_file_go_on_in_their_order_and_those_of_unknown_workspaces_are_left_out(
     clock: WallClock,
 ) -> None:
     store = InMemoryWorkspaceStore()
     store.state = State.of([workspace(1), workspace(2)])
     hub = EventHub()
     writer = Writer(store, hub)
-    future = 2**53 - 1
-    uses = {"ws_01": Use(future, 4.0), "ws_02": Use(clock.ms, 1.0), "ws_gone": Use(clock.ms, 9.0)}
+    uses = {"ws_01": Use(2**53 - 1, 4.0), "ws_gone": Use(clock.ms, 9.0), "ws_02": Use(clock.ms, 1.0)}
     kept = Usage(writer, hub, None, uses)
     records = list(writer.state.records.values())
-    assert [each.workspace.id for each in kept.newest_first(records)] == ["ws_01", "ws_02"]
-    clock.ms += 1000
-    kept.touch(p.TouchParams("ws_02"), None)  # type: ignore[arg-type]  # it looks at no client
     assert [each.workspace.id for each in kept.newest_first(records)] == ["ws_02", "ws_01"]
+    kept.touch(p.TouchParams("ws_01"), None)  # type: ignore[arg-type]  # it looks at no client
+    assert [each.workspace.id for each in kept.newest_first(records)] == ["ws_01", "ws_02"]
     assert b"ws_gone" not in kept.usage(p.NoParams(), None)  # type: ignore[arg-type]  # nor this

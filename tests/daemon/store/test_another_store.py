@@ -216,6 +216,34 @@ def test_until_the_first_write_an_edit_of_an_older_file_is_an_edit(data_dir: Pat
         assert same_after_a_restart(data_dir, store)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_before_the_first_write_too_an_older_file_in_another_directory_is_no_edit(
+    data_dir: Path, version: int
+) -> None:
+    texts = [
+        store_text([workspace_json(number)], 5 - number, 2)
+        if version == 2
+        else version_1_text([workspace(number)])
+        for number in (1, 2)
+    ]
+    for directory, text in zip((data_dir, data_dir.parent / "other"), texts, strict=True):
+        directory.mkdir(mode=0o700)
+        for name in (PRIMARY, SNAPSHOT):
+            (directory / name).write_text(text)
+    with closing(create_json_store(data_dir)) as store:
+        another_directory(data_dir)
+        with pytest.raises(
+            StorageFailure, match=r"another store or an old copy of this one.*: restart the daemon"
+        ):
+            store.save(workspace(9))
+        assert [(data_dir / name).read_text() for name in (PRIMARY, SNAPSHOT)] == [texts[1]] * 2
+        data_dir.rename(data_dir.parent / "other")
+        (data_dir.parent / "below").rename(data_dir)
+        store.save(workspace(9))
+        assert set(quarantined(data_dir).values()) == {texts[0].encode()}
+        assert same_after_a_restart(data_dir, store)
+
+
 def test_what_appears_before_the_first_write_of_a_new_store_is_another(data_dir: Path) -> None:
     with closing(create_json_store(data_dir)) as store:
         a_lower_primary(data_dir)

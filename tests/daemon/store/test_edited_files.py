@@ -22,6 +22,7 @@ from support.obstacles import HalfwayDisk, RefusingDisk, directory, link
 from support.samples import same_after_a_restart, workspace
 from workspaced.store import CommitUnknown, JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.lock import LockHeld
+from workspaced_protocol.datadir import HISTORY
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
 
@@ -52,7 +53,7 @@ def test_a_file_that_was_deleted_is_written_anew(data_dir: Path, names: list[str
         store.save(workspace(2))
     else:
         store.flush()
-    assert {path.name for path in data_dir.iterdir()} == {PRIMARY, SNAPSHOT, "workspaced.lock"}
+    assert {path.name for path in data_dir.iterdir()} == {PRIMARY, SNAPSHOT, HISTORY, "workspaced.lock"}
     with pytest.raises(LockHeld):
         create_json_store(data_dir)
     assert same_after_a_restart(data_dir, store)

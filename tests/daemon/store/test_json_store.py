@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below, store_files
 from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
 from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
 from workspaced.domain import bulk
@@ -301,14 +301,14 @@ def test_a_disk_that_is_full_leaves_what_was_there_and_nothing_else(data_dir: Pa
     disk = FullDisk()
     with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
         saved = store.save(workspace(1, root_path="/" + "x" * 100))
-        before = files_below(data_dir)
+        before = store_files(data_dir)
         disk.room_bytes = room_bytes
         with pytest.raises(StorageFailure, match=r"No space left on device; free some space") as refused:
             store.save(workspace(2))
         assert refused.value.errno == errno.ENOSPC
         assert str(data_dir / PRIMARY) in refused.value.message
         assert store.get_all() == [saved]
-        assert files_below(data_dir) == before
+        assert store_files(data_dir) == before
         disk.room_bytes = None
         store.save(workspace(2))
         assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
@@ -327,7 +327,7 @@ def test_a_write_that_the_disk_refuses_changes_nothing(data_dir: Path, error: in
     disk = RefusingDisk(os.O_CREAT)
     with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
         saved = store.save(workspace(1))
-        before = files_below(data_dir)
+        before = store_files(data_dir)
         disk.error = error
         for write in (lambda: store.save(workspace(2)), lambda: store.remove("ws_01"), store.flush):
             with pytest.raises(StorageFailure) as refused:
@@ -336,7 +336,7 @@ def test_a_write_that_the_disk_refuses_changes_nothing(data_dir: Path, error: in
             assert str(data_dir / PRIMARY) in refused.value.message
             assert advice in refused.value.message
         assert store.get_all() == [saved]
-        assert files_below(data_dir) == before
+        assert store_files(data_dir) == before
         disk.error = None
         store.save(workspace(2))
         assert [one.id for one in store.get_all()] == ["ws_01", "ws_02"]
@@ -402,8 +402,8 @@ def test_without_tidying_no_more_is_held_than_one_commit_leaves(data_dir: Path) 
     for number in range(20):
         store.save(workspace(number))
     assert (
-        len(os.listdir("/dev/fd")) - before <= 6
-    )  # the directory, the lock, the files, and those before them
+        len(os.listdir("/dev/fd")) - before <= 7
+    )  # the directory, the lock, the history, the files, and those before them
     store.close()
     assert len(os.listdir("/dev/fd")) <= before
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from support.documents import PRIMARY, SNAPSHOT, checksum_by_the_rule, files_below, quarantined, sealed
+from support.documents import (
+    PRIMARY,
+    SNAPSHOT,
+    checksum_by_the_rule,
+    files_below,
+    quarantined,
+    sealed,
+    store_files,
+)
 from support.samples import fifty_by_ten, less_revision, workspace
 from workspaced.store import create_json_store, create_snapshot, detect_corruption, recover_from_snapshot
 from workspaced.store.contract import StoreUnusable
@@ -54,7 +62,7 @@ def test_a_snapshot_is_replaced_whole_and_leaves_the_primary_alone(data_dir: Pat
         assert former.read() == content  # who has it open reads on in the former file
     assert (data_dir / PRIMARY).read_bytes() == primary
     assert recover_from_snapshot(data_dir) == [workspace(3)]
-    assert set(files_below(data_dir)) == {PRIMARY, SNAPSHOT}
+    assert set(store_files(data_dir)) == {PRIMARY, SNAPSHOT}
 
 
 @pytest.mark.requirement("T012")

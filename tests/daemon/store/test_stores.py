@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -134,6 +134,7 @@ def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
         {"a": {1, 2}},
         {"a": object},
         {"a": {1: 2}},
+        {1: 2},
         {"a": {"b": Decimal("1.5")}},
         {"a": "x" * 17_000},
         {"": 1},
@@ -142,7 +143,7 @@ def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
     ids=lambda metadata: repr(metadata)[:30],
 )
 def test_metadata_that_would_not_be_kept_is_refused_with_its_field(
-    store: Store, backend: Backend, metadata: dict[str, object]
+    store: Store, backend: Backend, metadata: dict[Any, object]
 ) -> None:
     with pytest.raises(backend.invalid, match="workspace") as caught:
         store.save(structs.replace(workspace(1), metadata=metadata))

@@ -1,12 +1,16 @@
 """`usage.json`: what is written comes back, and whatever else stands in its place costs the uses alone."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from structlog.typing import EventDict
 
+from support.waiting import PATIENCE_SECONDS
 from workspaced.domain.frecency import Use
 from workspaced.store import create_json_store
 from workspaced.store.usage_file import UsageFile
@@ -20,7 +24,9 @@ def test_uses_come_back_as_they_were(tmp_path: Path, logged: list[EventDict]) ->
     file = UsageFile(tmp_path)
     assert file.read() == {}
     file.write(USES)
-    assert UsageFile(tmp_path).read() == USES
+    found = UsageFile(tmp_path).read()
+    assert found == USES
+    assert list(found) == list(USES)  # in the order of use
     file.write({})
     assert file.read() == {}
     assert [path.name for path in tmp_path.iterdir()] == ["usage.json"]
@@ -121,18 +127,36 @@ def test_a_directory_that_is_gone_is_an_error_of_the_write_alone(
     assert len(logged) == 1
 
 
-def test_a_temporary_file_that_a_kill_left_is_removed_at_a_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+WRITER = """
+import os, resource, signal, sys
+from pathlib import Path
+from workspaced.domain.frecency import Use
+from workspaced.store.usage_file import UsageFile
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", killed)
-        patch.setattr(os, "unlink", killed)
-        with pytest.raises(KeyboardInterrupt):
-            UsageFile(tmp_path).write(USES)
-    (left,) = tmp_path.iterdir()
-    assert is_temp(left.name)
-    create_json_store(tmp_path).close()
-    assert not left.exists()
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "killed":
+    os.rename = killed
+else:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+UsageFile(Path(sys.argv[1])).write({f"ws_{number}": Use(number, 1.0) for number in range(1000)})
+"""
+"""Writes more than fits, or is killed when all is written but the rename."""
+
+
+@pytest.mark.parametrize(("fault", "code"), [("killed", -signal.SIGKILL), ("full", 1)])
+def test_a_write_that_is_cut_short_leaves_the_earlier_file_whole(
+    tmp_path: Path, fault: str, code: int, logged: list[EventDict]
+) -> None:
+    UsageFile(tmp_path).write(USES)
+    command = [sys.executable, "-c", WRITER, str(tmp_path), fault]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == code, done.stderr
+    assert UsageFile(tmp_path).read() == USES
+    assert logged == []
+    left = [path.name for path in tmp_path.iterdir() if path.name != "usage.json"]
+    assert [is_temp(name) for name in left] == ([True] if fault == "killed" else [])
+    create_json_store(tmp_path).close()  # a start removes what a kill left
+    assert not [path for path in tmp_path.iterdir() if is_temp(path.name)]
+    assert UsageFile(tmp_path).read() == USES

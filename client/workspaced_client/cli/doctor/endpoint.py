@@ -89,7 +89,12 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
         return warning("daemon", f"{running}, but workspacectl is {__version__}.", advice)
     if status.store.state != "ok":
         told = f": {status.store.last_error.removesuffix('.')}" if status.store.last_error else ""
-        advice = "Fix the problem of the disk; the daemon tries again by itself."
+        again = (
+            "the daemon tries again by itself"
+            if status.store.state == "readOnly"
+            else "the next write tries again"
+        )
+        advice = f"Fix that; {again}."
         return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
     if not owns_it:
         advice = "To check that daemon's data, omit --data-dir; to ask another daemon, give its --socket."
