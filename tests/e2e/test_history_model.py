@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from support.daemon_process import DaemonProcess, new_home
-from support.lives import KEEPS_HISTORY
 from support.raw_connection import RawConnection
 from workspaced_protocol.methods import METHODS
 
@@ -259,7 +258,6 @@ class HistoryModel(RuleBasedStateMachine):
 
     # What ends the daemon
 
-    @precondition(lambda _: KEEPS_HISTORY)
     @rule(number=ENDINGS, name=NAMES, in_a_write=st.booleans())
     def restart(self, number: signal.Signals, name: str, *, in_a_write: bool) -> None:
         if in_a_write:
