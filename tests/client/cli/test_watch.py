@@ -14,7 +14,7 @@ from msgspec import structs
 
 from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
-from support.lives import forget_history, needs_history_file
+from support.lives import forget_history
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap
@@ -214,7 +214,6 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -
             watcher.interrupt()
 
 
-@needs_history_file
 def test_since_reaches_back_before_restarts(tmp_path: Path) -> None:
     with running_daemon() as daemon:
         for number in (signal.SIGTERM, signal.SIGKILL):
