@@ -33,9 +33,10 @@ from workspaced.store.place import unusable, warnings_about
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
+from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
-from workspaced_protocol.models import RecoveryStatus, StoreCheck
+from workspaced_protocol.models import StoreCheck
 
 EDITED: Final = "edited"
 """The reason to quarantine a file that another program has written (storage.md, A commit)."""
