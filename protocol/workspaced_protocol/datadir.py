@@ -9,10 +9,10 @@ SNAPSHOT: Final = "workspaces.snapshot.json"
 LOCK: Final = "workspaced.lock"
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
-USAGE: Final = "usage.json"
-"""When workspaces were used. It is no part of the data."""
 HISTORY: Final = "history.jsonl"
 EARLIER_HISTORY: Final = "history.1.jsonl"
+USAGE: Final = "usage.json"
+"""When workspaces were used. It is no part of the data."""
 
 FORMAT_VERSION: Final = 3
 """The format version that this release writes. It also reads versions 1 and 2, which have no `storeId`."""
@@ -23,11 +23,11 @@ StoreId = Annotated[str, Meta(pattern=r"^st_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""
 
-MAX_USAGE_BYTES: Final = 16 * 1024 * 1024
-"""The maximum size of `USAGE`: enough for 150,000 workspaces."""
-
 MAX_HISTORY_BYTES: Final = 4 * 1024 * 1024
 """The size at which `history.jsonl` becomes `history.1.jsonl`."""
+
+MAX_USAGE_BYTES: Final = 16 * 1024 * 1024
+"""The maximum size of `USAGE`: enough for 150,000 workspaces."""
 
 MAX_OWNER_BYTES: Final = 8192
 """The number of bytes to read from the lock's file: more than enough for a pid and a path."""

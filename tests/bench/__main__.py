@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, footprint, locations, results, scenarios, startup
+from bench import compare, footprint, history, locations, results, scenarios, startup
 from bench.results import Row
 
 
@@ -52,6 +52,8 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.reads(rounds=20)
     yield from scenarios.concurrency(1.0, (1, 50))
     yield from scenarios.events(subscribers=50, rounds=40)
+    yield from history.cost(rounds=60)
+    yield from history.of_ten_thousand(rounds=50)
     yield from footprint.memory(connections=200, requests=100_000)
 
 
@@ -62,6 +64,8 @@ def _all() -> Iterator[Row]:
     yield from scenarios.reads(rounds=100)
     yield from scenarios.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
     yield from scenarios.events(subscribers=50, rounds=200)
+    yield from history.cost(rounds=300)
+    yield from history.of_ten_thousand(rounds=200)
     yield from scenarios.large_answers(10_000, seconds=5.0)
     yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)

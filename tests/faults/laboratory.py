@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from faults.runs import BrokenPromise, Owed, Run, Step, normal, require
+from faults.promises import BrokenPromise, require
+from faults.runs import Owed, Run, Step, normal
 from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Final, TypeAlias
 from unittest.mock import patch
 
 from msgspec import structs
-from msgspec.json import decode
 
+from faults.promises import Fact, check_history, require
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
 from support.documents import STORE_ID
@@ -24,7 +23,7 @@ from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
-from workspaced_protocol.models import Peer, RecoveryOutcome, Workspace
+from workspaced_protocol.models import Peer, RecoveryOutcome
 
 HOME: Final = Path("/home")
 DATA_DIR: Final = HOME / "share/workspaced"
@@ -34,20 +33,7 @@ Content: TypeAlias = tuple[tuple[bytes, ...], tuple[tuple[str, str | None], ...]
 
 CREATION: Final = Cause("cor_1", Peer(1, 1), "workspace.create")
 
-Fact: TypeAlias = tuple[int, str, bytes | None, bytes | None]
-"""A change: its revision, its workspace, and the workspace before and after it."""
-
 EMPTY: Final[Content] = ((), ())
-
-
-class BrokenPromise(AssertionError):
-    """The store did not do what it promises."""
-
-
-def require(condition: bool, promise: str) -> None:
-    """`promise` says what is broken where the condition does not hold."""
-    if not condition:
-        raise BrokenPromise(promise)
 
 
 def content_of(state: State) -> Content:
@@ -126,34 +112,6 @@ def _is_whole(data: bytes) -> bool:
     except (Corrupted, NewerVersion):
         return False
     return True
-
-
-def check_history(state: State, facts: AbstractSet[Fact], possible: AbstractSet[Fact]) -> set[Fact]:
-    """The history agrees with the state that a start found; gives what it tells.
-
-    `facts` were answered, `possible` may have happened.
-    """
-    history = state.history
-    found = [(each.revision, each.workspace_id, each.before, each.after) for each in history.newest_first()]
-    since = history.complete_since
-    require(since <= state.revision, "the history begins after the state")
-    left: dict[str, bytes | None] = {id_: record.json for id_, record in state.records.items()}
-    for revision, id_, before, after in found:
-        require(revision <= state.revision, "the history tells of a revision that the store does not have")
-        if revision > since:
-            require(left.get(id_) == after, "the history does not lead to the state")
-            left[id_] = before
-    for text in left.values():
-        changed_at = decode(text, type=Workspace).revision if text is not None else 0
-        require(changed_at <= since, "a change is missing from a history that is complete")
-    told = set(found)
-    missing = {fact for fact in facts - told if since < fact[0] <= state.revision}
-    require(not missing, "an answered change is missing from a history that is complete")
-    texts = {id_: record.json for id_, record in state.records.items()}
-    for fact in told - facts:
-        is_now = fact in possible and texts.get(fact[1]) == fact[3]
-        require(is_now, "the history tells of what did not happen")
-    return told
 
 
 @dataclass

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of, require
+from faults.promises import require
+from faults.runs import DATA_DIR, EMPTY, HOME, Owed, Run, Step, content_of
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree
 from support.documents import STORE_ID, store_text

@@ -8,12 +8,15 @@ from functools import cache
 
 import pytest
 
+from faults import runs
 from faults.laboratory import Laboratory
-from faults.runs import BrokenPromise, Owed, Run
+from faults.promises import BrokenPromise
+from faults.runs import DATA_DIR, Owed, Run
 from faults.scenarios import DAMAGED, FRESH, SCENARIOS, Scenario, in_data_dir
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import Fault
 from faults.simulated_nodes import Tree, each
+from support.documents import STORE_ID
 from workspaced.domain.history import History
 from workspaced.domain.state import State
 from workspaced.store import history_file
@@ -155,6 +158,19 @@ def test_what_was_synced_is_there_after_a_power_loss(max_bytes: int, monkeypatch
         assert len(history) > 1
 
 
+def test_what_is_written_anew_is_there_after_a_power_loss_but_for_the_last_commit() -> None:
+    run = Run(SimulatedDisk(FRESH.found))
+    for step in (Run.open, Run.commit, Run.rename, Run.settle):
+        step(run)
+    run.disk.remove(f"{DATA_DIR}/{HISTORY}")
+    run.rename()
+    for tree in run.disk.survivors():
+        after = Run(SimulatedDisk(tree), run.owed())
+        after.open()
+        told = [entry.revision for entry in after.store.state.history.newest_first()]
+        assert told[-3:] == [3, 2, 1]
+
+
 def test_a_sync_that_failed_has_it_written_anew() -> None:
     run = Run(SimulatedDisk(FRESH.found))
     run.open()
@@ -201,11 +217,7 @@ def test_the_laboratory_sees_a_hole_that_is_not_told(monkeypatch: pytest.MonkeyP
 
 def test_of_another_stores_history_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     files = files_of(store())
-
-    def other_id(_: State) -> str:
-        return "st_another"
-
-    monkeypatch.setattr(history_file, "_store_id", other_id)
+    monkeypatch.setattr(runs, "STORE_ID", STORE_ID[:-1] + "0")
     other = Run(SimulatedDisk(FRESH.found), hour=9)
     for step in (*OPENED, Run.rename, Run.rename, Run.commit, Run.settle, Run.close):
         step(other)

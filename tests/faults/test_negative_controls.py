@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from faults.laboratory import Laboratory
-from faults.runs import BrokenPromise
+from faults.promises import BrokenPromise
 from faults.scenarios import EXISTING, FRESH, SCENARIOS, Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import File, Folder

@@ -19,7 +19,7 @@ from support.raw_connection import RawConnection
 from support.samples import workspace
 from support.strace import needs_strace
 from support.waiting import PATIENCE_SECONDS
-from workspaced.store import create_json_store
+from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.document import parse_document
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
@@ -69,12 +69,22 @@ def check_after_kill(data_dir: Path, answered: int) -> int:
             name = f"Größe {number}"
             assert (each.id, each.name, each.root_path) == (f"ws_{number}", name, "/srv/" + name * 20)
         assert store.recovery.outcome != "dataLoss"
+        check_history(store, [each.id for each in found])
         assert not [name for name in files_below(data_dir) if name.endswith(".tmp")]
         extra = store.save(structs.replace(workspace(1), id="ws_extra", name="One more"))
         assert parse_document((data_dir / PRIMARY).read_bytes()).state.get(extra.id) == extra
         assert (data_dir / PRIMARY).read_bytes() == (data_dir / SNAPSHOT).read_bytes()
         store.remove(extra.id)
     return len(found)
+
+
+def check_history(store: JsonWorkspaceStore, ids: list[str]) -> None:
+    """The history tells of the creation of these workspaces, of all and in order, and leads to what is there."""
+    history = store.state.history
+    assert history.complete_since == 0
+    entries = [entry for entry in history.newest_first() if entry.workspace_id != "ws_extra"][::-1]
+    assert [entry.workspace_id for entry in entries] == ids
+    assert [entry.after for entry in entries] == [store.state.records[id_].json for id_ in ids]
 
 
 def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
@@ -102,8 +112,10 @@ def test_a_kill_at_any_moment_loses_nothing_answered(tmp_path: Path) -> None:
         ("flock", (1,)),
         ("fadvise64", (1, 2, 3)),
         ("pread64", (3, 4, 6, 8)),  # the first two are the dynamic linker's
-        ("fsync", (1, 3, 7, 8, 9, 10, 11)),
-        ("renameat", (1, 2, 4)),
+        ("fsync", (1, 3, 7, 8, 9, 10, 11, 12)),
+        ("renameat", (1, 2, 3, 4, 5)),
+        ("pwrite64", (1, 2, 3, 4)),
+        ("write", (6, 8, 9, 10)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -122,7 +134,7 @@ def test_a_kill_at_a_system_call_loses_nothing_answered(
 @needs_strace
 @pytest.mark.parametrize(
     ("system_call", "number"),
-    [("renameat", 1), ("renameat", 6), ("fsync", 10), ("fsync", 12)],
+    [("renameat", 1), ("renameat", 7), ("fsync", 10), ("fsync", 12), ("pwrite64", 3)],
 )
 def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str, number: int) -> None:
     with new_home() as home:
@@ -134,6 +146,7 @@ def test_a_daemon_killed_in_a_commit_has_kept_what_it_answered(system_call: str,
                 assert (stored.id, stored.revision) == (each["id"], each["revision"])
             assert set(found) <= {asked}, "only the one that was not answered may be there beside them"
             assert store.recovery.outcome != "dataLoss"
+            check_history(store, [each.id for each in store.get_all()])
             store.save(workspace(99))
 
 

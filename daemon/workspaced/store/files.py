@@ -29,8 +29,8 @@ _REFUSE_OPEN_FILES: Final = (
 _MOVE_IT_AWAY: Final = "move it away, then start again"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NO_FILE: Final = (errno.EISDIR, errno.ENXIO)  # a directory; a socket, or a device that is not there
 CREATE_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FILE: Final = (errno.EISDIR, errno.ENXIO)  # a directory; a socket, or a device that is not there
 
 
 class Identity(NamedTuple):

@@ -14,8 +14,8 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import structlog
@@ -23,29 +23,16 @@ import structlog
 from workspaced.domain.entries import Entry
 from workspaced.domain.history import History
 from workspaced.domain.state import State
-from workspaced.store.contract import StoreError
 from workspaced.store.disk import Disk, close_quietly
-from workspaced.store.files import CREATE_FILE, Content, Directory, Identity
-from workspaced.store.history_lines import (
-    Parsed,
-    Writing,
-    crc_seed,
-    happened,
-    history_of,
-    parse,
-    store_checksum,
-)
-from workspaced.store.quarantine import quarantine
+from workspaced.store.files import CREATE_FILE, Directory
+from workspaced.store.history_lines import Writing, crc_seed, happened, history_of, store_checksum
+from workspaced.store.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
 """The shortest time between two attempts to write the file anew: it takes some milliseconds of a commit."""
 
-_READ_BYTES: Final = 2 * MAX_HISTORY_BYTES
-"""What is read of a file: more than one that this release writes has."""
-
 _OPEN_FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_READ_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _log = structlog.get_logger(__name__)
 
@@ -63,9 +50,8 @@ class _End(NamedTuple):
 class HistoryFile:
     """Keeps the history in a data directory. No method raises OSError."""
 
-    def __init__(self, disk: Disk, time_ns: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._time_ns = time_ns
         self._seed = crc_seed("")
         self._history = History()
         self._revision = 0
@@ -87,30 +73,18 @@ class HistoryFile:
         """Return what the files tell of this state, which was read from `document`; and sentences for the log."""
         self._seed = crc_seed(state.store_id)
         warnings: list[str] = []
-        earlier = self._parse(directory, EARLIER_HISTORY, warnings)
-        current = self._parse(directory, HISTORY, warnings)
-        lines = [*(earlier[0].lines if earlier else ()), *(current[0].lines if current else ())]
+        earlier = read_file(directory, EARLIER_HISTORY, self._seed, warnings)
+        current = read_file(directory, HISTORY, self._seed, warnings)
+        lines = [line for file in (earlier, current) if file is not None for line in file.parsed.lines]
         kept = happened(lines, state, store_checksum(document))
         last = kept[-1] if kept else None
         self._holds_untrue_lines = bool(lines) and last is not lines[-1]
         if current is not None:
-            parsed, content = current
+            parsed, content = current.parsed, current.content
             if not (parsed.is_cut or parsed.damaged or self._holds_untrue_lines):
                 revision, store = (last.revision, last.store or "") if last else (0, "")
                 self._end = _End(*content.identity[:3], revision, store)
-            if parsed.damaged:
-                warnings.append(self._keep(directory, content))
         return history_of(kept, state), warnings
-
-    def _keep(self, directory: Directory, content: Content) -> str:
-        """Copy a damaged file to quarantine: the next commit writes it anew. Return a sentence for the log."""
-        try:
-            # Its own descriptor: the store must not sync one again whose sync has failed here.
-            with closing(Directory.open(self._disk, directory.path, create=False)) as own:
-                copy = quarantine(own, HISTORY, content, "damaged", self._time_ns)
-        except (OSError, StoreError) as error:
-            return f"No copy of the damaged {HISTORY} could be kept: {error}"
-        return f"A copy of the damaged {HISTORY} is kept at {copy}"
 
     def confirm(self, state: State, document: bytes) -> None:
         """Note that the store holds this state, in files with this text: the lines that were added tell the truth."""
@@ -292,41 +266,6 @@ class HistoryFile:
             self._let_go = [fd for fd in self._let_go if fd in used]
         for fd in closing:
             close_quietly(self._disk, fd)
-
-    def _parse(self, directory: Directory, name: str, warnings: list[str]) -> tuple[Parsed, Content] | None:
-        """Return the lines of a file and its text; None if there is none that can be read."""
-        path = directory.path / name
-        try:
-            content = self._read(directory, name)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-            warnings.append(f"{path} can't be read ({reason}): the history in it is not shown.")
-            return None
-        parsed = parse(content.data, self._seed)
-        if parsed.damaged:
-            warnings.append(
-                f"{path} has {parsed.damaged} lines that this release can't read or that are another store's: "
-                "the history before them is not complete."
-            )
-        return parsed, content
-
-    def _read(self, directory: Directory, name: str) -> Content:
-        fd = self._disk.open(name, _READ_FILE, dir_fd=directory.fd)
-        try:
-            status = self._disk.stat_open(fd)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is not a regular file")
-            start = max(0, status.st_size - _READ_BYTES)
-            chunks: list[bytes] = []
-            offset = start
-            while chunk := self._disk.read_at(fd, start + _READ_BYTES - offset, offset):
-                chunks.append(chunk)
-                offset += len(chunk)
-        finally:
-            close_quietly(self._disk, fd)
-        return Content(b"".join(chunks), Identity.of(status))
 
     def _note_failure(self, error: OSError) -> None:
         if not self._is_failing:

@@ -28,11 +28,10 @@ _CRC_BYTES: Final = len(_CRC) + 8 + len(b'"}')
 _NULL: Final = Raw(b"null")
 
 
-class Line(Struct, frozen=True, rename="camel", gc=False):
-    """A line of a history's file; `workspace_id` is absent in a bare one."""
+class Line(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """A line of a history's file, its members in order; `workspace_id` is absent in a bare one."""
 
     revision: int
-    follows: int
     at: int = 0
     method: str = ""
     workspace_id: str | None = None
@@ -42,6 +41,7 @@ class Line(Struct, frozen=True, rename="camel", gc=False):
     by: Peer = Peer(0, 0)
     correlation_id: str = ""
     reasons: dict[str, Unreachable] | None = None
+    follows: int
     since: int | None = None
     store: str | None = None
 

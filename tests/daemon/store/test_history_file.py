@@ -2,29 +2,21 @@
 
 import os
 import stat
-import time
-import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from msgspec import structs
 from structlog.testing import capture_logs
 
 from support.documents import PRIMARY, SNAPSHOT
+from support.kept_history import again, entries_of, revisions, written
 from support.obstacles import FullDisk, HalfwayDisk, directory
 from support.samples import workspace
-from workspaced.domain import workspaces
-from workspaced.domain.entries import Cause, Entry
-from workspaced.domain.history import KEPT_ENTRIES, History
-from workspaced.domain.state import Draft, State
 from workspaced.store import JsonWorkspaceStore, create_json_store, history_file
 from workspaced.store.disk import Disk
-from workspaced.store.history_lines import Writing, happened, history_of, parse
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES
-from workspaced_protocol.models import Peer
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -40,44 +32,21 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def told(store: JsonWorkspaceStore) -> list[Entry]:
-    """What the store tells, oldest first."""
-    return [*store.state.history.newest_first()][::-1]
-
-
-def revisions(store: JsonWorkspaceStore) -> list[int]:
-    return [entry.revision for entry in told(store)]
-
-
-def fill(data_dir: Path, count: int = 5) -> list[Entry]:
-    """Make a store with so many changes, and return them."""
-    with closing(create_json_store(data_dir)) as store:
-        for number in range(1, count + 1):
-            store.save(workspace(number % 3, name=f"Größe {number}"))
-        return told(store)
-
-
-def again(data_dir: Path) -> tuple[list[int], int, list[str]]:
-    """Start again: the revisions that are told, after which they are complete, and what the log says."""
-    with closing(create_json_store(data_dir)) as store:
-        return revisions(store), store.state.history.complete_since, store.warnings
-
-
 def test_it_is_the_same_after_a_restart(data_dir: Path) -> None:
-    before = fill(data_dir)
+    before = written(data_dir)
     with closing(create_json_store(data_dir)) as store:
-        assert told(store) == before
+        assert entries_of(store) == before
         assert store.state.history.complete_since == 0
         store.remove("ws_01")
-        before = told(store)
+        before = entries_of(store)
     with closing(create_json_store(data_dir)) as store:
-        assert told(store) == before
+        assert entries_of(store) == before
         assert before[-1].after is None
     assert stat.S_IMODE((data_dir / HISTORY).stat().st_mode) == 0o600
 
 
 def test_a_line_is_the_entry_as_clients_get_it(data_dir: Path) -> None:
-    (entry,) = fill(data_dir, 1)
+    (entry,) = written(data_dir, 1)
     line = msgspec.json.decode((data_dir / HISTORY).read_bytes().splitlines()[-1])
     checksum = msgspec.json.decode((data_dir / PRIMARY).read_bytes())["_checksum"]
     assert line["after"] == msgspec.json.decode(entry.after or b"")
@@ -118,34 +87,31 @@ def nth_line(text: bytes, number: int) -> int:
         (lambda text: text.replace(b'"revision"', b'"version":9,"revision"'), [], 5),
         (lambda text: text + text, [1, 2, 3, 4, 5], 0),
         (lambda text: b"{" * 100_000 + b"\n" + text, [1, 2, 3, 4, 5], 0),
+        (lambda text: b"x" * 3 * MAX_HISTORY_BYTES + b"\n" + text, [1, 2, 3, 4, 5], 0),
     ],
 )
 def test_what_can_be_read_of_a_damaged_file_is_told_and_the_rest_is_a_gap(
     data_dir: Path, damage: Callable[[bytes], bytes], kept: list[int], complete_since: int
 ) -> None:
-    before = fill(data_dir)
+    before = written(data_dir)
     path = data_dir / HISTORY
     path.write_bytes(damage(path.read_bytes()))
     with closing(create_json_store(data_dir)) as store:
         assert store.recovery.outcome == "clean"
         assert revisions(store) == kept
         assert store.state.history.complete_since == complete_since
-        assert [entry for entry in before if entry.revision in kept] == told(store)
+        assert [entry for entry in before if entry.revision in kept] == entries_of(store)
         store.save(workspace(9))
     assert again(data_dir) == ([*kept, 6], complete_since, [])
 
 
-def test_a_damaged_text_is_kept_once_before_it_is_written_anew(data_dir: Path) -> None:
-    fill(data_dir)
+def test_a_damaged_text_is_told_until_it_is_written_anew(data_dir: Path) -> None:
+    written(data_dir)
     path = data_dir / HISTORY
-    damaged = flip(path.read_bytes(), nth_line(path.read_bytes(), 3))
-    path.write_bytes(damaged)
+    path.write_bytes(flip(path.read_bytes(), nth_line(path.read_bytes(), 3)))
     for _ in range(2):
-        _, _, warnings = again(data_dir)
-        assert "1 lines" in warnings[0]
-        (copy,) = (data_dir / "quarantine").iterdir()
-        assert copy.read_bytes() == damaged
-        assert warnings[1:] == [f"A copy of the damaged {HISTORY} is kept at {copy}"]
+        (warning,) = again(data_dir)[2]
+        assert "has 1 line that can't be read" in warning
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(9))
     assert again(data_dir)[2] == []
@@ -156,7 +122,6 @@ def fifo(path: Path) -> None:
 
 
 def link_to_a_file(path: Path) -> None:
-    path.with_name("elsewhere").write_text("not ours")
     path.symlink_to("elsewhere")
 
 
@@ -185,7 +150,9 @@ def huge_file(path: Path) -> None:
 def test_what_stands_in_its_place_stops_no_start_and_gives_way(
     data_dir: Path, obstacle: Callable[[Path], None], name: str
 ) -> None:
-    fill(data_dir)
+    written(data_dir)
+    elsewhere = (data_dir / HISTORY).read_bytes()
+    (data_dir / "elsewhere").write_bytes(elsewhere)
     if name == HISTORY:
         (data_dir / HISTORY).unlink()
     obstacle(data_dir / name)
@@ -195,12 +162,11 @@ def test_what_stands_in_its_place_stops_no_start_and_gives_way(
         store.save(workspace(9))
     assert again(data_dir)[0] == [*kept, 6]
     assert stat.S_ISREG((data_dir / HISTORY).lstat().st_mode)
-    if obstacle is link_to_a_file:
-        assert (data_dir / "elsewhere").read_text() == "not ours"
+    assert (data_dir / "elsewhere").read_bytes() == elsewhere
 
 
 def test_a_directory_in_its_place_stays_and_is_told(data_dir: Path) -> None:
-    fill(data_dir)
+    written(data_dir)
     (data_dir / HISTORY).unlink()
     directory(data_dir / HISTORY)
     with closing(create_json_store(data_dir)) as store, capture_logs() as logs:
@@ -305,49 +271,12 @@ def test_a_commit_that_failed_is_not_told(data_dir: Path) -> None:
             store.save(workspace(2))
         disk.refused = None
         store.save(workspace(3))
-    assert [entry.workspace_id for entry in told(create_json_store(data_dir))] == ["ws_01", "ws_03"]
-
-
-def test_files_are_bounded_and_both_are_told(data_dir: Path) -> None:
-    large = workspace(1, root_path="/" + "x" * 100_000)
-    with closing(create_json_store(data_dir)) as store:
-        for number in range(60):
-            store.save(structs.replace(large, updated_at=number))
-        sizes = [(data_dir / name).stat().st_size for name in (HISTORY, EARLIER_HISTORY)]
-        assert max(sizes) <= MAX_HISTORY_BYTES
-        before = told(store)
-    kept, complete_since, _ = again(data_dir)
-    assert kept == [*range(complete_since + 1, 61)]
-    assert len(kept) > 20
-    assert len(kept) <= len(before)
-
-
-def test_a_huge_change_leaves_the_files_bounded(data_dir: Path) -> None:
-    huge = workspace(1, root_path="/" + "x" * (MAX_HISTORY_BYTES + 9))
-    with closing(create_json_store(data_dir)) as store:
-        store.save(workspace(2))
-        store.save(huge)
-        store.save(workspace(3))
-        assert (data_dir / HISTORY).stat().st_size < MAX_HISTORY_BYTES
-    assert again(data_dir)[:2] == ([1, 3], 2)
-
-
-def test_a_batch_of_many_changes_leaves_the_files_bounded(data_dir: Path) -> None:
-    with closing(create_json_store(data_dir)) as store:
-        draft = Draft(store.state)
-        for number in range(100):
-            one = workspace(number, root_path="/" + "x" * 60_000)
-            draft.apply(workspaces.save(one, None)(draft), Cause("", Peer(1, 1), "store.apply"), 1)
-        store.commit(draft.freeze(), draft.entries)
-        assert (data_dir / HISTORY).stat().st_size <= MAX_HISTORY_BYTES + 1000
-    kept, complete_since, _ = again(data_dir)
-    assert kept == [*range(complete_since + 1, 101)]
-    assert len(kept) > 50
+    assert [entry.workspace_id for entry in entries_of(create_json_store(data_dir))] == ["ws_01", "ws_03"]
 
 
 @pytest.mark.parametrize("lost", [(PRIMARY,), (SNAPSHOT,)])
 def test_the_loss_of_either_file_of_the_store_leaves_it(data_dir: Path, lost: tuple[str, ...]) -> None:
-    fill(data_dir)
+    written(data_dir)
     for name in lost:
         (data_dir / name).unlink()
     with closing(create_json_store(data_dir)) as store:
@@ -357,75 +286,30 @@ def test_the_loss_of_either_file_of_the_store_leaves_it(data_dir: Path, lost: tu
     assert again(data_dir)[:2] == known
 
 
-def test_an_earlier_copy_of_the_store_has_the_history_of_its_time(data_dir: Path) -> None:
-    fill(data_dir, 3)
+def test_copies_of_the_store_that_take_turns_have_each_their_own_history(data_dir: Path) -> None:
+    written(data_dir, 3)
     copy = (data_dir / PRIMARY).read_bytes()
-    fill(data_dir, 4)
+    with closing(create_json_store(data_dir)) as store:
+        for number in range(5):
+            store.save(workspace(1, name=f"This life {number}"))
     newer = (data_dir / PRIMARY).read_bytes()
     for name in (PRIMARY, SNAPSHOT):
         (data_dir / name).write_bytes(copy)
     with closing(create_json_store(data_dir)) as store:
         assert revisions(store) == [1, 2, 3]
         assert store.state.history.complete_since == 0
-        store.save(workspace(2, name="Another life"))
-        assert revisions(store) == [1, 2, 3, 4]
-    assert again(data_dir)[:2] == ([1, 2, 3, 4], 0)
+        for number in range(3):
+            store.save(workspace(2, name=f"Another life {number}"))
+    assert again(data_dir)[:2] == ([1, 2, 3, 4, 5, 6], 0)
     for name in (PRIMARY, SNAPSHOT):
         (data_dir / name).write_bytes(newer)
-    kept, complete_since, _ = again(data_dir)
-    assert complete_since == 7
-    assert kept == [1, 2, 3]
+    assert again(data_dir)[:2] == ([1, 2, 3], 8)
 
 
 def test_a_store_of_an_earlier_release_begins_its_history_at_its_revision(data_dir: Path) -> None:
-    fill(data_dir)
+    written(data_dir)
     (data_dir / HISTORY).unlink()
     assert again(data_dir)[:2] == ([], 5)
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(9))
     assert again(data_dir)[:2] == ([6], 5)
-
-
-@pytest.fixture(scope="module")
-def ten_thousand() -> tuple[bytes, State]:
-    """The text of 10,000 entries of 100 workspaces, and the state that they led to."""
-    draft = Draft(State())
-    for number in range(KEPT_ENTRIES):
-        one = workspace(
-            number % 100,
-            name=f"Project number {number % 100}",
-            root_path=f"/home/ada/projects/number-{number % 100}",
-        )
-        one = structs.replace(one, updated_at=1_772_449_264_788 + number)
-        cause = Cause(f"cor_01KB2V9NWR0A0YH1J3KQ3X{number:04}", Peer(number % 9, 1), "store.save")
-        draft.apply(workspaces.save(one, None)(draft), cause, 1_772_449_264_788 + number)
-    state = draft.freeze()
-    writing = Writing(state.revision, "", 0)
-    return writing.lines(state.history.after(-1, KEPT_ENTRIES), 0, state.revision, 1 << 30), state
-
-
-def load(text: bytes, state: State) -> History:
-    return history_of(happened(parse(text, 0).lines, state, ""), state)
-
-
-def test_ten_thousand_entries_take_less_than_8_megabytes(ten_thousand: tuple[bytes, State]) -> None:
-    tracemalloc.start()
-    try:
-        history = load(*ten_thousand)
-        taken = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-    assert (len(history), history.complete_since) == (KEPT_ENTRIES, 0)
-    assert taken < 8_000_000
-    newest, *_, before = [*history.newest_first()][:101]
-    assert newest.before is before.after, "texts are shared"
-    assert newest.method is before.method
-
-
-def test_ten_thousand_entries_are_there_at_once(ten_thousand: tuple[bytes, State]) -> None:
-    durations: list[float] = []
-    for _ in range(5):
-        began_at = time.process_time()
-        load(*ten_thousand)
-        durations.append(time.process_time() - began_at)
-    assert min(durations) < 0.1  # a quarter of it; the machine may be busy
