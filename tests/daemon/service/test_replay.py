@@ -134,7 +134,9 @@ async def test_thousands_of_changes_of_other_topics_end_too(serve: Serve) -> Non
         "createdAt": 1,
         "updatedAt": 1,
     }
-    changes: list[Json] = [{"save": {**saved, "projects": [], "updatedAt": number}} for number in range(1, 1001)]
+    changes: list[Json] = [
+        {"save": {**saved, "projects": [], "updatedAt": number}} for number in range(1, 1001)
+    ]
     await client.result("store.apply", changes=changes)
     second = await next_life(serve, first)
     subscriber = await subscribed(second, topics=["workspace.closed"], since=0)
