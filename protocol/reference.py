@@ -5,6 +5,7 @@ page is out of date.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +16,7 @@ from workspaced.host import path_checks
 from workspaced.process import descriptors
 from workspaced.rpc import connection
 from workspaced.writer import actor as writer
-from workspaced_protocol import annotations, events, models
+from workspaced_protocol import annotations, events
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.framing import MAX_LINE_BYTES
@@ -23,7 +24,7 @@ from workspaced_protocol.json_limits import MAX_DEPTH, MAX_SAFE_INTEGER
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.openrpc import openrpc_document, schemas_of
+from workspaced_protocol.openrpc import openrpc_document
 
 INTRODUCTION: Final = Path(__file__).parent / "protocol_intro.md"
 TARGET: Final = Path(__file__).parent.parent / "docs" / "protocol.md"
@@ -37,6 +38,11 @@ _MODES: Final = {
     "prepared": "A write, answered when it is durable.",
     "task": "A task, answered when it is done; later requests do not wait for it.",
 }
+
+_OF_EVENTS: Final = tuple(
+    model.__name__
+    for model in (events.EventNotification, *dict.fromkeys(events.PAYLOADS.values()), events.EventsMissed)
+)
 
 
 def _bytes(count: int) -> str:
@@ -77,8 +83,9 @@ def page() -> str:
     document: dict[str, Any] = openrpc_document()
     parts = [_introduction(), "## Methods", _contents()]
     parts += [_method(METHODS[row["name"]], row) for row in document["methods"]]
-    parts += ["## Types", *_types(document["components"]["schemas"])]
-    parts += ["## Events", _events(), "## Errors", _errors()]
+    schemas: Schema = document["components"]["schemas"]
+    parts += ["## Types", *_types({name: schemas[name] for name in schemas if name not in _OF_EVENTS})]
+    parts += ["## Events", _events(schemas), "## Errors", _errors()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -96,7 +103,7 @@ def _contents() -> str:
     rows = [
         [
             f"[`{name}`](#{name.replace('.', '').lower()})",
-            method.doc.split(": ")[0].split("; ")[0].rstrip("."),
+            re.split(r"[.:;] ", method.doc)[0].rstrip("."),
         ]
         for name, method in METHODS.items()
     ]
@@ -143,15 +150,8 @@ def _members(schema: Schema) -> str:
     return _table(["member", "type", ""], rows)
 
 
-def _events() -> str:
-    notification, missed, *payloads = schemas_of(
-        [
-            events.EventNotification,
-            events.EventsMissed,
-            *dict.fromkeys(events.PAYLOADS.values()),
-            models.Peer,
-        ]
-    )
+def _events(schemas: Schema) -> str:
+    notification, *payloads = (schemas[name] for name in _OF_EVENTS)
     parts = [
         "After `events.subscribe`, the daemon sends each event as a notification `event`, once its change is durable.",
         _sentence(notification["description"]),
@@ -164,7 +164,8 @@ def _events() -> str:
             ],
         ),
     ]
-    for schema in (*payloads, missed):
+    parts.append(_sentence(events.Changed.__doc__))
+    for schema in payloads:
         parts += [f"### {schema['title']}", _sentence(schema["description"]), _members(schema)]
     return "\n\n".join(parts)
 
@@ -187,7 +188,7 @@ def _type(schema: Schema) -> str:
     if kind == "array":
         return f"array of {_type(schema['items'])}"
     if "pattern" in schema:
-        return f"string like `{schema['pattern'].removesuffix('(?!' + chr(92) + 'n)')}`"
+        return f"string like `{schema['pattern']}`"
     if "maxLength" in schema:
         return f"string of {schema['minLength']} to {schema['maxLength']} characters"
     return str(kind)

@@ -48,13 +48,19 @@ MEANINGS: Final[dict[ErrorCode, str]] = {
     ErrorCode.INVALID_PARAMS: "A param is wrong, missing or unknown; `data.path` names it.",
     ErrorCode.INTERNAL_ERROR: "The daemon has a defect; its log has the details.",
     ErrorCode.CANCELLED: "The request was cancelled by `$/cancelRequest`.",
-    ErrorCode.NOT_FOUND: "There is no such workspace, project or session.",
+    ErrorCode.NOT_FOUND: (
+        "There is no such workspace, project or session; or no such change in the history, whose oldest revision is "
+        "`data.oldest` (null if it is empty)."
+    ),
     ErrorCode.NAME_CONFLICT: "The name is taken; `data.id` is the workspace that holds it.",
     ErrorCode.INVALID_STATE: (
         "The transition is not allowed; `data.state` is the current state, `data.required` the required one."
     ),
     ErrorCode.ACTIVE_SESSIONS: "The workspace has `data.count` active sessions: close them first.",
-    ErrorCode.REVISION_CONFLICT: "`ifRevision` did not match; `data.revision` is the current revision.",
+    ErrorCode.REVISION_CONFLICT: (
+        "`ifRevision` did not match, or the workspace was changed again after the change to undo; `data.revision` is "
+        "the current revision."
+    ),
     ErrorCode.DUPLICATE_PROJECT: "This directory is already bound to the workspace.",
     ErrorCode.PATH_UNREACHABLE: "A project's directory is missing or unreadable.",
     ErrorCode.CLAIMED: "Another exclusive session is at work in the workspace; `data.session` is that session.",

@@ -43,8 +43,9 @@ class EventNotification(Model, frozen=True, kw_only=True):
     """The params of an `event` notification.
 
     `sequence` rises by one per topic while the daemon runs, replayed events included. `revision` is the store's revision; an event of
-    a session or of the store's health has the revision of the last change before it. `peer` is the client
-    that caused the event, absent if the daemon caused it.
+    a session or of the store's health has the revision of the last change before it. `timestamp` is in Unix
+    milliseconds. `peer` is the client that caused the event, absent if the daemon caused it; then
+    `correlationId` is empty.
     """
 
     topic: str
@@ -64,9 +65,10 @@ class EventsMissed(Model, frozen=True):
 
 
 class Changed(Model, frozen=True, kw_only=True):
-    """The payload of a change: the workspace after and before it, null where there is none, and its author.
+    """The members of every payload about a change.
 
-    The daemons of earlier releases do not tell these.
+    `workspace` is the workspace after the change, `previous` the one before it, null if there was none. `by` is the
+    client that made the change. Daemons of earlier releases do not tell these.
     """
 
     workspace: Workspace | None = None

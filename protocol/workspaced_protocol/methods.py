@@ -83,9 +83,9 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.create",
             p.CreateParams,
             Workspace,
-            "Creates an active workspace. White space at both ends of the name is left out, and so are empty and `.` "
-            "components of the path; a name that shows nothing or holds a control character is refused. Tags are cleaned "
-            "in the same way, sorted, and those that differ only in case become the first of them.",
+            "Creates an active workspace. The name loses white space at both ends, and the path loses empty and `.` "
+            "components. A name that shows nothing or holds a control character is refused. Tags follow the rules of "
+            "names and are sorted; of those that differ only in case, the first is kept.",
             ErrorCode.NAME_CONFLICT,
         ),
         _prepared(
@@ -110,7 +110,8 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.update",
             p.UpdateParams,
             Workspace,
-            "Changes the name, the root path, the tags or the metadata of a workspace, cleaned as by `workspace.create`.",
+            "Changes the name, the root path, the tags or the metadata of a workspace, by the rules of "
+            "`workspace.create`.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.INVALID_STATE,
@@ -137,16 +138,17 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.list",
             p.ListParams,
             list[Workspace],
-            "Lists the workspaces in a state and with all of some tags (compared without case): by creation time, by name "
-            "(without case), or the last used first.",
+            "Lists the workspaces, or those in one state, or those that have all of some tags (compared without case). "
+            "The order is by creation time, by name (without case), or the last used first.",
         ),
         _task(
             "workspace.resolve",
             p.ResolveParams,
             ResolvedPath,
-            "Returns the innermost workspace or project that holds a path. Whole components are compared: of the path as "
-            "given, then, where nothing holds that, of its real path. Of equals, a project comes before a root path, "
-            "and an active workspace before a closed one; deleted ones hold nothing.",
+            "Returns the innermost workspace or project that holds a path. Whole components are compared: `/w/app` does "
+            "not hold `/w/app-copy`. The path is compared as given. If nothing holds it, its real path is compared, "
+            "without symbolic links. If several hold it by the same directory, a project comes before a root path, and "
+            "an active workspace before a closed one. Deleted workspaces hold nothing.",
             ErrorCode.NOT_FOUND,
             ErrorCode.PATH_UNREACHABLE,
             ErrorCode.OVERLOADED,
@@ -156,28 +158,31 @@ METHODS: Final[dict[str, Method]] = {
             "workspace.touch",
             p.TouchParams,
             None,
-            "Notes that a workspace was used just now. It changes nothing else: no revision, no event. `workspace.open` and "
-            "`session.begin` note it by themselves.",
+            "Notes that a workspace was used just now. Nothing else changes: there is no new revision and no event. "
+            "`workspace.open` and `session.begin` note a use, too.",
             ErrorCode.NOT_FOUND,
         ),
         _read(
             "workspace.usage",
             p.NoParams,
             list[WorkspaceUsage],
-            "Lists the workspaces that were used, the highest score first: how often and how recently.",
+            "Lists the workspaces that were used, the highest score first. The score tells how often and how recently.",
         ),
         _read(
             "history.list",
             p.HistoryParams,
             list[HistoryEntry],
-            "Lists the changes of all workspaces or of one, newest first.",
+            "Lists the changes of all workspaces or of one, newest first. For the next page, set `before` to the "
+            "revision of the last entry.",
         ),
         _write(
             "history.undo",
             p.UndoParams,
             Workspace | None,
-            "Makes a workspace what it was before a change, as a change of its own; null where it was not there before. "
-            "It is refused after a later change of the workspace, and where the history does not reach that far.",
+            "Undoes a change: the workspace becomes what it was before. The result is null if there was none. An undo is "
+            "a change of its own, and can be undone. It is refused if the workspace was changed again since then, if "
+            "its name is taken by now, if it would remove a workspace with sessions, and if the history does not reach "
+            "that far.",
             ErrorCode.NOT_FOUND,
             ErrorCode.NAME_CONFLICT,
             ErrorCode.ACTIVE_SESSIONS,
@@ -229,8 +234,8 @@ METHODS: Final[dict[str, Method]] = {
             "session.begin",
             p.BeginSessionParams,
             Session,
-            "Begins a session in an active workspace; it ends with the connection. A workspace has one exclusive session at "
-            "a time; others may go on beside it.",
+            "Begins a session in an active workspace. It ends with the connection. A workspace has one exclusive session "
+            "at a time; sessions that are not exclusive may begin and go on beside it.",
             ErrorCode.NOT_FOUND,
             ErrorCode.INVALID_STATE,
             ErrorCode.CLAIMED,

@@ -14,9 +14,11 @@ from workspaced_protocol.annotations import Metadata, Tags
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.urls import without_secret
 
-# `$(?!\n)`: Python's `$` alone would also match before a final newline; ECMAScript reads it the same.
-_WORKSPACE_ID: Final = r"^ws_[A-Za-z0-9_-]{1,128}$(?!\n)"
-_PROJECT_ID: Final = r"^proj_[A-Za-z0-9_-]{1,128}$(?!\n)"
+NO_NEWLINE: Final = r"(?!\n)"
+"""The end of each pattern: Python's `$` also matches before a final newline. Schemas for other languages do without."""
+
+_WORKSPACE_ID: Final = f"^ws_[A-Za-z0-9_-]{{1,128}}${NO_NEWLINE}"
+_PROJECT_ID: Final = f"^proj_[A-Za-z0-9_-]{{1,128}}${NO_NEWLINE}"
 WorkspaceId = Annotated[str, Meta(pattern=_WORKSPACE_ID)]
 ProjectId = Annotated[str, Meta(pattern=_PROJECT_ID)]
 
@@ -51,7 +53,7 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unkn
 
 
 class ProjectBinding(Model, frozen=True, kw_only=True):
-    """A directory, or a git clone, that belongs to a workspace. `git_url` never holds a secret."""
+    """A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret."""
 
     id: _ProjectId
     workspace_id: _WorkspaceId
@@ -69,8 +71,8 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
 class Workspace(Model, frozen=True, kw_only=True):
     """A name, a root path and a lifecycle state, with the projects bound to it.
 
-    `tags` and `metadata` are absent where empty: up to 32 tags, of which those that differ only in case are one, and an
-    object that apps share (its keys by convention `app.key`, at most 16 KiB as JSON).
+    `tags` are at most 32; those that differ only in case are one. `metadata` is a JSON object that apps share: by
+    convention its keys are `app.key`, and it has at most 16 KiB as JSON. Both are absent if empty.
     """
 
     id: _WorkspaceId
@@ -110,8 +112,8 @@ def _wrong(problem: str, path: str) -> ValueError:
 class ResolvedPath(Model, frozen=True, kw_only=True):
     """The innermost workspace or project that holds a path.
 
-    `project` is absent where the workspace's own root path holds it. `relativePath` leads from the root path of what
-    was found to the path; it is empty at that path itself.
+    `project` is absent if the workspace's own root path holds it. `relativePath` leads to the path from the root path
+    of the project, or of the workspace; it is empty if they are the same.
     """
 
     workspace: Workspace
@@ -120,9 +122,9 @@ class ResolvedPath(Model, frozen=True, kw_only=True):
 
 
 class WorkspaceUsage(Model, frozen=True):
-    """When a workspace was last used, and its score at the moment of the answer.
+    """The last use of a workspace, and its score now.
 
-    Each use adds 1 to the score, and fades: a week later it counts half.
+    Each use adds 1 to the score. The score fades: after a week, half of it is left.
     """
 
     workspace_id: WorkspaceId
@@ -131,7 +133,7 @@ class WorkspaceUsage(Model, frozen=True):
 
 
 class Peer(Model, frozen=True):
-    """The process and the user of a client; `program` is its name from `daemon.hello`, absent without a hello."""
+    """The process and the user of a client. `program` is its name from `daemon.hello`, absent without a hello."""
 
     pid: int
     uid: int
@@ -139,10 +141,12 @@ class Peer(Model, frozen=True):
 
 
 class HistoryEntry(Model, frozen=True):
-    """One change of a workspace: the workspace before and after it, null where there is none, and its author.
+    """One change of a workspace.
 
-    `revision` is the store's revision after the change, `at` the time, and `name` the workspace's name. A change of
-    several projects takes several revisions, and `revision` is the last of them.
+    `before` and `after` are the workspace before and after the change, null if there was none. `by` is the client that
+    made the change, `method` its request, `at` the time, and `name` the name of the workspace then. `revision` is the
+    store's revision after the change; a change of several projects takes several revisions, and this is the last of
+    them. `correlationId` is also that of the change's events.
     """
 
     revision: Revision
@@ -159,7 +163,7 @@ class HistoryEntry(Model, frozen=True):
 class Session(Model, frozen=True):
     """A session of an app in a workspace. It ends with the app's connection.
 
-    `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace.
+    `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace meanwhile.
     """
 
     id: str

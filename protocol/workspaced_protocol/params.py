@@ -43,7 +43,7 @@ class _FirstCreateParams(WriteParams, frozen=True):
 
 
 class CreateParams(_FirstCreateParams, frozen=True, kw_only=True):
-    """The new workspace's name, its root path, which must be absolute, its tags and its metadata."""
+    """The name, the root path (absolute), the tags and the metadata of the new workspace."""
 
     tags: Tags | None = None
     metadata: Metadata | None = None
@@ -66,7 +66,8 @@ class _FirstUpdateParams(WriteParams, frozen=True):
 class UpdateParams(_FirstUpdateParams, frozen=True, kw_only=True):
     """The workspace to change, its new name or root path, and the revision that it must have.
 
-    `tags` are all its tags from now on. `metadata` is a merge patch (RFC 7386): null takes a key out.
+    `tags` replace all its tags. `metadata` is a merge patch (RFC 7386): it changes the keys that it holds, and null
+    removes a key.
     """
 
     tags: Tags | None = None
@@ -85,7 +86,10 @@ class GetParams(Params, frozen=True):
 
 
 class ListParams(Params, frozen=True):
-    """The state of the workspaces to list and the tags that each has, the order, and the largest number of them."""
+    """The state and the tags that a listed workspace must have, the order, and the largest number of workspaces.
+
+    Absent: all workspaces, by creation time.
+    """
 
     state: WorkspaceState | None = None
     tags: tuple[str, ...] | None = None
@@ -94,7 +98,7 @@ class ListParams(Params, frozen=True):
 
 
 class ResolveParams(Params, frozen=True):
-    """The absolute path of a file or a directory, which need not exist."""
+    """The absolute path of a file or a directory. It need not exist."""
 
     path: str
 
@@ -106,7 +110,10 @@ class TouchParams(Params, frozen=True):
 
 
 class HistoryParams(Params, frozen=True):
-    """The workspace of the changes (absent for all), the revision below which to begin, and their number (50)."""
+    """The id of a workspace (absent for all), a revision, and the largest number of changes.
+
+    Only changes before the revision are listed. The number is 50 if absent, and at most 1,000.
+    """
 
     workspace_id: str | None = None
     before: Revision | None = None
@@ -116,7 +123,7 @@ class HistoryParams(Params, frozen=True):
 class UndoParams(WriteParams, frozen=True):
     """The revision of the change to undo, and the revision that the workspace must have.
 
-    That of a removed workspace is the revision of its removal.
+    For a deleted workspace, the latter is the revision of its deletion.
     """
 
     revision: Revision
@@ -155,7 +162,7 @@ class CheckProjectsParams(WriteParams, frozen=True):
 
 
 class BeginSessionParams(Params, frozen=True):
-    """The workspace of the session, a label for people, and whether it is to be the only exclusive one there."""
+    """The workspace, a label for people, and whether the session is exclusive."""
 
     workspace_id: str
     label: str | None = None

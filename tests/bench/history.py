@@ -1,6 +1,5 @@
 """What the history costs: a write with it and without it, its list, and its load at a start."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -37,7 +36,7 @@ class _NoHistory(HistoryFile):
 class _StoreWithoutHistory(JsonWorkspaceStore):
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)
-        self._history = _NoHistory(Disk(), time.time_ns)
+        self._history = _NoHistory(Disk())
 
 
 def _write(store: JsonWorkspaceStore, count: int = 1) -> None:

@@ -10,7 +10,6 @@ from client.conftest import Serve
 from client.event_lives import Life, notification, scripted
 from client.flavours import subscribed
 from support.daemon_process import DaemonProcess, running_daemon
-from support.lives import needs_history_file
 from support.waiting import wait_until
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap, EventStream
@@ -50,7 +49,6 @@ def told_of(event: Event | EventGap) -> tuple[int, str, str]:
     return event.revision, event.topic, event.payload.workspace_id  # type: ignore[union-attr]
 
 
-@needs_history_file
 def test_an_app_that_took_nothing_meanwhile_gets_all_of_it_later(flavour: str, tmp_path: Path) -> None:
     with running_daemon(tmp_path) as daemon, subscribed(flavour, daemon.socket) as events:
         writers = Writers(daemon)
@@ -61,7 +59,6 @@ def test_an_app_that_took_nothing_meanwhile_gets_all_of_it_later(flavour: str, t
         assert [told_of(next(events)) for _ in writers.expected] == writers.expected
 
 
-@needs_history_file
 def test_an_app_that_reads_all_the_time_gets_each_event_once(flavour: str, tmp_path: Path) -> None:
     seen: list[Event | EventGap] = []
 
@@ -83,7 +80,6 @@ def test_an_app_that_reads_all_the_time_gets_each_event_once(flavour: str, tmp_p
     assert [told_of(event) for event in seen] == writers.expected
 
 
-@needs_history_file
 def test_a_stream_that_begins_after_the_restarts_starts_where_it_is_told(
     flavour: str, tmp_path: Path
 ) -> None:

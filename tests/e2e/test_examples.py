@@ -124,6 +124,8 @@ PYTHON_EXAMPLES = {
 def test_a_python_example_runs(connection: RawConnection, shared_home: Home, code: str) -> None:
     for workspace in connection.call("store.getAll"):
         connection.call("store.remove", id=workspace["id"])
+    if 'create("shop"' not in code:
+        connection.create("shop", "/home/ada/shop")
     program = [sys.executable, "-W", "error", "-u", "-c", code]
     environment = os.environ | {"HOME": str(shared_home.root), "WORKSPACED_SOCKET": str(shared_home.socket)}
     if not _FOLLOWS_EVENTS.search(code):

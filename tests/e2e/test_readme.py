@@ -36,6 +36,7 @@ _VARYING = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), "DURATION"),
     (re.compile(r"\bworkspaced \d+\.\d+\.\d+\S*"), "workspaced VERSION"),
     (_PID, "pid PID"),
+    (re.compile(r"(?<=workspacectl  )\d+$"), "PID"),
     (re.compile(r"(?<=\S) {2,}"), "  "),
 )
 

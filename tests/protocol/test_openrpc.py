@@ -1,6 +1,7 @@
 """The OpenRPC document: valid by OpenRPC's own meta-schema, with an example and all errors for each method."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from workspaced_protocol.errors import ErrorCode
+from workspaced_protocol.events import GAP, PAYLOADS, Changed
 from workspaced_protocol.examples import EXAMPLES
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.openrpc import openrpc_document
@@ -68,3 +70,104 @@ def test_an_example_fits_the_schemas_that_stand_beside_it(method: str) -> None:
     jsonschema.validate(
         example["result"]["value"], {**row["result"]["schema"], "components": document["components"]}
     )
+
+
+def parts_of(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects in a JSON value."""
+    if isinstance(value, dict):
+        yield value
+        for member in value.values():
+            yield from parts_of(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from parts_of(item)
+
+
+def schemas_below(document: Any, roots: Any) -> dict[str, Any]:
+    """The components that these values lead to, by name; each reference must lead to one."""
+    found: dict[str, Any] = {}
+    waiting = [roots]
+    while waiting:
+        for part in parts_of(waiting.pop()):
+            if "$ref" not in part:
+                continue
+            path, _, name = part["$ref"].rpartition("/")
+            assert path in ("#/components/schemas", "#/components/errors")
+            assert set(part) == {"$ref"}, "draft 7 ignores what stands beside a reference"
+            if path.endswith("schemas") and name not in found:
+                found[name] = document["components"]["schemas"][name]
+                waiting.append(found[name])
+            assert name in document["components"][path.rpartition("/")[2]]
+    return found
+
+
+DOCUMENT = as_read(openrpc_document())
+SENT = {each["name"]: each for each in DOCUMENT["x-notifications"]}
+TOLD = schemas_below(
+    DOCUMENT,
+    [[row["result"] for row in DOCUMENT["methods"]], SENT["event"], SENT["$/progress"]],
+)
+TAKEN = schemas_below(DOCUMENT, [[row["params"] for row in DOCUMENT["methods"]], SENT["$/cancelRequest"]])
+
+
+def test_every_schema_is_of_what_is_told_or_of_what_is_taken() -> None:
+    assert set(TOLD) | set(TAKEN) == set(DOCUMENT["components"]["schemas"])
+    assert not set(TOLD) & set(TAKEN)
+    assert {"Workspace", "HistoryEntry", "Progress", "EventNotification", "EventsMissed"} <= set(TOLD)
+    assert {payload.__name__ for payload in PAYLOADS.values()} <= set(TOLD)
+    assert set(TAKEN) == {"WorkspaceInput", "ProjectBindingInput", "ChangeInput", "CancelParams"}
+
+
+def test_what_is_told_admits_members_of_later_releases_and_what_is_taken_does_not() -> None:
+    results = [row["result"] for row in DOCUMENT["methods"]]
+    assert not [part for part in parts_of([TOLD, results, SENT["event"]]) if "additionalProperties" in part]
+    assert all(schema["additionalProperties"] is False for schema in TAKEN.values())
+    shop = EXAMPLES["workspace.get"].result
+    assert isinstance(shop, dict)
+    for schema, is_open in (("Workspace", True), ("WorkspaceInput", False)):
+        check = jsonschema.Draft7Validator(
+            {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
+        )
+        assert check.is_valid(shop)
+        assert check.is_valid({**shop, "later": 1}) is is_open
+        assert check.is_valid({**shop, "projects": [{**shop["projects"][0], "later": 1}]}) is is_open
+        # A file of another program may hold more than a client may send.
+        assert check.is_valid({**shop, "tags": ["x" * 99] * 99, "metadata": {"": 1}}) is is_open
+
+
+def test_a_told_member_is_null_only_where_that_means_something() -> None:
+    nullable = {
+        f"{name}.{member}"
+        for name, schema in TOLD.items()
+        for member, value in schema["properties"].items()
+        if {"type": "null"} in value.get("anyOf", ())
+    }
+    changes = {payload.__name__ for payload in PAYLOADS.values() if issubclass(payload, Changed)}
+    assert nullable == {
+        *("HistoryEntry.before", "HistoryEntry.after", "Session.label", "Progress.id", "Progress.percent"),
+        *(f"{name}.{member}" for name in changes for member in ("workspace", "previous")),
+    }
+    assert not [part for part in parts_of(TOLD) if part.get("default", ...) is None]
+    assert "revision" in TOLD["Workspace"]["required"]
+    assert "revision" not in TAKEN["WorkspaceInput"]["required"]
+
+
+def test_the_schemas_are_for_all_languages() -> None:
+    """Draft 7, with patterns for engines that have no lookaheads, and descriptions without Python's indentation."""
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft7Validator.check_schema(schema)
+        assert "\n " not in schema["description"]
+    patterns = {part["pattern"] for part in parts_of(DOCUMENT) if isinstance(part.get("pattern"), str)}
+    assert patterns == {"^ws_[A-Za-z0-9_-]{1,128}$", "^proj_[A-Za-z0-9_-]{1,128}$"}
+
+
+def test_each_topic_has_its_payload() -> None:
+    named = {topic: schema["$ref"].rpartition("/")[2] for topic, schema in SENT["event"]["topics"].items()}
+    assert named == {topic: model.__name__ for topic, model in PAYLOADS.items()} | {GAP: "EventsMissed"}
+    assert {
+        name: (each["from"], each["params"]["$ref"].rpartition("/")[2]) for name, each in SENT.items()
+    } == {
+        "event": ("daemon", "EventNotification"),
+        "$/progress": ("daemon", "Progress"),
+        "$/cancelRequest": ("client", "CancelParams"),
+    }

@@ -2,19 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
-
-import pytest
 
 from support.serving import Daemon, Serve
 from workspaced.store import InMemoryWorkspaceStore
-from workspaced_protocol import datadir
-
-KEEPS_HISTORY: Final = "history.jsonl" in vars(datadir).values()
-
-needs_history_file: Final = pytest.mark.skipif(
-    not KEEPS_HISTORY, reason="the JSON store keeps no history.jsonl yet"
-)
+from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY
 
 
 async def next_life(serve: Serve, daemon: Daemon) -> Daemon:
@@ -26,5 +17,5 @@ async def next_life(serve: Serve, daemon: Daemon) -> Daemon:
 
 def forget_history(data_dir: Path) -> None:
     """Remove the history of a JSON store whose daemon has ended."""
-    for file in data_dir.glob("history*.jsonl"):
-        file.unlink()
+    for name in (HISTORY, EARLIER_HISTORY):
+        (data_dir / name).unlink(missing_ok=True)

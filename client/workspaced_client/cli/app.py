@@ -13,6 +13,7 @@ from workspaced_client.cli import (
     doctor,
     export,
     flush,
+    history,
     import_,
     projects,
     recovery,
@@ -164,6 +165,8 @@ _add(app, "check", projects.check, "check", "check alpha beta")
 _add(app, "path", workspaces.path, "path alpha", "path alpha --json")
 _add(app, "which", which.which, "which", "which ~/src/alpha/web/index.html --json")
 _add(app, "watch", watch.watch, "watch", "watch 'workspace.*' --json")
+_add(app, "history", history.history, "history", "history alpha --limit 5", "history --before 17 --json")
+_add(app, "undo", history.undo, "undo", "undo 17")
 _add(app, "shell-init", shell_init.shell_init, "shell-init bash")
 _add(app, "sessions", sessions.sessions, "sessions", "sessions alpha")
 _add(app, "flush", flush.flush, "flush")

@@ -10,6 +10,7 @@ import typer
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import beginning_with
+from workspaced_client.cli.base.changes import author, summary
 from workspaced_client.cli.base.connecting import connect, connected
 from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
 from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
@@ -149,9 +150,14 @@ class _Teller:
             for name, value in payload.items()
             if name not in _LEFT_OUT
         ]
+        if (
+            event.topic == "workspace.updated"
+            and isinstance(event.payload, Changed)
+            and event.payload.previous
+        ):
+            words.append(summary(event.payload.previous, event.payload.workspace))
         if event.peer is not None:
-            program = f"{shown(event.peer.program)}, " if event.peer.program else ""
-            words.append(f"(by {program}pid {event.peer.pid})")
+            words.append(f"(by {author(event.peer)})")
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
         emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 

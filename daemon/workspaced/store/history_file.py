@@ -14,7 +14,7 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -26,7 +26,7 @@ from workspaced.domain.state import State
 from workspaced.store.disk import Disk, close_quietly
 from workspaced.store.files import CREATE_FILE, Directory
 from workspaced.store.history_lines import Writing, crc_seed, happened, history_of, store_checksum
-from workspaced.store.history_reading import keep_copy, read_file
+from workspaced.store.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
@@ -50,9 +50,8 @@ class _End(NamedTuple):
 class HistoryFile:
     """Keeps the history in a data directory. No method raises OSError."""
 
-    def __init__(self, disk: Disk, time_ns: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk) -> None:
         self._disk = disk
-        self._time_ns = time_ns
         self._seed = crc_seed("")
         self._history = History()
         self._revision = 0
@@ -85,8 +84,6 @@ class HistoryFile:
             if not (parsed.is_cut or parsed.damaged or self._holds_untrue_lines):
                 revision, store = (last.revision, last.store or "") if last else (0, "")
                 self._end = _End(*content.identity[:3], revision, store)
-            if parsed.damaged:
-                warnings.append(keep_copy(directory, content, self._time_ns))
         return history_of(kept, state), warnings
 
     def confirm(self, state: State, document: bytes) -> None:

@@ -6,16 +6,12 @@ The strategy: nothing here stops a start. Only regular files are read, and no mo
 import errno
 import os
 import stat
-from collections.abc import Callable
-from contextlib import closing
 from typing import Final, NamedTuple
 
-from workspaced.store.contract import StoreError
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.history_lines import Parsed, parse
-from workspaced.store.quarantine import quarantine
-from workspaced_protocol.datadir import HISTORY, MAX_HISTORY_BYTES
+from workspaced_protocol.datadir import MAX_HISTORY_BYTES
 
 _READ_BYTES: Final = 2 * MAX_HISTORY_BYTES  # more than a file of this release has
 
@@ -48,17 +44,6 @@ def read_file(directory: Directory, name: str, seed: int, warnings: list[str]) -
             "has a gap."
         )
     return ReadFile(content, parsed)
-
-
-def keep_copy(directory: Directory, content: Content, time_ns: Callable[[], int]) -> str:
-    """Copy a damaged file to quarantine: the next commit writes it anew. Return a sentence for the log."""
-    try:
-        # Its own descriptor: the store must not sync one again whose sync has failed here.
-        with closing(Directory.open(directory.disk, directory.path, create=False)) as own:
-            copy = quarantine(own, HISTORY, content, "damaged", time_ns)
-    except (OSError, StoreError) as error:
-        return f"No copy of the damaged {HISTORY} could be kept: {error}"
-    return f"A copy of the damaged {HISTORY} is kept at {copy}"
 
 
 def _newest_of(directory: Directory, name: str) -> Content:

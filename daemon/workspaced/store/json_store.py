@@ -81,7 +81,7 @@ class JsonWorkspaceStore(StoreBase):
         self._older_is_own = False
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
-        self._history = HistoryFile(self._disk, time_ns)
+        self._history = HistoryFile(self._disk)
         self.state = State()
         try:
             self._directory = Directory.open(self._disk, data_dir, create=True)

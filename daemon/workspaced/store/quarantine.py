@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Final
 
 from workspaced.store.files import Content, Directory
-from workspaced_protocol.datadir import HISTORY, QUARANTINE
+from workspaced_protocol.datadir import QUARANTINE
 
 DAMAGE: Final = (
     "empty",
@@ -25,12 +25,8 @@ DAMAGE: Final = (
 KEPT_FILES: Final = 16
 """The number of copies to keep (storage.md, Quarantine): repeated damage must not fill the disk."""
 
-KEPT_HISTORIES: Final = 4
-"""The number of copies of the history to keep; they push out no copy of the store."""
-
 # A time, a reason and the file's original name.
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.json\Z")
-_HISTORY_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-history\.jsonl\Z")
 
 
 def quarantine(
@@ -41,13 +37,12 @@ def quarantine(
     `reason` is a word, or words joined by hyphens. An existing copy with the same content, reason and name
     is used again. Raises StorageFailure or OSError.
     """
-    pattern, limit = (_HISTORY_NAME, KEPT_HISTORIES) if name == HISTORY else (_NAME, KEPT_FILES)
     with closing(directory.open_below(QUARANTINE)) as folder:
         folder.remove_temps()
-        copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if pattern.match(copy))
+        copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
         # Never reuse the oldest two: a start quarantines up to two files, and the copy of the second must not
         # push out the copy that the first reuses.
-        for copy in copies[2 - limit :]:
+        for copy in copies[2 - KEPT_FILES :]:
             identity = folder.identify(copy)
             if copy.endswith(f"Z-{reason}-{name}") and identity and identity.size == len(content.data):
                 found = folder.read(copy)
@@ -57,7 +52,7 @@ def quarantine(
             copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
         # Write an existing copy again too: the process that made it may have been killed before its sync.
         folder.write_copy(copy, content.data)
-        for old in sorted({*copies, copy})[:-limit]:
+        for old in sorted({*copies, copy})[:-KEPT_FILES]:
             folder.disk.unlink(old, folder.fd)
         return str(folder.path / copy)
 

@@ -29,6 +29,8 @@ COMMANDS = [
     ("path",),
     ("which",),
     ("watch",),
+    ("history",),
+    ("undo",),
     ("shell-init",),
     ("sessions",),
     ("flush",),
@@ -128,6 +130,7 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str], argument
         (("list", "--timeout", "abc"), "“abc” is not a number of seconds above 0."),
         (("list", "--timeout", "nan"), "“nan” is not a number of seconds above 0."),
         (("watch", "--since", "x"), "“x” is not a whole number from 0 on."),
+        (("watch", "--since", "9007199254740992"), "“9007199254740992” is above 9007199254740991."),
         (("service", "logs", "-n", "-1"), "“-1” is not a whole number from 0 on."),
     ],
 )

@@ -1,6 +1,7 @@
 """`workspacectl watch`: events as they happen."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from msgspec import structs
 
 from client.cli.workspacectl import ctl_for, started
 from support.daemon_process import DaemonProcess, running_daemon
-from support.lives import forget_history, needs_history_file
+from support.lives import forget_history
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
 from workspaced_client.events import Event, EventGap
@@ -82,6 +83,26 @@ def test_a_renamed_workspace_is_called_by_its_new_name(tmp_path: Path) -> None:
             client.workspaces.close(made.id)
             assert "  Newer  " in watcher.out.readline()
         watcher.interrupt()
+
+
+def test_an_update_is_told_in_words_and_its_program_is_escaped(
+    daemon: DaemonProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/an\x1b[2Jeditor\n"])
+    with daemon.client() as client:
+        since = client.daemon.status().revision
+        made = client.workspaces.create("old-name", "/srv")
+        client.store.save(structs.replace(made, name="new\x07", root_path="/\x07", tags=("\x07",)))
+        with watching(daemon.socket, tmp_path, "--since", str(since)) as watcher:
+            assert watcher.err.readline() == "Watching; Ctrl-C ends it.\n"
+            created, updated = watcher.out.readline(), watcher.out.readline()
+            watcher.interrupt()
+        client.workspaces.delete(made.id)
+    by = rf"(by an\x1b[2Jeditor\n, pid {os.getpid()})"
+    assert created.endswith(f"  old-name  /srv  {by}\n")
+    assert updated.endswith(
+        rf"  new\x07  renamed from old-name; root path /srv → /\x07; tags \x07  {by}" + "\n"
+    )
 
 
 class Played:
@@ -193,7 +214,6 @@ def test_it_goes_on_through_a_restart_and_tells_what_it_missed(tmp_path: Path) -
             watcher.interrupt()
 
 
-@needs_history_file
 def test_since_reaches_back_before_restarts(tmp_path: Path) -> None:
     with running_daemon() as daemon:
         for number in (signal.SIGTERM, signal.SIGKILL):

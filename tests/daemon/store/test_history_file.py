@@ -105,17 +105,13 @@ def test_what_can_be_read_of_a_damaged_file_is_told_and_the_rest_is_a_gap(
     assert again(data_dir) == ([*kept, 6], complete_since, [])
 
 
-def test_a_damaged_text_is_kept_once_before_it_is_written_anew(data_dir: Path) -> None:
+def test_a_damaged_text_is_told_until_it_is_written_anew(data_dir: Path) -> None:
     written(data_dir)
     path = data_dir / HISTORY
-    damaged = flip(path.read_bytes(), nth_line(path.read_bytes(), 3))
-    path.write_bytes(damaged)
+    path.write_bytes(flip(path.read_bytes(), nth_line(path.read_bytes(), 3)))
     for _ in range(2):
-        _, _, warnings = again(data_dir)
-        assert "has 1 line that can't be read" in warnings[0]
-        (copy,) = (data_dir / "quarantine").iterdir()
-        assert copy.read_bytes() == damaged
-        assert warnings[1:] == [f"A copy of the damaged {HISTORY} is kept at {copy}"]
+        (warning,) = again(data_dir)[2]
+        assert "has 1 line that can't be read" in warning
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(9))
     assert again(data_dir)[2] == []

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.output import writing
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 
 DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
@@ -68,6 +69,16 @@ def parse_whole_number(text: str) -> int:
         number = -1
     if number < 0:
         raise typer.BadParameter(f"“{text}” is not a whole number from 0 on.")
+    if number > MAX_SAFE_INTEGER:
+        raise typer.BadParameter(f"“{text}” is above {MAX_SAFE_INTEGER}.")
+    return number
+
+
+def parse_count(text: str) -> int:
+    """Parse a number of things to show, for typer."""
+    number = parse_whole_number(text)
+    if number == 0:
+        raise typer.BadParameter("“0” is too few: give 1 or more.")
     return number
 
 
@@ -123,7 +134,7 @@ def _plain_record(record: Callable[[Any], tuple[str, str] | None], ctx: Any) -> 
     if made is None:
         return None
     name, text = made
-    for surplus in (" <str>", " <list[str]>", "{", "}"):
+    for surplus in (" <str>", " <int>", " <list[str]>", "{", "}"):
         name = name.replace(surplus, "")
     return name, text
 

@@ -25,12 +25,13 @@ class Column:
 
     On a terminal that is too narrow, the `optional` columns are left out first. Then the columns that
     `shrink` are cut, with an ellipsis: headers at the end, texts in the middle, because names often differ at the end
-    alone.
+    alone. Where that is not enough, those that give way are left out, the last one first.
     """
 
     header: str
     shrinks: bool = False
     optional: bool = False
+    gives_way: bool = False
     is_path: bool = False
     """Paths are cut at the beginning: their ends tell them apart."""
     is_sentence: bool = False
@@ -53,6 +54,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         room = shutil.get_terminal_size().columns
         if sum(widths) + len(_GAP) * (len(widths) - 1) > room:
             chosen = [index for index in chosen if not columns[index].optional]
+            chosen = _without_those_that_give_way(room, columns, widths, chosen)
         widths = _within(room, columns, widths, chosen)
     styled = colours_wanted()
     lines: list[str] = []
@@ -81,8 +83,21 @@ def _within(room: int, columns: Sequence[Column], widths: Sequence[int], chosen:
     return fitting
 
 
+def _without_those_that_give_way(
+    room: int, columns: Sequence[Column], widths: Sequence[int], chosen: Sequence[int]
+) -> list[int]:
+    left = list(chosen)
+    for index in reversed(chosen):
+        least = [min(widths[i], _LEAST_CELLS) if columns[i].shrinks else widths[i] for i in left]
+        if sum(least) + len(_GAP) * (len(least) - 1) <= room:
+            break
+        if columns[index].gives_way:
+            left.remove(index)
+    return left
+
+
 def _text(cell: str, column: Column) -> str:
-    return shown(cell) if column.is_path else shown_name(cell)
+    return shown(cell) if column.is_path or column.is_sentence else shown_name(cell)
 
 
 def _fitted(text: str, width: int, column: Column | None) -> str:
