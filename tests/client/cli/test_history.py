@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from client.cli.workspacectl import Ctl, ctl_for, run_on_terminal, run_process
 from client.conftest import Serve
@@ -269,21 +269,33 @@ def test_a_wrong_number_is_told_in_own_words(ctl: Ctl, arguments: tuple[str, ...
     assert (result.code, told in result.err) == (2, True)
 
 
-def test_names_complete_those_of_deleted_workspaces_too(daemon: DaemonProcess, tmp_path: Path) -> None:
-    with daemon.client() as client:
-        for name in ("tabbed-old", "tabbed-new"):
-            made = client.workspaces.create(name, "/a")
-            if name.endswith("old"):
-                client.workspaces.delete(made.id)
-        env = {
-            "WORKSPACED_SOCKET": str(daemon.socket),
-            "_WORKSPACECTL_COMPLETE": "complete_bash",
-            "COMP_WORDS": "workspacectl history tabb",
-            "COMP_CWORD": "2",
-        }
-        told = run_process(home=tmp_path, env=env).out.split()
-        client.workspaces.delete(made.id)
-    assert sorted(told) == ["tabbed-new", "tabbed-old"]
+def completed(socket: Path, home: Path) -> list[str]:
+    """What Tab makes of the beginning of a name."""
+    env = {
+        "WORKSPACED_SOCKET": str(socket),
+        "_WORKSPACECTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "workspacectl history tabb",
+        "COMP_CWORD": "2",
+    }
+    return sorted(run_process(home=home, env=env).out.split())
+
+
+def test_names_complete_those_of_deleted_workspaces_too(
+    ctl: Ctl, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    ctl("create", "tabbed-old", "/a")
+    ctl("delete", "tabbed-old", "--yes")
+    ctl("create", "tabbed-new", "/a")
+    assert completed(daemon.socket, tmp_path) == ["tabbed-new", "tabbed-old"]
+
+
+def test_names_complete_without_a_history(serve: Serve, tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("workspace.list"), [{**to_builtins(OLD), "name": "tabbed"}])
+        peer.refuse(peer.expect("history.list").id, -32601, "There is no such method.")
+
+    assert completed(serve(script), tmp_path) == ["tabbed"]
 
 
 @pytest.fixture(scope="module")
