@@ -6,7 +6,10 @@ from workspaced_client import ProjectBinding, Workspace
 from workspaced_protocol.models import ProjectStatus
 
 
-def project(number: int, status: ProjectStatus = "active", git_url: str | None = None) -> ProjectBinding:
+def bound_project(
+    number: int, status: ProjectStatus = "active", git_url: str | None = None
+) -> ProjectBinding:
+    """A project of `OLD`."""
     return ProjectBinding(
         id=f"proj_{number}",
         workspace_id="ws_1",
@@ -26,13 +29,13 @@ OLD = Workspace(
     updated_at=1,
     tags=("web",),
     metadata={"a": 1, "token": "s3cret"},
-    projects=(project(1), project(2)),
+    projects=(bound_project(1), bound_project(2)),
 )
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of the table."""
+class ChangeRow:
+    """A row of the table, less its time and its pid."""
 
     revision: int
     what: str
@@ -40,7 +43,8 @@ class Row:
     by: str
 
 
-def rows(text: str) -> list[Row]:
+def rows(text: str) -> list[ChangeRow]:
+    """The rows of the table, as a pipe gets it: in full width."""
     header, *lines = text.splitlines()
     assert header.split() == ["WHEN", "REVISION", "WHAT", "WORKSPACE", "BY", "PID"]
     places = [header.index(name) for name in header.split()]
@@ -48,4 +52,4 @@ def rows(text: str) -> list[Row]:
         [line[start:end].strip() for start, end in zip(places, [*places[1:], None], strict=True)]
         for line in lines
     ]
-    return [Row(int(revision), what, workspace, by) for _, revision, what, workspace, by, _ in cells]
+    return [ChangeRow(int(revision), what, workspace, by) for _, revision, what, workspace, by, _ in cells]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from client.cli.history_table import OLD, project, rows
+from client.cli.history_table import OLD, bound_project, rows
 from client.cli.workspacectl import Ctl
 from support.daemon_process import DaemonProcess
 from workspaced_client import ProjectBinding, Workspace
@@ -25,14 +25,14 @@ CHANGES = {
     "root path /a → /b": structs.replace(OLD, root_path="/b"),
     "closed": structs.replace(OLD, state="closed"),
     "marked as deleted": structs.replace(OLD, state="deleted"),
-    "bound /p3": with_projects(*BOTH, project(3)),
-    "bound 2 projects": with_projects(*BOTH, project(3), project(4)),
-    "unbound /p1": with_projects(project(2)),
+    "bound /p3": with_projects(*BOTH, bound_project(3)),
+    "bound 2 projects": with_projects(*BOTH, bound_project(3), bound_project(4)),
+    "unbound /p1": with_projects(bound_project(2)),
     "unbound 2 projects": with_projects(),
-    "/p1 became stale": with_projects(project(1, "stale"), project(2)),
-    "2 projects became stale": with_projects(project(1, "stale"), project(2, "stale")),
-    "changed /p2": with_projects(project(1), project(2, git_url="https://example.org/p.git")),
-    "unbound /p2; bound /p3": with_projects(project(1), project(3)),
+    "/p1 became stale": with_projects(bound_project(1, "stale"), bound_project(2)),
+    "2 projects became stale": with_projects(bound_project(1, "stale"), bound_project(2, "stale")),
+    "changed /p2": with_projects(bound_project(1), bound_project(2, git_url="https://example.org/p.git")),
+    "unbound /p2; bound /p3": with_projects(bound_project(1), bound_project(3)),
     "tags customer, web": structs.replace(OLD, tags=("customer", "web")),
     "no tags any more": structs.replace(OLD, tags=()),
     "metadata a, b": structs.replace(OLD, metadata={"a": 2, "b": None, "token": "s3cret"}),
@@ -105,7 +105,7 @@ def test_names_in_it_are_escaped(ctl: Ctl, daemon: DaemonProcess) -> None:
         OLD, name=HOSTILE, root_path=f"/{HOSTILE}", tags=(HOSTILE,), metadata={HOSTILE: 1}, projects=()
     )
     with daemon.client() as client:
-        for workspace in (OLD, hostile, structs.replace(hostile, name="plain", projects=(project(1),))):
+        for workspace in (OLD, hostile, structs.replace(hostile, name="plain", projects=(bound_project(1),))):
             client.store.save(workspace)
     newest, change, _ = rows(ctl("history", "ws_1", "--limit", "3").out)
     assert newest.what == f"renamed from {HARMLESS}; bound /p1"
