@@ -209,7 +209,7 @@ def test_the_laboratory_sees_the_last_lines_not_compared_with_the_store(
 def test_the_laboratory_sees_a_hole_that_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(lines: list[Line], state: State) -> History:
         history = history_of(lines, state)
-        return History.of(history.after(-1, len(history)), 0)
+        return History.of(history.entries, 0)
 
     monkeypatch.setattr(history_file, "history_of", told)
     broken_by(Laboratory(CHANGES).power_losses, "missing from a history that is complete|does not lead")

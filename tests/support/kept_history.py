@@ -10,7 +10,7 @@ from workspaced.store import JsonWorkspaceStore, create_json_store
 
 def entries_of(store: JsonWorkspaceStore) -> list[Entry]:
     """What the store tells, oldest first."""
-    return [*store.state.history.newest_first()][::-1]
+    return [*store.state.history.entries]
 
 
 def revisions(store: JsonWorkspaceStore) -> list[int]:

@@ -147,7 +147,13 @@ def entry_json(entry: Entry) -> bytes:
 
 def first_revision(entry: Entry) -> int:
     """Return the first revision of a change: that of its first event."""
-    return entry.revision - len(topics_of(entry)) + 1
+    return numbered_topics(entry)[0][0]
+
+
+def numbered_topics(entry: Entry) -> Sequence[tuple[int, Topic]]:
+    """Return the topics of the entry's events, in order, each with the event's revision: the last has the entry's."""
+    topics = topics_of(entry)
+    return [*enumerate(topics, start=entry.revision - len(topics) + 1)]
 
 
 def topics_of(entry: Entry) -> Sequence[Topic]:
@@ -166,12 +172,11 @@ def topics_of(entry: Entry) -> Sequence[Topic]:
 
 def events_of(entry: Entry) -> Sequence[Event]:
     """Return the events that tell of this change, each with a revision of its own."""
-    topics = topics_of(entry)
-    payloads = _payloads(entry, topics)
-    first = entry.revision - len(topics) + 1
+    numbered = numbered_topics(entry)
+    payloads = _payloads(entry, [topic for _, topic in numbered])
     return [
-        Event(topic, payload, first + index, entry)
-        for index, (topic, payload) in enumerate(zip(topics, payloads, strict=True))
+        Event(topic, payload, revision, entry)
+        for (revision, topic), payload in zip(numbered, payloads, strict=True)
     ]
 
 

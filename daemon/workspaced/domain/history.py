@@ -37,7 +37,7 @@ class History:
         if len(all_of_them) == len(entries):
             return all_of_them
         # Another list frees those that are dropped.
-        return cls(all_of_them.complete_since).extended(all_of_them.after(-1, len(entries)))
+        return cls(all_of_them.complete_since).extended(all_of_them.entries)
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -58,6 +58,11 @@ class History:
             complete_since = max(complete_since, shared[start].revision)
             start += 1
         return History(complete_since, shared, start, len(shared), size)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All changes that are here, oldest first."""
+        return self._list[self._start : self._end]
 
     @property
     def oldest(self) -> int | None:

@@ -8,12 +8,9 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
 
-from workspaced.domain.entries import Entry, Event, topics_of
+from workspaced.domain.entries import Entry, Event, numbered_topics
 from workspaced.domain.history import History
-
-_ALL: Final = 1 << 62  # more changes than any history has
 
 
 class PastEvents:
@@ -24,9 +21,8 @@ class PastEvents:
         self._revisions: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self.newest = 0
         """The revision of the last event."""
-        for entry in history.after(-1, _ALL):
-            topics = topics_of(entry)
-            for revision, topic in enumerate(topics, start=entry.revision - len(topics) + 1):
+        for entry in history.entries:
+            for revision, topic in numbered_topics(entry):
                 self._revisions[topic].append(revision)
             self.newest = entry.revision
 

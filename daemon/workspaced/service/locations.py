@@ -14,27 +14,11 @@ from workspaced.host.real_paths import RealPaths
 from workspaced.service.requests import Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
-from workspaced_protocol.events import (
-    ProjectBound,
-    ProjectStatusChanged,
-    ProjectUnbound,
-    WorkspaceChanged,
-    WorkspaceCreated,
-)
 from workspaced_protocol.models import ResolvedPath
 from workspaced_protocol.urls import without_secret
 
 _INDEXED_A_TURN: Final = 40
 """About a millisecond of work with ten projects each; then others get a turn."""
-
-_OF_WORKSPACES: Final = (
-    WorkspaceCreated,
-    WorkspaceChanged,
-    ProjectBound,
-    ProjectUnbound,
-    ProjectStatusChanged,
-)
-"""The events of changes of a workspace."""
 
 
 class Locations:
@@ -86,9 +70,8 @@ class Locations:
         return found
 
     def _note_change(self, published: PublishedEvent) -> None:
-        payload = published.event.payload
-        if isinstance(payload, _OF_WORKSPACES):
-            self._changed.add(payload.workspace_id)
+        if published.event.entry is not None:
+            self._changed.add(published.event.entry.workspace_id)
 
     async def _bring_up_to_date(self) -> None:
         """Index the changed workspaces, a few at a time. Afterwards, the index agrees with `Writer.state`."""

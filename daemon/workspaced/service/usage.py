@@ -68,7 +68,7 @@ class Usage:
         ]
         return encode(sorted(found, key=lambda each: -each.score))  # of equals, the last used comes first
 
-    def newest_first(self, records: Iterable[Record]) -> list[Record]:
+    def by_last_use(self, records: Iterable[Record]) -> list[Record]:
         """Return the records by last use, the newest first; those never used stay in their order, behind the others."""
         order = {id_: number for number, id_ in enumerate(self._uses)}
         return sorted(records, key=lambda each: order.get(each.workspace.id, -1), reverse=True)

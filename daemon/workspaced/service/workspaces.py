@@ -81,5 +81,5 @@ class WorkspaceOperations:
         if params.sort == "name":
             records.sort(key=lambda record: name_key(record.workspace.name))  # equal ones by creation time
         elif params.sort == "recent":
-            records = self._usage.newest_first(records)
+            records = self._usage.by_last_use(records)
         return [record.json for record in records[: params.limit]]

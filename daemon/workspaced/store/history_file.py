@@ -204,7 +204,7 @@ class HistoryFile:
                 )
         history = self._history
         text = Writing(self._revision, self._store, self._seed).lines(
-            history.after(-1, len(history)), history.complete_since, self._revision, max_bytes, begins=True
+            history.entries, history.complete_since, self._revision, max_bytes, begins=True
         )
         temp = temp_name(secrets.token_hex(8))
         fd = self._disk.open(temp, CREATE_FILE, 0o600, directory.fd)

@@ -66,7 +66,7 @@ class Writing:
     seed: int
     """As `crc_seed` gives it."""
 
-    def line(self, revision: int, follows: int, text: bytes, *, is_last: bool) -> bytes:
+    def line(self, follows: int, text: bytes, *, is_last: bool) -> bytes:
         """Return the line of this text, a JSON object without its end."""
         text += b',"follows":%d' % follows
         if self.since != follows:
@@ -77,14 +77,14 @@ class Writing:
 
     def bare(self, revision: int, follows: int) -> bytes:
         """Return a last line without a change."""
-        return self.line(revision, follows, b'{"revision":%d' % revision, is_last=True)
+        return self.line(follows, b'{"revision":%d' % revision, is_last=True)
 
     def entry(self, entry: Entry, follows: int, *, is_last: bool) -> bytes:
         """Return the line of a change."""
         text = entry_json(entry)[:-1]
         if entry.reasons:
             text += b',"reasons":' + encode(entry.reasons)
-        return self.line(entry.revision, follows, text, is_last=is_last)
+        return self.line(follows, text, is_last=is_last)
 
     def lines(
         self,
@@ -118,7 +118,7 @@ class Writing:
             texts.append(text)
         else:
             if begins and (entries or revision):
-                texts.append(self.line(0, 0, b'{"revision":0', is_last=False))
+                texts.append(self.line(0, b'{"revision":0', is_last=False))
         return b"".join(reversed(texts))
 
 

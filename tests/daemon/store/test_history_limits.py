@@ -133,7 +133,7 @@ def ten_thousand() -> tuple[bytes, State]:
         draft.apply(workspaces.save(one, None)(draft), cause, 1_772_449_264_788 + number)
     state = draft.freeze()
     writing = Writing(state.revision, "", 0)
-    return writing.lines(state.history.after(-1, KEPT_ENTRIES), 0, state.revision, 1 << 30), state
+    return writing.lines(state.history.entries, 0, state.revision, 1 << 30), state
 
 
 def load(text: bytes, state: State) -> History:
