@@ -1,4 +1,4 @@
-"""An open directory and its files: read, replace and sync. No other code opens data files.
+"""An open directory and its files: read, replace and sync. No other code opens the store's two files.
 
 The strategy:
 - Open every file relative to the descriptor of its directory, so that a moved directory does no harm.

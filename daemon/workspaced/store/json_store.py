@@ -241,9 +241,8 @@ class JsonWorkspaceStore(StoreBase):
             ):
                 return
             if not self._directory.is_at_its_path():
-                self._files.older_is_own = (
-                    False  # nothing in another directory is an edit of this store's files
-                )
+                # Nothing in another directory is an edit of this store's files.
+                self._files.older_is_own = False
             directory = Directory.open(self._disk, self._path, create=True)
             try:
                 directory.settle_path()
