@@ -42,10 +42,10 @@ GAP: Final = "events.gap"
 class EventNotification(Model, frozen=True, kw_only=True):
     """The params of an `event` notification.
 
-    `sequence` rises by one per topic while the daemon runs, replayed events included. `revision` is the store's revision; an event of
-    a session or of the store's health has the revision of the last change before it. `timestamp` is in Unix
-    milliseconds. `peer` is the client that caused the event, absent if the daemon caused it; then
-    `correlationId` is empty.
+    `sequence` rises by one per topic while the daemon runs, replayed events included. `revision` is the store's
+    revision; an event of a session or of the store's health has the revision of the last change before it.
+    `timestamp` is in Unix milliseconds. `peer` is the client that caused the event, absent if the daemon caused it;
+    then `correlationId` is empty.
     """
 
     topic: str

@@ -83,9 +83,7 @@ class Owed:
     def check_kept(self, tree: Tree) -> None:
         """Nothing of value is lost, and nothing in quarantine is a part of a file."""
         files = [(*path.rsplit("/", 2)[1:], data) for path, data in each(tree) if not is_temp(path)]
-        quarantined = {
-            data for folder, name, data in files if folder == "quarantine" and "history" not in name
-        }
+        quarantined = {data for folder, _, data in files if folder == "quarantine"}
         in_place = {data for _, name, data in files if name in (PRIMARY, SNAPSHOT)}
         require(self.kept <= quarantined | in_place, "a file of others was written over, and no copy is kept")
         for data in quarantined - self.kept - self.others:

@@ -11,7 +11,7 @@ from faults.promises import BrokenPromise
 from faults.scenarios import EXISTING, FRESH, SCENARIOS, Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import File, Folder
-from workspaced.store import json_store
+from workspaced.store import own_files
 from workspaced.store.files import Directory, Identity
 from workspaced.store.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import PRIMARY
@@ -132,6 +132,6 @@ def test_a_damaged_file_shows_that_nothing_is_quarantined(monkeypatch: pytest.Mo
     def quarantine(*_: object) -> str:
         return "/"
 
-    monkeypatch.setattr(json_store, "quarantine", quarantine)
+    monkeypatch.setattr(own_files, "quarantine", quarantine)
     scenario = next(scenario for scenario in SCENARIOS if scenario.name == "commit over a damaged primary")
     broken_by(Laboratory(scenario).without_fault, "no copy is kept")

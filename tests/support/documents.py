@@ -141,6 +141,5 @@ def store_files(directory: Path) -> dict[str, bytes | str]:
 
 
 def quarantined(data_dir: Path) -> dict[str, bytes]:
-    """Return the copies in quarantine by name, the oldest first, less those of the history."""
-    copies = (path for path in sorted((data_dir / "quarantine").glob("*")) if path.suffix != ".jsonl")
-    return {path.name: path.read_bytes() for path in copies}
+    """Return the copies in quarantine by name, the oldest first."""
+    return {path.name: path.read_bytes() for path in sorted((data_dir / "quarantine").glob("*"))}

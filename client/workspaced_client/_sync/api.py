@@ -95,7 +95,8 @@ class Workspaces:
         """Change the name of a workspace, its root path, its tags or its metadata.
 
         `tags` replaces all tags, so an empty list takes them away. `metadata` is merged into what is there (RFC
-        7386): the keys that it holds are changed, also in nested objects, and None takes a key out. Raises NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
+        7386): the keys that it holds are changed, also in nested objects, and None takes a key out. Raises
+        NotFound, NameConflict, InvalidState, RevisionConflict, InvalidParams.
         """
         path = None if root_path is None else path_value(root_path)
         params = p.UpdateParams(

@@ -32,9 +32,8 @@ class PathIndex:
     """The root paths of workspaces and their projects."""
 
     def __init__(self) -> None:
-        self._places: dict[
-            str, tuple[_Place, ...]
-        ] = {}  # in order; a tuple, because nearly all have one member
+        # In order; tuples, because nearly all have one member.
+        self._places: dict[str, tuple[_Place, ...]] = {}
         self._depths: dict[int, int] = {}  # how many keys have so many components
         self._workspaces: dict[str, Workspace] = {}
 

@@ -33,9 +33,8 @@ class StoreError(RequestError):
         """Return the failure of `action`, a verb with its object such as “write workspaces.json”."""
         number = error.errno or 0
         reason = error.strerror or str(error)
-        advice = (
-            _ADVICE.get(number, "") if reason == os.strerror(number) else ""
-        )  # else the reason has its own
+        # A reason that is not the system's has its own advice.
+        advice = _ADVICE.get(number, "") if reason == os.strerror(number) else ""
         return cls(f"Could not {action}: {reason}{advice}.", number)
 
 
@@ -213,9 +212,8 @@ class StoreBase:
         """See WorkspaceStore."""
         # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
         try:
-            kept = msgspec.json.decode(
-                encode(workspace), type=Workspace
-            )  # metadata may change after the call
+            # Metadata may change after the call, so a copy is kept.
+            kept = msgspec.json.decode(encode(workspace), type=Workspace)
         except msgspec.ValidationError as error:
             problem, where = problem_at(error)
             path = f"workspace.{where}" if where else "workspace"

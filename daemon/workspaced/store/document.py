@@ -46,8 +46,8 @@ class NewerVersion(Exception):
 class Document:
     """The content of a valid file.
 
-    `state` of an older version has no `store_id`. `unknown_members` are the paths of members that this release does not know. With `held_secrets`, the file has
-    URLs with secrets, which `state` does not have.
+    `state` of an older version has no `store_id`. `unknown_members` are the paths of members that this release does
+    not know. With `held_secrets`, the file has URLs with secrets, which `state` does not have.
     """
 
     state: State

@@ -1,4 +1,4 @@
-"""An open directory and its files: read, replace and sync. No other code opens data files.
+"""An open directory and its files: read, replace and sync. No other code opens the store's two files.
 
 The strategy:
 - Open every file relative to the descriptor of its directory, so that a moved directory does no harm.
@@ -21,11 +21,8 @@ from workspaced.store.disk import Disk, NotOwnDirectory, close_quietly
 from workspaced_protocol.datadir import MAX_FILE_BYTES, is_temp, temp_name
 
 _READ_BYTES: Final = 1024 * 1024
-_REFUSE_OPEN_FILES: Final = (
-    errno.EACCES,
-    errno.EBUSY,
-    errno.ETXTBSY,
-)  # a network share may answer so if the target is open
+# A network share may answer so if the target is open.
+_REFUSE_OPEN_FILES: Final = (errno.EACCES, errno.EBUSY, errno.ETXTBSY)
 _MOVE_IT_AWAY: Final = "move it away, then start again"
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

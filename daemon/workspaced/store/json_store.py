@@ -24,22 +24,19 @@ from workspaced.store.contract import (
 )
 from workspaced.store.disk import Disk
 from workspaced.store.document import Document, NewerVersion, encode_document
-from workspaced.store.files import Content, Directory, Identity
-from workspaced.store.foreign import another_store, difference
+from workspaced.store.files import Directory
+from workspaced.store.foreign import difference
 from workspaced.store.history_file import HistoryFile
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
-from workspaced.store.place import unusable, warnings_about
-from workspaced.store.quarantine import quarantine
+from workspaced.store.own_files import OwnFiles
+from workspaced.store.place import blocked, unusable, warnings_about
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Decision, Examined, check_files, decide, examine
+from workspaced.store.snapshot import Decision, check_files, decide, examine
 from workspaced_protocol.daemon_models import RecoveryStatus
-from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import StoreCheck
-
-EDITED: Final = "edited"
-"""The reason to quarantine a file that another program has written (storage.md, A commit)."""
 
 _CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
 
@@ -75,11 +72,7 @@ class JsonWorkspaceStore(StoreBase):
         self._socket = socket
         self._disk = disk or Disk()
         self._time_ns = time_ns
-        # Known files: None means that the store may overwrite the file, a word is the reason to quarantine
-        # it first. An unknown file was edited by another program.
-        self._known_files: dict[Identity, str | None] = {}
-        # Whether a file of an older version may be this store's own: until the first write over those of the start.
-        self._older_is_own = False
+        self._files = OwnFiles(time_ns)
         self._must_reopen = False
         self._pending: State | None = None  # the state of a commit under way
         self._history = HistoryFile(self._disk)
@@ -122,12 +115,10 @@ class JsonWorkspaceStore(StoreBase):
         data = encode_document(state)
         self._ensure_locked()
         if keeps_previous is not None:
-            self._mark_previous(keeps_previous)
+            self._files.keep_previous(self._directory, keeps_previous)
         try:
-            # Both are looked at before anything is written.
-            foreign = [file for name in (PRIMARY, SNAPSHOT) if (file := self._foreign(name)) is not None]
-            for name, content in foreign:
-                self._quarantine_foreign(name, content)
+            for name, copy in self._files.make_way(self._directory, self.state):
+                self._tell_of_edit(name, copy)
             self._pending = state
             self._history.add(self._directory, state, entries, data)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
@@ -136,13 +127,11 @@ class JsonWorkspaceStore(StoreBase):
             self._must_reopen = True
             self._history.take_back()
             if isinstance(failure, CommitUnknown):
-                self._known_files.update(dict.fromkeys(self._directory.last_written))
-                self._older_is_own = False
+                self._files.written(self._directory.last_written, are_in_place=False)
             raise
         else:
-            self._known_files = dict.fromkeys(identities)
+            self._files.written(identities)
             self._history.confirm(state, data)
-            self._older_is_own = False
             self.state = state
         finally:
             self._pending = None
@@ -172,7 +161,7 @@ class JsonWorkspaceStore(StoreBase):
         if self.state is not before:
             return None  # commits that have ended since then wrote the file
         held = [before] if pending is None else [before, pending]
-        differences = [difference(found, state, older_is_own=self._older_is_own) for state in held]
+        differences = [difference(found, state, older_is_own=self._files.older_is_own) for state in held]
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
@@ -191,13 +180,9 @@ class JsonWorkspaceStore(StoreBase):
             ) from error
         new_store_id = IdFactory(lambda: self._time_ns() // 1_000_000).store()
         decision = decide(primary, snapshot, new_store_id)
-        if decision.served is not None and decision.served.document is not None:
-            self._older_is_own = decision.served.document.version < FORMAT_VERSION
         try:
             self._remove_temps()
-            quarantined = [self._quarantine(file, kind) for file, kind in decision.superseded]
-            for file in (primary, snapshot):
-                quarantined += self._register(file)
+            quarantined = self._files.take_over(self._directory, (primary, snapshot), decision, self.warnings)
             if not decision.must_write:
                 # The served state must be durable: the process that wrote it may have been killed before its sync.
                 self._directory.settle([PRIMARY, SNAPSHOT])
@@ -242,38 +227,10 @@ class JsonWorkspaceStore(StoreBase):
         with closing(folder):
             folder.remove_temps()
 
-    def _quarantine(self, file: Examined, kind: str) -> str:
-        """Quarantine an examined file, and return the copy's path. The store may then overwrite the file."""
-        if file.content is None:
-            raise ValueError(f"{file.name} is missing, so it can't be quarantined")
-        self._known_files[file.content.identity] = None
-        copy = quarantine(self._directory, file.name, file.content, kind, self._time_ns)
-        if file.corruption is not None:
-            self.warnings.append(
-                f"{file.name} is corrupted ({file.corruption.message}); a copy is kept at {copy}"
-            )
-        return copy
-
-    def _register(self, file: Examined) -> list[str]:
-        """Register a valid file as known, and return the paths of the copies made of it."""
-        if file.document is None or file.content is None or file.content.identity in self._known_files:
-            return []
-        if file.document.held_secrets:
-            self.warnings.append(
-                f"{file.name} held a password or a token in the URL of a clone, and is written again without it. "
-                f"Older copies in {BACKUPS}/ and {QUARANTINE}/ may still hold it: change the password."
-            )
-        version = file.document.version
-        self._known_files[file.content.identity] = None if version == FORMAT_VERSION else f"version-{version}"
-        if not file.document.unknown_members:
-            return []
-        copy = self._quarantine(file, "unknown-members")
-        members = ", ".join(file.document.unknown_members[:10])
-        self.warnings.append(
-            f"{file.name} holds members that this release does not know and will not keep "
-            f"({members}); a copy is kept at {copy}"
-        )
-        return [copy]
+    def _tell_of_edit(self, name: str, copy: str) -> None:
+        _log.warning("A file of the store was edited; it is written again.", file=name, kept=copy)
+        now_ms = self._time_ns() // 1_000_000
+        self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
     def _ensure_locked(self) -> None:
         """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
@@ -285,7 +242,8 @@ class JsonWorkspaceStore(StoreBase):
             ):
                 return
             if not self._directory.is_at_its_path():
-                self._older_is_own = False  # nothing in another directory is an edit of this store's files
+                # Nothing in another directory is an edit of this store's files.
+                self._files.older_is_own = False
             directory = Directory.open(self._disk, self._path, create=True)
             try:
                 directory.settle_path()
@@ -301,60 +259,9 @@ class JsonWorkspaceStore(StoreBase):
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {self._path}") from error
         except StoreUnusable as error:
-            raise _blocked(error) from error
+            raise blocked(error) from error
         except LockHeld as error:
             raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
         self._directory.close()
         self._directory = directory
         self._must_reopen = False
-
-    def _mark_previous(self, reason: str) -> None:
-        """Mark the primary for quarantine. The snapshot holds the same bytes and needs no copy."""
-        try:
-            identity = self._directory.identify(PRIMARY)
-        except OSError as error:
-            raise StorageFailure.from_os_error(error, f"check {self._path / PRIMARY}") from error
-        if identity is not None and self._known_files.get(identity, EDITED) is None:
-            self._known_files[identity] = reason
-
-    def _foreign(self, name: str) -> tuple[str, Content] | None:
-        """Return the name and content of a file that must be quarantined before it is written over.
-
-        Raises StorageFailure if it is another store's.
-        """
-        path = self._path / name
-        try:
-            identity = self._directory.identify(name)
-            if identity is None or self._known_files.get(identity, EDITED) is None:
-                return None
-            content = self._directory.read(name)
-        except OSError as error:
-            raise StorageFailure.from_os_error(error, f"quarantine {path}") from error
-        except StoreUnusable as error:
-            raise _blocked(error) from error
-        if content is None:
-            return None
-        if content.identity not in self._known_files:
-            refusal = another_store(
-                self._directory, name, content, self.state, older_is_own=self._older_is_own
-            )
-            if refusal is not None:
-                raise StorageFailure(refusal, errno.ESTALE)
-        return name, content
-
-    def _quarantine_foreign(self, name: str, content: Content) -> None:
-        kind = self._known_files.get(content.identity) or EDITED
-        try:
-            copy = quarantine(self._directory, name, content, kind, self._time_ns)
-        except OSError as error:
-            raise StorageFailure.from_os_error(error, f"quarantine {self._path / name}") from error
-        self._known_files[content.identity] = None
-        if kind == EDITED:
-            _log.warning("A file of the store was edited; it is written again.", file=name, kept=copy)
-            now_ms = self._time_ns() // 1_000_000
-            self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
-
-
-def _blocked(error: StoreUnusable) -> StorageFailure:
-    """Return the failure of a write for what stands in the place of a file."""
-    return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from workspaced.store.contract import StoreUnusable
+from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.disk import CannotSyncDirectory, NotOwnDirectory
 from workspaced_protocol import mounts
 
@@ -28,6 +28,11 @@ def unusable(data_dir: Path, error: OSError) -> StoreUnusable:
         return StoreUnusable(f"{at} can't be used ({told})", advice, number)
     advice = "check its owner, its mode and the free space, or choose another with --data-dir"
     return StoreUnusable(f"The data directory {data_dir} can't be used ({told})", advice, number)
+
+
+def blocked(error: StoreUnusable) -> StorageFailure:
+    """Return the failure of a write for what stands in the place of a file."""
+    return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)
 
 
 def warnings_about(data_dir: Path) -> list[str]:

@@ -16,9 +16,8 @@ from workspaced.supervision.terminal import Terminal
 from workspaced.supervision.watchdog import keep_watch, watchdog_seconds
 from workspaced_protocol.daemon_models import DaemonStatus
 
-_RELOAD_SECONDS: Final = (
-    10.0  # a configuration file on a hanging file system must not keep the manager waiting
-)
+_RELOAD_SECONDS: Final = 10.0
+"""A configuration file on a hanging file system must not keep the manager waiting."""
 
 _log = structlog.get_logger(__name__)
 

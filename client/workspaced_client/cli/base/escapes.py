@@ -14,13 +14,9 @@ _STYLES: Final = "\ufe0e\ufe0f"  # variation selectors: as text, as an emoji
 _KEYCAP: Final = "\u20e3"
 _FLAG: Final = "\U0001f3f4"
 _FLAG_END: Final = "\U000e007f"
+_REGIONS: Final = ("gbeng", "gbsct", "gbwls")  # England, Scotland, Wales: all that Unicode recommends
 _FLAGS: Final = tuple(
-    f"{_FLAG}{''.join(chr(0xE0000 + ord(letter)) for letter in region)}{_FLAG_END}"
-    for region in (
-        "gbeng",
-        "gbsct",
-        "gbwls",
-    )  # England, Scotland, Wales: the only ones that Unicode recommends
+    f"{_FLAG}{''.join(chr(0xE0000 + ord(letter)) for letter in region)}{_FLAG_END}" for region in _REGIONS
 )
 
 
