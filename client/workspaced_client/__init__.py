@@ -60,28 +60,30 @@ from workspaced_client.errors import (
     WriteTimeout,
 )
 from workspaced_protocol import __version__
-from workspaced_protocol.models import (
-    Backup,
-    Change,
+from workspaced_protocol.daemon_models import (
     CommitStatistics,
     ConnectedClient,
     DaemonStatus,
-    FileCheck,
     Hello,
-    HistoryEntry,
     InFlight,
+    RecoveryStatus,
+    RequestInFlight,
+    StoreStatus,
+    Subscribed,
+)
+from workspaced_protocol.models import (
+    Backup,
+    Change,
+    FileCheck,
+    HistoryEntry,
     Peer,
     Progress,
     ProjectBinding,
-    RecoveryStatus,
-    RequestInFlight,
     ResolvedPath,
     Salvage,
     Session,
     StoreCheck,
     StoreDifference,
-    StoreStatus,
-    Subscribed,
     Workspace,
     WorkspaceUsage,
 )

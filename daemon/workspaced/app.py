@@ -13,10 +13,9 @@ from typing import Final
 import structlog
 import trio
 
-from workspaced.domain.entries import Event
+from workspaced.domain.entries import NOBODY, Event
 from workspaced.domain.frecency import Use
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.state import NOBODY
 from workspaced.events import EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
@@ -45,8 +44,8 @@ from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
 from workspaced.writer.actor import Writer
 from workspaced.writer.settling import Settling
+from workspaced_protocol.daemon_models import DaemonStatus
 from workspaced_protocol.events import StoreRecovered, Topic
-from workspaced_protocol.models import DaemonStatus
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write; a disk that hangs longer is given up
 

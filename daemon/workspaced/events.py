@@ -20,7 +20,7 @@ from workspaced.domain.entries import Cause, Event, events_of, topics_of
 from workspaced.domain.errors import InvalidField, quoted
 from workspaced.domain.history import History
 from workspaced.domain.past_events import PastEvents
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced_protocol.events import GAP, TOPICS, EventNotification, EventsMissed
 from workspaced_protocol.messages import EVENT, encode_notification
 

@@ -8,13 +8,11 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from workspaced_protocol import params as p
+from workspaced_protocol.daemon_models import ConnectedClient, DaemonStatus, Hello
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.method import Method
 from workspaced_protocol.models import (
     Backup,
-    ConnectedClient,
-    DaemonStatus,
-    Hello,
     HistoryEntry,
     ResolvedPath,
     Salvage,

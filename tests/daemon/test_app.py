@@ -20,7 +20,7 @@ from workspaced.rpc.listener import SocketUnusable
 from workspaced.settings.model import BadConfiguration, Settings
 from workspaced.store import create_json_store
 from workspaced.store.lock import LockHeld
-from workspaced_protocol.models import DaemonStatus
+from workspaced_protocol.daemon_models import DaemonStatus
 
 
 async def test_a_directory_that_is_owned_and_a_socket_that_is_taken_stop_the_start(

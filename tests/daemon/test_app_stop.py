@@ -23,7 +23,8 @@ from workspaced.domain.state import State
 from workspaced.host import path_checks
 from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
-from workspaced_protocol.models import DaemonStatus, Workspace
+from workspaced_protocol.daemon_models import DaemonStatus
+from workspaced_protocol.models import Workspace
 
 
 @pytest.mark.requirement("FR-005")

@@ -19,7 +19,7 @@ from support.waiting import PATIENCE_SECONDS
 from workspaced_protocol import examples as e
 
 # What differs from one daemon, and one moment, to the next. Each is compared by its type alone.
-TIMES = {"createdAt", "updatedAt", "boundAt", "startedAt", "madeAt", "connectedAt", "lastUsedAt"}
+TIMES = {"at", "createdAt", "updatedAt", "boundAt", "startedAt", "madeAt", "connectedAt", "lastUsedAt"}
 COUNTS = {"revision", "pid", "uid", "connection", "connections", "requests", "commits", "score"}
 VARYING = TIMES | COUNTS
 
@@ -64,6 +64,10 @@ class Exchange:
             self.connection.call("store.backup", path=self.localised(e.COPY))
         elif method == "store.listBackups":
             self.here[e.BACKUP] = self.connection.call("store.backup")["name"]
+        elif method == "history.list":
+            self.connection.call("daemon.hello", **e.EXAMPLES["daemon.hello"].params)
+            self.connection.call("store.remove", id="ws_notes")
+            self.connection.call("store.save", workspace=self.localised(e.NOTES))
         elif method == "workspace.usage":
             self.connection.call("workspace.touch", id="ws_shop")
         elif method == "project.clone":
@@ -87,7 +91,7 @@ def levelled(value: Any, known_ids: set[str]) -> Any:
 def _levelled_member(name: str, member: Any, known_ids: set[str]) -> Any:
     if name in VARYING:
         return type(member).__name__
-    if name == "id" and member not in known_ids:
+    if name == "correlationId" or (name == "id" and member not in known_ids):
         return member.partition("_")[0]
     return levelled(member, known_ids)
 
@@ -97,8 +101,8 @@ def test_an_example_is_what_a_daemon_answers(exchange: Exchange, method: str) ->
     example = e.EXAMPLES[method]
     exchange.prepare(method)
     params = exchange.localised(example.params)
-    if "ifRevision" in params:
-        params["ifRevision"] = exchange.connection.revision()
+    for name in {"ifRevision", "revision"} & set(params):  # that of the store, in which others were before
+        params[name] = exchange.connection.revision()
     result = exchange.published(exchange.connection.call(method, **params))
     if example.abridged:
         assert isinstance(example.result, dict)

@@ -6,7 +6,8 @@ from typing import Final
 from msgspec import structs
 
 from support.documents import STORE_ID, sealed, version_1_text
-from workspaced.domain.state import RecoveryNotice, State
+from workspaced.domain.records import RecoveryNotice
+from workspaced.domain.state import State
 from workspaced.store.document import Document, encode_document
 from workspaced_protocol.models import ProjectBinding, Workspace
 

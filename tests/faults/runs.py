@@ -18,7 +18,8 @@ from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.state import Draft, Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import Draft, State
 from workspaced.store.contract import CommitUnknown, StorageFailure
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
 from workspaced.store.json_store import JsonWorkspaceStore

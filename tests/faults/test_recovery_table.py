@@ -13,7 +13,8 @@ from msgspec import structs
 from support.documents import STORE_ID, files_below, quarantined, store_text, version_1_text
 from support.samples import commit, less_revision, workspace
 from workspaced.domain import bulk
-from workspaced.domain.state import RecoveryNotice, State
+from workspaced.domain.records import RecoveryNotice
+from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document, parse_document
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT

@@ -8,17 +8,11 @@ import pytest
 from msgspec import Raw
 
 from protocol.contract import CONTRACT, FITTING, names_of, raw, required_of
+from workspaced_protocol.daemon_models import DaemonStatus, Hello
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.method import InvalidParams
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.models import (
-    DaemonStatus,
-    Hello,
-    Session,
-    StoreCheck,
-    StoreRevision,
-    Workspace,
-)
+from workspaced_protocol.models import Session, StoreCheck, StoreRevision, Workspace
 
 RESULTS: dict[str, object] = {
     "daemon.hello": Hello,

@@ -6,22 +6,24 @@ from typing import Any
 import msgspec
 import pytest
 
+from workspaced_protocol.daemon_models import (
+    CommitStatistics,
+    DaemonStatus,
+    Hello,
+    RecoveryStatus,
+    StoreStatus,
+)
 from workspaced_protocol.models import (
     WRONG_PROJECT_ID,
     WRONG_WORKSPACE_ID,
     Change,
-    CommitStatistics,
-    DaemonStatus,
     FileCheck,
-    Hello,
     Model,
     ProjectBinding,
     ProjectId,
-    RecoveryStatus,
     Session,
     StoreCheck,
     StoreRevision,
-    StoreStatus,
     Workspace,
     WorkspaceId,
 )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workspaced_protocol.models import Change, CommitStatistics, StoreRevision, Workspace
+from workspaced_protocol.daemon_models import CommitStatistics
+from workspaced_protocol.models import Change, StoreRevision, Workspace
 from workspaced_protocol.unknown import decode
 
 EXAMPLES = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from workspaced.domain.commands import Command
+from workspaced.domain.outcome import Outcome
 from workspaced.domain.projects import Reachable, Unreached
-from workspaced.domain.state import Draft, Outcome, State
+from workspaced.domain.state import Draft, State
 from workspaced_protocol.models import ProjectBinding, ProjectStatus, Workspace, WorkspaceState
 
 GONE = Unreached("missing", "does not exist")

@@ -13,7 +13,8 @@ from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
-from workspaced.domain.state import Draft, Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import Draft, State
 from workspaced.store import WorkspaceStore, create_json_store
 from workspaced_protocol.annotations import tag_key
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER

@@ -14,10 +14,8 @@ from workspaced_client._core.conversation import OnProgress
 from workspaced_client._core.hello import greeting
 from workspaced_client._core.json_values import items_value, path_value
 from workspaced_protocol import params as p
+from workspaced_protocol.daemon_models import ConnectedClient, DaemonStatus, Hello
 from workspaced_protocol.models import (
-    ConnectedClient,
-    DaemonStatus,
-    Hello,
     HistoryEntry,
     ResolvedPath,
     Session,

@@ -16,7 +16,7 @@ from workspaced_client._core.daemon_errors import ShuttingDown
 from workspaced_client._core.hello import greeting
 from workspaced_client._core.local_errors import ConnectionLost, NotResponding, NotRunning
 from workspaced_client._core.timeouts import checked_timeout
-from workspaced_protocol.models import Hello
+from workspaced_protocol.daemon_models import Hello
 from workspaced_protocol.params import Params
 
 from .api import AsyncDaemon, AsyncHistory, AsyncProjects, AsyncSessions, AsyncWorkspaces

@@ -28,11 +28,12 @@ from workspaced_client._core.local_errors import BadAnswer, ConnectionLost, Used
 from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import params as p
 from workspaced_protocol import unknown
+from workspaced_protocol.daemon_models import DaemonStatus, Hello
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.events import GAP, PAYLOADS, EventNotification, EventsMissed
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import EVENT, NotAnAnswer, Notification, encode_request, parse_answer
-from workspaced_protocol.models import DaemonStatus, Hello, Model, Peer, StoreRevision
+from workspaced_protocol.models import Model, Peer, StoreRevision
 
 OnLost = Callable[[WorkspacedError], None]
 """Called with the reason each time the connection is lost; the stream then reconnects by itself."""

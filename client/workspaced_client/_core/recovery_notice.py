@@ -1,7 +1,7 @@
 """The daemon's notice of a recovery, in words."""
 
 from workspaced_client._core.local_time import when
-from workspaced_protocol.models import AFTER_THAT, WAS_EDITED, RecoveryStatus
+from workspaced_protocol.daemon_models import AFTER_THAT, WAS_EDITED, RecoveryStatus
 
 
 def in_short(notice: RecoveryStatus) -> str:

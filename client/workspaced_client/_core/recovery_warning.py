@@ -2,7 +2,7 @@
 
 import warnings
 
-from workspaced_protocol.models import RecoveryStatus
+from workspaced_protocol.daemon_models import RecoveryStatus
 
 
 class RecoveryWarning(UserWarning):

@@ -1,6 +1,7 @@
 """The commands on changes of workspaces: history, undo."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Annotated, Final
 
@@ -15,6 +16,7 @@ from workspaced_client import (
     NotFound,
     RevisionConflict,
     Workspace,
+    WorkspacedError,
 )
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.arguments import completions, find_workspace
@@ -36,8 +38,10 @@ _NOTHING: Final = "There is nothing to undo: the history is empty."
 
 def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
     def names(client: Client) -> dict[str, None]:
-        living = (each.name for each in client.workspaces.list() if each.state != "deleted")
-        return dict.fromkeys([*living, *(each.name for each in client.history.list(limit=_PAGE))])
+        found = dict.fromkeys(each.name for each in client.workspaces.list() if each.state != "deleted")
+        with suppress(WorkspacedError):  # the names that are there are better than none
+            found |= dict.fromkeys(each.name for each in client.history.list(limit=_PAGE))
+        return found
 
     return completions(context, incomplete, names)
 

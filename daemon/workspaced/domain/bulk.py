@@ -12,7 +12,9 @@ from workspaced.domain.commands import (
     saved,
 )
 from workspaced.domain.errors import RevisionConflict
-from workspaced.domain.state import Draft, Outcome, State, encode
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.records import encode
+from workspaced.domain.state import Draft, State
 from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 

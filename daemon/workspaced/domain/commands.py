@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from workspaced.domain.errors import ActiveSessions, NotFound
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced_protocol.models import Change, StoreRevision, Workspace
 
 Command = Callable[[State], Outcome]

@@ -43,6 +43,10 @@ class Cause(NamedTuple):
     method: str = ""
 
 
+NOBODY: Final = Cause("")
+"""The cause of the daemon's own writes and events."""
+
+
 class Entry(Struct, frozen=True, kw_only=True, gc=False):
     """One change of a workspace. The garbage collector ignores it (gc=False): there are thousands."""
 

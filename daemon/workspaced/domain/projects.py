@@ -13,7 +13,8 @@ from msgspec import structs
 from workspaced.domain import workspaces
 from workspaced.domain.commands import Command, later, require_workspace, saved
 from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, PathUnreachable
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Unreachable, Workspace
 
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from workspaced.domain.commands import Command, require_workspace
 from workspaced.domain.entries import Event
 from workspaced.domain.errors import Claimed, InvalidState, NotFound
-from workspaced.domain.state import Outcome, OwnedSession, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.records import OwnedSession
+from workspaced.domain.state import State
 from workspaced_protocol.events import SessionChanged, Topic
 from workspaced_protocol.models import Session
 

@@ -10,25 +10,15 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from workspaced.domain.entries import Cause, Entry, Event, first_revision
+from workspaced.domain.entries import Cause, Entry, first_revision
 from workspaced.domain.history import History
-from workspaced_protocol.models import (
-    Change,
-    Model,
-    Peer,
-    RecoveryOutcome,
-    Session,
-    TimeMs,
-    Unreachable,
-    Workspace,
-)
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.records import Lost, OwnedSession, Record, RecoveryNotice, encode
+from workspaced_protocol.models import Change, Peer, Unreachable, Workspace
 from workspaced_protocol.names import name_key
 
 MAX_REQUEST_KEYS: Final = 256
@@ -36,77 +26,6 @@ MAX_REQUEST_KEYS: Final = 256
 
 MAX_HELD_KEYS: Final = 8192
 """The limit of keys held from before a start: two full queues of writes. Only a loop of crashes leaves more."""
-
-NOBODY: Final = Cause("")
-"""The cause of the daemon's own writes and events."""
-
-encode: Final = msgspec.json.Encoder().encode
-
-
-class Record(NamedTuple):
-    """A workspace and its JSON text, which is the same on the socket and in the file."""
-
-    workspace: Workspace
-    json: bytes
-
-
-class OwnedSession(NamedTuple):
-    """A session, and the number of its connection."""
-
-    session: Session
-    connection: int
-
-
-class RecoveryNotice(Model, frozen=True):
-    """The notice of a recovery at startup; stored until a user acknowledges it."""
-
-    outcome: RecoveryOutcome
-    reason: str
-    quarantined: tuple[str, ...]
-    occurred_at: TimeMs
-
-
-class Lost(NamedTuple):
-    """The whole workspaces, by id, in the damaged files of a recovery that is not acknowledged.
-
-    `lists_all`: the files show every workspace that they held, so nothing else is missing.
-    """
-
-    workspaces: Mapping[str, Workspace]
-    lists_all: bool
-
-    def is_in(self, ids: AbstractSet[str]) -> bool:
-        """Return whether each of these workspaces is among `ids`."""
-        return self.workspaces.keys() <= ids
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of a command: its result and its changes.
-
-    `changes` are applied in order, each with its own revision. Several that are the same object are one change of the
-    history, for several projects.
-    """
-
-    result: object
-    changes: tuple[Change, ...] = ()
-    reasons: Mapping[str, Unreachable] | None = None
-    """Why projects became stale, by project id."""
-    events: tuple[Event, ...] = ()
-    """The events beside those of its changes (`entries.events_of`)."""
-    begun: OwnedSession | None = None
-    ended: tuple[str, ...] = ()
-    acknowledges_recovery: bool = False
-    rewrites_files: bool = False
-    keeps_previous: str | None = None
-    """Why the previous primary is copied to quarantine: a part of the copy's name (storage.md, Quarantine)."""
-    request_key: tuple[str, str | None] | None = None
-    """The key to store, and the workspace that answers a repeat."""
-
-    @property
-    def touches_store(self) -> bool:
-        """Whether this outcome needs a commit of the store."""
-        return bool(self.changes or self.acknowledges_recovery or self.rewrites_files or self.request_key)
 
 
 @dataclass

@@ -5,7 +5,8 @@ from msgspec import json, structs
 from workspaced.domain.commands import Command, later, removed, require_no_sessions, saved
 from workspaced.domain.entries import Entry
 from workspaced.domain.errors import ChangedSince, NotFound, RevisionConflict, quoted
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.domain.workspaces import require_free_name
 from workspaced_protocol.models import Workspace
 

@@ -14,7 +14,8 @@ from workspaced.domain.commands import (
 )
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
 from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.domain.tags_and_metadata import (
     Json,
     check_both,

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, NamedTuple
 
-from workspaced.domain.state import OwnedSession
+from workspaced.domain.records import OwnedSession
 from workspaced.events import Subscription
 from workspaced.service.order import WriteOrder
 from workspaced.service.requests import Caller
-from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Subscribed
+from workspaced_protocol.daemon_models import ConnectedClient, InFlight, RequestInFlight, Subscribed
 from workspaced_protocol.urls import without_secret
 
 PROGRAM_CHARACTERS: Final = 100

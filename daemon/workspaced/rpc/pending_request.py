@@ -9,7 +9,7 @@ import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced.host.git_output import Step
 from workspaced.rpc.clients import ClientState, Pending
 from workspaced.rpc.refusals import to_rpc_error

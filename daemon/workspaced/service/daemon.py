@@ -10,21 +10,16 @@ from msgspec import structs
 import workspaced_protocol
 from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import Refused
-from workspaced.domain.state import OwnedSession, encode
+from workspaced.domain.records import OwnedSession, encode
 from workspaced.events import EventHub
 from workspaced.service.requests import Client, Json
 from workspaced.store.contract import WorkspaceStore
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
+from workspaced_protocol.daemon_models import ConnectedClient, DaemonStatus, Hello, RecoveryStatus
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.models import (
-    ConnectedClient,
-    DaemonStatus,
-    Hello,
-    RecoveryStatus,
-    StoreRevision,
-)
+from workspaced_protocol.models import StoreRevision
 from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"

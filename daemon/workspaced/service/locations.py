@@ -8,7 +8,7 @@ from workspaced.domain.errors import NotFound, Overloaded, PathUnreachable, quot
 from workspaced.domain.names import check_root_path
 from workspaced.domain.path_index import PathIndex
 from workspaced.domain.projects import Unreached
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced.events import EventHub, PublishedEvent
 from workspaced.host.real_paths import RealPaths
 from workspaced.service.requests import Json, Request

@@ -12,7 +12,7 @@ from workspaced.domain import bulk, commands
 from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import InvalidField, Overloaded, RequestError
 from workspaced.domain.names import check_root_path
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced.process.threads import run_in_thread
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Json, Request

@@ -16,7 +16,7 @@ from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.names import check_root_path, refuse_within
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced.host.git import Git
 from workspaced.host.git_output import Step
 from workspaced.service.bound_paths import BoundPaths

@@ -4,7 +4,7 @@ from workspaced.domain import sessions
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.state import encode
+from workspaced.domain.records import encode
 from workspaced.service.requests import Caller, Client, Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p

@@ -16,7 +16,7 @@ import trio
 from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import NotFound, RequestError
 from workspaced.domain.frecency import Use, score_at, used
-from workspaced.domain.state import Record, encode
+from workspaced.domain.records import Record, encode
 from workspaced.events import EventHub, PublishedEvent
 from workspaced.process.threads import run_in_thread
 from workspaced.service.requests import Client, Json

@@ -12,10 +12,12 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import InvalidField, RequestError
-from workspaced.domain.state import Draft, State, encode
+from workspaced.domain.records import encode
+from workspaced.domain.state import Draft, State
 from workspaced.domain.tags_and_metadata import check_both
+from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import RecoveryStatus, StoreCheck, Workspace
+from workspaced_protocol.models import StoreCheck, Workspace
 from workspaced_protocol.problems import problem_at
 
 

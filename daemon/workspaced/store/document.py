@@ -15,7 +15,8 @@ from typing import Final, cast
 import msgspec
 from msgspec import Struct, field
 
-from workspaced.domain.state import RecoveryNotice, State, encode
+from workspaced.domain.records import RecoveryNotice, encode
+from workspaced.domain.state import State
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, is_damaged_version
 from workspaced_protocol.datadir import FORMAT_VERSION, StoreId

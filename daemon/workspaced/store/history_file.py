@@ -30,7 +30,7 @@ from workspaced.store.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
-"""The shortest time between two attempts to write the file anew: it takes some milliseconds of a commit."""
+"""The pause after an attempt to write the file anew has failed: it takes some milliseconds of a commit."""
 
 _OPEN_FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -154,13 +154,12 @@ class HistoryFile:
             if self._is_in_place(directory):
                 return True
             self._distrust()
-        now = time.monotonic()
-        if now < self._next_rewrite_at:
+        if time.monotonic() < self._next_rewrite_at:
             return False
-        self._next_rewrite_at = now + REWRITE_PAUSE_SECONDS
         try:
             self._write_anew(directory, MAX_HISTORY_BYTES)
         except OSError:
+            self._next_rewrite_at = time.monotonic() + REWRITE_PAUSE_SECONDS
             if self._holds_untrue_lines:
                 with suppress(OSError):  # the first failure is noted
                     self._disk.unlink(HISTORY, directory.fd)

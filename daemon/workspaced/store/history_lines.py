@@ -19,7 +19,8 @@ from msgspec import Raw, Struct
 
 from workspaced.domain.entries import Entry, entry_json
 from workspaced.domain.history import History
-from workspaced.domain.state import State, encode
+from workspaced.domain.records import encode
+from workspaced.domain.state import State
 from workspaced_protocol.models import Peer, Unreachable
 
 _CRC: Final = b',"crc":"'

@@ -33,9 +33,10 @@ from workspaced.store.own_files import OwnFiles
 from workspaced.store.place import blocked, unusable, warnings_about
 from workspaced.store.salvage import find_lost
 from workspaced.store.snapshot import Decision, check_files, decide, examine
+from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
-from workspaced_protocol.models import RecoveryStatus, StoreCheck
+from workspaced_protocol.models import StoreCheck
 
 _CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
 

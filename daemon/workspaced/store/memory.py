@@ -6,7 +6,8 @@ from workspaced.domain.entries import Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreBase
-from workspaced_protocol.models import FileCheck, RecoveryStatus, StoreCheck
+from workspaced_protocol.daemon_models import RecoveryStatus
+from workspaced_protocol.models import FileCheck, StoreCheck
 
 
 class InMemoryWorkspaceStore(StoreBase):

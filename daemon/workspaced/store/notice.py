@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from workspaced.domain.state import RecoveryNotice, State
+from workspaced.domain.records import RecoveryNotice
+from workspaced.domain.state import State
 from workspaced.store.quarantine import KEPT_FILES
 from workspaced.store.snapshot import Decision
-from workspaced_protocol.models import AFTER_THAT, WAS_EDITED, RecoveryStatus
+from workspaced_protocol.daemon_models import AFTER_THAT, WAS_EDITED, RecoveryStatus
 
 
 def with_notice(decision: Decision, quarantined: Sequence[str], now_ms: int) -> State:

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from workspaced.domain.state import Lost, RecoveryNotice
+from workspaced.domain.records import Lost, RecoveryNotice
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.files import Content, Directory

@@ -14,7 +14,7 @@ from workspaced.supervision.activation import inherited_socket
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.terminal import Terminal
 from workspaced.supervision.watchdog import keep_watch, watchdog_seconds
-from workspaced_protocol.models import DaemonStatus
+from workspaced_protocol.daemon_models import DaemonStatus
 
 _RELOAD_SECONDS: Final = 10.0
 """A configuration file on a hanging file system must not keep the manager waiting."""

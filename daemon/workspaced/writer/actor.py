@@ -24,16 +24,17 @@ from outcome import Error, Maybe, Value
 from workspaced.domain import sessions
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
-from workspaced.domain.entries import Cause, Entry, Event, events_of
+from workspaced.domain.entries import NOBODY, Cause, Entry, Event, events_of
 from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
-from workspaced.domain.state import NOBODY, Draft, Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import Draft, State
 from workspaced.events import EventHub
 from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, WorkspaceStore
 from workspaced.writer.commit_times import CommitTimes
 from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
+from workspaced_protocol.daemon_models import StoreStatus
 from workspaced_protocol.events import StoreChanged
-from workspaced_protocol.models import StoreStatus
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096

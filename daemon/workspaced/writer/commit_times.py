@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from workspaced_protocol.models import CommitStatistics
+from workspaced_protocol.daemon_models import CommitStatistics
 
 _MEASURED_COMMITS: Final = 1024
 

@@ -11,7 +11,7 @@ import trio
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import RequestCancelled, RequestError, ShuttingDown
-from workspaced.domain.state import Outcome
+from workspaced.domain.outcome import Outcome
 from workspaced.store.contract import CommitUnknown
 from workspaced_protocol.errors import ErrorCode
 

@@ -1,172 +1,17 @@
 """`workspacectl history`: who changed what, in words."""
 
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec import to_builtins
 
+from client.cli.history_table import OLD, rows
 from client.cli.workspacectl import Ctl, ctl_for, run_on_terminal, run_process
 from client.conftest import Serve
 from client.fake_server import CLEAN, STATUS, Peer
 from support.daemon_process import DaemonProcess, running_daemon
-from workspaced_client import ProjectBinding, Workspace
 from workspaced_client.cli import history
-from workspaced_protocol.models import ProjectStatus
-
-HOSTILE = "a\x1b[2Jb\n\u202ec"
-HARMLESS = r"a\x1b[2Jb\n\u202ec"
-
-
-def project(number: int, status: ProjectStatus = "active", git_url: str | None = None) -> ProjectBinding:
-    return ProjectBinding(
-        id=f"proj_{number}",
-        workspace_id="ws_1",
-        root_path=f"/p{number}",
-        git_url=git_url,
-        status=status,
-        bound_at=1,
-    )
-
-
-OLD = Workspace(
-    id="ws_1",
-    name="alpha",
-    root_path="/a",
-    state="active",
-    created_at=1,
-    updated_at=1,
-    tags=("web",),
-    metadata={"a": 1, "token": "s3cret"},
-    projects=(project(1), project(2)),
-)
-BOTH = OLD.projects
-
-
-def with_projects(*projects: ProjectBinding) -> Workspace:
-    return structs.replace(OLD, projects=projects)
-
-
-CHANGES = {
-    "renamed from alpha": structs.replace(OLD, name="beta"),
-    "root path /a → /b": structs.replace(OLD, root_path="/b"),
-    "closed": structs.replace(OLD, state="closed"),
-    "marked as deleted": structs.replace(OLD, state="deleted"),
-    "bound /p3": with_projects(*BOTH, project(3)),
-    "bound 2 projects": with_projects(*BOTH, project(3), project(4)),
-    "unbound /p1": with_projects(project(2)),
-    "unbound 2 projects": with_projects(),
-    "/p1 became stale": with_projects(project(1, "stale"), project(2)),
-    "2 projects became stale": with_projects(project(1, "stale"), project(2, "stale")),
-    "changed /p2": with_projects(project(1), project(2, git_url="https://example.org/p.git")),
-    "unbound /p2; bound /p3": with_projects(project(1), project(3)),
-    "tags customer, web": structs.replace(OLD, tags=("customer", "web")),
-    "no tags any more": structs.replace(OLD, tags=()),
-    "metadata a, b": structs.replace(OLD, metadata={"a": 2, "b": None, "token": "s3cret"}),
-    "metadata token": structs.replace(OLD, metadata={"a": 1, "token": "0ther"}),
-    "metadata a, b, c and 3 more": structs.replace(OLD, metadata=dict.fromkeys("abcde")),
-    "saved without a visible change": structs.replace(OLD, updated_at=2),
-    "renamed from alpha; root path /a → /b; closed; tags x; metadata a": structs.replace(
-        OLD, name="beta", root_path="/b", state="closed", tags=("x",), metadata={"token": "s3cret"}
-    ),
-}
-
-
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table."""
-
-    revision: int
-    what: str
-    workspace: str
-    by: str
-
-
-def rows(text: str) -> list[Row]:
-    header, *lines = text.splitlines()
-    assert header.split() == ["WHEN", "REVISION", "WHAT", "WORKSPACE", "BY", "PID"]
-    places = [header.index(name) for name in header.split()]
-    cells = [
-        [line[start:end].strip() for start, end in zip(places, [*places[1:], None], strict=True)]
-        for line in lines
-    ]
-    return [Row(int(revision), what, workspace, by) for _, revision, what, workspace, by, _ in cells]
-
-
-@pytest.mark.parametrize("told", sorted(CHANGES))
-def test_a_change_is_told_in_words(ctl: Ctl, daemon: DaemonProcess, told: str) -> None:
-    with daemon.client() as client:
-        client.store.save(OLD)
-        changed = client.store.save(CHANGES[told])
-        client.store.save(OLD)
-    result = ctl("history", "ws_1", "--limit", "2")
-    _, change = rows(result.out)
-    assert (change.revision, change.workspace) == (changed.revision, changed.name)
-    assert sorted(change.what.split("; ")) == sorted(told.split("; "))
-    assert "s3cret" not in result.out
-
-
-def test_the_other_way_is_told_too(ctl: Ctl, daemon: DaemonProcess) -> None:
-    stale, closed = CHANGES["2 projects became stale"], CHANGES["closed"]
-    with daemon.client() as client:
-        for workspace in (stale, OLD, closed, OLD):
-            client.store.save(workspace)
-        client.store.remove(OLD.id)
-    told = [row.what for row in rows(ctl("history", "ws_1", "--limit", "5").out)]
-    assert told == [
-        "deleted, with 2 projects",
-        "opened",
-        "closed",
-        "2 projects became active",
-        "created at /a, with 2 projects",
-    ]
-
-
-def test_what_the_commands_do_is_told_with_their_program(
-    ctl: Ctl, daemon: DaemonProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", [f"/usr/bin/{HOSTILE}"])
-    (tmp_path / "web").mkdir()
-    ctl("create", "shop", str(tmp_path))
-    ctl("bind", "shop", str(tmp_path / "web"))
-    (tmp_path / "web").rmdir()
-    ctl("close", "shop")
-    ctl("open", "shop")
-    ctl("delete", "shop", "--yes")
-    ctl("undo")
-    ctl("undo", "--yes")
-    result = ctl("history", "shop")
-    assert [row.what for row in rows(result.out)] == [
-        f"brought back at {tmp_path}, with 1 project (undo)",
-        "deleted, with 1 project",
-        f"opened; {tmp_path}/web became stale",
-        "closed",
-        f"bound {tmp_path}/web",
-        f"created at {tmp_path}",
-    ]
-    assert {row.by for row in rows(result.out)} == {HARMLESS}
-    assert "\x1b" not in result.out
-
-
-def test_names_in_it_are_escaped(ctl: Ctl, daemon: DaemonProcess) -> None:
-    hostile = structs.replace(
-        OLD, name=HOSTILE, root_path=f"/{HOSTILE}", tags=(HOSTILE,), metadata={HOSTILE: 1}, projects=()
-    )
-    with daemon.client() as client:
-        for workspace in (OLD, hostile, structs.replace(hostile, name="plain", projects=(project(1),))):
-            client.store.save(workspace)
-    newest, change, _ = rows(ctl("history", "ws_1", "--limit", "3").out)
-    assert newest.what == f"renamed from {HARMLESS}; bound /p1"
-    assert change.workspace == HARMLESS
-    assert change.what.count(HARMLESS) == 3
-    assert f"tags {HARMLESS}; metadata a, {HARMLESS}, token" in change.what
 
 
 @pytest.fixture
@@ -269,21 +114,33 @@ def test_a_wrong_number_is_told_in_own_words(ctl: Ctl, arguments: tuple[str, ...
     assert (result.code, told in result.err) == (2, True)
 
 
-def test_names_complete_those_of_deleted_workspaces_too(daemon: DaemonProcess, tmp_path: Path) -> None:
-    with daemon.client() as client:
-        for name in ("tabbed-old", "tabbed-new"):
-            made = client.workspaces.create(name, "/a")
-            if name.endswith("old"):
-                client.workspaces.delete(made.id)
-        env = {
-            "WORKSPACED_SOCKET": str(daemon.socket),
-            "_WORKSPACECTL_COMPLETE": "complete_bash",
-            "COMP_WORDS": "workspacectl history tabb",
-            "COMP_CWORD": "2",
-        }
-        told = run_process(home=tmp_path, env=env).out.split()
-        client.workspaces.delete(made.id)
-    assert sorted(told) == ["tabbed-new", "tabbed-old"]
+def completed(socket: Path, home: Path) -> list[str]:
+    """What Tab makes of the beginning of a name."""
+    env = {
+        "WORKSPACED_SOCKET": str(socket),
+        "_WORKSPACECTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "workspacectl history tabb",
+        "COMP_CWORD": "2",
+    }
+    return sorted(run_process(home=home, env=env).out.split())
+
+
+def test_names_complete_those_of_deleted_workspaces_too(
+    ctl: Ctl, daemon: DaemonProcess, tmp_path: Path
+) -> None:
+    ctl("create", "tabbed-old", "/a")
+    ctl("delete", "tabbed-old", "--yes")
+    ctl("create", "tabbed-new", "/a")
+    assert completed(daemon.socket, tmp_path) == ["tabbed-new", "tabbed-old"]
+
+
+def test_names_complete_without_a_history(serve: Serve, tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        peer.answer(peer.expect("workspace.list"), [{**to_builtins(OLD), "name": "tabbed"}])
+        peer.refuse(peer.expect("history.list").id, -32601, "There is no such method.")
+
+    assert completed(serve(script), tmp_path) == ["tabbed"]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from support.samples import BETA, GONE, STATE, refusal, step, told, with_session
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.errors import ActiveSessions, NameConflict, Refused
-from workspaced.domain.state import Draft, Outcome
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import Draft
 from workspaced_protocol.models import Change, StoreRevision
 
 

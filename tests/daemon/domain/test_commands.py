@@ -9,7 +9,8 @@ from support.samples import ALPHA, BETA, STATE, project, refusal, step, told, wo
 from workspaced.domain import bulk, sessions, workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, NotFound, RevisionConflict
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced_protocol.models import Change, Session, Workspace, WorkspaceState
 
 # Create

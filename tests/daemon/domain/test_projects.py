@@ -7,7 +7,7 @@ from msgspec import structs
 
 from support.bound_workspaces import GONE, bound, found, run, state_of
 from support.samples import told
-from workspaced.domain import commands, projects
+from workspaced.domain import commands, projects, records
 from workspaced.domain import state as state_module
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import (
@@ -17,8 +17,9 @@ from workspaced.domain.errors import (
     PathUnreachable,
     RevisionConflict,
 )
+from workspaced.domain.outcome import Outcome
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.state import State
 from workspaced_protocol.models import ProjectBinding, ProjectStatus, Workspace
 
 
@@ -194,7 +195,7 @@ def test_a_check_of_many_projects_takes_no_more_than_one_change_of_each(
 ) -> None:
     """A copy of the workspace for each of them would keep all clients waiting for seconds."""
     encoded: list[object] = []
-    encode = state_module.encode
+    encode = records.encode
 
     def counted(value: object) -> bytes:
         encoded.append(value)

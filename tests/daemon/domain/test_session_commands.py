@@ -9,7 +9,7 @@ from support.samples import ALPHA, BETA, STATE, refusal, step, told, with_sessio
 from workspaced.domain import bulk, sessions, workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, NotFound
-from workspaced.domain.state import Outcome
+from workspaced.domain.outcome import Outcome
 from workspaced_protocol.models import Change, Session
 
 

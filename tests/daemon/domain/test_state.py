@@ -8,7 +8,8 @@ from support.samples import step, workspace
 from workspaced.domain import bulk, errors, sessions
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
-from workspaced.domain.state import Draft, RecoveryNotice, State
+from workspaced.domain.records import RecoveryNotice
+from workspaced.domain.state import Draft, State
 from workspaced_protocol.models import Change, Session, Workspace
 
 # What readers see

@@ -10,7 +10,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore
 from support.serving import Client, Serve, error_of, notification, request
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced_protocol.models import Backup
 
 

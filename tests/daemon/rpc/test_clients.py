@@ -9,7 +9,8 @@ from trio.testing import wait_all_tasks_blocked
 from support.scripted_store import GatedStore
 from support.serving import Client, Serve, request
 from support.waiting import until
-from workspaced_protocol.models import ConnectedClient, InFlight, RequestInFlight, Session, Subscribed
+from workspaced_protocol.daemon_models import ConnectedClient, InFlight, RequestInFlight, Subscribed
+from workspaced_protocol.models import Session
 
 
 async def clients(asking: Client) -> list[ConnectedClient]:

@@ -12,7 +12,8 @@ from support.samples import fifty_by_ten, workspace
 from support.scripted_store import GatedStore
 from support.serving import Json, Serve, error_of, notification, request
 from support.waiting import until
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.messages import MAX_BATCH
 from workspaced_protocol.models import Workspace

@@ -11,8 +11,9 @@ from trio.testing import wait_all_tasks_blocked
 
 from support.serving import Daemon, Serve, a_workspace, notification
 from support.waiting import until
+from workspaced.domain.outcome import Outcome
 from workspaced.domain.projects import Reachable
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.state import State
 from workspaced.host import path_checks
 from workspaced_protocol.models import StoreCheck
 

@@ -13,7 +13,8 @@ from support.samples import fifty_by_ten
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Json, Serve, request
 from support.waiting import until
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.rpc.request_log import LINES_A_WINDOW, WINDOW_SECONDS
 from workspaced.store import InMemoryWorkspaceStore
 

@@ -39,11 +39,10 @@ async def live_some(client: Client, path: Path) -> None:
     """Change workspaces in every way that has an event."""
     await client.result("daemon.hello", client="editor", protocol=1)
     id_ = await client.create(str(path), "Größe")
-    projects = []
+    bound: Json = {}
     for name in "ab":
         (path / name).mkdir()
         bound = await client.result("project.bind", workspaceId=id_, rootPath=str(path / name))
-        projects = bound["projects"]
     (path / "a").rmdir()
     (path / "b").rmdir()
     (path / "b").touch()
@@ -51,7 +50,7 @@ async def live_some(client: Client, path: Path) -> None:
     await client.result("workspace.open", id=id_)
     (path / "a").mkdir()
     await client.result("project.check", workspaceId=id_)
-    await client.result("project.unbind", workspaceId=id_, projectId=projects[0]["id"])
+    await client.result("project.unbind", workspaceId=id_, projectId=bound["projects"][0]["id"])
     updated = await client.result("workspace.update", id=id_, name="Other")
     await client.result("store.save", workspace={**updated, "id": "ws_b", "name": "B", "projects": []})
     await client.result("store.apply", changes=[{"save": {**updated, "state": "closed"}}, {"remove": "ws_b"}])
@@ -127,8 +126,17 @@ async def test_only_the_topics_that_were_asked_for_and_each_with_its_number(serv
 async def test_thousands_of_changes_of_other_topics_end_too(serve: Serve) -> None:
     first = await serve()
     client = first.connect()
-    saved = {"id": "ws_a", "name": "A", "rootPath": "/a", "state": "active", "createdAt": 1, "updatedAt": 1}
-    changes = [{"save": {**saved, "projects": [], "updatedAt": number}} for number in range(1, 1001)]
+    saved: Json = {
+        "id": "ws_a",
+        "name": "A",
+        "rootPath": "/a",
+        "state": "active",
+        "createdAt": 1,
+        "updatedAt": 1,
+    }
+    changes: list[Json] = [
+        {"save": {**saved, "projects": [], "updatedAt": number}} for number in range(1, 1001)
+    ]
     await client.result("store.apply", changes=changes)
     second = await next_life(serve, first)
     subscriber = await subscribed(second, topics=["workspace.closed"], since=0)

@@ -15,12 +15,13 @@ from support.samples import ALPHA, BETA, STATE, workspace
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Json, Serve, a_workspace, ids
 from support.waiting import until
-from workspaced.domain.state import RecoveryNotice
+from workspaced.domain.records import RecoveryNotice
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced.store.contract import StoreUnusable
+from workspaced_protocol.daemon_models import DaemonStatus, RecoveryStatus
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.methods import METHODS
-from workspaced_protocol.models import DaemonStatus, RecoveryStatus, StoreCheck
+from workspaced_protocol.models import StoreCheck
 
 
 async def test_hello_tells_who_answers_and_what_it_can_do(client: Client) -> None:

@@ -129,7 +129,7 @@ async def test_a_name_that_is_taken_by_now_refuses_a_rename_back(client: Client)
 @pytest.mark.parametrize("how", ["workspace.create", "store.save", "store.apply", "history.undo"])
 async def test_no_creation_is_undone_under_a_session(client: Client, how: str) -> None:
     times = {"createdAt": 1, "updatedAt": 1}
-    made = {"id": "ws_a", "name": "A", "rootPath": "/a", "state": "active", "projects": [], **times}
+    made: Json = {"id": "ws_a", "name": "A", "rootPath": "/a", "state": "active", "projects": [], **times}
     if how == "workspace.create":
         await client.create()
     elif how == "store.apply":

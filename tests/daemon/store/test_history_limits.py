@@ -1,5 +1,7 @@
 """The limits of the history: its files, its memory, and the time of a start."""
 
+import os
+import threading
 import time
 import tracemalloc
 from contextlib import closing
@@ -10,11 +12,13 @@ from msgspec import structs
 
 from support.kept_history import again, entries_of
 from support.samples import workspace
+from support.waiting import PATIENCE_SECONDS
 from workspaced.domain import workspaces
 from workspaced.domain.entries import Cause
 from workspaced.domain.history import KEPT_ENTRIES, History
 from workspaced.domain.state import Draft, State
-from workspaced.store import create_json_store
+from workspaced.store import JsonWorkspaceStore, create_json_store, history_file
+from workspaced.store.disk import Disk
 from workspaced.store.history_lines import Writing, happened, history_of, parse
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES
 from workspaced_protocol.models import Peer
@@ -62,6 +66,56 @@ def test_a_batch_of_many_changes_leaves_the_files_bounded(data_dir: Path) -> Non
     kept, complete_since, _ = again(data_dir)
     assert kept == [*range(complete_since + 1, 101)]
     assert len(kept) > 50
+
+
+def test_a_file_that_could_not_be_written_anew_is_not_tried_again_with_each_commit(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    data_dir.mkdir()
+    (data_dir / HISTORY).mkdir()
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+        (data_dir / HISTORY).rmdir()
+        store.save(workspace(2))
+        assert not (data_dir / HISTORY).exists()
+        assert len(entries_of(store)) == 2
+
+
+class HangingDisk(Disk):
+    """A disk whose syncs hang in every thread but the test's own, until they are let go."""
+
+    def __init__(self) -> None:
+        self.owner = threading.current_thread()
+        self.hangs = threading.Event()
+        self.goes_on = threading.Event()
+
+    def sync(self, fd: int) -> None:
+        if threading.current_thread() is not self.owner:
+            self.hangs.set()
+            assert self.goes_on.wait(PATIENCE_SECONDS)
+        super().sync(fd)
+
+
+def test_a_sync_that_hangs_holds_up_no_commit_and_leaves_no_descriptor(data_dir: Path) -> None:
+    disk = HangingDisk()
+    before = len(os.listdir("/dev/fd"))
+    store = JsonWorkspaceStore(data_dir, disk=disk)
+    store.save(workspace(1))
+    syncing = threading.Thread(target=store.settle)
+    syncing.start()
+    assert disk.hangs.wait(PATIENCE_SECONDS)
+    store.save(workspace(2))
+    (data_dir / HISTORY).unlink()
+    for number in range(3, 6):
+        store.save(workspace(number))
+        store.settle()  # one at a time
+    store.close()
+    disk.goes_on.set()
+    syncing.join(PATIENCE_SECONDS)
+    assert not syncing.is_alive()
+    assert len(os.listdir("/dev/fd")) == before
+    assert again(data_dir)[0][:2] == [1, 2]
 
 
 @pytest.fixture(scope="module")

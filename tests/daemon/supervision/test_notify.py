@@ -17,7 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.supervisor import Supervisor
 from workspaced.supervision.watchdog import NAME, keep_watch, watchdog_seconds
-from workspaced_protocol.models import CommitStatistics, DaemonStatus, RecoveryStatus, StoreStatus
+from workspaced_protocol.daemon_models import CommitStatistics, DaemonStatus, RecoveryStatus, StoreStatus
 
 
 class Manager:

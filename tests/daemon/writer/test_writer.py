@@ -15,7 +15,8 @@ from support.writing import Desk, begin, create, start
 from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.entries import Entry
 from workspaced.domain.errors import NameConflict, NotFound
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.events import PublishedEvent
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced.writer.pending import CommandFailed

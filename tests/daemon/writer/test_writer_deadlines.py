@@ -13,7 +13,8 @@ from support.writing import create, start
 from workspaced.domain import workspaces
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import NameConflict, Overloaded, ShuttingDown
-from workspaced.domain.state import Outcome, State
+from workspaced.domain.outcome import Outcome
+from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore
 from workspaced.writer.pending import WriteTimeout
 from workspaced_protocol.models import Workspace

@@ -6,7 +6,7 @@ from typing import Final
 from workspaced_client._core.recovery_notice import edited, in_short, what_happened
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base.output import count, shown
-from workspaced_protocol.models import RecoveryStatus
+from workspaced_protocol.daemon_models import RecoveryStatus
 
 _ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
 
