@@ -13,6 +13,8 @@ HISTORY: Final = "history.jsonl"
 EARLIER_HISTORY: Final = "history.1.jsonl"
 USAGE: Final = "usage.json"
 """When workspaces were used. It is no part of the data."""
+FILES: Final = (PRIMARY, SNAPSHOT, LOCK, HISTORY, EARLIER_HISTORY, USAGE)
+"""All files of a data directory beside the copies in its directories, and temporary files."""
 
 FORMAT_VERSION: Final = 3
 """The format version that this release writes. It also reads versions 1 and 2, which have no `storeId`."""

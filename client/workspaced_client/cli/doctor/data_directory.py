@@ -19,7 +19,7 @@ from workspaced_client.cli.doctor.finding import (
     warning,
 )
 from workspaced_protocol import mounts
-from workspaced_protocol.datadir import BACKUPS, LOCK, PRIMARY, QUARANTINE, SNAPSHOT, is_temp
+from workspaced_protocol.datadir import BACKUPS, FILES, QUARANTINE, is_temp
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
@@ -164,7 +164,7 @@ def _check_modes(data_dir: Path) -> Finding:
 
 def _own_files(data_dir: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield the store's files, and the directories of copies with theirs. What can't be seen, others report."""
-    for name in (PRIMARY, SNAPSHOT, LOCK, BACKUPS, QUARANTINE):
+    for name in (*FILES, BACKUPS, QUARANTINE):
         path = data_dir / name
         try:
             status = path.lstat()
