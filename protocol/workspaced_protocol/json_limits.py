@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from workspaced_protocol.urls import told
+
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6)."""
 
@@ -103,5 +105,5 @@ def check_number(digits: str) -> None:
 
 
 def quoted_key(key: str) -> str:
-    """Return a key in quotation marks, cut if nobody would read all of it."""
-    return f"“{key}”" if len(key) <= _QUOTED_CHARACTERS else f"“{key[: _QUOTED_CHARACTERS - 1]}…”"
+    """Return a key in quotation marks, cut as `told` cuts it."""
+    return f"“{told(key, _QUOTED_CHARACTERS)}”"
