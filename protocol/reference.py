@@ -190,7 +190,7 @@ def _type(schema: Schema) -> str:
     if "pattern" in schema:
         return f"string like `{schema['pattern']}`"
     if "maxLength" in schema:
-        return f"string of {schema['minLength']} to {schema['maxLength']} characters"
+        return f"string of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
     return str(kind)
 
 

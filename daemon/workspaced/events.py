@@ -279,7 +279,9 @@ def _matching(topics: Sequence[str] | None) -> frozenset[str]:
         }
         if not matching:
             raise InvalidField(
-                f"topics[{index}]", f"There is no topic {quoted(topic)}: the topics are {', '.join(TOPICS)}."
+                f"topics[{index}]",
+                f"There is no topic {quoted(topic)}: the topics are {', '.join(TOPICS)}, "
+                "`workspace.*` and the like for all of a kind. Leave `topics` out for all.",
             )
         chosen |= matching
     return frozenset(chosen)

@@ -13,6 +13,8 @@ from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Change, Model, Revision, Workspace, WorkspaceSort, WorkspaceState
 
 RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
+Label = Annotated[str, Meta(max_length=1000)]
+"""Every client may list all sessions, so none may make them long."""
 Limit = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 
 
@@ -165,7 +167,7 @@ class BeginSessionParams(Params, frozen=True):
     """The workspace, a label for people, and whether the session is exclusive."""
 
     workspace_id: str
-    label: str | None = None
+    label: Label | None = None
     exclusive: bool | None = None
 
 

@@ -202,6 +202,7 @@ def test_a_topic_that_there_is_not_is_named(topic: str) -> None:
         subscribe(EventHub(), ["workspace.*", topic])
     assert refused.value.data == {"path": "topics[1]"}
     assert "workspace.created" in refused.value.message
+    assert "`workspace.*`" in refused.value.message
 
 
 def test_events_of_sessions_are_not_lost_to_one_who_knows_their_revision() -> None:

@@ -220,7 +220,7 @@ def _refusal(error: DaemonError, revision: int, entry: HistoryEntry | None) -> F
         case NotFound(data={"oldest": int(oldest)}) if revision < oldest:
             hint = "`workspacectl backups` lists copies of the whole store, and `workspacectl restore` takes one."
         case NotFound(data={"oldest": _}):
-            message = f"Revision {revision} is no change of a workspace."
+            message = f"Revision {revision} is no change of a workspace in the history."
             hint = "`workspacectl history` shows the changes and their revisions."
         case RevisionConflict(revision=int(later)):
             name = f" “{shown_name(entry.name)}”" if entry else ""

@@ -51,7 +51,7 @@ def _require_entry(state: State, revision: int) -> Entry:
     if revision < oldest:
         raise NotFound(f"Revision {revision} can't be undone any more: {reach}.", oldest=oldest)
     raise NotFound(
-        f"Revision {revision} is no change of a workspace: `history.list` has them, and {reach}.",
+        f"Revision {revision} is no change of a workspace in the history: `history.list` has them, and {reach}.",
         oldest=oldest,
     )
 
@@ -65,6 +65,7 @@ def _require_unchanged(state: State, entry: Entry) -> Workspace | None:
         raise ChangedSince(entry.name, found)
     if current is None and entry.after is not None:
         raise NotFound(
-            f"Workspace {quoted(entry.name)} was lost since then: `workspacectl recovery salvage` may find it."
+            f"Workspace {quoted(entry.name)} is gone, and the history does not have its end: `history.list` has "
+            "what it was, to save that."
         )
     return current

@@ -171,7 +171,7 @@ def test_a_revision_that_is_no_change(ctl: Ctl, daemon: DaemonProcess, revision:
         )
     else:
         assert result.err == (
-            f"error: Revision {revision} is no change of a workspace.\n"
+            f"error: Revision {revision} is no change of a workspace in the history.\n"
             "`workspacectl history` shows the changes and their revisions.\n"
         )
 
@@ -201,7 +201,7 @@ OLD_ENTRY = {
         ),
         ({"oldest": None}, "error: There is nothing to undo: the history is empty.\n"),
         ({}, "error: The daemon's words.\n"),
-        ({"oldest": "?"}, "error: Revision 7 is no change of a workspace.\n"),
+        ({"oldest": "?"}, "error: Revision 7 is no change of a workspace in the history.\n"),
     ],
     ids=str,
 )

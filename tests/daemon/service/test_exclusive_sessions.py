@@ -22,6 +22,15 @@ async def test_a_second_exclusive_session_is_refused_with_the_first(daemon: Daem
     assert await client.result("session.list") == [held]
 
 
+async def test_a_label_is_short_enough_for_every_list_of_sessions(daemon: Daemon, client: Client) -> None:
+    for label in ("x" * 1001, "é" * 1001, "x" * 500_000):
+        code, message, data = await client.refusal("session.begin", workspaceId="ws_01", label=label)
+        assert (code, data["path"]) == (-32602, "label")
+        assert message == "session.begin: `label` is wrong: expected `str` of length <= 1000."
+    kept = [await begin(client, label=label) for label in ("é" * 1000, "", "a\nb")]
+    assert await daemon.connect().result("session.list") == kept
+
+
 async def test_others_go_on_beside_it_and_elsewhere(daemon: Daemon, client: Client) -> None:
     before = await begin(client)
     held = await begin(client, exclusive=True)
