@@ -95,3 +95,19 @@ def test_a_loss_is_told_behind_the_gap(home: Home, after: Callable[[Callable[[],
     (topic, gap), *rest = told(home, 2, 3)
     assert (topic, gap["from"]) == ("events.gap", 3)
     assert rest == [("store.dataLoss", gap["to"]), ("workspace.created", last)]
+
+
+@pytest.mark.parametrize("is_dangling", [False, True], ids=["removed", "replaced by a link"])
+def test_a_history_that_is_gone_just_after_it_was_written_is_whole_after_a_stop(
+    start: StartDaemon, home: Home, is_dangling: bool
+) -> None:
+    daemon = start()
+    with RawConnection(home.socket) as client:
+        client.create("A")
+        forget_history(home.data_dir)
+        if is_dangling:
+            (home.data_dir / HISTORY).symlink_to("nowhere")
+        client.create("B")
+        client.create("C")
+    daemon.restart()
+    assert told(home, 0, 3) == [("workspace.created", revision) for revision in (1, 2, 3)]

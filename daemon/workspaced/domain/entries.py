@@ -114,6 +114,18 @@ class _Workspace(Struct, frozen=True, rename="camel", gc=False):
 _decode: Final = msgspec.json.Decoder(_Workspace).decode
 
 
+_decode_any: Final = msgspec.json.Decoder(_Workspace | None).decode
+
+
+def has_events(text: bytes) -> bool:
+    """Return whether events can tell of a workspace with this JSON text, or of none (`null`)."""
+    try:
+        _decode_any(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
 class _WireEntry(Model, frozen=True):
     """An entry as JSON text (`HistoryEntry` in the protocol), its workspaces as they are."""
 

@@ -47,8 +47,8 @@ class History:
         if not entries:
             return self
         shared, start = self._list, self._start
-        # Another list also frees the half that is dropped.
-        if self._end < len(shared) or start > len(self):
+        # Another list also frees what is dropped.
+        if self._end < len(shared) or start > len(self) // 8:
             shared, start = shared[start : self._end], 0
         shared.extend(entries)
         size = self._bytes + sum(map(_size, entries))

@@ -1,6 +1,6 @@
 """The command that undoes a change: it makes the workspace what it was before, as a change of its own."""
 
-from msgspec import json, structs
+from msgspec import DecodeError, json, structs
 
 from workspaced.domain.commands import Command, later, removed, require_no_sessions, saved
 from workspaced.domain.entries import Entry
@@ -22,7 +22,14 @@ def undo(revision: int, if_revision: int | None, now_ms: int) -> Command:
         if entry.before is None:
             require_no_sessions(state, entry.workspace_id)
             return removed(entry.workspace_id)
-        before = json.decode(entry.before, type=Workspace)
+        try:
+            before = json.decode(entry.before, type=Workspace)
+        except (DecodeError, UnicodeDecodeError) as error:
+            raise NotFound(
+                f"Revision {revision} can't be undone: another release of the daemon wrote it, with what this one does not "
+                "know.",
+                oldest=state.history.oldest,
+            ) from error
         if before.state != "deleted":
             require_free_name(state, before.name, before.id, "give that one another name first")
         elif current is not None:

@@ -130,6 +130,18 @@ class WorkspaceStore(Protocol):
         """
         ...
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether commits have left something that `catch_up` is to write."""
+        ...
+
+    def catch_up(self) -> None:
+        """Write what commits could not write, which is no part of their promise: the history of the JSON store.
+
+        Call it in place of a commit, when none has come for a while and at the end. It never raises.
+        """
+        ...
+
     def settle(self) -> None:
         """Make durable what a commit leaves for later, which is no part of its promise: the history of the JSON store.
 
@@ -192,6 +204,14 @@ class StoreBase:
 
     def tidy(self) -> None:
         """See WorkspaceStore. By default there is nothing to clean up."""
+
+    @property
+    def is_behind(self) -> bool:
+        """See WorkspaceStore. By default a commit writes everything."""
+        return False
+
+    def catch_up(self) -> None:
+        """See WorkspaceStore. By default there is nothing to write."""
 
     def settle(self) -> None:
         """See WorkspaceStore. By default a commit leaves nothing for later."""

@@ -62,6 +62,8 @@ class HistoryFile:
         self._holds_untrue_lines = False
         self._next_rewrite_at = 0.0
         self._is_failing = False
+        self.is_behind = False
+        """Whether the file lacks what a commit has changed."""
         # For `settle`, which may run in another thread.
         self._lock = threading.Lock()
         self._unsynced: list[int] = []
@@ -99,6 +101,7 @@ class HistoryFile:
         end = self._end
         if end is not None and (end.revision, end.store) == (state.revision, checksum):
             return
+        self.is_behind = True
         try:
             if not self._trust(directory):
                 return
@@ -110,6 +113,19 @@ class HistoryFile:
             self._distrust()
             self._note_failure(error)
         else:
+            self.is_behind = False
+            self._note_success()
+
+    def catch_up(self, directory: Directory) -> None:
+        """Write the file anew if it lacks something. Call it from the thread of the commits, when none follows."""
+        if not self.is_behind or self._is_tentative:
+            return
+        try:
+            self._rewrite(directory)
+        except OSError as error:
+            self._note_failure(error)
+        else:
+            self.is_behind = False
             self._note_success()
 
     def take_back(self) -> None:
@@ -156,6 +172,11 @@ class HistoryFile:
             self._distrust()
         if time.monotonic() < self._next_rewrite_at:
             return False
+        self._rewrite(directory)
+        return True
+
+    def _rewrite(self, directory: Directory) -> None:
+        self._next_rewrite_at = time.monotonic() + REWRITE_PAUSE_SECONDS
         try:
             self._write_anew(directory, MAX_HISTORY_BYTES)
         except OSError:
@@ -164,7 +185,6 @@ class HistoryFile:
                 with suppress(OSError):  # the first failure is noted
                     self._disk.unlink(HISTORY, directory.fd)
             raise
-        return True
 
     def _is_in_place(self, directory: Directory) -> bool:
         """Return whether the trusted file stands in its place as it was left."""
@@ -270,7 +290,9 @@ class HistoryFile:
         if not self._is_failing:
             self._is_failing = True
             _log.warning(
-                "The history can't be written; it is kept in memory, and written once that works again.",
+                "The history can't be written, and is kept in memory alone: a stop loses it. Make room, or move away the "
+                "obstacle; a later change writes it then.",
+                file=HISTORY,
                 reason=error.strerror or str(error),
             )
 

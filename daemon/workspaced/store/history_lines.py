@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Raw, Struct
 
-from workspaced.domain.entries import Entry, entry_json
+from workspaced.domain.entries import Entry, entry_json, has_events
 from workspaced.domain.history import History
 from workspaced.domain.records import encode
 from workspaced.domain.state import State
@@ -153,7 +153,26 @@ def parse(data: bytes, seed: int) -> Parsed:
         lines = _decoder.decode_lines(data if len(whole) == len(texts) and not rest else b"\n".join(whole))
     except (msgspec.DecodeError, UnicodeDecodeError):
         lines = [line for text in whole if (line := _parsed(text)) is not None]
+    lines = _usable(lines)
     return Parsed(lines, len(texts) - len(lines), bool(rest))
+
+
+def _usable(lines: list[Line]) -> list[Line]:
+    """Return the lines that this release can make events of: a later one may have written others."""
+    kept: list[Line] = []
+    texts: dict[str, bytes] = {}  # of workspaces after their last change, which are those before the next one
+    for line in lines:
+        if line.workspace_id is not None:
+            before, after = bytes(line.before), bytes(line.after)
+            if before == after == b"null":
+                continue
+            if texts.get(line.workspace_id) != before and not has_events(before):
+                continue
+            if not has_events(after):
+                continue
+            texts[line.workspace_id] = after
+        kept.append(line)
+    return kept
 
 
 def _parsed(text: bytes) -> Line | None:

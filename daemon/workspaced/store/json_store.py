@@ -3,7 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -139,6 +139,21 @@ class JsonWorkspaceStore(StoreBase):
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
         self._directory.release_replaced()
+
+    @property
+    def is_behind(self) -> bool:
+        """See WorkspaceStore. Whether the history's file lacks a commit."""
+        return self._history.is_behind
+
+    def catch_up(self) -> None:
+        """See WorkspaceStore. Writes the history's file anew, unless another directory stands at the path."""
+        with suppress(OSError):
+            if (
+                not self._must_reopen
+                and self._directory.is_at_its_path()
+                and self._lock.is_in(self._directory)
+            ):
+                self._history.catch_up(self._directory)
 
     def settle(self) -> None:
         """See WorkspaceStore. Syncs the history."""

@@ -12,7 +12,7 @@ The strategy (storage.md, The actor):
 import errno
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
@@ -39,6 +39,9 @@ from workspaced_protocol.events import StoreChanged
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
 _RETRY_SECONDS: Final = (0.1, 5.0)  # the first and the longest pause between repairs
+_IDLE_SECONDS: Final = 1.0
+"""How long no write comes until the store catches up."""
+
 _COMMANDS_A_TURN: Final = 64
 """About a millisecond of work; then connections get a turn, which may last twenty times as long. With fewer commands
 a turn, a large batch beside many reading clients would miss its deadline."""
@@ -156,8 +159,7 @@ class Writer:
             task_status.started()
             try:
                 async with aclosing(self._worker):
-                    # Waits for the next write without a time limit.
-                    async for write in self._queue:
+                    while write := await self._next_write():
                         await self._commit([write, *self._take_waiting()])
             finally:
                 # After a defect, answer all writes: some callers can't be cancelled, and would wait for ever.
@@ -165,6 +167,22 @@ class Writer:
                 self._deadlines.end()
             self.finished.set()
             nursery.cancel_scope.cancel()
+
+    async def _next_write(self) -> Write | None:
+        """Wait for the next write, without a time limit; return None at the end. Meanwhile, the store catches up."""
+        is_last = False
+        if self._store.is_behind:
+            with trio.move_on_after(_IDLE_SECONDS):
+                try:
+                    return await self._queue.receive()
+                except trio.EndOfChannel:
+                    is_last = True
+            with suppress(NoThread):  # the next commit writes it
+                await self._worker.run(self._store.catch_up)
+        try:
+            return None if is_last else await self._queue.receive()
+        except trio.EndOfChannel:
+            return None
 
     def _take_waiting(self) -> list[Write]:
         writes: list[Write] = []

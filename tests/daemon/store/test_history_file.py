@@ -197,6 +197,40 @@ def test_a_directory_in_the_place_of_the_earlier_file_keeps_this_one_small(
     assert len(kept) >= 3
 
 
+@pytest.mark.parametrize("obstacle", [Path.unlink, fifo, link_to_a_file, dangling_link, unreadable_file])
+def test_what_changes_soon_after_it_was_written_anew_is_caught_up_on(
+    data_dir: Path, obstacle: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))  # writes the file: for a while, no commit does so again
+        if obstacle is not Path.unlink:
+            (data_dir / HISTORY).unlink()
+        obstacle(data_dir / HISTORY)
+        store.save(workspace(2))
+        store.save(workspace(3))
+        store.catch_up()
+        store.save(workspace(4))
+        assert not store.is_behind
+    assert again(data_dir) == ([1, 2, 3, 4], 0, [])
+
+
+def test_nothing_is_caught_up_on_in_another_directory(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    with closing(create_json_store(data_dir)) as store:
+        store.save(workspace(1))
+        (data_dir / HISTORY).unlink()
+        store.save(workspace(2))
+        data_dir.rename(data_dir.with_name("moved"))
+        store.catch_up()
+        data_dir.mkdir()
+        store.catch_up()
+        assert store.is_behind
+        assert list(data_dir.iterdir()) == []
+
+
 def test_a_full_disk_costs_no_write_and_the_history_comes_back(data_dir: Path) -> None:
     disk = HistoryRefusingDisk()
     with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store, capture_logs() as logs:

@@ -1,6 +1,7 @@
 """The sync of what commits leave for later: within a second, at most once a second, in nobody's way."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.waiting import until
 from support.writing import Desk, start
+from workspaced.domain.entries import Entry
+from workspaced.domain.state import State
 from workspaced.process.threads import NoThread
 from workspaced.store import InMemoryWorkspaceStore, create_json_store
 from workspaced.writer import settling
@@ -123,3 +126,63 @@ async def test_the_next_start_tells_who_changed_what_before(
         assert [*store.state.history.newest_first()] == before
     assert len(before) == 2
     assert (data_dir / HISTORY).stat().st_size > 0
+
+
+class LaggingStore(InMemoryWorkspaceStore):
+    """Lacks something after each commit, until it has caught up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_behind = False
+        self.caught_up = 0
+        self.fails = False
+
+    @property
+    def is_behind(self) -> bool:
+        return self._is_behind
+
+    def commit(
+        self,
+        state: State,
+        entries: Sequence[Entry],
+        *,
+        is_whole: bool = False,
+        keeps_previous: str | None = None,
+    ) -> None:
+        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        self._is_behind = True
+
+    def catch_up(self) -> None:
+        self.caught_up += 1
+        self._is_behind = self.fails
+
+
+async def test_a_store_catches_up_a_second_after_the_last_write_and_tries_once(
+    nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
+    store = LaggingStore()
+    desk = await start(nursery, store)
+    for name in "ABC":
+        await write(desk, name)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(0.9)
+    assert store.caught_up == 0
+    mock_clock.jump(0.2)
+    await until(lambda: store.caught_up == 1)
+    store.fails = True
+    await write(desk, "D")
+    mock_clock.jump(1)
+    await until(lambda: store.caught_up == 2)
+    mock_clock.jump(60)
+    await wait_all_tasks_blocked()
+    assert store.caught_up == 2
+    await write(desk, "E")
+
+
+async def test_a_store_catches_up_at_a_stop(nursery: trio.Nursery, mock_clock: MockClock) -> None:
+    store = LaggingStore()
+    desk = await start(nursery, store)
+    await write(desk, "A")
+    desk.writer.stop()
+    await desk.writer.finished.wait()
+    assert store.caught_up == 1
