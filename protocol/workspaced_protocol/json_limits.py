@@ -98,10 +98,13 @@ def check_number(digits: str) -> None:
         return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):
-        shown = digits if len(digits) <= _QUOTED_CHARACTERS else f"{digits[: _QUOTED_CHARACTERS - 1]}…"
-        raise Unkept(f"holds {shown}, which no number of 64 bits stands for: make it a string")
+        raise Unkept(f"holds {_cut(digits)}, which no number of 64 bits stands for: make it a string")
 
 
 def quoted_key(key: str) -> str:
     """Return a key in quotation marks, cut if nobody would read all of it."""
-    return f"“{key}”" if len(key) <= _QUOTED_CHARACTERS else f"“{key[: _QUOTED_CHARACTERS - 1]}…”"
+    return f"“{_cut(key)}”"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _QUOTED_CHARACTERS else f"{text[: _QUOTED_CHARACTERS - 1]}…"
