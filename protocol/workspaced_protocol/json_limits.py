@@ -9,6 +9,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from workspaced_protocol.urls import told
+
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The largest integer that JavaScript, and so any JSON parser, represents exactly (RFC 8259, section 6)."""
 
@@ -98,13 +100,10 @@ def check_number(digits: str) -> None:
         return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):
-        raise Unkept(f"holds {_cut(digits)}, which no number of 64 bits stands for: make it a string")
+        shown = told(digits, _QUOTED_CHARACTERS)
+        raise Unkept(f"holds {shown}, which no number of 64 bits stands for: make it a string")
 
 
 def quoted_key(key: str) -> str:
-    """Return a key in quotation marks, cut if nobody would read all of it."""
-    return f"“{_cut(key)}”"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _QUOTED_CHARACTERS else f"{text[: _QUOTED_CHARACTERS - 1]}…"
+    """Return a key in quotation marks, cut as `told` cuts it."""
+    return f"“{told(key, _QUOTED_CHARACTERS)}”"

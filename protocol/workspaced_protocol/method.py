@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
@@ -12,9 +12,7 @@ from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.json_limits import TOO_DEEP, Unkept, check_text
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.unknown import unknown_members
-from workspaced_protocol.urls import without_secret
-
-_QUOTED_CHARACTERS: Final = 200  # of a client's text in an error message
+from workspaced_protocol.urls import told
 
 
 class InvalidParams(ValueError):
@@ -99,7 +97,7 @@ class Method:
         """Return msgspec's error as a sentence with the path of the wrong field."""
         problem = str(error)
         if "contains unknown field" in problem and (unknown := unknown_members(text, self.params)):
-            path = without_secret(unknown[0])[:_QUOTED_CHARACTERS]
+            path = told(unknown[0])
             known = ", ".join(self.param_names()) or "no params"
             is_param = unknown[0] in msgspec.json.decode(text, type=dict[str, msgspec.Raw])
             allowed = f" It takes {known}." if is_param else ""
@@ -118,5 +116,5 @@ def _too_deep(text: bytes) -> str:
         try:
             msgspec.json.decode(value)
         except RecursionError:
-            return name[:_QUOTED_CHARACTERS]
+            return told(name)
     return ""

@@ -171,6 +171,12 @@ def without_secret(url: str) -> str:
     return "".join(_Cut(url).kept)
 
 
+def told(text: str, characters: int = 200) -> str:
+    """Return a client's text for an error: cut if nobody would read all of it, and its secrets cut out before."""
+    text = without_secret(text)
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
 class Address(NamedTuple):
     """A URL of the web without its secret, for the argument of a program, and what was taken out of it, decoded."""
 

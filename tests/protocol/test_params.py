@@ -229,6 +229,27 @@ def test_a_wrong_id_is_told_by_its_path_and_what_it_should_be() -> None:
         assert refused.message == expected
 
 
+def test_a_value_that_is_no_choice_is_told_with_the_choices() -> None:
+    states, statuses = "active, closed, deleted", "active, stale"
+    for method, params, path, value, choices in (
+        ("workspace.list", {"sort": "size"}, "sort", "size", "created, name, recent"),
+        ("workspace.list", ["it's - at `$.x`"], "state", "it's - at `$.x`", states),
+        ("store.save", {"workspace": workspace(state="")}, "workspace.state", "", states),
+        (
+            "store.save",
+            [workspace(projects=[binding(status="ok")])],
+            "workspace.projects[0].status",
+            "ok",
+            statuses,
+        ),
+        ("store.apply", [[{"save": workspace(state="x")}]], "changes[0].save.state", "x", states),
+        ("workspace.list", {"sort": "y" * 300}, "sort", "y" * 199 + "…", "created, name, recent"),
+    ):
+        refused = refusal(method, params)
+        assert refused.path == path
+        assert refused.message == f"{method}: `{path}` is wrong: “{value}” is none of {choices}."
+
+
 def test_what_a_release_adds_stands_behind_what_was_there() -> None:
     older = METHODS["workspace.create"].decode_params(raw(["Alpha", "/a", "key"]))
     assert older == CreateParams(name="Alpha", root_path="/a", request_key="key")

@@ -224,7 +224,15 @@ def _refusal(error: DaemonError, revision: int, entry: HistoryEntry | None) -> F
             message = f"Revision {revision} is no change of a workspace."
             hint = "`workspacectl history` shows the changes and their revisions."
         case RevisionConflict(revision=int(later)):
-            hint = f"To undo that one: workspacectl undo {later}"
+            name = f" “{shown_name(entry.name)}”" if entry else ""
+            message = (
+                f"Workspace{name} was changed again, at revision {later}: only its last change can be undone."
+            )
+            which = f"{entry.workspace_id} " if entry else ""
+            hint = (
+                f"To undo that one alone: workspacectl undo {later}\n"
+                f"To see what it was before each change: workspacectl history {which}--json"
+            )
         case NameConflict(id=str(holder)):
             name = f" “{shown_name(entry.before.name)}”" if entry and entry.before else ""
             message = f"The name{name} is taken by now, by workspace {holder}."

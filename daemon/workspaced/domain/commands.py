@@ -49,7 +49,7 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
     """Return the workspace of this id. Raise NotFound without one."""
     workspace = state.get(workspace_id)
     if workspace is None:
-        raise NotFound(f"There is no workspace {workspace_id}.", id=workspace_id)
+        raise NotFound.workspace(workspace_id)
     return workspace
 
 

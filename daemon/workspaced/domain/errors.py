@@ -1,21 +1,17 @@
 """The errors of requests: each with its code, its sentence for people, and its data for programs."""
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from msgspec import to_builtins
 
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Session, Unreachable, Workspace
-from workspaced_protocol.urls import without_secret
-
-_QUOTED_CHARACTERS: Final = 200
-"""Of a name, a path or a URL in a message: the protocol admits a megabyte."""
+from workspaced_protocol.urls import told
 
 
 def quoted(text: str) -> str:
     """Return a client's text in quotation marks, cut if nobody would read all of it; a secret is cut out before."""
-    text = without_secret(text)
-    return f"“{text}”" if len(text) <= _QUOTED_CHARACTERS else f"“{text[: _QUOTED_CHARACTERS - 1]}…”"
+    return f"“{told(text)}”"
 
 
 class RequestError(Exception):
@@ -71,14 +67,19 @@ class NotFound(Refused):
 
     code = ErrorCode.NOT_FOUND
 
+    @classmethod
+    def workspace(cls, id_: str) -> "NotFound":
+        """Return the error that no workspace has this id."""
+        return cls(f"There is no workspace {told(id_)}.", id=told(id_))
+
 
 class NameConflict(Refused):
     """The name is taken; `id` is the workspace that holds it."""
 
     code = ErrorCode.NAME_CONFLICT
 
-    def __init__(self, name: str, id_: str) -> None:
-        super().__init__(f"The name {quoted(name)} is taken by workspace {id_}: choose another.", id=id_)
+    def __init__(self, name: str, id_: str, advice: str = "choose another") -> None:
+        super().__init__(f"The name {quoted(name)} is taken by workspace {id_}: {advice}.", id=id_)
 
 
 class InvalidState(Refused):
@@ -125,7 +126,8 @@ class ChangedSince(Refused):
 
     def __init__(self, name: str, revision: int) -> None:
         super().__init__(
-            f"Workspace {quoted(name)} was changed again, at revision {revision}: undo that change first.",
+            f"Workspace {quoted(name)} was changed again, at revision {revision}, and only its last change can be "
+            "undone: `history.list` has what it was before each, to save that.",
             revision=revision,
         )
 

@@ -16,6 +16,7 @@ from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, P
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
 from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Unreachable, Workspace
+from workspaced_protocol.urls import told
 
 
 class Reachable(NamedTuple):
@@ -81,7 +82,9 @@ def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
         workspace = require_changeable(state, workspace_id)
         kept = tuple(project for project in workspace.projects if project.id != project_id)
         if len(kept) == len(workspace.projects):
-            raise NotFound(f"Workspace {workspace_id} has no project {project_id}.", id=project_id)
+            raise NotFound(
+                f"Workspace {workspace_id} has no project {told(project_id)}.", id=told(project_id)
+            )
         return saved(_with_projects(workspace, kept, state.revision + 1, now_ms))
 
     return command

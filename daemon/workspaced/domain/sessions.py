@@ -14,6 +14,7 @@ from workspaced.domain.records import OwnedSession
 from workspaced.domain.state import State
 from workspaced_protocol.events import SessionChanged, Topic
 from workspaced_protocol.models import Session
+from workspaced_protocol.urls import told
 
 
 def begin_session(session: Session, connection: int) -> Command:
@@ -43,7 +44,7 @@ def end_session(session_id: str, connection: int) -> Command:
         owned = state.sessions.get(session_id)
         if owned is None or owned.connection != connection:
             raise NotFound(
-                f"This connection has no session {session_id}: it has ended, or belongs to another connection."
+                f"This connection has no session {told(session_id)}: it has ended, or belongs to another connection."
             )
         event = _session_event("session.ended", owned.session, state.revision)
         return Outcome(None, ended=(session_id,), events=(event,))

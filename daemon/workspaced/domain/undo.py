@@ -24,7 +24,7 @@ def undo(revision: int, if_revision: int | None, now_ms: int) -> Command:
             return removed(entry.workspace_id)
         before = json.decode(entry.before, type=Workspace)
         if before.state != "deleted":
-            require_free_name(state, before.name, before.id)
+            require_free_name(state, before.name, before.id, "give that one another name first")
         elif current is not None:
             require_no_sessions(state, before.id)
         return saved(

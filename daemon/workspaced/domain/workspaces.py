@@ -198,7 +198,7 @@ def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
         raise RevisionConflict(f"Workspace {quoted(workspace.name)}", if_revision, workspace.revision)
 
 
-def require_free_name(state: State, name: str, own_id: str) -> None:
+def require_free_name(state: State, name: str, own_id: str, advice: str = "choose another") -> None:
     """Raise NameConflict where another workspace has this name."""
     key = name_key(name)
     holder = state.names.get(key)
@@ -207,4 +207,4 @@ def require_free_name(state: State, name: str, own_id: str) -> None:
     own = state.get(own_id)
     if own is not None and own.state != "deleted" and name_key(own.name) == key:
         return  # an older app's store has the name twice: both workspaces may keep it
-    raise NameConflict(name, holder)
+    raise NameConflict(name, holder, advice)

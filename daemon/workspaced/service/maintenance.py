@@ -17,7 +17,7 @@ from workspaced.process.threads import run_in_thread
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Json, Request
 from workspaced.store import backups, salvage
-from workspaced.store.backups import HOW_TO_READ, Backups, BadBackup, Retention
+from workspaced.store.backups import HOW_TO_READ, Backups, BadBackup, Retention, require_possible
 from workspaced.store.contract import StorageFailure, StoreUnusable, WorkspaceStore
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
@@ -142,6 +142,7 @@ class Maintenance:
 
 
 def _salvage_named(path: str, salvaged: salvage.Salvaged) -> None:
+    require_possible(path)
     try:
         salvage.salvage_file(path, salvaged)
     except StoreUnusable as error:

@@ -53,7 +53,7 @@ class Usage:
     def touch(self, params: p.TouchParams, _: Client) -> Json:
         """Note a use."""
         if params.id not in self._writer.state.records:
-            raise NotFound(f"There is no workspace {params.id}.", id=params.id)
+            raise NotFound.workspace(params.id)
         self._note(params.id, now_ms())
         return b"null"
 

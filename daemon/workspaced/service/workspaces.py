@@ -62,7 +62,7 @@ class WorkspaceOperations:
         if params.id is not None:
             record = self._writer.state.records.get(params.id)
             if record is None:
-                raise NotFound(f"There is no workspace {params.id}.", id=params.id)
+                raise NotFound.workspace(params.id)
         else:
             record = self._writer.state.record_named(params.name or "")
             if record is None:

@@ -5,6 +5,7 @@ begins again counts from 0. So a backup stays if either order ranks it high enou
 """
 
 import errno
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,7 @@ from workspaced.store.files import Directory
 from workspaced_protocol.datadir import BACKUPS
 from workspaced_protocol.json_limits import MAX_DEPTH, is_too_deep
 from workspaced_protocol.models import Workspace
+from workspaced_protocol.urls import told
 
 _NAME = re.compile(r"workspaces-(\d{8}T\d{6}Z)-r(\d{1,16})\.json\Z")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
@@ -38,12 +40,21 @@ class BackupFile(NamedTuple):
 HOW_TO_READ: Final = "check the path and its permissions, or name another file"
 
 
+_MAX_PATH_BYTES: Final = 4096  # PATH_MAX of Linux; other systems take less
+
+
 class BadBackup(Exception):
     """The file can't be restored, or no backup can be written to the path. Nothing was changed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+def require_possible(path: str | Path) -> None:
+    """Raise BadBackup for a path that no file can have, before an error tells all of it."""
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise BadBackup(f"The path {told(str(path))} is longer than any that a file can have.")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class Backups:
 
     def write_to(self, path: Path, state: State) -> None:
         """Write a backup of `state` to the user's path. Raises BadBackup, StorageFailure or OSError."""
+        require_possible(path)
         if not path.name:
             raise BadBackup(f"{path} has no file name: add one, such as copy.json.")
         if not path.parent.is_dir():
@@ -108,6 +120,7 @@ class Backups:
         Raises BadBackup if it can't be restored.
         """
         path = Path(source) if is_path(source) else self._data_dir / BACKUPS / source
+        require_possible(path)
         if "\0" in source or ("/" in source and not is_path(source)):
             raise BadBackup(f"{source!r} is neither a backup's name nor an absolute path.")
         try:
@@ -117,8 +130,8 @@ class Backups:
             raise BadBackup(f"{error.reason}: choose a backup file.") from error
         except OSError as error:
             if error.errno == errno.ENOTDIR and not is_path(source):
-                told = f"{NotOwnDirectory(errno.ENOTDIR, path.parent).strerror}, or give the path of a store file"
-                raise BadBackup(f"{told}.") from error
+                problem = NotOwnDirectory(errno.ENOTDIR, path.parent).strerror
+                raise BadBackup(f"{problem}, or give the path of a store file.") from error
             raise BadBackup(f"{path} can't be read ({error.strerror}): {HOW_TO_READ}.") from error
         if content is None:
             raise BadBackup(f"There is no backup {path}: `workspacectl backups` lists them.")

@@ -30,7 +30,7 @@ DAMAGED = {
     "cut.json": (GOOD[: GOOD.index('"closed"')], "the file ends here, in the middle of its JSON."),
     "changed.json": (
         GOOD.replace("closed", "clozed", 1),
-        "`workspaces[1].state` is wrong: invalid enum value",
+        "`workspaces[1].state` is wrong: “",
     ),
     "renamed.json": (
         GOOD.replace("repo-1", "repo-2", 1),

@@ -136,8 +136,8 @@ def test_one_project_or_workspace_of_an_older_store_costs_no_other(ctl: Ctl, tmp
         (OLDER[0]["name"], OLDER[0]["rootPath"]),
         (OLDER[1]["name"], broken["rootPath"]),
     ]
-    assert result["skipped"][0]["reason"].startswith("`workspaces[0].state` is wrong: invalid enum value")
-    assert result["skipped"][1]["reason"].startswith("`workspaces[1].projects[0].status` is wrong: invalid")
+    assert result["skipped"][0]["reason"].startswith("`workspaces[0].state` is wrong: “")
+    assert result["skipped"][1]["reason"].startswith("`workspaces[1].projects[0].status` is wrong: “")
 
 
 def test_a_name_that_is_taken_stops_no_other_file(ctl: Ctl, tmp_path: Path) -> None:

@@ -126,8 +126,9 @@ def test_after_a_later_change_it_names_that_one(ctl: Ctl, daemon: DaemonProcess)
     later = made.revision + 1
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        f"error: Workspace “new” was changed again, at revision {later}: undo that change first.\n"
-        f"To undo that one: workspacectl undo {later}\n"
+        f"error: Workspace “new” was changed again, at revision {later}: only its last change can be undone.\n"
+        f"To undo that one alone: workspacectl undo {later}\n"
+        f"To see what it was before each change: workspacectl history {made.id} --json\n"
     )
     assert ctl("undo", str(later)).code == 0
     assert ctl("undo", str(made.revision), "--json").error["code"] == 1005

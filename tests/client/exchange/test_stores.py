@@ -82,7 +82,7 @@ def line_of(text: str, part: str, nth: int = 0) -> int:
             '"state": "active"',
             '"state": "aktive"',
             1,
-            "`workspaces[1].state` is wrong: invalid enum value 'aktive'",
+            "`workspaces[1].state` is wrong: “aktive” is none of active, closed, deleted",
         ),
         (
             '"id": "proj_01"',
@@ -130,7 +130,10 @@ def test_an_entry_that_is_wrong_is_left_out_with_its_place_and_no_other() -> Non
     wrong: list[tuple[Any, str]] = [
         (5, "`workspaces[1]` must"),
         (None, "`workspaces[1]` is wrong: expected `object`"),
-        ({**bad, "state": "aktive"}, "`workspaces[1].state` is wrong: invalid enum value 'aktive'"),
+        (
+            {**bad, "state": "aktive"},
+            "`workspaces[1].state` is wrong: “aktive” is none of active, closed, deleted",
+        ),
         ({**bad, "id": "ws_01"}, "`workspaces[1].id` is ws_01, which an earlier workspace has already"),
         ({**bad, "id": "../x"}, "`workspaces[1].id` is wrong: expected ws_, then"),
         ({**bad, "projects": None}, "`workspaces[1].projects` is wrong: expected `array`"),

@@ -1,4 +1,4 @@
-"""A URL with a password in a param where none belongs: no error and no line of the log has the password."""
+"""A text in a param where none belongs: no error and no line of the log has its password, and no error is as long."""
 
 import json
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ URLS = [
     f"https://host/x?access_token={SECRET}",
     f"https://ada:my own {SECRET}@host/x",
     f"ssh://{'a' * 180}:{SECRET}@host/x",  # longer than what an error shows of a text
+    f"https://{'a' * 75}:{SECRET}{'b' * 60}@host/x",  # longer than what it shows of a key
 ]
 FITTING: dict[str, Any] = {
     "client": "editor",
@@ -40,6 +41,9 @@ FITTING: dict[str, Any] = {
     "ifRevision": None,
     "since": None,
     "state": None,
+    "tags": ["web"],
+    "metadata": {"app.key": 1},
+    "requestKey": None,
 }
 
 
@@ -74,6 +78,20 @@ async def test_no_refusal_of_any_method_tells_a_password(client: Client, method:
         told.append(json.dumps(answer.get("error", {})))
     assert [each for each in told if SECRET in each] == []
     assert [each for each in told if each != "{}"] != [] or not fitting
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+async def test_no_refusal_of_any_method_tells_all_of_a_long_text(client: Client, method: Method) -> None:
+    fitting = {name: deepcopy(FITTING.get(name, "ws_none")) for name in method.param_names()}
+    tried = [
+        params
+        for text in ("x" * 50_000, "/" + "x" * 50_000, "/x" * 25_000)
+        for params in (*places(fitting, text), *({name: text} for name in fitting))
+    ]
+    for params in tried:
+        if isinstance(params, dict):
+            answer = await client.answer(await client.request(method.name, **params))
+            assert len(json.dumps(answer.get("error", {}), ensure_ascii=False)) < 1_500
 
 
 @pytest.mark.parametrize("url", URLS)
