@@ -115,12 +115,12 @@ async def test_undoing_a_creation_takes_the_workspace_away(client: Client) -> No
     assert (await undone(client, 2))["id"] == id_
 
 
-async def test_a_later_change_must_be_undone_first(client: Client) -> None:
+async def test_a_later_change_stands_in_the_way_of_an_undo(client: Client) -> None:
     id_ = await client.create()
     await client.result("workspace.close", id=id_)
     code, message, data = await client.refusal("history.undo", revision=1)
     assert (code, data["revision"]) == (1005, 2)
-    assert "undo that change first" in message
+    assert "only its last change can be undone" in message
     await client.result("workspace.delete", id=id_)
     assert (await client.refusal("history.undo", revision=2))[2]["revision"] == 3
     assert (await client.refusal("history.undo", revision=3, ifRevision=2))[2]["revision"] == 3
