@@ -57,7 +57,8 @@ class EventHub:
 
     def __init__(self, revision: int = 0, history: History | None = None) -> None:
         """Start at `revision`, the store's. Earlier events are those of `history`, where one is given."""
-        history = history or History(revision)
+        if history is None:  # an empty one counts: it tells since when nothing has changed
+            history = History(revision)
         self._past: PastEvents | None = PastEvents(history)
         self._sequences = Counter(self._past.counts())
         self._kept: deque[KeptEvent] = deque()

@@ -100,7 +100,7 @@ def check_number(digits: str) -> None:
         return
     value = float(digits)
     if math.isinf(value) or (value == 0 and digits.lower().partition("e")[0].strip("-0.")):
-        shown = digits if len(digits) <= _QUOTED_CHARACTERS else f"{digits[: _QUOTED_CHARACTERS - 1]}…"
+        shown = told(digits, _QUOTED_CHARACTERS)
         raise Unkept(f"holds {shown}, which no number of 64 bits stands for: make it a string")
 
 

@@ -1,7 +1,7 @@
 """The OpenRPC 1.3 document of the table of methods and of the notifications, for client generators.
 
 The strategy:
-- Results and notifications admit members of later releases. Params do not: an unknown one is refused. So what is both
+- Results and notifications admit members of later releases. Params do not: an unknown one is refused. So what both use
   has two schemas, such as `Workspace` and `WorkspaceInput`.
 - A told member is null only where null means something. An optional one is absent instead, and all else is required.
 - OpenRPC has no place for notifications: `x-notifications` names them, and the payload of each topic.

@@ -4,7 +4,7 @@ A param that a release adds comes behind all that were there, `request_key` incl
 the keyword-only child of what it was before.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -16,6 +16,9 @@ RequestKey = Annotated[str, Meta(min_length=1, max_length=128)]
 Label = Annotated[str, Meta(max_length=1000)]
 """Every client may list all sessions, so none may make them long."""
 Limit = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
+
+MAX_HISTORY_PAGE: Final = 1000
+"""The most entries in an answer of `history.list`."""
 
 
 class Params(Model, frozen=True):
@@ -119,7 +122,7 @@ class HistoryParams(Params, frozen=True):
 
     workspace_id: str | None = None
     before: Revision | None = None
-    limit: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY_PAGE)] | None = None
 
 
 class UndoParams(WriteParams, frozen=True):

@@ -5,12 +5,10 @@ import time
 import pytest
 from structlog.typing import EventDict
 
-from workspaced.domain.entries import Cause, Event
+from workspaced.domain.entries import NOBODY, Cause, Event
 from workspaced.events import EventHub, PublishedEvent
 from workspaced_protocol.events import StoreChanged, Topic, WorkspaceChanged
 from workspaced_protocol.models import Peer
-
-NOBODY = Cause("")
 
 pytestmark = pytest.mark.requirement("FR-009")
 

@@ -12,7 +12,7 @@ import trio
 from workspaced import app
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
-from workspaced.domain.entries import Cause
+from workspaced.domain.entries import NOBODY, Cause
 from workspaced.domain.projects import PathFacts
 from workspaced.events import EventHub, PublishedEvent
 from workspaced.host.path_checks import PathChecker
@@ -26,7 +26,6 @@ from workspaced_protocol.models import Workspace
 
 # Any: JSON of many shapes, which each test knows.
 Json = dict[str, Any]
-NOBODY = Cause("")
 
 
 class Serve(Protocol):

@@ -90,6 +90,7 @@ class EventFeed:
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
+        # Where this connection goes on: only an event at that revision can be a repeat.
         self._since = plain.since
         self.outgoing = b""
         """The bytes to send next."""

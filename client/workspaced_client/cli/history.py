@@ -30,9 +30,10 @@ from workspaced_client.cli.base.results import described, tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.names import name_key
+from workspaced_protocol.params import MAX_HISTORY_PAGE
 
 _SHOWN: Final = 20
-_PAGE: Final = 1000  # the most that the daemon tells at once
+_PAGE: Final = MAX_HISTORY_PAGE
 _NOTHING: Final = "There is nothing to undo: the history is empty."
 
 

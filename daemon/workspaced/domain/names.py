@@ -6,9 +6,12 @@ from workspaced.domain.errors import InvalidField, quoted
 from workspaced_protocol.names import has_control_character, is_blank
 
 
-def clean_name(name: str, path: str = "name") -> str:
-    """Return the name without white space at its ends. Raise InvalidField if it shows nothing or holds a control character."""
-    return clean_text(name, path, "give the workspace a name")
+def clean_name(name: str) -> str:
+    """Return the name without white space at its ends.
+
+    Raise InvalidField if it shows nothing or holds a control character.
+    """
+    return clean_text(name, "name", "give the workspace a name")
 
 
 def clean_text(text: str, path: str, advice: str) -> str:
@@ -23,9 +26,9 @@ def clean_text(text: str, path: str, advice: str) -> str:
     return text
 
 
-def clean_root_path(root_path: str, path: str = "rootPath") -> str:
+def clean_root_path(root_path: str) -> str:
     """Return the path without empty and `.` components and without its last slash. Raise InvalidField as check_root_path."""
-    check_root_path(root_path, path)
+    check_root_path(root_path)
     return "/" + "/".join(part for part in root_path.split("/") if part not in ("", "."))
 
 

@@ -12,20 +12,20 @@ from workspaced_protocol.models import Workspace
 Json = dict[str, Any]
 
 
-def clean_tags(tags: Sequence[str], path: str = "tags") -> tuple[str, ...]:
+def clean_tags(tags: Sequence[str]) -> tuple[str, ...]:
     """Return the tags sorted, without white space at their ends, the first of those that differ only in case.
 
     Raise InvalidField for one that shows nothing or holds a control character, and as check_tags.
     """
     advice = "leave it out, or give it a text"
-    cleaned = [clean_text(tag, f"{path}[{index}]", advice) for index, tag in enumerate(tags)]
+    cleaned = [clean_text(tag, f"tags[{index}]", advice) for index, tag in enumerate(tags)]
     for index, tag in enumerate(cleaned):  # before doubles go, by the indexes that the client knows
-        check_tags([tag], path, first=index)
+        check_tags([tag], first=index)
     once: dict[str, str] = {}
     for tag in cleaned:
         once.setdefault(tag_key(tag), tag)
     kept = tuple(sorted(once.values()))
-    check_tags(kept, path)
+    check_tags(kept)
     return kept
 
 
@@ -42,10 +42,10 @@ def check_metadata(metadata: Mapping[str, object], path: str = "metadata") -> No
         raise InvalidField(path, f"`{path}` {problem}.")
 
 
-def check_patch(patch: Json, path: str = "metadata") -> None:
+def check_patch(patch: Json) -> None:
     """Raise InvalidField if a merge patch holds what metadata can't, or is far too large."""
     if problem := patch_problem(patch):
-        raise InvalidField(path, f"`{path}` {problem}.")
+        raise InvalidField("metadata", f"`metadata` {problem}.")
 
 
 def check_both(workspace: Workspace, path: str) -> None:

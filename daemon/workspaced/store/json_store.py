@@ -202,6 +202,9 @@ class JsonWorkspaceStore(StoreBase):
                 # The served state must be durable: the process that wrote it may have been killed before its sync.
                 self._directory.settle([PRIMARY, SNAPSHOT])
             if decision.outcome == "fresh":
+                # Made with the store: a disk that is full later has no room for it. What is in its place may stay.
+                with suppress(OSError):
+                    self._disk.make_directory(QUARANTINE, 0o700, self._directory.fd)
                 self._directory.settle_path()
         except OSError as error:
             raise unusable(self._path, error) from error

@@ -179,6 +179,17 @@ async def test_a_revision_without_a_change_is_no_gap(serve: Serve) -> None:
     assert revisions(await taken(await subscribed(second, since=0), second)) == [1, 3]
 
 
+async def test_a_history_without_any_change_has_no_gap_either(serve: Serve) -> None:
+    first = await serve()
+    client = first.connect()
+    for key in "ab":
+        await client.result("store.remove", id="ws_none", requestKey=key)
+    assert first.writer.state.revision == 2
+    for since in (0, 1, 2):
+        second = await next_life(serve, first)
+        assert await taken(await subscribed(second, since=since), second) == []
+
+
 async def test_sessions_of_an_earlier_life_are_not_told_again(serve: Serve) -> None:
     first = await serve()
     client = first.connect()

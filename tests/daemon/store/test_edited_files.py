@@ -53,7 +53,13 @@ def test_a_file_that_was_deleted_is_written_anew(data_dir: Path, names: list[str
         store.save(workspace(2))
     else:
         store.flush()
-    assert {path.name for path in data_dir.iterdir()} == {PRIMARY, SNAPSHOT, HISTORY, "workspaced.lock"}
+    assert {path.name for path in data_dir.iterdir()} == {
+        PRIMARY,
+        SNAPSHOT,
+        HISTORY,
+        "quarantine",
+        "workspaced.lock",
+    }
     with pytest.raises(LockHeld):
         create_json_store(data_dir)
     assert same_after_a_restart(data_dir, store)

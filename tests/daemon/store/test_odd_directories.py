@@ -126,7 +126,6 @@ def test_what_may_not_be_opened_is_named_at_the_start(tmp_path: Path, name: str)
     if name == QUARANTINE:
         for file in (PRIMARY, SNAPSHOT):
             (data_dir / file).write_text("damaged")
-        (data_dir / QUARANTINE).mkdir(mode=0o700)
     with pytest.raises(StoreUnusable) as refused:
         JsonWorkspaceStore(data_dir, disk=ForbiddingDisk(name))
     assert f"{data_dir / name} " in refused.value.message
