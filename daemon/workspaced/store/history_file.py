@@ -30,7 +30,11 @@ from workspaced.store.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
-"""The pause after an attempt to write the file anew has failed: it takes some milliseconds of a commit."""
+"""How soon an attempt to write the file anew follows one that failed, at the earliest."""
+
+REWRITE_SHARE: float = 10.0
+"""After one that succeeded, how many times as long as it took: however often others change the file, most of the time
+is for commits. At most the pause above."""
 
 _OPEN_FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -176,15 +180,17 @@ class HistoryFile:
         return True
 
     def _rewrite(self, directory: Directory) -> None:
-        self._next_rewrite_at = time.monotonic() + REWRITE_PAUSE_SECONDS
+        began_at = time.monotonic()
+        self._next_rewrite_at = began_at + REWRITE_PAUSE_SECONDS
         try:
             self._write_anew(directory, MAX_HISTORY_BYTES)
         except OSError:
-            self._next_rewrite_at = time.monotonic() + REWRITE_PAUSE_SECONDS
             if self._holds_untrue_lines:
                 with suppress(OSError):  # the first failure is noted
                     self._disk.unlink(HISTORY, directory.fd)
             raise
+        now = time.monotonic()
+        self._next_rewrite_at = min(self._next_rewrite_at, now + (now - began_at) * REWRITE_SHARE)
 
     def _is_in_place(self, directory: Directory) -> bool:
         """Return whether the trusted file stands in its place as it was left."""

@@ -202,6 +202,7 @@ def test_what_changes_soon_after_it_was_written_anew_is_caught_up_on(
     data_dir: Path, obstacle: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(history_file, "REWRITE_SHARE", 1e9)
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))  # writes the file: for a while, no commit does so again
         if obstacle is not Path.unlink:
@@ -215,10 +216,24 @@ def test_what_changes_soon_after_it_was_written_anew_is_caught_up_on(
     assert again(data_dir) == ([1, 2, 3, 4], 0, [])
 
 
+def test_after_it_was_written_anew_in_no_time_the_next_commit_may_do_so_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(history_file, "REWRITE_SHARE", 0.0)
+    with closing(create_json_store(data_dir)) as store:
+        for number in range(1, 4):
+            store.save(workspace(number))
+            (data_dir / HISTORY).unlink()
+        store.save(workspace(4))
+    assert again(data_dir) == ([1, 2, 3, 4], 0, [])
+
+
 def test_nothing_is_caught_up_on_in_another_directory(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_file, "REWRITE_PAUSE_SECONDS", 1000.0)
+    monkeypatch.setattr(history_file, "REWRITE_SHARE", 1e9)
     with closing(create_json_store(data_dir)) as store:
         store.save(workspace(1))
         (data_dir / HISTORY).unlink()
