@@ -4,7 +4,6 @@ JSON itself has no limits (RFC 8259, sections 4, 6 and 9), but its readers have:
 first of two equal keys is lost, and a deep nesting ends a reader's stack.
 """
 
-import json
 import math
 from collections.abc import Iterable
 from typing import Any, Final, cast
@@ -78,6 +77,8 @@ def is_too_deep(value: object) -> bool:
 
 def check_text(text: bytes) -> None:
     """Raise Unkept if this valid JSON text has a key twice, or a number that would become another one."""
+    import json  # here, because the start of a client does not need it: it takes a tenth of that
+
     try:
         json.loads(text, object_pairs_hook=_once, parse_float=check_number, parse_int=check_number)
     except RecursionError as error:
