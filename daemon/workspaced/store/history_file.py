@@ -1,10 +1,11 @@
 """The files of the history: who changed what, kept across restarts beside the store's two files.
 
 The strategy (storage.md, The history):
-- Before a commit's renames, its lines are written at the known end of the file. The commit never waits for a sync of
-  them and never fails with them: `settle` syncs them afterwards, from another thread.
+- Before a commit's renames, its lines are written at the known end of the file. The commit never fails with them, and
+  does not wait for their sync: `settle` makes it afterwards, from another thread.
 - Where anything went wrong (a failed write or sync, a commit that failed, a file that others changed), the file is no
-  longer trusted. Before the next lines it is written anew from memory: a temporary file, synced and renamed.
+  longer trusted. Before the next lines it is rewritten from memory: a temporary file, synced and renamed. Only the
+  commit that does so waits for it.
 - So a line that tells of what did not happen is the last one of its file, which a start recognises.
 """
 
@@ -30,7 +31,7 @@ from workspaced.store.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
-"""How soon an attempt to write the file anew follows one that failed, at the earliest."""
+"""The shortest time from an attempt to rewrite the file that failed to the next one."""
 
 REWRITE_SHARE: float = 10.0
 """After one that succeeded, how many times as long as it took: however often others change the file, most of the time
@@ -60,7 +61,7 @@ class HistoryFile:
         self._history = History()
         self._revision = 0
         self._store = ""
-        self._end: _End | None = None  # None: the file must be written anew before anything is added
+        self._end: _End | None = None  # None: the file must be rewritten before anything is added
         self._fd: int | None = None  # of the trusted file, once something was added
         self._is_tentative = False  # whether the last lines wait for their commit
         self._holds_untrue_lines = False
@@ -121,7 +122,7 @@ class HistoryFile:
             self._note_success()
 
     def catch_up(self, directory: Directory) -> None:
-        """Write the file anew if it lacks something. Call it from the thread of the commits, when none follows."""
+        """Rewrite the file if it lacks something. Call it from the thread of the commits, when none follows."""
         if not self.is_behind or self._is_tentative:
             return
         try:
@@ -183,7 +184,7 @@ class HistoryFile:
         began_at = time.monotonic()
         self._next_rewrite_at = began_at + REWRITE_PAUSE_SECONDS
         try:
-            self._write_anew(directory, MAX_HISTORY_BYTES)
+            self._write_whole(directory, MAX_HISTORY_BYTES)
         except OSError:
             if self._holds_untrue_lines:
                 with suppress(OSError):  # the first failure is noted
@@ -218,11 +219,11 @@ class HistoryFile:
         except OSError as error:
             self._distrust()
             self._note_failure(error)
-            self._write_anew(directory, MAX_HISTORY_BYTES // 2)
+            self._write_whole(directory, MAX_HISTORY_BYTES // 2)
             return
         self._use(fd, 0, end.revision, end.store)
 
-    def _write_anew(self, directory: Directory, max_bytes: int) -> None:
+    def _write_whole(self, directory: Directory, max_bytes: int) -> None:
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(self._disk.stat_in(HISTORY, directory.fd).st_mode):
                 raise IsADirectoryError(
@@ -270,7 +271,7 @@ class HistoryFile:
             rest, offset = rest[taken:], offset + taken
 
     def _distrust(self, *, is_synced_yet: bool = False) -> None:
-        """Add nothing more to the file, which is to be written anew; with `is_synced_yet`, `settle` syncs it before."""
+        """Add nothing more to the file, which is to be rewritten; with `is_synced_yet`, `settle` syncs it before."""
         fd, self._fd, self._end = self._fd, None, None
         if fd is None:
             return

@@ -186,7 +186,7 @@ def happened(lines: Sequence[Line], state: State, store: str) -> list[Line]:
     """Return those lines, of all files in order, that led to this state, whose file has this checksum."""
     kept: list[Line] = []
     for line in lines:
-        # A file that was written anew, or a restored copy of the store, begins again at an earlier revision.
+        # A file that was rewritten, or a restored copy of the store, begins again at an earlier revision.
         while kept and kept[-1].revision > line.follows:
             kept.pop()
         kept.append(line)

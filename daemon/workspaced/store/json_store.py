@@ -146,7 +146,7 @@ class JsonWorkspaceStore(StoreBase):
         return self._history.is_behind
 
     def catch_up(self) -> None:
-        """See WorkspaceStore. Writes the history's file anew, unless another directory stands at the path."""
+        """See WorkspaceStore. Rewrites the history's file, unless another directory stands at the path."""
         with suppress(OSError):
             if (
                 not self._must_reopen
@@ -180,7 +180,8 @@ class JsonWorkspaceStore(StoreBase):
         return None if None in differences else differences[-1]
 
     def close(self) -> None:
-        """See WorkspaceStore. Releases the lock."""
+        """See WorkspaceStore. Releases the lock. What the history's file lacks is written before."""
+        self.catch_up()
         self._history.close()
         self._lock.release()
         self._directory.close()
