@@ -45,11 +45,11 @@ test: $(VENV)/dev.stamp ## Run every test, and check coverage
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-# Before a release, and after changes of the store: `make test` tries a share of these cases, another one each day.
+# Before a release, and after changes of the store. Coverage is left to `make test`.
 test-exhaustive: export PYTHONDONTWRITEBYTECODE =
 test-exhaustive: export TEST_EXHAUSTIVELY = 1
-test-exhaustive: $(VENV)/dev.stamp ## Try all faults and damage of which `make test` tries a daily share
-	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600 tests/faults
+test-exhaustive: $(VENV)/dev.stamp ## Run every test with all its cases: make test tries of the longest lists a share, another one each day
+	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600
 
 lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check $(SOURCES)
