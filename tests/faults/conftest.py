@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from faults.laboratory import TRIED
-from workspaced.store import history_file
+from workspaced.store.json import history_file
 
 _PREFIX = "laboratory: "
 _measured: set[str] = set()

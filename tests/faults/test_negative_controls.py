@@ -11,9 +11,9 @@ from faults.promises import BrokenPromise
 from faults.scenarios import EXISTING, FRESH, SCENARIOS, Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import File, Folder
-from workspaced.store import own_files
 from workspaced.store.files import Directory, Identity
-from workspaced.store.json_store import JsonWorkspaceStore
+from workspaced.store.json import own_files
+from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import PRIMARY
 
 pytestmark = pytest.mark.requirement("FR-005", "T011", "T012")

@@ -26,8 +26,8 @@ from workspaced.domain.history import History
 from workspaced.domain.state import State
 from workspaced.store.disk import Disk, close_quietly
 from workspaced.store.files import CREATE_FILE, Directory
-from workspaced.store.history_lines import Writing, crc_seed, happened, history_of, store_checksum
-from workspaced.store.history_reading import read_file
+from workspaced.store.json.history_lines import Writing, crc_seed, happened, history_of, store_checksum
+from workspaced.store.json.history_reading import read_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, temp_name
 
 REWRITE_PAUSE_SECONDS: float = 1.0
