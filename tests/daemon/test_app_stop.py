@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.running import Running
 from support.scripted_store import outcome_unknown
 from support.serving import error_of, request

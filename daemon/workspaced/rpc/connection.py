@@ -15,10 +15,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.events import Subscription
+from workspaced.process.log import Logger
 from workspaced.rpc.batch import Batch
 from workspaced.rpc.clients import ClientState
 from workspaced.rpc.dispatch import SUBSCRIBE, Dispatcher
@@ -38,7 +38,7 @@ STALL_SECONDS: Final = 30.0  # how long a client may pause in the middle of a li
 FLUSH_SECONDS: Final = 10.0  # how long a client may read none of its last answers
 _HANGUP_CHECK_SECONDS: Final = 0.5  # between checks of a client that has ended its sending
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Connection:

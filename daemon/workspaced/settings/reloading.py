@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-import structlog
 import trio
 
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced.settings.model import NEED_RESTART, BadConfiguration, Settings
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class LiveSettings:
