@@ -21,7 +21,8 @@ from workspaced.process.awake_clock import AwakeClock
 from workspaced.process.streams import say
 from workspaced.rpc.listener import SocketUnusable
 from workspaced.settings import text as config_text
-from workspaced.settings.model import BadConfiguration, Settings, load_settings
+from workspaced.settings.loading import BadConfiguration, load_settings
+from workspaced.settings.model import FIELDS, Settings
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.paths import UnusablePath, default_config_file
@@ -67,9 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "sample":
         return _print(config_text.sample().removesuffix("\n"))
     given: dict[str, object] = {
-        name: value
-        for name, value in vars(options).items()
-        if value is not None and name in Settings.model_fields
+        name: value for name, value in vars(options).items() if value is not None and name in FIELDS
     }
     load = partial(load_settings, given, options.config)
     try:

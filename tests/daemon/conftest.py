@@ -104,7 +104,7 @@ def traced() -> Iterator[None]:
 @pytest.fixture
 def settings(tmp_path: Path, socket_dir: Path) -> Settings:
     """A data directory and a socket of the test's own."""
-    return Settings.model_validate({"data_dir": tmp_path / "data", "socket": socket_dir / "x.sock"})
+    return Settings(data_dir=tmp_path / "data", socket=socket_dir / "x.sock")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -251,9 +252,7 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
         return Unreached("missing", path)
 
     monkeypatch.setattr(path_checks, "look", hang)
-    running.settings = settings.model_copy(
-        update={"path_check_seconds": 60.0}
-    )  # far longer than a stop takes
+    running.settings = replace(settings, path_check_seconds=60.0)  # far longer than a stop takes
     nursery.start_soon(running.run)
     client = await running.connect()
     created = await client.result("workspace.create", name="Alpha", rootPath="/src")
