@@ -1,4 +1,4 @@
-"""What a start loads: the less, the sooner it answers (docs/performance.md, A start)."""
+"""What a start loads: the less, the sooner it answers."""
 
 import sys
 
