@@ -105,7 +105,7 @@ class Daemon:
         if self.is_running:
             raise DaemonFailed("The daemon runs already: stop or kill it first, or use restart().")
         self._end()
-        process = subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             self._command(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,6 +5,7 @@ bus serves them. Before that, they subscribe to single resources, and get each c
 """
 
 import sys
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -106,10 +107,9 @@ class Changes:
 
     async def _all_resources(self) -> set[str]:
         """Return the addresses of all workspaces, and of those that a client has asked for and that are gone."""
-        try:
+        workspaces: list[dict[str, str]] = []
+        with suppress(WorkspacedError):  # the next read tells what is wrong
             workspaces = await self._link.call("workspace.list", {})
-        except WorkspacedError:
-            workspaces = []  # the next read tells what is wrong
         return self._subscribed | {uri_of(workspace["id"]) for workspace in workspaces}
 
 

@@ -5,6 +5,7 @@ the models that they refer to below `$defs`. An argument that may be null is lef
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ Schema = dict[str, Any]  # Any: JSON
 
 _COMPONENTS: Final = "#/components/schemas/"
 _DEFINITIONS: Final = "#/$defs/"
+_REFERENCE: Final = re.compile(f'"{_COMPONENTS}([^"]+)"')
 _DOCUMENT: Final[Any] = openrpc_document()  # Any: JSON
 _METHODS: Final[dict[str, Any]] = {method["name"]: method for method in _DOCUMENT["methods"]}
 
@@ -76,19 +78,13 @@ def _resolved(schema: Schema) -> Schema:
 def _with_definitions(schema: Schema) -> Schema:
     """Return a schema that holds all that it refers to."""
     definitions: Schema = {}
-    _collect(schema, definitions)
-    whole = schema | ({"$defs": definitions} if definitions else {})
+    while missing := _referred_to([schema, definitions]) - definitions.keys():
+        definitions |= {name: _DOCUMENT["components"]["schemas"][name] for name in missing}
+    whole = schema | ({"$defs": dict(sorted(definitions.items()))} if definitions else {})
     copied: Schema = json.loads(json.dumps(whole).replace(_COMPONENTS, _DEFINITIONS))
     return copied
 
 
-def _collect(value: object, definitions: Schema) -> None:
-    if isinstance(value, dict):
-        name = str(value.get("$ref", "")).removeprefix(_COMPONENTS)
-        if name and name not in definitions:
-            definitions[name] = _DOCUMENT["components"]["schemas"][name]
-            _collect(definitions[name], definitions)
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            _collect(each, definitions)
+def _referred_to(schemas: list[Schema]) -> set[str]:
+    """Return the names of the models that these schemas refer to."""
+    return set(_REFERENCE.findall(json.dumps(schemas)))
