@@ -81,13 +81,10 @@ class DaemonProcess(Daemon):
         super().__init__(home.root, data_dir=home.data_dir, socket=home.socket, environment=environment)
         self.home = home
         self._argv = (*launcher, *program, "run", *(home.arguments() if names_paths else ()), *arguments)
-        self._popen = {"stdin": stdin, "pass_fds": pass_fds, "umask": umask}
+        self._stdin, self._pass_fds, self._umask = stdin, pass_fds, umask
 
     def _command(self) -> Sequence[str]:
         return self._argv
-
-    def _popen_options(self) -> dict[str, Any]:
-        return self._popen
 
     @property
     def stderr(self) -> str:

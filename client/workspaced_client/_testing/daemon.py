@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from workspaced_client._testing.child import PATIENCE_SECONDS, Child
 from workspaced_client._testing.environment import environment_at
@@ -57,6 +57,10 @@ class Daemon:
         self._guard = guard
         self._child: Child | None = None
         self._clients = contextlib.ExitStack()
+        # What it inherits: the tests of the daemon itself set more of it.
+        self._stdin = subprocess.DEVNULL
+        self._pass_fds: Sequence[int] = ()
+        self._umask = -1
 
     @property
     def pid(self) -> int:
@@ -105,14 +109,16 @@ class Daemon:
         if self.is_running:
             raise DaemonFailed("The daemon runs already: stop or kill it first, or use restart().")
         self._end()
-        process: subprocess.Popen[bytes] = subprocess.Popen(
+        process = subprocess.Popen(
             self._command(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.root,
             env=environment_at(self.root, **self._environment),
+            stdin=self._stdin,
+            pass_fds=self._pass_fds,
+            umask=self._umask,
             start_new_session=True,  # so that its end is that of all that it has started, and a Ctrl-C is not its end
-            **self._popen_options(),
         )
         self._child = Child(process)
         self._watch(process.pid)
@@ -121,9 +127,6 @@ class Daemon:
         """Return the program and its arguments."""
         paths = ("--data-dir", str(self.data_dir), "--socket", str(self.socket))
         return (sys.executable, "-m", "workspaced", "run", *paths, *self._arguments)
-
-    def _popen_options(self) -> dict[str, Any]:
-        return {"stdin": subprocess.DEVNULL}
 
     def _wait_ready(self, path: Path | None = None) -> None:
         """Return once it listens at its socket, or at another path. Raises DaemonFailed."""
