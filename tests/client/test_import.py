@@ -76,3 +76,9 @@ def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
     assert loaded("import workspaced_client.cli.app").isdisjoint(
         {"pydantic", "rich", "ulid", "trio", "workspaced_client.exchange"}
     )
+
+
+def test_the_pytest_plugin_loads_neither_a_client_nor_an_event_loop() -> None:
+    modules = loaded("import workspaced_client.testing") - loaded("import pytest")
+    assert modules.isdisjoint(FRAMEWORKS)
+    assert below("workspaced_client._sync", modules) == below("workspaced_client._async", modules) == set()
