@@ -7,7 +7,7 @@ import pytest
 
 from faults.laboratory import TRIED
 from support.share import DAY, TRIES_ALL
-from workspaced.store import history_file, json_store
+from workspaced.store.json import history_file, json_store
 
 _PREFIX = "laboratory: "
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -17,13 +17,14 @@ from faults.simulated_nodes import Tree, each
 from faults.told_apart import is_never_read, is_temp
 from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
-from workspaced.domain.entries import Cause, Entry
+from workspaced.domain.draft import Draft
+from workspaced.domain.entries import Cause
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.state import Draft, State
-from workspaced.store.contract import CommitUnknown, StorageFailure
+from workspaced.domain.state import State
+from workspaced.store.contract import Commit, CommitUnknown, StorageFailure, commit_of
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
-from workspaced.store.json_store import JsonWorkspaceStore
+from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Peer, RecoveryOutcome
 
@@ -197,11 +198,11 @@ class Run:
         draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
         for number, command in enumerate(written):
             draft.apply(command(draft), CREATION, number)
-        self._commit(draft.freeze(), draft.entries)
+        self._commit(commit_of(draft))
 
     def recommit(self) -> None:
         """The last answered state again, under a revision above any that the files may hold."""
-        self._commit(replace(self.store.state, revision=self._highest_revision + 1), ())
+        self._commit(Commit(replace(self.store.state, revision=self._highest_revision + 1), is_whole=True))
 
     def flush(self) -> None:
         """Both files again."""
@@ -212,11 +213,11 @@ class Run:
         self.store.close()
         self._store = None
 
-    def _commit(self, state: State, entries: Sequence[Entry]) -> None:
-        changes = {(each.revision, each.workspace_id, each.before, each.after) for each in entries}
+    def _commit(self, commit: Commit) -> None:
+        changes = {(each.revision, each.workspace_id, each.before, each.after) for each in commit.entries}
         facts, self.possible_facts = self.possible_facts, self.possible_facts | changes
         try:
-            self._attempt(state, lambda: self.store.commit(state, entries))
+            self._attempt(commit.state, lambda: self.store.commit(commit))
         except StorageFailure:
             self.possible_facts = facts
             raise

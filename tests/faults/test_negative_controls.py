@@ -12,9 +12,9 @@ from faults.scenarios import EXISTING, FRESH, SCENARIOS, Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import File, Folder
 from faults.told_apart import is_temp
-from workspaced.store import own_files
 from workspaced.store.files import Directory, Identity
-from workspaced.store.json_store import JsonWorkspaceStore
+from workspaced.store.json import own_files
+from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import PRIMARY
 
 pytestmark = [
