@@ -19,7 +19,7 @@ from msgspec import Struct, field, structs
 from workspaced_client.exchange.json_text import (
     Document,
     LeftOut,
-    NotJson,
+    OtherFormat,
     Path,
     Unusable,
     field_name,
@@ -51,11 +51,11 @@ class Workspaces:
 def decode(file: str, data: bytes) -> Workspaces:
     """Return the workspaces in `data`, the content of `file`: a store of version 1, a workspace, or a list of them.
 
-    Raise Unusable if it is damaged, of another version, or something else.
+    Raise OtherFormat if it is something else, and Unusable if it is damaged or of another version.
     """
     try:
         document = parse(file, data)
-    except NotJson as error:
+    except OtherFormat as error:
         raise _unknown_format(file) from error
     value = document.value
     if _is_object(value) and "rootPath" in value and "id" in value:
@@ -249,11 +249,8 @@ def encode_list(workspaces: Iterable[Workspace], *, ascii_only: bool = False) ->
     return json.dumps(msgspec.to_builtins(list(workspaces)), ensure_ascii=ascii_only, indent=2) + "\n"
 
 
-def _unknown_format(file: str) -> Unusable:
-    return Unusable(
-        f"{file} is in an unknown format: it is neither an older app's store nor the output of `list --json`. "
-        "The name of a VS Code file has to end in .code-workspace."
-    )
+def _unknown_format(file: str) -> OtherFormat:
+    return OtherFormat(f"{file} is neither an older app's store nor the output of `list --json`.")
 
 
 def _require_version_1(document: Document) -> dict[str, object]:
