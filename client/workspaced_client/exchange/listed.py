@@ -15,16 +15,12 @@ class Listed:
     path: str
     """Its root, or a `.code-workspace` file."""
     name: str = ""
-    """The name that a person gave it there, if any; one that shows nothing is none."""
+    """The name that a person gave it there, if any."""
     tags: tuple[str, ...] = ()
     more_paths: tuple[str, ...] = ()
     """Further directories of it."""
     is_visited_directory: bool = False
     """Whether it is in the list only because somebody was there: it may be any directory, and no project."""
-
-    def __post_init__(self) -> None:
-        if is_blank(self.name):
-            object.__setattr__(self, "name", "")
 
     @property
     def paths(self) -> tuple[str, ...]:

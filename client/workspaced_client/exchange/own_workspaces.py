@@ -7,10 +7,11 @@ longer part of the path does instead.
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from workspaced_client.exchange.import_plan import ImportPlan
 from workspaced_client.exchange.listed import Listed, usable_tags
-from workspaced_protocol.names import cleaned, name_key
+from workspaced_protocol.names import cleaned, is_blank, name_key
 
 
 def plan_repositories(plan: ImportPlan, root: str, paths: Sequence[str]) -> None:
@@ -34,7 +35,9 @@ def plan_projects(plan: ImportPlan, projects: Iterable[Listed]) -> None:
     those that it lacks.
     """
     fresh: list[Listed] = []
-    for each in projects:
+    for project in projects:
+        # A name that shows nothing is none.
+        each = replace(project, name="") if is_blank(project.name) else project
         if len(each.paths) > 1:
             matches = (plan.match(name, each.path, each.paths) for name in _names(each))
             there = next(filter(None, matches), None)

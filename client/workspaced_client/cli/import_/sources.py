@@ -39,7 +39,7 @@ def _load_lists(program: str, given: Sequence[str]) -> "Lists":
     from workspaced_client.exchange.elsewhere import formats, lists
     from workspaced_client.exchange.json_text import Unusable
 
-    name = next((each for each in formats.NAMES if each == program), None)
+    name = formats.named(program)
     if name is None:
         raise WrongUsage(f"--from does not know “{shown(program, 40)}”. It knows {', '.join(formats.NAMES)}.")
     if not given:

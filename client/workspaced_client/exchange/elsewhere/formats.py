@@ -8,13 +8,14 @@ import re
 from typing import Final, get_args
 
 from workspaced_client.exchange import regular_files
-from workspaced_client.exchange.elsewhere.places import FormatName
+from workspaced_client.exchange.elsewhere.places import Program
 from workspaced_client.exchange.json_text import OtherFormat, Unusable, parse
+from workspaced_client.exchange.json_types import is_list, is_object
 from workspaced_client.exchange.listed import Listing
 
-NAMES: Final[tuple[FormatName, ...]] = get_args(FormatName)
+NAMES: Final[tuple[Program, ...]] = get_args(Program)
 
-SHAPES: Final[dict[FormatName, str]] = {
+SHAPES: Final[dict[Program, str]] = {
     "vscode": "a database of SQLite with a table ItemTable (state.vscdb)",
     "project-manager": "a JSON list of objects with `name` and `rootPath` (projects.json)",
     "jetbrains": 'XML with a <component name="RecentProjectsManager"> in an <application> (recentProjects.xml)',
@@ -34,7 +35,13 @@ _XML: Final = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*<")
 _HEAD_BYTES: Final = 4096
 
 
-def of_first_bytes(file: str) -> FormatName | None:
+def named(name: str) -> Program | None:
+    """Return the program of this name, if it is one of them."""
+    by_name: dict[str, Program] = {each: each for each in NAMES}
+    return by_name.get(name)
+
+
+def of_first_bytes(file: str) -> Program | None:
     """Return the format that a file can only have by its first bytes; None if they don't tell. Raise Unusable."""
     head = regular_files.read_head(file, _HEAD_BYTES)
     if head.startswith(_SQLITE):
@@ -55,7 +62,7 @@ def read_any(file: str, home: str) -> Listing:
     raise Unusable(f"{file} is in an unknown format: it is {described(file)}. {_KNOWN}")
 
 
-def read(name: FormatName, file: str, home: str) -> Listing:
+def read(name: Program, file: str, home: str) -> Listing:
     """Return the projects in the list `file` of a program, for the user at `home`. Raise Unusable.
 
     For ghq, `file` is one of its roots.
@@ -72,10 +79,10 @@ def read(name: FormatName, file: str, home: str) -> Listing:
 def _is_of_project_manager(file: str) -> bool:
     from workspaced_client.exchange.elsewhere import project_manager
 
-    return project_manager.is_list(parse(file, regular_files.read(file)).value)
+    return project_manager.is_list_of_projects(parse(file, regular_files.read(file)).value)
 
 
-def _read(name: FormatName, file: str, home: str) -> Listing:
+def _read(name: Program, file: str, home: str) -> Listing:
     match name:
         case "vscode":
             from workspaced_client.exchange.elsewhere import vscode
@@ -119,9 +126,9 @@ def described(file: str) -> str:
 
 
 def _of_value(value: object) -> str:
-    if isinstance(value, dict):
+    if is_object(value):
         return f"an object with {_members(value)}"
-    if isinstance(value, list):
+    if is_list(value):
         first = value[0] if value else None
         return f"a list, whose first item is {_of_value(first)}" if value else "an empty list"
     return "a text" if isinstance(value, str) else json.dumps(value)
@@ -144,6 +151,6 @@ def _text_or_not(data: bytes) -> str:
         text = line[0].decode() if line else ""
     except UnicodeDecodeError:
         text = "\0"
-    if "\0" in text:
+    if not text.replace("\t", " ").isprintable():
         return f"binary, and begins with the bytes {data[:4].hex(' ')}"
     return f"a text that begins with “{text[:_SHOWN_CHARACTERS]}”"

@@ -64,6 +64,13 @@ def _path(written: str, home: str) -> str:
     return os.path.dirname(path) if path.endswith(_FILES_OF_PROJECTS) else path
 
 
+def _in_words(error: expat.ExpatError) -> str:
+    what = expat.ErrorString(error.code)
+    if what in (expat.errors.XML_ERROR_NO_ELEMENTS, expat.errors.XML_ERROR_UNCLOSED_TOKEN):
+        return "the file ends here, in the middle of its XML"
+    return f"this is not XML: {what}"
+
+
 class _Refused(Exception):
     """What no such file holds; the message follows the name of the file and the line."""
 
@@ -93,9 +100,8 @@ class _Reader:
         except expat.ExpatError as error:
             if not self._is_known and self._path[:1] != [_ROOT]:
                 raise OtherFormat(f"{self.file} is not XML.") from error
-            what = expat.ErrorString(error.code)
             place = f"line {error.lineno}, column {error.offset + 1}"
-            raise Unusable(f"{self.file}, {place}: this is not XML: {what}.") from error
+            raise Unusable(f"{self.file}, {place}: {_in_words(error)}.") from error
         except _Refused as error:
             raise Unusable(f"{self.file}, line {parser.CurrentLineNumber}: {error}.") from error
         except (LookupError, ValueError) as error:  # an encoding that Python does not know, or can't use here

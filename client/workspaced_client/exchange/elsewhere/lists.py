@@ -3,7 +3,7 @@
 import os
 
 from workspaced_client.exchange.elsewhere import formats, places
-from workspaced_client.exchange.elsewhere.places import FormatName, Machine
+from workspaced_client.exchange.elsewhere.places import Machine, Program
 from workspaced_client.exchange.json_text import LeftOut, Unusable
 from workspaced_client.exchange.listed import Listing
 
@@ -11,7 +11,7 @@ Lists = list[tuple[str, Listing]]
 """Lists with the paths that they were read from."""
 
 
-def read_default(name: FormatName, machine: Machine) -> Lists:
+def read_default(name: Program, machine: Machine) -> Lists:
     """Return the lists in a program's default places. One that can't be used is empty, with the reason left out.
 
     Raise Unusable if there is none that can be used.
@@ -39,12 +39,12 @@ def read_default(name: FormatName, machine: Machine) -> Lists:
     return lists
 
 
-def read_at(name: FormatName, path: str, machine: Machine) -> Lists:
+def read_at(name: Program, path: str, machine: Machine) -> Lists:
     """Return the lists at an absolute path: a file, or a directory that holds some; for ghq, a root. Raise Unusable."""
     files = [path]
     if name != "ghq" and os.path.isdir(path):
         files = places.inside(name, path)
         if not files:
-            wanted = ", ".join(places.INSIDE[name])
-            raise Unusable(f"There is no list of {name} in {path}: none of {wanted}.")
+            wanted = ", no ".join(places.INSIDE[name])
+            raise Unusable(f"There is no list of {name} in {path}: no {wanted}.")
     return [(file, formats.read(name, file, machine.home)) for file in files]

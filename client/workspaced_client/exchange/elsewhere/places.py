@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from glob import escape, glob
 from typing import Final, Literal
 
-FormatName = Literal["vscode", "project-manager", "jetbrains", "zoxide", "ghq"]
+Program = Literal["vscode", "project-manager", "jetbrains", "zoxide", "ghq"]
 
 _VSCODE: Final = "User/globalStorage/state.vscdb"
 _PROJECT_MANAGER: Final = "User/globalStorage/alefragnani.project-manager/projects.json"
 _PROJECT_MANAGER_BEFORE: Final = "User/projects.json"  # where there is one, the extension goes on with it
 _JETBRAINS: Final = ("recentProjects.xml", "recentSolutions.xml", "recentProjectDirectories.xml")
 
-INSIDE: Final[dict[FormatName, tuple[str, ...]]] = {
+INSIDE: Final[dict[Program, tuple[str, ...]]] = {
     "vscode": ("state.vscdb", "globalStorage/state.vscdb", _VSCODE),
     "project-manager": (
         "projects.json",
@@ -60,7 +60,7 @@ class Machine:
         return given if os.path.isabs(given) else os.path.join(self.home, usual)
 
 
-def patterns(name: FormatName, machine: Machine) -> list[str]:
+def patterns(name: Program, machine: Machine) -> list[str]:
     """Return the patterns of the paths where the lists of a program are by default, for `glob`."""
     configuration = machine.configuration()
     home = escape(machine.home)
@@ -87,6 +87,6 @@ def existing(wanted: list[str]) -> list[str]:
     return sorted({path for pattern in wanted for path in glob(pattern, include_hidden=True)})
 
 
-def inside(name: FormatName, directory: str) -> list[str]:
+def inside(name: Program, directory: str) -> list[str]:
     """Return the lists of a program in a directory that somebody named."""
     return existing([os.path.join(escape(directory), pattern) for pattern in INSIDE[name]])

@@ -8,11 +8,12 @@ lead to a `.code-workspace` file, or be the URI of a remote folder (`src/utils/r
 """
 
 import os
-from typing import Final, TypeGuard
+from typing import Final
 
 from workspaced_client.exchange import regular_files
 from workspaced_client.exchange.folders import Elsewhere, path_of
 from workspaced_client.exchange.json_text import Document, LeftOut, OtherFormat, Path, field_name, parse
+from workspaced_client.exchange.json_types import is_list, is_object
 from workspaced_client.exchange.listed import Listed, Listing, is_text
 
 _HOMES: Final = ("$home", "~")
@@ -25,20 +26,20 @@ def read(file: str, home: str) -> Listing:
     return decode(file, regular_files.read(file), home)
 
 
-def is_list(value: object) -> bool:
+def is_list_of_projects(value: object) -> bool:
     """Return whether a JSON document is a list of projects, by its first object."""
-    objects = [each for each in _items(value) if isinstance(each, dict)]
-    return bool(objects) and "id" not in objects[0] and _members(objects[0]) is not None
+    first = next(filter(is_object, _items(value)), None)
+    return first is not None and "id" not in first and _members(first) is not None
 
 
 def decode(file: str, data: bytes, home: str) -> Listing:
     """Return the projects in `data`, the content of `file`, for the user at `home`. Raise Unusable."""
     document = parse(file, data)
-    if not isinstance(document.value, list):
+    if not is_list(document.value):
         raise OtherFormat(f"{file} is not a list of Project Manager.")
     projects: list[Listed] = []
     left_out: list[LeftOut] = []
-    for index, entry in enumerate(_items(document.value)):
+    for index, entry in enumerate(document.value):
         try:
             projects.append(_project(document, (index,), entry, home))
         except _LeaveOut as error:
@@ -55,8 +56,8 @@ class _LeaveOut(Exception):
 
 
 def _project(document: Document, place: Path, entry: object, home: str) -> Listed:
-    members = _members(entry) if isinstance(entry, dict) else None
-    if not _is_object(entry) or members is None:
+    members = _members(entry) if is_object(entry) else None
+    if not is_object(entry) or members is None:
         problem = document.problem(place, "has no `name` and `rootPath`")
         raise _LeaveOut(field_name(place), document.shown(place), problem)
     of_name, of_path = members
@@ -85,7 +86,7 @@ def _expanded(text: str, home: str) -> str:
     return text
 
 
-def _members(entry: dict[object, object]) -> tuple[str, str] | None:
+def _members(entry: dict[str, object]) -> tuple[str, str] | None:
     """Return the names of the members for its name and its path, if it has them."""
     return next((pair for pair in _REFERENCES if entry.keys() >= set(pair)), None)
 
@@ -96,12 +97,4 @@ def _texts(value: object) -> list[str]:
 
 
 def _items(value: object) -> list[object]:
-    return value if _is_list(value) else []
-
-
-def _is_list(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
+    return value if is_list(value) else []

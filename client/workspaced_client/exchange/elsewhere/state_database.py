@@ -39,28 +39,18 @@ def read_value(file: str, key: str) -> bytes | None:
     if not regular_files.read_head(file, len(MAGIC)).startswith(MAGIC):
         raise OtherFormat(f"{file} is not a database of SQLite.")
     file = os.path.realpath(file)  # a journal stands beside the file, not beside a link to it
-    problem: sqlite3.Error | None = None
     for number in range(_TRIES):
         if number:
             time.sleep(_PAUSE_SECONDS)
         before = _state(file)
-        try:
-            value = _look_up(file, key, has_journal=len(before) > 1)
-        except sqlite3.Error as error:
-            problem = error
-        except OSError:  # a journal that went while it was copied
-            if _state(file) == before:
-                raise
-            continue
-        else:
-            problem = None
+        found = _look_up(file, key, has_journal=len(before) > 1)
         if _state(file) == before:
             break
     else:
         raise Unusable(f"{file} is being written all the time: close the editor, and import again.")
-    if problem is not None:
-        raise _failure(file, problem) from problem
-    return value
+    if isinstance(found, Exception):
+        raise _failure(file, found) from found
+    return found
 
 
 _COUNTER_OFFSET: Final = 24
@@ -99,9 +89,15 @@ def _state(file: str) -> _State:
     return tuple(states)
 
 
-def _look_up(file: str, key: str, *, has_journal: bool) -> bytes | None:
-    if not has_journal:
-        return _query(f"file:{quote(file)}?mode=ro&immutable=1", key)
+def _look_up(file: str, key: str, *, has_journal: bool) -> bytes | sqlite3.Error | OSError | None:
+    """Return the value, or the error that there was: the editor may be the reason for it."""
+    try:
+        return _look_up_in_copy(file, key) if has_journal else _query(file, "mode=ro&immutable=1", key)
+    except (sqlite3.Error, OSError) as error:
+        return error
+
+
+def _look_up_in_copy(file: str, key: str) -> bytes | None:
     size = os.stat(file).st_size
     if size > MAX_FILE_BYTES:
         raise Unusable(
@@ -113,11 +109,11 @@ def _look_up(file: str, key: str, *, has_journal: bool) -> bytes | None:
         for suffix in ("", *_BESIDE):
             if os.path.exists(file + suffix):
                 shutil.copyfile(file + suffix, copy + suffix)
-        return _query(f"file:{quote(copy)}?mode=rw", key)
+        return _query(copy, "mode=rw", key)
 
 
-def _query(uri: str, key: str) -> bytes | None:
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
+def _query(file: str, how: str, key: str) -> bytes | None:
+    with closing(sqlite3.connect(f"file:{quote(file)}?{how}", uri=True)) as connection:
         checks = iter(range(_MOST_CHECKS))
         connection.set_progress_handler(lambda: next(checks, None) is None, _STEPS_BETWEEN_CHECKS)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
@@ -135,8 +131,10 @@ _WORDS: Final = {
 }
 
 
-def _failure(file: str, error: sqlite3.Error) -> Unusable:
+def _failure(file: str, error: sqlite3.Error | OSError) -> Unusable:
+    if isinstance(error, OSError):
+        return Unusable(f"{file} can't be copied to read it: {error.strerror or error}.")
     if "no such table" in str(error) or "no such column" in str(error):
         return OtherFormat(f"{file} has no table `ItemTable` with the columns `key` and `value`.")
-    words = _WORDS.get(getattr(error, "sqlite_errorname", ""), str(error))
+    words = _WORDS.get(error.sqlite_errorname, str(error))
     return Unusable(f"{file} can't be read as a database of VS Code: {words}.")

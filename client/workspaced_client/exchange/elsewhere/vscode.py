@@ -7,7 +7,7 @@ of a `.code-workspace` file, and a `remoteAuthority` if they are on another mach
 `src/vs/platform/workspaces/common/workspaces.ts`). It holds no times.
 """
 
-from typing import Final, TypeGuard
+from typing import Final
 
 from workspaced_client.exchange.elsewhere import state_database
 from workspaced_client.exchange.folders import Elsewhere, path_of
@@ -20,6 +20,7 @@ from workspaced_client.exchange.json_text import (
     field_name,
     parse,
 )
+from workspaced_client.exchange.json_types import is_list, is_object
 from workspaced_client.exchange.listed import Listed, Listing
 
 _KEY: Final = "history.recentlyOpenedPathsList"
@@ -37,14 +38,14 @@ def decode(file: str, value: bytes) -> Listing:
         document = parse(f"{file}, {_KEY}", value)
     except OtherFormat as error:
         raise Unusable(f"{file} holds no list of folders: its {_KEY} is not JSON.") from error
-    entries = document.value.get("entries") if _is_object(document.value) else None
-    if not _is_list(entries):
+    entries = document.value.get("entries") if is_object(document.value) else None
+    if not is_list(entries):
         raise document.wrong((), "has no list `entries`: only the format since VS Code 1.55 is known")
     projects: list[Listed] = []
     left_out: list[LeftOut] = []
     files = 0
     for index, entry in enumerate(entries):
-        if _is_object(entry) and isinstance(entry.get("fileUri"), str):
+        if is_object(entry) and isinstance(entry.get("fileUri"), str):
             files += 1
             continue
         written = _uri(entry)
@@ -53,7 +54,7 @@ def decode(file: str, value: bytes) -> Listing:
             left_out.append(LeftOut(field_name(place), document.shown(place), _problem(document, place)))
             continue
         try:
-            remote = entry.get("remoteAuthority") if _is_object(entry) else None
+            remote = entry.get("remoteAuthority") if is_object(entry) else None
             if isinstance(remote, str):
                 raise Elsewhere(f"it is on another machine ({remote})")
             projects.append(Listed(path_of(written)))
@@ -67,10 +68,10 @@ def decode(file: str, value: bytes) -> Listing:
 
 def _uri(entry: object) -> str | None:
     """Return the URI of a folder or of a `.code-workspace` file, if the entry is one."""
-    if not _is_object(entry):
+    if not is_object(entry):
         return None
     workspace = entry.get("workspace")
-    uri = workspace.get("configPath") if _is_object(workspace) else entry.get("folderUri")
+    uri = workspace.get("configPath") if is_object(workspace) else entry.get("folderUri")
     return uri if isinstance(uri, str) and uri else None
 
 
@@ -78,11 +79,3 @@ def _problem(document: Document, place: Path) -> str:
     return document.problem(
         place, "has neither a `folderUri`, a `fileUri` nor a `workspace` with a `configPath`"
     )
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
