@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := daemon client protocol tests
 
-.PHONY: help run test lint bench bench-quick bench-compare soak fuzz format clean
+.PHONY: help run test test-exhaustive lint bench bench-quick bench-compare soak fuzz format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,6 +44,12 @@ test: $(VENV)/dev.stamp ## Run every test, and check coverage
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+# Before a release, and after changes of the store: `make test` tries a share of these cases, another one each day.
+test-exhaustive: export PYTHONDONTWRITEBYTECODE =
+test-exhaustive: export TEST_EXHAUSTIVELY = 1
+test-exhaustive: $(VENV)/dev.stamp ## Try all faults and damage of which `make test` tries a daily share
+	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600 tests/faults
 
 lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check $(SOURCES)

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import pytest
 from msgspec import structs
 
-from support.daemon_process import DaemonProcess, Home, NotReady, environment_at, new_home
+from support.daemon_process import DaemonProcess, Home, new_home
 from support.documents import files_below
 from support.raw_connection import RawConnection
 from support.samples import workspace
@@ -21,6 +21,8 @@ from support.strace import needs_strace
 from support.waiting import PATIENCE_SECONDS
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.document import parse_document
+from workspaced_client._testing.daemon import DaemonFailed
+from workspaced_client._testing.environment import environment_at
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
@@ -156,7 +158,7 @@ def write_to_daemon(home: Home, killed: tuple[str, ...]) -> tuple[list[dict[str,
     answered: list[dict[str, Any]] = []
     name = ""
     with closing(daemon):
-        with suppress(NotReady, EOFError, BrokenPipeError):
+        with suppress(DaemonFailed, EOFError, BrokenPipeError):
             daemon.wait_ready()
             with RawConnection(home.socket) as connection:
                 for count in range(100):

@@ -1,9 +1,9 @@
 """Stores of workspaces: the contract, a store in memory and the store in two JSON files."""
 
 from workspaced.store.contract import CommitUnknown, StorageFailure, WorkspaceStore
-from workspaced.store.json_store import JsonWorkspaceStore, create_json_store
+from workspaced.store.json.json_store import JsonWorkspaceStore, create_json_store
+from workspaced.store.json.snapshot import create_snapshot, detect_corruption, recover_from_snapshot
 from workspaced.store.memory import InMemoryWorkspaceStore
-from workspaced.store.snapshot import create_snapshot, detect_corruption, recover_from_snapshot
 
 __all__ = [
     "CommitUnknown",

@@ -10,9 +10,10 @@ from msgspec import structs
 
 from support.samples import project, workspace
 from workspaced.domain import bulk
+from workspaced.domain.draft import Draft
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.names import clean_name
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced_client.exchange.import_plan import ImportPlan
 from workspaced_client.exchange.own_workspaces import plan_repositories
 from workspaced_protocol.models import Workspace

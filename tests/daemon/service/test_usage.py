@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> WallClock:
     clock = WallClock()
     monkeypatch.setattr(service, "now_ms", clock)
     monkeypatch.setattr("workspaced.events.now_ms", clock)
-    monkeypatch.setattr("workspaced.writer.actor.now_ms", clock)
+    monkeypatch.setattr("workspaced.writer.batch.now_ms", clock)
     return clock
 
 

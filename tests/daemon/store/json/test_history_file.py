@@ -8,14 +8,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from support.documents import PRIMARY, SNAPSHOT
 from support.kept_history import again, entries_of, revisions, written
+from support.logs import capture_logs
 from support.obstacles import FullDisk, HalfwayDisk, directory
 from support.samples import workspace
-from workspaced.store import JsonWorkspaceStore, create_json_store, history_file
+from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.disk import Disk
+from workspaced.store.json import history_file
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES
 
 pytestmark = pytest.mark.requirement("FR-005")

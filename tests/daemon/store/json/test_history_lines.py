@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from support.samples import workspace
 from workspaced.domain import workspaces
+from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause
-from workspaced.domain.state import Draft, State
-from workspaced.store.history_lines import Writing, happened, history_of, parse
+from workspaced.domain.state import State
+from workspaced.store.json.history_lines import Writing, happened, history_of, parse
 from workspaced_protocol.models import Peer
 
 pytestmark = pytest.mark.requirement("FR-005")

@@ -19,10 +19,11 @@ from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_wo
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import once
+from workspaced.domain.draft import Draft
 from workspaced.domain.errors import InvalidField
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
-from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease, commit_of
 from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
@@ -79,7 +80,7 @@ def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str
             for key, id_ in keys.items():
                 draft.apply(once(key, workspaces_.remove(id_))(draft))
             draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
-            store.commit(draft.freeze(), draft.entries)
+            store.commit(commit_of(draft))
             before = store.state
         with closing(create_json_store(data_dir)) as store:
             assert (store.recovery.outcome, store.warnings) == ("clean", [])

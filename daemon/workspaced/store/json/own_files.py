@@ -11,10 +11,10 @@ from typing import Final
 from workspaced.domain.state import State
 from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.files import Content, Directory, Identity
-from workspaced.store.foreign import another_store
+from workspaced.store.json.foreign import another_store
+from workspaced.store.json.snapshot import Decision, Examined
 from workspaced.store.place import blocked
 from workspaced.store.quarantine import quarantine
-from workspaced.store.snapshot import Decision, Examined
 from workspaced_protocol.datadir import BACKUPS, FORMAT_VERSION, PRIMARY, QUARANTINE, SNAPSHOT
 
 _EDITED: Final = "edited"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Content, Directory, Identity
-from workspaced.store.history_lines import Parsed, parse
+from workspaced.store.json.history_lines import Parsed, parse
 from workspaced_protocol.datadir import MAX_HISTORY_BYTES
 
 _READ_BYTES: Final = 2 * MAX_HISTORY_BYTES  # more than a file of this release has

@@ -15,8 +15,10 @@ from support.samples import commit, fifty_by_ten, project, workspace
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import once
-from workspaced.domain.state import Draft, State
+from workspaced.domain.draft import Draft
+from workspaced.domain.state import State
 from workspaced.store import create_json_store
+from workspaced.store.contract import commit_of
 from workspaced.store.document import Corrupted, parse_document
 from workspaced_protocol.models import Change
 
@@ -182,7 +184,7 @@ def test_fifty_workspaces_of_ten_projects_take_less_than_150_kb(data_dir: Path) 
         key = f"01234567-89ab-cdef-0123-{number:012}"
         draft.apply(once(key, workspaces_.update(first.id, None, "/other", None, 1))(draft))
     with closing(create_json_store(data_dir)) as store:
-        store.commit(draft.freeze(), draft.entries)
+        store.commit(commit_of(draft))
     for name in (PRIMARY, SNAPSHOT):
         assert (data_dir / name).stat().st_size < 150_000
 

@@ -2,22 +2,21 @@
 
 import errno
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import structlog
-
-from workspaced.domain.entries import Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
+from workspaced.store.base import StoreBase
 from workspaced.store.contract import (
+    Commit,
     CommitUnknown,
     StorageFailure,
-    StoreBase,
     StoreError,
     StoreUnusable,
     WrittenByNewerRelease,
@@ -25,14 +24,14 @@ from workspaced.store.contract import (
 from workspaced.store.disk import Disk
 from workspaced.store.document import Document, NewerVersion, encode_document
 from workspaced.store.files import Directory
-from workspaced.store.foreign import difference
-from workspaced.store.history_file import HistoryFile
+from workspaced.store.json.foreign import difference
+from workspaced.store.json.history_file import HistoryFile
+from workspaced.store.json.own_files import OwnFiles
+from workspaced.store.json.snapshot import Decision, check_files, decide, examine
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.notice import status_of, with_edit, with_notice
-from workspaced.store.own_files import OwnFiles
 from workspaced.store.place import blocked, unusable, warnings_about
 from workspaced.store.salvage import find_lost
-from workspaced.store.snapshot import Decision, check_files, decide, examine
 from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
@@ -40,7 +39,7 @@ from workspaced_protocol.models import StoreCheck
 
 _CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":
@@ -96,15 +95,9 @@ class JsonWorkspaceStore(StoreBase):
             self.close()
             raise
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. Both files are always written whole."""
+        state = commit.state
         if state.revision > MAX_SAFE_INTEGER:
             # Only a file from another program can bring the revision near the limit. Above it, the file could
             # not be read again.
@@ -114,13 +107,13 @@ class JsonWorkspaceStore(StoreBase):
             state = replace(state, store_id=self.state.store_id)  # no commit changes whose store it is
         data = encode_document(state)
         self._ensure_locked()
-        if keeps_previous is not None:
-            self._files.keep_previous(self._directory, keeps_previous)
+        if commit.keeps_previous is not None:
+            self._files.keep_previous(self._directory, commit.keeps_previous)
         try:
             for name, copy in self._files.make_way(self._directory, self.state):
                 self._tell_of_edit(name, copy)
             self._pending = state
-            self._history.add(self._directory, state, entries, data)
+            self._history.add(self._directory, state, commit.entries, data)
             identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
@@ -211,20 +204,21 @@ class JsonWorkspaceStore(StoreBase):
             raise unusable(self._path, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
-        self.state = with_notice(decision, quarantined, self._time_ns() // 1_000_000)
+        now_ms = self._time_ns() // 1_000_000
+        self.state = with_notice(decision.state, decision.outcome, decision.reason, quarantined, now_ms)
         if self.state.recovery is not None:
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
         self._load_history(decision)
         if decision.must_write:
             try:
-                self.commit(self.state, (), is_whole=True)
+                self.commit(Commit(self.state, is_whole=True))
             except CommitUnknown as error:
                 message = f"{error.message} The recovered files may be in place already: start again."
                 raise StoreUnusable(message, number=error.errno) from error
             except StorageFailure as error:
                 raise StoreUnusable(error.message, number=error.errno) from error
-        return status_of(self.state, decision, quarantined)
+        return status_of(self.state, decision.outcome, quarantined)
 
     def _load_history(self, decision: Decision) -> None:
         """Take the history of the state that a file held before it was recovered."""

@@ -8,15 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from structlog.typing import EventDict
 
 from support.documents import PRIMARY, SNAPSHOT
+from support.logs import EventDict
 from support.obstacles import ForbiddingDisk, a_socket, dangling_link, directory, link
 from support.samples import workspace
 from workspaced.domain.state import State
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
 from workspaced.store.backups import Backups
-from workspaced.store.contract import StoreUnusable
+from workspaced.store.contract import Commit, StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced_protocol.datadir import LOCK, QUARANTINE
 
@@ -89,7 +89,7 @@ def test_a_write_that_needs_the_quarantine_tells_of_a_link_there(tmp_path: Path)
     store = create_json_store(tmp_path)
     make_link(tmp_path / "quarantine")
     with pytest.raises(StorageFailure, match="quarantine is a symbolic link"):
-        store.commit(State(7), ())
+        store.commit(Commit(State(7)))
     store.close()
 
 
@@ -144,7 +144,7 @@ def test_copies_that_may_not_be_opened_are_named(tmp_path: Path) -> None:
     with closing(JsonWorkspaceStore(data_dir, disk=disk)) as store:
         disk.name = QUARANTINE
         with pytest.raises(StorageFailure) as refused:
-            store.commit(State(7), ())
+            store.commit(Commit(State(7)))
     assert refused.value.message.endswith(
         f": {data_dir}/quarantine may not be read or entered; check its owner and its mode."
     )

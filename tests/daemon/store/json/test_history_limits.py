@@ -14,12 +14,15 @@ from support.kept_history import again, entries_of
 from support.samples import workspace
 from support.waiting import PATIENCE_SECONDS
 from workspaced.domain import workspaces
+from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause
 from workspaced.domain.history import KEPT_ENTRIES, History
-from workspaced.domain.state import Draft, State
-from workspaced.store import JsonWorkspaceStore, create_json_store, history_file
+from workspaced.domain.state import State
+from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.contract import commit_of
 from workspaced.store.disk import Disk
-from workspaced.store.history_lines import Writing, happened, history_of, parse
+from workspaced.store.json import history_file
+from workspaced.store.json.history_lines import Writing, happened, history_of, parse
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES
 from workspaced_protocol.models import Peer
 
@@ -61,7 +64,7 @@ def test_a_batch_of_many_changes_leaves_the_files_bounded(data_dir: Path) -> Non
         for number in range(100):
             one = workspace(number, root_path="/" + "x" * 60_000)
             draft.apply(workspaces.save(one, None)(draft), Cause("", Peer(1, 1), "store.apply"), 1)
-        store.commit(draft.freeze(), draft.entries)
+        store.commit(commit_of(draft))
         assert (data_dir / HISTORY).stat().st_size <= MAX_HISTORY_BYTES + 1000
     kept, complete_since, _ = again(data_dir)
     assert kept == [*range(complete_since + 1, 101)]

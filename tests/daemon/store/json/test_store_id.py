@@ -25,6 +25,7 @@ from workspaced.domain import bulk
 from workspaced.domain.state import State
 from workspaced.store import InMemoryWorkspaceStore, create_json_store, create_snapshot
 from workspaced.store.backups import Backups
+from workspaced.store.contract import Commit
 from workspaced_protocol.models import Change
 
 pytestmark = pytest.mark.requirement("FR-005", "T011")
@@ -75,8 +76,8 @@ def test_no_commit_and_no_restart_changes_it_and_every_copy_carries_it(data_dir:
             lambda: store.remove("ws_01"),
             store.flush,
             lambda: commit(store, bulk.apply([Change(save=workspace(2))], None)),
-            lambda: store.commit(State(7), ()),
-            lambda: store.commit(replace(store.state, store_id=OTHER_ID, revision=8), ()),
+            lambda: store.commit(Commit(State(7))),
+            lambda: store.commit(Commit(replace(store.state, store_id=OTHER_ID, revision=8))),
         ]
         for write in writes:
             write()
