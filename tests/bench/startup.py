@@ -15,7 +15,7 @@ from bench.scenarios import fill, timed
 from workspaced.store import create_json_store
 
 # What the daemon imports before it does anything (pyproject.toml, dependencies).
-_DEPENDENCIES = "import trio, msgspec, pydantic, platformdirs, structlog, ulid"
+_DEPENDENCIES = "import trio, msgspec, pydantic, structlog, ulid"
 
 _PHASES = """
 import json, sys, time

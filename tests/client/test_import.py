@@ -10,13 +10,11 @@ FRAMEWORKS = (
     "anyio",
     "asyncio",
     "importlib.metadata",
-    "platformdirs",
     "pydantic",
     "rich",
     "ssl",
     "structlog",
     "trio",
-    "typer",
     "workspaced",
 )
 
@@ -40,7 +38,7 @@ def test_importing_the_client_loads_no_framework() -> None:
 
 
 def test_importing_the_async_client_loads_no_event_loop() -> None:
-    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "typer", "rich"})
+    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "rich"})
 
 
 @pytest.mark.parametrize("statement", [BLOCKING, "import workspaced_client, workspaced_client.events"])
@@ -63,7 +61,6 @@ def test_what_few_apps_need_is_loaded_when_they_need_it() -> None:
             "workspaced_client._core.recovery_notice",
             "workspaced_client._sync.events",
             "workspaced_protocol.methods",
-            "workspaced_protocol.paths",
         }
     )
 
