@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
+from workspaced_client.cli.base.typed_paths import HERE, current_directory
 from workspaced_protocol import PROTOCOL_VERSION
 
 TYPE_CHECKING = False
@@ -15,41 +17,56 @@ if TYPE_CHECKING:
 
 
 # Any: JSON values.
-def ask(
-    options: Options, method: str, params: Mapping[str, Any], otherwise: Callable[[Client], Any] | None = None
-) -> Any:
+def ask(options: Options, method: str, params: Mapping[str, Any]) -> Any:
     """Return the result of a read as plain JSON, in the form of the protocol.
 
-    `otherwise` asks by the whole client, and may return a model; without it, the client calls the same method. That
-    happens for every error, and for a recovery that nobody has acknowledged: the client warns of it. Raise what a
-    connected client raises.
+    The whole client asks again after every error, and while a recovery is not acknowledged: it warns of it. Raise what
+    a connected client raises.
     """
-    found = quick_call(
-        options.socket,
-        [hello(), ("daemon.status", {}), (method, params)],
-        min(options.patience_seconds(), QUICK_SECONDS),
-    )
-    if found is not None and not is_pending(found[1]["recovery"]):
-        return found[2]
-    from workspaced_client.cli.base.connecting import connected  # few runs need it, and it loads much
-
-    with connected(options) as client:
-        if otherwise is None:
-            return client.call(method, dict(params))
-        import msgspec
-
-        return msgspec.to_builtins(otherwise(client))
+    found = _quick(options, method, params)
+    return found if found is not None else _slow(options, lambda client: client.call(method, dict(params)))
 
 
-def ask_for_workspace(options: Options, given: str) -> Any:
-    """Return the workspace with this id or name, as plain JSON. Raise Failure if there is none."""
+def ask_for_workspace(options: Options, given: str | None) -> Any:
+    """Return the workspace that the user means, as plain JSON. Raise Failure as `find_workspace` does."""
+    if given is None or given == HERE:
+        found = _quick(options, "workspace.resolve", {"path": current_directory()})
+        if found is not None:
+            return found["workspace"]
+    else:
+        found = _quick(options, "workspace.get", identity(given))
+        if found is not None:
+            return found
+        # Of a part of a name no other method knows.
+        listed = _quick(options, "workspace.list", {}) or ()
+        named = partly_named(
+            given, [each for each in listed if each["state"] != "deleted"], lambda each: each["name"]
+        )
+        if len(named) == 1:
+            return named[0]
 
     def find(client: Client) -> object:
         from workspaced_client.cli.base.arguments import find_workspace
 
         return find_workspace(client, given)
 
-    return ask(options, "workspace.get", identity(given), find)
+    return _slow(options, find)
+
+
+def _quick(options: Options, method: str, params: Mapping[str, Any]) -> Any:
+    """Return the result, or None where only the whole client knows what to tell the user."""
+    seconds = min(options.patience_seconds(), QUICK_SECONDS)
+    found = quick_call(options.socket, [hello(), ("daemon.status", {}), (method, params)], seconds)
+    return None if found is None or is_pending(found[1]["recovery"]) else found[2]
+
+
+def _slow(options: Options, ask_by: Callable[[Client], Any]) -> Any:
+    from workspaced_client.cli.base.connecting import connected  # few runs need it, and it loads much
+
+    with connected(options) as client:
+        import msgspec
+
+        return msgspec.to_builtins(ask_by(client))
 
 
 def identity(given: str) -> dict[str, str]:
