@@ -46,7 +46,8 @@ def complete(words: list[str]) -> int:
         try:
             reading.take(word)
         except WrongUsage:
-            continue  # the rest may be right
+            if not word.startswith("-"):
+                return 0  # there is no such command
     lines = _lines(reading, words[-1] if words else "")
     try:
         if lines:

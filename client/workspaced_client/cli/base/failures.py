@@ -113,15 +113,12 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(str(error))
     from workspaced_client import (
         DaemonError,
-        MethodNotFound,
         Unsendable,
         UnusableSocketPath,
         WorkspacedError,
     )
     from workspaced_protocol.paths import UnusablePath
 
-    if isinstance(error, MethodNotFound):
-        return Failure.of(error, hint="The daemon is of an older release: restart it, so that this one runs.")
     if isinstance(error, DaemonError):
         return Failure.of(error)
     if isinstance(error, Unsendable) and isinstance(error.__cause__, UnicodeEncodeError):

@@ -152,13 +152,13 @@ ROWS = (
     ),
     Command(
         "import",
-        "Import workspaces and projects from files, or from the disk.",
+        "Import workspaces and projects from files, other programs, or the disk.",
         group=_OF_COPIES,
         run="import_:import_",
         arguments=(
             Argument(
                 "FILE",
-                "An older app's store, a .code-workspace file, or an export.",
+                "An older app's store, a .code-workspace file, an export, or another program's list.",
                 parameter="files",
                 many=True,
                 completes=FILES,
@@ -170,6 +170,13 @@ ROWS = (
                 value="DIR",
                 completes=DIRECTORIES,
                 help="Look for git repositories at and below DIR: each becomes a workspace with one project.",
+            ),
+            Option(
+                "--from",
+                value="PROGRAM",
+                parameter="source",
+                help="Take the list of a program, at FILE or in its default places: vscode, project-manager, jetbrains, "
+                "zoxide or ghq.",
             ),
             Option(
                 "--into",

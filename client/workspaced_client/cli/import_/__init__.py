@@ -1,4 +1,4 @@
-"""`workspacectl import`: workspaces from older apps, VS Code and the disk, previewed, then applied in one commit."""
+"""`workspacectl import`: workspaces from other programs and the disk, previewed, then applied in one commit."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,11 +21,18 @@ if TYPE_CHECKING:  # loaded by the commands that need it
 
 
 def import_(
-    options: Options, files: list[str], scan: str | None, into: str | None, *, yes: bool, dry_run: bool
+    options: Options,
+    files: list[str],
+    scan: str | None,
+    source: str | None,
+    into: str | None,
+    *,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
-    """Import workspaces and projects from files, or from the disk."""
-    _check_usage(files, scan, into)
-    contents = [load(file, into) for file in files or ()]
+    """Import workspaces and projects from files, from other programs, or from the disk."""
+    _check_usage(files, scan, source, into)
+    contents = load(files, source, into)
     with connected(options) as client:
         found = find_repositories(options, absolute_path(scan)) if scan is not None else None
         before = client.daemon.status()
@@ -45,11 +52,13 @@ def import_(
             emit("\n".join((imported, *recovery_notice.progress(before.recovery, now))))
 
 
-def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None) -> None:
+def _check_usage(files: Sequence[str], scan: str | None, source: str | None, into: str | None) -> None:
     hint = "Try: workspacectl import --help"
-    if bool(files) == (scan is not None):
-        not_both = "Give a FILE or --scan DIR, not both."
-        raise WrongUsage(not_both if files else "Give a FILE to import, or --scan DIR.", hint=hint)
+    if scan is not None and (files or source is not None):
+        other = "--from PROGRAM" if source is not None else "a FILE"
+        raise WrongUsage(f"Give {other} or --scan DIR, not both.", hint=hint)
+    if not files and scan is None and source is None:
+        raise WrongUsage("Give a FILE to import, --from PROGRAM, or --scan DIR.", hint=hint)
     if into is not None and is_blank(into):
         raise WrongUsage("The name for --into must not be empty or blank.", hint=hint)
 
