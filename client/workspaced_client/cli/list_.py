@@ -45,7 +45,7 @@ def list_(
         params["tags"] = tag
     if sort == "recent":
         params["sort"] = sort
-    workspaces = ask(options, "workspace.list", params)
+    (workspaces,) = ask(options, ("workspace.list", params))
     has_any = bool(workspaces or tag)
     workspaces = _matching(workspaces, name, under, stale=stale)
     if sort != "recent":

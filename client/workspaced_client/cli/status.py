@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def status(options: Options, *, clients: bool) -> None:
     """Show whether the daemon runs, and its state."""
     try:
-        found = ask(options, "daemon.status", {})
-        connections = ask(options, "daemon.clients", {}) if clients else None
+        methods = ("daemon.status", "daemon.clients") if clients else ("daemon.status",)
+        found, *more = ask(options, *((method, {}) for method in methods))
     except Unreachable as error:
         error.hint = _stranded(options, None) or error.hint
         raise
@@ -30,12 +30,12 @@ def status(options: Options, *, clients: bool) -> None:
     if warning is not None:
         tell(f"warning: {warning}")
     if options.as_json:
-        emit_json(found if connections is None else {**found, "clients": connections})
+        emit_json({**found, "clients": more[0]} if clients else found)
         return
     emit(_status_text(found))
-    if connections is not None:
+    if clients:
         emit("")
-        _emit_clients(connections)
+        _emit_clients(more[0])
 
 
 # Any: the daemon's status as plain JSON.

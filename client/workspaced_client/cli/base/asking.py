@@ -7,7 +7,7 @@ from workspaced_protocol import PROTOCOL_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from workspaced_client import Client
@@ -15,41 +15,45 @@ if TYPE_CHECKING:
 
 
 # Any: JSON values.
-def ask(
-    options: Options, method: str, params: Mapping[str, Any], otherwise: Callable[[Client], Any] | None = None
-) -> Any:
-    """Return the result of a read as plain JSON, in the form of the protocol.
+def ask(options: Options, *requests: tuple[str, Mapping[str, Any]]) -> list[Any]:
+    """Return the results of these reads, each a method with its params, as plain JSON in the form of the protocol.
 
-    `otherwise` asks by the whole client, and may return a model; without it, the client calls the same method. That
-    happens for every error, and for a recovery that nobody has acknowledged: the client warns of it. Raise what a
-    connected client raises.
+    The whole client asks again after every error, and after a recovery that nobody has acknowledged: it warns of that.
+    Raise what a connected client raises.
     """
+    return _quickly(options, requests) or _thoroughly(
+        options, lambda client: [client.call(method, dict(params)) for method, params in requests]
+    )
+
+
+def _quickly(options: Options, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any] | None:
     found = quick_call(
         options.socket,
-        [hello(), ("daemon.status", {}), (method, params)],
+        [hello(), ("daemon.status", {}), *requests],
         min(options.patience_seconds(), QUICK_SECONDS),
     )
-    if found is not None and not is_pending(found[1]["recovery"]):
-        return found[2]
+    return None if found is None or is_pending(found[1]["recovery"]) else found[2:]
+
+
+def _thoroughly(options: Options, call: Callable[[Client], Any]) -> Any:
     from workspaced_client.cli.base.connecting import connected  # few runs need it, and it loads much
 
     with connected(options) as client:
-        if otherwise is None:
-            return client.call(method, dict(params))
-        import msgspec
-
-        return msgspec.to_builtins(otherwise(client))
+        return call(client)
 
 
 def ask_for_workspace(options: Options, given: str) -> Any:
     """Return the workspace with this id or name, as plain JSON. Raise Failure if there is none."""
+    found = _quickly(options, [("workspace.get", identity(given))])
+    return _thoroughly(options, lambda client: _found(client, given)) if found is None else found[0]
 
-    def find(client: Client) -> object:
-        from workspaced_client.cli.base.arguments import find_workspace
 
-        return find_workspace(client, given)
+def _found(client: Client, given: str) -> object:
+    import msgspec
 
-    return ask(options, "workspace.get", identity(given), find)
+    from workspaced_client.cli.base.arguments import find_workspace
+
+    return msgspec.to_builtins(find_workspace(client, given))
 
 
 def identity(given: str) -> dict[str, str]:
