@@ -24,7 +24,7 @@ def show(options: Options, workspace: str) -> None:
         f"State     {shown(found['state'])}",
         f"Path      {shown(found['rootPath'])}",
         f"Created   {when(found['createdAt'])}",
-        f"Changed   {when(found['updatedAt'])} (revision {found['revision']})",
+        f"Changed   {when(found['updatedAt'])} (revision {found.get('revision', 0)})",
     ]
     if found.get("tags"):
         lines.append(f"Tags      {', '.join(map(shown_name, found['tags']))}")

@@ -60,12 +60,12 @@ def alpha(daemon: DaemonProcess) -> None:
         ("--help", "Usage: ", 23, 2),
         ("list --help", "Usage: ", 23, 2),
         ("shell-init bash", "# For bash", 22, 2),
-        ("path alpha", "/srv/alpha\n", 25, 4),
-        ("__complete pa", "path\t", 27, 4),
-        ("__complete path al", "alpha\n", 27, 5),
-        ("list", "NAME ", 27, 6),
-        ("show alpha", "Name ", 27, 12),
-        ("status", "workspaced ", 30, 13),
+        ("path alpha", "/srv/alpha\n", 26, 4),
+        ("__complete pa", "path\t", 28, 4),
+        ("__complete path al", "alpha\n", 28, 5),
+        ("list", "NAME ", 28, 6),
+        ("show alpha", "Name ", 28, 12),
+        ("status", "workspaced ", 31, 13),
     ],
 )
 def test_a_hot_command_loads_little(

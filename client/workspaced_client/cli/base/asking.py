@@ -3,57 +3,66 @@
 from __future__ import annotations
 
 from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
+from workspaced_client.cli.base.shapes import STATUS, WORKSPACE, fits
 from workspaced_protocol import PROTOCOL_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from workspaced_client import Client
     from workspaced_client.cli.base.options import Options
 
 
-# Any: JSON values.
-def ask(options: Options, *requests: tuple[str, Mapping[str, Any]]) -> list[Any]:
-    """Return the results of these reads, each a method with its params, as plain JSON in the form of the protocol.
+# Any: JSON values, and shapes.
+class Read:
+    """A method that only reads, with its params; the `shape` of its result; and the same call by the whole client."""
+
+    __slots__ = ("by_client", "method", "params", "shape")
+
+    def __init__(
+        self, method: str, params: Mapping[str, Any], shape: Any, by_client: Callable[[Client], object]
+    ) -> None:
+        self.method = method
+        self.params = params
+        self.shape = shape
+        self.by_client = by_client
+
+
+def ask(options: Options, *reads: Read) -> list[Any]:
+    """Return the results of reads as plain JSON, in the form of the protocol.
 
     The whole client asks again after every error, and after a recovery that nobody has acknowledged: it warns of that.
     Raise what a connected client raises.
     """
-    return _quickly(options, requests) or _thoroughly(
-        options, lambda client: [client.call(method, dict(params)) for method, params in requests]
-    )
-
-
-def _quickly(options: Options, requests: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any] | None:
     found = quick_call(
         options.socket,
-        [hello(), ("daemon.status", {}), *requests],
+        [hello(), ("daemon.status", {}), *((read.method, read.params) for read in reads)],
         min(options.patience_seconds(), QUICK_SECONDS),
     )
-    return None if found is None or is_pending(found[1]["recovery"]) else found[2:]
+    if found is not None:
+        shapes = [dict, STATUS, *(read.shape for read in reads)]
+        if all(map(fits, found, shapes)) and not is_pending(found[1]["recovery"]):
+            return found[2:]
+    from msgspec import to_builtins  # few runs need these, and they load much
 
-
-def _thoroughly(options: Options, call: Callable[[Client], Any]) -> Any:
-    from workspaced_client.cli.base.connecting import connected  # few runs need it, and it loads much
+    from workspaced_client.cli.base.connecting import connected
 
     with connected(options) as client:
-        return call(client)
+        return [to_builtins(read.by_client(client)) for read in reads]
 
 
 def ask_for_workspace(options: Options, given: str) -> Any:
     """Return the workspace with this id or name, as plain JSON. Raise Failure if there is none."""
-    found = _quickly(options, [("workspace.get", identity(given))])
-    return _thoroughly(options, lambda client: _found(client, given)) if found is None else found[0]
 
+    def find(client: Client) -> object:
+        from workspaced_client.cli.base.arguments import find_workspace
 
-def _found(client: Client, given: str) -> object:
-    import msgspec
+        return find_workspace(client, given)
 
-    from workspaced_client.cli.base.arguments import find_workspace
-
-    return msgspec.to_builtins(find_workspace(client, given))
+    (found,) = ask(options, Read("workspace.get", identity(given), WORKSPACE, find))
+    return found
 
 
 def identity(given: str) -> dict[str, str]:

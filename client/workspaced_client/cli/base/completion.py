@@ -15,6 +15,7 @@ from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit
 from workspaced_client.cli.base.quick_call import quick_call
 from workspaced_client.cli.base.reading import Reading
+from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, fits
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     COMMANDS,
@@ -116,17 +117,20 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
 def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
     """Return names from the daemon; none if it does not answer."""
     if kind == WORKSPACES:
-        return _names(_ask(reading, "workspace.list", {}))
+        return _names(_ask(reading, "workspace.list", {}, [WORKSPACE]))
     if kind == PAST_NAMES:
-        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE})
+        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE}, [PAST_NAME])
         names = dict.fromkeys(
-            (*_names(_ask(reading, "workspace.list", {})), *(each["name"] for each in past or ()))
+            (
+                *_names(_ask(reading, "workspace.list", {}, [WORKSPACE])),
+                *(each["name"] for each in past or ()),
+            )
         )
         return list(names)
     if kind == BACKUPS:
-        return [each["name"] for each in _ask(reading, "store.listBackups", {}) or ()]
+        return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
     if kind == PROJECTS and reading.arguments:
-        found = _ask(reading, "workspace.get", identity(reading.arguments[0]))
+        found = _ask(reading, "workspace.get", identity(reading.arguments[0]), WORKSPACE)
         return _names_of_projects(
             [each["rootPath"] for each in found["projects"]] if found else [], incomplete
         )
@@ -146,9 +150,9 @@ def _names_of_projects(paths: list[str], incomplete: str) -> list[str]:
     ]
 
 
-def _ask(reading: Reading, method: str, params: dict[str, Any]) -> Any:
-    """Return the result of a method as plain JSON, or None."""
+def _ask(reading: Reading, method: str, params: dict[str, Any], shape: Any) -> Any:
+    """Return the result of a method as plain JSON, or None without one of this shape."""
     given = next((option for option in reading.values if option.parameter == "socket"), None)
     socket = os.path.expanduser(reading.values[given][-1]) if given else None
     found = quick_call(socket, [hello(), (method, params)], _SECONDS)
-    return None if found is None else found[1]
+    return found[1] if found is not None and fits(found[1], shape) else None

@@ -72,11 +72,11 @@ def _results(connection: _socket.socket, count: int, deadline: float) -> list[An
         for line in lines:
             answer = decoded(line.decode())
             match answer:
-                case {"id": int(number), "result": result}:
+                case {"id": int(number), "result": result} if 0 <= number < count:
                     results[number] = result
                 case _:
                     return None
-    return [results.get(number) for number in range(count)]
+    return [results[number] for number in range(count)]
 
 
 def decoded(text: str) -> Any:
