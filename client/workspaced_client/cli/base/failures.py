@@ -111,12 +111,7 @@ def failure_of(error: Exception) -> Failure | None:
         return error
     if isinstance(error, OutputFailed):
         return Failure(str(error))
-    from workspaced_client import (
-        DaemonError,
-        Unsendable,
-        UnusableSocketPath,
-        WorkspacedError,
-    )
+    from workspaced_client import DaemonError, Unsendable, UnusableSocketPath, WorkspacedError
     from workspaced_protocol.paths import UnusablePath
 
     if isinstance(error, DaemonError):

@@ -56,7 +56,7 @@ ROWS = (
     ),
     Command(
         "import",
-        "Import workspaces and projects from files, other programs, or the disk.",
+        "Import workspaces and projects from files, from other programs, or from the disk.",
         group=_OF_COPIES,
         run="import_:import_",
         arguments=(
@@ -79,8 +79,8 @@ ROWS = (
                 "--from",
                 value="PROGRAM",
                 parameter="source",
-                help="Take the list of a program, at FILE or in its default places: vscode, project-manager, jetbrains, "
-                "zoxide or ghq.",
+                help="Take the list of a program, at FILE or in its default places: vscode, project-manager, "
+                "jetbrains, zoxide or ghq.",
             ),
             Option(
                 "--into",
@@ -100,6 +100,7 @@ repositories inside repositories.""",
         examples=(
             "import ~/old-app --dry-run",
             "import shop.code-workspace",
+            "import --from vscode --dry-run",
             "import --scan ~/code",
             "import --scan ~/code/tools --into tools",
         ),
