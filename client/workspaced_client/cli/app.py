@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -25,7 +26,7 @@ COMPLETE: Final = "__complete"
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # it is no file in some tests, and None after `>&-`
+        if isinstance(stream, io.TextIOWrapper):
             # UTF-8 in every locale, and whatever PYTHONIOENCODING says (protocol.md, Transport).
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if arguments[:1] == [COMPLETE]:

@@ -9,7 +9,8 @@ from workspaced_client import Client, NotFound, Workspace
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.output import shown, shown_name
 from workspaced_client.cli.base.partial_names import partly_named
-from workspaced_client.cli.base.typed_paths import HERE, current_directory
+from workspaced_client.cli.base.typed_paths import current_directory
+from workspaced_client.cli.commands.shared import DOT
 from workspaced_protocol.urls import without_secret
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
@@ -24,7 +25,7 @@ def find_workspace(client: Client, given: str | None) -> Workspace:
     It is the one with this id or name; else the one whose name begins with `given`; else the one whose name holds it.
     None and `.` mean the innermost workspace around the current directory.
     """
-    if given is None or given == HERE:
+    if given is None or given == DOT:
         return _around(client)
     try:
         return find_whole(client, given)

@@ -15,7 +15,7 @@ from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit
 from workspaced_client.cli.base.quick_call import quick_call
 from workspaced_client.cli.base.reading import Reading
-from workspaced_client.cli.base.typed_paths import HERE, current_directory
+from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, fits
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     COMMANDS,
@@ -30,6 +30,7 @@ from workspaced_client.cli.commands.row import (
     Family,
     Option,
 )
+from workspaced_client.cli.commands.shared import DOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def complete(words: list[str]) -> int:
         try:
             reading.take(word)
         except WrongUsage:
-            continue  # the rest may be right
+            if not word.startswith("-"):
+                return 0  # there is no such command
     lines = _lines(reading, words[-1] if words else "")
     try:
         if lines:
@@ -129,17 +131,20 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
 def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
     """Return names from the daemon; none if it does not answer."""
     if kind == WORKSPACES:
-        return _names(_ask(reading, "workspace.list", {}))
+        return _names(_ask(reading, "workspace.list", {}, [WORKSPACE]))
     if kind == PAST_NAMES:
-        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE})
+        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE}, [PAST_NAME])
         names = dict.fromkeys(
-            (*_names(_ask(reading, "workspace.list", {})), *(each["name"] for each in past or ()))
+            (
+                *_names(_ask(reading, "workspace.list", {}, [WORKSPACE])),
+                *(each["name"] for each in past or ()),
+            )
         )
         return list(names)
     if kind == BACKUPS:
-        return [each["name"] for each in _ask(reading, "store.listBackups", {}) or ()]
+        return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
     if kind == PROJECTS:
-        found = _workspace(reading, reading.arguments[0] if reading.arguments else HERE)
+        found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
         return _names_of_projects(
             [each["rootPath"] for each in found["projects"]] if found else [], incomplete
         )
@@ -147,10 +152,13 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
 
 
 def _workspace(reading: Reading, given: str) -> Any:
-    if given == HERE:
-        found = _ask(reading, "workspace.resolve", {"path": current_directory()})
+    if given == DOT:
+        from workspaced_client.cli.base.typed_paths import current_directory
+
+        around = {"workspace": WORKSPACE}
+        found = _ask(reading, "workspace.resolve", {"path": current_directory()}, around)
         return found["workspace"] if found else None
-    return _ask(reading, "workspace.get", identity(given))
+    return _ask(reading, "workspace.get", identity(given), WORKSPACE)
 
 
 def _names(workspaces: list[Any] | None) -> list[str]:
@@ -166,9 +174,9 @@ def _names_of_projects(paths: list[str], incomplete: str) -> list[str]:
     ]
 
 
-def _ask(reading: Reading, method: str, params: dict[str, Any]) -> Any:
-    """Return the result of a method as plain JSON, or None."""
+def _ask(reading: Reading, method: str, params: dict[str, Any], shape: Any) -> Any:
+    """Return the result of a method as plain JSON, or None without one of this shape."""
     given = next((option for option in reading.values if option.parameter == "socket"), None)
     socket = os.path.expanduser(reading.values[given][-1]) if given else None
     found = quick_call(socket, [hello(), (method, params)], _SECONDS)
-    return None if found is None else found[1]
+    return found[1] if found is not None and fits(found[1], shape) else None

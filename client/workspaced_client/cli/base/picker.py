@@ -7,12 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from workspaced_client.cli.base.asking import ask
+from workspaced_client.cli.base.asking import Read, ask
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import shown, shown_name, tell
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.questions import can_ask
+from workspaced_client.cli.base.shapes import WORKSPACE
 
 _MOST_SHOWN: Final = 20  # by number; more do not fit on a small terminal
 
@@ -20,7 +21,9 @@ _MOST_SHOWN: Final = 20  # by number; more do not fit on a small terminal
 # Any: a workspace as plain JSON.
 def pick_workspace(options: Options) -> Any:
     """Return the workspace that the user chooses. Raise Failure if they choose none."""
-    listed = ask(options, "workspace.list", {"sort": "recent"})
+    recent: dict[str, Any] = {"sort": "recent"}
+    by_use = Read("workspace.list", recent, [WORKSPACE], lambda client: client.workspaces.list(**recent))
+    (listed,) = ask(options, by_use)
     workspaces = [each for each in listed if each["state"] != "deleted"]
     if not workspaces:
         raise Failure(

@@ -71,10 +71,12 @@ def _results(connection: _socket.socket, count: int, deadline: float) -> list[An
         *lines, rest = (rest + received).split(b"\n")
         for line in lines:
             answer = decoded(line.decode())
-            if not isinstance(answer, dict) or "result" not in answer:
-                return None
-            results[answer["id"]] = answer["result"]
-    return [results.get(number) for number in range(count)]
+            match answer:
+                case {"id": int(number), "result": result} if 0 <= number < count:
+                    results[number] = result
+                case _:
+                    return None
+    return [results[number] for number in range(count)]
 
 
 def decoded(text: str) -> Any:
@@ -100,14 +102,14 @@ class _LikeJson:
     parse_constant = float
 
 
-def _encoded(value: Any) -> str:
+def _encoded(value: str | int | list[Any] | Mapping[str, Any]) -> str:
     """Return a text, an integer, a list or an object of such as JSON."""
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return f"[{','.join(map(_encoded, value))}]"
+        return f"[{','.join(_encoded(each) for each in value)}]"
     return f"{{{','.join(f'{_quoted(key)}:{_encoded(each)}' for key, each in value.items())}}}"
 
 

@@ -169,6 +169,8 @@ def finish(reading: Reading) -> dict[str, object]:
 
 
 def _check_end(reading: Reading, command: Command) -> None:
+    if reading.waiting is not None:
+        raise _no_value(reading, reading.waiting)
     for index, argument in enumerate(reading.takes(len(reading.arguments))):
         if index >= len(reading.arguments) and not argument.optional:
             raise reading.wrong(f"The argument {argument.name} is missing: {_lower(argument.help)}")
@@ -178,7 +180,8 @@ def _check_end(reading: Reading, command: Command) -> None:
             raise reading.wrong(f"“{word}” is one argument too many: `{command.name}` {takes}.")
     for option in command.options:
         if option.required and option not in reading.values:
-            raise reading.wrong(f"The option {option.flags[0]} is missing: {_lower(option.help)}")
+            values = f"{_listed(option.choices)}." if option.choices else _lower(option.help)
+            raise reading.wrong(f"The option {option.flags[0]} is missing: {values}")
 
 
 def _lower(sentence: str) -> str:
@@ -191,7 +194,7 @@ def option_value(reading: Reading, option: Option) -> object:
     """Return the value of an option for the command's function. Raise WrongUsage."""
     given = reading.values.get(option, [])
     if reading.waiting is option:
-        raise reading.wrong(f"The option {option.flags[0]} needs a value: {option.value}.")
+        raise _no_value(reading, option)
     if not option.value:
         return bool(given)
     checked = [_value(reading, option, each) for each in given]
@@ -200,12 +203,20 @@ def option_value(reading: Reading, option: Option) -> object:
     return checked[-1] if checked else None
 
 
+def _no_value(reading: Reading, option: Option) -> WrongUsage:
+    values = _listed(option.choices) if option.choices else option.value
+    return reading.wrong(f"The option {option.flags[0]} needs a value: {values}.")
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
 def _value(reading: Reading, place: Argument | Option, text: str) -> object:
     name = place.flags[0] if isinstance(place, Option) else place.name
     if place.choices and text not in place.choices:
-        allowed = ", ".join(place.choices[:-1]) + f" or {place.choices[-1]}"
         meant = did_you_mean(text, place.choices)
-        raise reading.wrong(f"The value of {name} is {allowed}, not “{text}”.{meant}")
+        raise reading.wrong(f"The value of {name} is {_listed(place.choices)}, not “{text}”.{meant}")
     if place.parse is None:
         return text
     try:

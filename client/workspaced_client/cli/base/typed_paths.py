@@ -6,13 +6,6 @@ import os
 
 from workspaced_client.cli.base.failures import WrongUsage
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
-
-HERE: Final = "."
-"""In place of a workspace: the one around the current directory."""
-
 
 def absolute_path(given: str | None) -> str:
     """Return `given`, or the current directory, as an absolute path; a tilde is the home directory."""

@@ -38,6 +38,9 @@ GLOBAL_OPTIONS: Final = (
 
 WORKSPACE: Final = Argument("WORKSPACE", "Its name or its id.", completes=WORKSPACES)
 
+DOT: Final = "."
+"""In the place of a workspace's name: the one around the current directory."""
+
 _PARTLY: Final = "Its name, or a beginning or part that no other has; or its id."
 _AROUND: Final = "the one around the current directory, also as `.`"
 HERE: Final = Argument("WORKSPACE", _PARTLY, optional=True, default=_AROUND, completes=WORKSPACES)
