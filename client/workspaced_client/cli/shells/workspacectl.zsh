@@ -19,8 +19,8 @@ _workspaced_complete() {
     for line in "${(@f)$(workspacectl __complete "${@[2,-1]}" "$typed" 2>/dev/null)}"; do
         case $line in
             '') continue ;;
-            $'\t'files) _files; return ;;
-            $'\t'directories) _files -/; return ;;
+            $'\t'files) compset -P '--*='; _files; return ;;
+            $'\t'directories) compset -P '--*='; _files -/; return ;;
         esac
         values+=("${line%%$'\t'*}")
         texts+=("${line/$'\t'/  -- }")
