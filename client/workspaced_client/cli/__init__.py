@@ -23,10 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:
             from workspaced_protocol.utf8 import begin_again_in_utf8
 
-            _signal: Any = __import__("_signal")  # typeshed lacks it, and `signal` takes long to load
-            _signal.signal(
-                _signal.SIGCHLD, _signal.SIG_DFL
-            )  # if it is ignored, every program seems to succeed
+            signal: Any = __import__(
+                "_signal"
+            )  # typeshed lacks it, and the module `signal` takes long to load
+            # If it is ignored, every program seems to succeed.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             begin_again_in_utf8()
         from workspaced_client.cli.app import run
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,8 @@ def test_a_large_answer_comes_in_parts(daemon: DaemonProcess) -> None:
     assert answers[1]["name"] == "large 0"
 
 
-def hang_up(_: Peer) -> None:
+def hang_up(peer: Peer) -> None:
+    peer.request()
     raise HungUp
 
 
@@ -69,7 +69,7 @@ def refuse(peer: Peer) -> None:
 
 ODD: dict[str, Callable[[Peer], object]] = {
     "an error": refuse,
-    "the end": lambda peer: peer.request() and hang_up(peer),
+    "the end": hang_up,
     "no JSON": lambda peer: peer.send(b"220 mail.example.org\n"),
     "no object": lambda peer: peer.send(b"[1]\n"),
     "no UTF-8": lambda peer: peer.send(b'{"id":0,"result":"\xff"}\n'),
@@ -113,8 +113,6 @@ def test_a_daemon_that_is_slow_now_and_then_is_asked_again(
             if len(connections) > 1:
                 peer.answer(request, found[request.method])
 
-    began = time.monotonic()
     result = ctl_for(serve(script), capsys)("list")
     assert (result.code, result.err) == (0, "There are no workspaces.\n")
-    assert time.monotonic() - began < 5
     assert len(connections) == 2

@@ -14,7 +14,8 @@ from workspaced_client.cli.base.shapes import fits
 from workspaced_protocol.daemon_models import ConnectedClient, DaemonStatus
 from workspaced_protocol.models import Backup, HistoryEntry, Workspace
 
-SHAPES = {
+# Any: shapes.
+SHAPES: dict[type, Any] = {
     Workspace: shapes.WORKSPACE,
     DaemonStatus: shapes.STATUS,
     ConnectedClient: shapes.CLIENT,
@@ -72,7 +73,8 @@ def test_a_value_fits_or_not() -> None:
     shape = {"name": str, "tags?": [str], "at": {"ms": float}}
     assert fits({"name": "a", "at": {"ms": 1}, "more": None}, shape)
     assert fits({"name": "a", "tags": ["b"], "at": {"ms": 1.5}}, shape)
-    for odd in (None, [], {}, {"name": 1, "at": {"ms": 1}}, {"name": "a", "at": []}):
+    odd_ones: list[Any] = [None, [], {}, {"name": 1, "at": {"ms": 1}}, {"name": "a", "at": []}]
+    for odd in odd_ones:
         assert not fits(odd, shape)
     assert not fits({"name": "a", "tags": [1], "at": {"ms": 1}}, shape)
     assert not fits({"name": "a", "at": {}}, shape)

@@ -298,6 +298,14 @@ def test_each_argument_is_completed_with_what_it_takes(
     ]
     (terminal.home / "file.json").write_text("{}")
     assert terminal.complete("workspacectl import --dry-run file") == ["import", "--dry-run", "file.json"]
+    assert terminal.complete("workspacectl export --output=file.j") == ["export", "--output=file.json"]
+    (terminal.home / "file folder").mkdir()
+    completed = terminal.complete(
+        "workspacectl list --under file"
+    )  # zsh takes the slash off at the end of a line
+    assert [each.rstrip("/") for each in completed] == ["list", "--under", "file folder"]
+    assert terminal.complete("workspacectl list --sort=rec") == ["list", "--sort=recent"]
+    assert terminal.complete("workspacectl recov") == ["recovery"]
 
 
 # What bash 3.2 of macOS lacks is taken away from the bash that is here.

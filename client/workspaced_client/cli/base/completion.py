@@ -69,7 +69,7 @@ def _lines(reading: Reading, incomplete: str) -> list[str]:
                 f"{each}\t{option.help}"
                 for option in reading.options
                 for each in option.flags
-                if each.startswith(incomplete) and len(each) >= min(len(incomplete), 3)
+                if each.startswith(incomplete)
             ]
         for option in reading.options:
             if flag in option.flags and option.value:
@@ -112,8 +112,11 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
         return [f"\t{kind}"]
     if kind == COMMANDS:
         inner = Reading()
-        for word in reading.arguments:
-            inner.take(word)
+        try:
+            for word in reading.arguments:
+                inner.take(word)
+        except WrongUsage:
+            return []
         return [] if isinstance(inner.row, Command) else _names_of_commands(inner.row, incomplete)
     if kind == TOPICS:
         from workspaced_protocol.events import TOPICS as NAMES  # it loads much

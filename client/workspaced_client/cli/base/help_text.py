@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _WIDEST: Final = 80  # longer lines read badly
 _NARROWEST: Final = 40
 _LONGEST_NAME: Final = 26  # the text of one that is longer begins below it
-_FIRST: Final = ("create", "list", "show", "status")
 _EXIT_CODES: Final = (
     "Exit codes: 0 success; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or no service manager "
     "reached; 130 interrupted; 141 output closed."

@@ -25,6 +25,9 @@ QUICK_SECONDS: Final = 0.5
 
 _RECEIVE_BYTES: Final = 64 * 1024
 
+_NO_JSON: Final = (ValueError, StopIteration, RecursionError)
+"""The errors for bytes that are not UTF-8, for texts that are no JSON, and for a text that is none in UTF-8."""
+
 
 # Any: JSON values.
 def quick_call(
@@ -46,17 +49,17 @@ def quick_call(
         try:
             connection.settimeout(seconds)
             connection.connect(path)
-            connection.sendall(data, getattr(_socket, "MSG_NOSIGNAL", 0))
+            connection.sendall(data)  # Python ignores SIGPIPE
             return _results(connection, len(requests), deadline)
         finally:
             connection.close()
-    except (OSError, ValueError, StopIteration, UnusablePath):  # ValueError: it is not UTF-8, or no JSON
+    except (OSError, UnusablePath, *_NO_JSON):
         return None
 
 
 def _results(connection: _socket.socket, count: int, deadline: float) -> list[Any] | None:
     results: dict[int, Any] = {}
-    rest = b""
+    parts: list[bytes] = []  # of a line that has not ended yet
     while len(results) < count:
         left = deadline - monotonic()
         if left <= 0:
@@ -65,10 +68,11 @@ def _results(connection: _socket.socket, count: int, deadline: float) -> list[An
         received = connection.recv(_RECEIVE_BYTES)
         if not received:
             return None
+        parts.append(received)
         if b"\n" not in received:
-            rest += received
             continue
-        *lines, rest = (rest + received).split(b"\n")
+        *lines, rest = b"".join(parts).split(b"\n")
+        parts = [rest]
         for line in lines:
             answer = decoded(line.decode())
             match answer:
@@ -80,7 +84,7 @@ def _results(connection: _socket.socket, count: int, deadline: float) -> list[An
 
 
 def decoded(text: str) -> Any:
-    """Return the value of a JSON text. Raise ValueError or StopIteration for another text."""
+    """Return the value of a JSON text. Raise one of `_NO_JSON` for another text."""
     try:
         from _json import make_scanner
     except ImportError:  # a Python without it

@@ -123,7 +123,7 @@ class Reading:
     def _take_command(self, word: str) -> None:
         name = word if self.row is None else f"{self.row.name} {word}"
         found = commands.find(name)
-        if found is None or (self.row is None and " " in word):
+        if found is None:
             raise self.wrong(f"There is no command “{name}”.{_commands_like(self.row, word)}")
         self.row = found
 

@@ -151,7 +151,7 @@ Add the line for your shell to its start-up file:
         "version",
         "Print the version.",
         group=_OF_THE_SHELL,
-        run="help:version",
+        run="version:version",
         examples=("version",),
     ),
 )

@@ -30,7 +30,10 @@ function __workspaced_complete
     set --local found (workspacectl __complete $argv[2..] "$plain" 2>/dev/null)
     switch "$found"
         case \tfiles
-            __fish_complete_path $current
+            set --local option (string match --regex -- '^--[^=]*=' "$current")
+            set --local begins (string sub --start (math 1 + (string length -- "$option")) -- "$current")
+            set --local paths (__fish_complete_path "$begins")
+            string join -- \n "$option"$paths
         case \tdirectories
             __fish_complete_directories $current ""
         case '*'

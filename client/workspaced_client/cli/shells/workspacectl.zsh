@@ -19,7 +19,8 @@ wcd() {
 }
 
 # Completes the word at the cursor; the arguments are the words before it. All quoting is left to zsh. workspacectl
-# prints a completion on each line, with its meaning behind a tab; or a tab and the kind of paths that fit.
+# prints a completion on each line, with its meaning behind a tab; or a tab and the kind of paths that fit: then this
+# returns 2 for files, 3 for directories.
 _workspaced_complete() {
     emulate -L zsh
     local line typed=${(Q)PREFIX}
@@ -27,8 +28,8 @@ _workspaced_complete() {
     for line in "${(@f)$(workspacectl __complete "${@[2,-1]}" "$typed" 2>/dev/null)}"; do
         case $line in
             '') continue ;;
-            $'\t'files) _files; return ;;
-            $'\t'directories) _files -/; return ;;
+            $'\t'files) return 2 ;;
+            $'\t'directories) return 3 ;;
         esac
         values+=("${line%%$'\t'*}")
         texts+=("${line/$'\t'/  -- }")
@@ -42,7 +43,14 @@ _workspaced_complete() {
     done
     compadd -U $described -d texts -a -- values
 }
-_workspacectl() { _workspaced_complete "${(@Q)words[1,CURRENT-1]}" }
+_workspacectl() {
+    _workspaced_complete "${(@Q)words[1,CURRENT-1]}"
+    # Not in there: zsh's own functions need the options that they were called with.
+    case $? in
+        2) compset -P '--*='; _files ;;
+        3) compset -P '--*='; _files -/ ;;
+    esac
+}
 _wcd() { (( CURRENT == 2 )) && _workspaced_complete workspacectl path -- }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _workspacectl workspacectl
