@@ -61,7 +61,7 @@ def import_(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
 ) -> None:
-    """Import workspaces and projects from files, from other programs, or from the disk.
+    """Import workspaces from other programs, or from the disk.
 
     Shows the changes, then asks, and applies them in one commit. Overwrites nothing in the store, and
     imports nothing a second time.
