@@ -2,9 +2,13 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.documents import version_1_text
 from support.other_programs import folder, recent_projects, state_database, zoxide_database
@@ -185,3 +189,24 @@ def test_the_list_of_another_program_is_told_as_such(tmp_path: Path) -> None:
 
 def test_every_program_has_a_shape_and_places() -> None:
     assert set(formats.SHAPES) == set(formats.NAMES) == set(places.INSIDE)
+
+
+SAMPLES: dict[Program, bytes] = {
+    "project-manager": PROJECTS.encode(),
+    "jetbrains": XML.encode(),
+    "zoxide": zoxide_database(["/srv/api", "/srv/web"]),
+}
+
+
+@given(st.sampled_from(sorted(SAMPLES)), st.integers(0), st.integers(0, 20), st.binary(max_size=8))
+def test_damage_of_every_kind_is_told_in_a_sentence(name: Program, at: int, cut: int, more: bytes) -> None:
+    whole = SAMPLES[name]
+    at %= len(whole)
+    with TemporaryDirectory() as directory:
+        file = write(Path(directory) / "list", whole[:at] + more + whole[at + cut :])
+        for read in (
+            lambda: formats.read(name, file, "/home/ada"),
+            lambda: formats.read_any(file, "/home/ada"),
+        ):
+            with suppress(Unusable):
+                read()

@@ -151,6 +151,7 @@ def test_other_files_are_told_as_such(file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     (tmp_path / "cut").write_bytes(whole[:5000])
     (tmp_path / "broken").write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
+    (tmp_path / "named").write_bytes(whole.replace(b"sqlite_autoindex", b"sqlit\xe1_autoindex"))
     large = database(
         tmp_path / "large.db",
         ITEM_TABLE,
@@ -165,6 +166,7 @@ def test_other_files_are_told_as_such(file: Path, tmp_path: Path) -> None:
         (columns, OtherFormat, "has no table `ItemTable` with the columns `key` and `value`"),
         (tmp_path / "cut", Unusable, "can't be read as a database of VS Code: it is damaged"),
         (tmp_path / "broken", Unusable, "can't be read as a database of VS Code: it is damaged"),
+        (tmp_path / "named", Unusable, "can't be read as a database of VS Code: it is damaged"),
         (large, Unusable, "the value is longer than 67,108,864 bytes"),
         (database(tmp_path / "endless.db", ENDLESS), Unusable, "a look-up in it has no end"),
     ):
