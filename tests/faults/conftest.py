@@ -1,6 +1,5 @@
-"""Tells at the end of a test run how much of the fault laboratory was tried, and keeps its coverage's cost down."""
+"""Tells at the end of a test run how much of the fault laboratory was tried, and of which share."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -11,19 +10,6 @@ from support.share import DAY, TRIES_ALL
 from workspaced.store.json import history_file, json_store
 
 _PREFIX = "laboratory: "
-_measured: set[str] = set()
-
-
-@pytest.fixture
-def measured_once(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Measure the coverage of one case of this test: thousands of runs of the same lines would take twice the time."""
-    name = request.node.originalname
-    tracer = sys.gettrace()
-    if name in _measured:
-        sys.settrace(None)
-    _measured.add(name)
-    yield
-    sys.settrace(tracer)
 
 
 @pytest.fixture(autouse=True)

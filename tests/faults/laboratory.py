@@ -23,7 +23,7 @@ from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
-from faults.told_apart import normal, told
+from faults.told_apart import as_found, normal
 from support.share import one_of
 from workspaced.store.contract import CommitUnknown, StoreError, StoreUnusable
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
@@ -183,7 +183,7 @@ class Laboratory:
     def _check_survivors(self, run: Run, when: str, *, goes_on: bool = True) -> frozenset[Tree]:
         """Check all that a power loss may leave now, and return it."""
         owed = run.owed()
-        survivors = frozenset(normal(tree) for tree in run.disk.survivors(told))
+        survivors = frozenset(normal(tree) for tree in run.disk.survivors(as_found))
         TRIED["states after a power loss"] += len(survivors)
         for tree in survivors:
             self._check_found(tree, owed, when, goes_on=goes_on)

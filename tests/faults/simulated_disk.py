@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 
 from faults.simulated_faults import LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_files import FileSystem, disk_error
-from faults.simulated_nodes import File, Folder, Node, Told, Tree
+from faults.simulated_nodes import AsFound, File, Folder, Node, Tree
 from workspaced.store.disk import Disk
 
 
@@ -106,9 +106,9 @@ class SimulatedDisk(Disk):
         """What any process sees now."""
         return self._files.root.visible()
 
-    def survivors(self, told: Told = lambda _, content: content) -> set[Tree]:
+    def survivors(self, as_found: AsFound = lambda _, content: content) -> set[Tree]:
         """Every content that may be found if the power fails now, as far as it can be told apart."""
-        return set(self._files.root.survivors(told))
+        return set(self._files.root.survivors(as_found))
 
     def put(self, path: str, content: bytes | Tree, *, durably: bool = True) -> None:
         """Another program puts a file, or a directory, in place of what was there."""

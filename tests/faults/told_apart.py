@@ -18,7 +18,7 @@ def is_never_read(name: str) -> bool:
     return name == LOCK or is_temp(name)
 
 
-def told(name: str, content: bytes) -> bytes:
+def as_found(name: str, content: bytes) -> bytes:
     """What a start can tell of this file."""
     if name == LOCK:
         return bytes(len(content))
@@ -35,5 +35,5 @@ def normal(tree: Tree) -> Tree:
         elif is_temp(name):
             temps += 1
         else:
-            files.append((name, told(name, content)))
+            files.append((name, as_found(name, content)))
     return (*files, *((f".workspaces-{number}.tmp", b"") for number in range(temps)))

@@ -4,8 +4,9 @@
 test run names in its last lines.
 """
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Final, TypeVar
 
@@ -20,3 +21,8 @@ def one_of(cases: Sequence[_T], place: int) -> Sequence[_T]:
     if TRIES_ALL or not cases:
         return cases
     return (cases[(place + DAY) % len(cases)],)
+
+
+def numbers(days: int) -> Iterator[int]:
+    """Count from 1 without end: all numbers, or those that are due, so that each has its turn within so many days."""
+    return itertools.count(1) if TRIES_ALL else itertools.count(1 + DAY % days, days)

@@ -271,7 +271,7 @@ def test_wrong_usage_and_other_files(home: Path, tmp_path: Path, capsys: pytest.
         (
             ["--from", "emacs"],
             2,
-            "--from does not know “emacs”. It knows vscode, project-manager, jetbrains, zoxide, ghq.",
+            "The value of --from is vscode, project-manager, jetbrains, zoxide or ghq, not",
         ),
         (["--from", "ghq", "--scan", "."], 2, "Give --from PROGRAM or --scan DIR, not both."),
         (["--from", "vscode"], 1, f"vscode has no list in its default places: {home}/"),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, shown
+from workspaced_client.cli.base.output import count
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 if TYPE_CHECKING:  # loaded by the commands that need it
@@ -39,9 +39,7 @@ def _load_lists(program: str, given: Sequence[str]) -> "Lists":
     from workspaced_client.exchange.elsewhere import formats, lists
     from workspaced_client.exchange.json_text import Unusable
 
-    name = formats.named(program)
-    if name is None:
-        raise WrongUsage(f"--from does not know “{shown(program, 40)}”. It knows {', '.join(formats.NAMES)}.")
+    name = formats.BY_NAME[program]
     if not given:
         try:
             return lists.read_default(name, _machine())
