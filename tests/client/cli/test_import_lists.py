@@ -15,7 +15,7 @@ from support.hanging_paths import hanging
 from support.other_programs import folder, recent_projects, state_database, zoxide_database
 from workspaced_client.exchange import directories
 
-COUNTED = "When they were last used is not imported: the daemon counts uses of its own."
+COUNTED = "Times of use are not imported: the daemon counts uses of its own."
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def _plan_lists(plan: "ImportPlan", lists: "Sequence[tuple[str, Listing]]", into
 
     plan.remarks += [f"Read {path}." for path, _ in lists]
     if any(listing.has_uses for _, listing in lists):
-        plan.remarks.append("When they were last used is not imported: the daemon counts uses of its own.")
+        plan.remarks.append("Times of use are not imported: the daemon counts uses of its own.")
     for each in dict.fromkeys(left_out for _, listing in lists for left_out in listing.left_out):
         plan.skip(each.name or os.path.basename(each.path.rstrip("/")) or each.path, each.path, each.reason)
     # Several programs, and several versions of one, list the same projects.
@@ -114,13 +114,13 @@ def _plan_listed_file(plan: "ImportPlan", project: "Listed", into: str | None) -
     """Plan the workspace of a `.code-workspace` file in a list; return its folders, for the workspace `into`."""
     from workspaced_client.exchange import code_workspace, regular_files
     from workspaced_client.exchange.json_text import Unusable
-    from workspaced_client.exchange.listed import usable_tags
+    from workspaced_client.exchange.listed import reason_of, usable_tags
 
     try:
         content = code_workspace.decode(project.path, regular_files.read(project.path))
     except Unusable as error:
-        reason = str(error).removeprefix(project.path).lstrip(" ,:").removesuffix(".")
-        plan.skip(project.name or os.path.basename(project.path), project.path, reason)
+        name = project.name or os.path.basename(project.path)
+        plan.skip(name, project.path, reason_of(error, project.path))
         return []
     tags, note = usable_tags(project.tags)
     content = replace(content, name=project.name or content.name)

@@ -9,6 +9,7 @@ write-ahead log beside it holds a part of the content, or what a crashed editor 
 copied, and SQLite puts the copy in order.
 """
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -72,9 +73,9 @@ def _state(file: str) -> _State:
             # O_NONBLOCK: if it is a pipe, do not wait for another program.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if path == file:
-                raise Unusable(f"{file} can't be read: {error.strerror or error}.") from error
-            continue
+            if path != file and error.errno == errno.ENOENT:
+                continue
+            raise Unusable(f"{path} can't be read: {error.strerror or error}.") from error
         except ValueError as error:  # a NUL in the path
             raise Unusable(f"{file} can't be read: {error}.") from error
         try:

@@ -129,6 +129,17 @@ def test_a_large_database_is_not_copied(file: Path, monkeypatch: pytest.MonkeyPa
             read_value(str(file), RECENTLY_OPENED)
 
 
+def test_a_journal_that_can_not_be_read_is_told(file: Path) -> None:
+    beside = file.with_name("state.vscdb-wal")
+    beside.symlink_to(beside.name)
+    with pytest.raises(Unusable, match=r"state\.vscdb-wal can't be read: "):
+        read_value(str(file), RECENTLY_OPENED)
+    beside.unlink()
+    os.mkfifo(beside)
+    with pytest.raises(Unusable, match=r"state\.vscdb-wal is not a regular file"):
+        read_value(str(file), RECENTLY_OPENED)
+
+
 def database(path: Path, *statements: str) -> str:
     with closing(sqlite3.connect(path)) as connection:
         for statement in statements:
