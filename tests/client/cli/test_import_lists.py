@@ -176,6 +176,8 @@ def test_where_zoxide_has_been(ctl: Ctl, home: Path) -> None:
     assert done.out.splitlines()[:-2] == [
         f"Read {file}.",
         COUNTED,
+        "Of the directories visited, those with version control are taken: `workspacectl create` makes a workspace of "
+        "any other.",
         f"! code  {home}/code  left out: there is no version control in it",
         f"! gone  {home}/gone  left out: it does not exist",
         "! /  /  left out: there is no version control in it",

@@ -63,8 +63,9 @@ def _machine() -> "Machine":
 
 
 def _load_file(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace | Listing]":
-    from workspaced_client.exchange import code_workspace, regular_files, stores
+    from workspaced_client.exchange import regular_files, stores
     from workspaced_client.exchange.elsewhere import formats
+    from workspaced_client.exchange.folders import CODE_WORKSPACE_SUFFIX
     from workspaced_client.exchange.json_text import OtherFormat, Unusable
 
     path = absolute_path(given)
@@ -78,7 +79,9 @@ def _load_file(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWor
                 hint=f"Name a file, or look for git repositories with --scan {os.path.dirname(path)}",
             )
     try:
-        if path.endswith(code_workspace.SUFFIX):
+        if path.endswith(CODE_WORKSPACE_SUFFIX):
+            from workspaced_client.exchange import code_workspace  # with pydantic
+
             return path, code_workspace.decode(path, regular_files.read(path))
         if formats.of_first_bytes(path) is not None:
             return path, formats.read_any(path, _machine().home)
