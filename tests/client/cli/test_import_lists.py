@@ -17,6 +17,11 @@ from workspaced_client.exchange import directories
 
 COUNTED = "Times of use are not imported: the daemon counts uses of its own."
 
+VISITED = (
+    "Of the directories visited, those with version control are taken: `workspacectl create` makes a workspace of any "
+    "other."
+)
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -176,8 +181,7 @@ def test_where_zoxide_has_been(ctl: Ctl, home: Path) -> None:
     assert done.out.splitlines()[:-2] == [
         f"Read {file}.",
         COUNTED,
-        "Of the directories visited, those with version control are taken: `workspacectl create` makes a workspace of "
-        "any other.",
+        VISITED,
         f"! code  {home}/code  left out: there is no version control in it",
         f"! gone  {home}/gone  left out: it does not exist",
         "! /  /  left out: there is no version control in it",
