@@ -14,7 +14,8 @@ import { DaemonProcess, environmentAt, PATIENCE_MS, until } from "./support.js";
 const PACKAGE = join(import.meta.dirname, "../..");
 const BUILT = join(PACKAGE, "build", "examples");
 const TSC = join(PACKAGE, "node_modules", "typescript", "bin", "tsc");
-const DOCUMENTS = ["README.md", "../../docs/integrate/typescript.md"];
+const ROOT = join(PACKAGE, "../..");
+const DOCUMENTS = ["client/typescript/README.md", "docs/integrate/typescript.md"];
 const run = promisify(execFile);
 
 let daemon: DaemonProcess;
@@ -24,7 +25,7 @@ before(async () => {
   await mkdir(BUILT, { recursive: true });
   names = [];
   for (const document of DOCUMENTS) {
-    const text = await readFile(join(PACKAGE, document), "utf-8");
+    const text = await readFile(join(ROOT, document), "utf-8");
     for (const [, code] of text.matchAll(/^```ts\n(.*?)^```$/gms)) {
       names.push(`example-${names.length + 1}`);
       await writeFile(join(BUILT, `${names.at(-1)}.ts`), code!);
