@@ -59,7 +59,7 @@ test-typescript: export PATH := $(abspath $(BIN)):$(PATH)
 test-typescript: $(NODE_MODULES)/stamp ## Run the tests of the TypeScript client on Node, and on Bun where that is installed
 	@npm --prefix $(TYPESCRIPT) run --silent build
 	@npm --prefix $(TYPESCRIPT) run --silent build:test
-	node --test --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
+	node --test --test-concurrency=2 --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
 	@if command -v bun >/dev/null; then bun test --timeout 120000 ./$(TYPESCRIPT)/build/test/*.test.js; fi
 
 lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
