@@ -7,7 +7,7 @@ SOURCES := daemon client protocol tests
 TYPESCRIPT := client/typescript
 NODE_MODULES := $(TYPESCRIPT)/node_modules
 
-.PHONY: help run test test-typescript lint bench bench-quick bench-compare soak fuzz format clean
+.PHONY: help run test test-exhaustive test-typescript lint bench bench-quick bench-compare soak fuzz format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -53,6 +53,12 @@ test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+# Before a release, and after changes of the store. Coverage is left to `make test`.
+test-exhaustive: export PYTHONDONTWRITEBYTECODE =
+test-exhaustive: export TEST_EXHAUSTIVELY = 1
+test-exhaustive: $(VENV)/dev.stamp ## Run every test with all its cases: make test tries of the longest lists a share, another one each day
+	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600
 
 # bun is not among the development tools: where somebody has it, the tests must pass there, too.
 test-typescript: export PATH := $(abspath $(BIN)):$(PATH)

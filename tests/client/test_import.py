@@ -14,7 +14,6 @@ FRAMEWORKS = (
     "pydantic",
     "rich",
     "ssl",
-    "structlog",
     "trio",
     "typer",
     "workspaced",
@@ -40,7 +39,7 @@ def test_importing_the_client_loads_no_framework() -> None:
 
 
 def test_importing_the_async_client_loads_no_event_loop() -> None:
-    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "typer", "rich"})
+    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "typer", "rich"})
 
 
 @pytest.mark.parametrize("statement", [BLOCKING, "import workspaced_client, workspaced_client.events"])
@@ -77,3 +76,9 @@ def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
     assert loaded("import workspaced_client.cli.app").isdisjoint(
         {"pydantic", "rich", "ulid", "trio", "workspaced_client.exchange"}
     )
+
+
+def test_the_pytest_plugin_loads_neither_a_client_nor_an_event_loop() -> None:
+    modules = loaded("import workspaced_client.testing") - loaded("import pytest")
+    assert modules.isdisjoint(FRAMEWORKS)
+    assert below("workspaced_client._sync", modules) == below("workspaced_client._async", modules) == set()

@@ -63,6 +63,10 @@ class Attempts:
         """Return the error of a call that found no daemon in its time."""
         return self._loss or NotResponding("connect", self.timeout_seconds)
 
+    def not_started(self, error: WorkspacedError) -> WorkspacedError:
+        """Return the error of a call whose daemon could not be started again: whether it was applied counts more."""
+        return self._loss if self._loss and self._may_be_applied else error
+
     def closed(self) -> ConnectionLost:
         """Return the error of a call whose client was closed before it found a daemon."""
         return ConnectionLost(self.method, "this client was closed", self._may_be_applied)
