@@ -7,6 +7,8 @@ from msgspec import DecodeError, Meta, Struct, json
 PRIMARY: Final = "workspaces.json"
 SNAPSHOT: Final = "workspaces.snapshot.json"
 LOCK: Final = "workspaced.lock"
+LOCK_HELD: Final = "stop it first, or choose another data directory."
+"""The end of the daemon's last words where another one holds the lock."""
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
 HISTORY: Final = "history.jsonl"

@@ -61,6 +61,11 @@ export class Attempts {
     return this.#loss ?? failure ?? notResponding("connect", this.timeoutMs);
   }
 
+  /** Returns the error of a call whose daemon could not be started again: whether it was applied counts more. */
+  notStarted(error: WorkspacedError): WorkspacedError {
+    return this.#mayBeApplied ? (this.#loss ?? error) : error;
+  }
+
   /** Returns the error of a call whose client was closed before it found a daemon. */
   closed(): WorkspacedError {
     return connectionLost(this.method, "this client was closed", this.#mayBeApplied);

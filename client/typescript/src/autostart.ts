@@ -21,15 +21,16 @@ import { atDeadline, Closed, now } from "./waiting.js";
 const LOOK_MS = 30; // between two attempts to reach it
 const LOG_BYTES = 1024 * 1024; // the next start puts a longer log aside
 const ANOTHER_RUNS = 75; // the daemon's exit code where another one owns the data directory
+const ANOTHER_COMES_UP_MS = 3000; // how long that one is waited for: it may listen elsewhere
 
 /**
- * Resolves once a daemon answers at `path`; starts one if none does, unless the environment has WORKSPACED_AUTOSTART=0.
+ * Resolves once a daemon answers at `path`; starts one if none does.
  *
  * Rejects with `notStarted`, and the errors of connecting except `notRunning`.
  */
 export async function ensureRunning(path: string, timeoutMs: number): Promise<void> {
   const deadline = now() + timeoutMs;
-  if (process.env["WORKSPACED_AUTOSTART"] === "0" || (await answers(path, deadline))) return;
+  if (await answers(path, deadline)) return;
   const program = await findProgram(path);
   let log;
   try {
@@ -100,12 +101,15 @@ class Start {
 
   async waitForAnswer(deadline: number): Promise<void> {
     const never = new Closed();
+    let givenUpAt: number | undefined;
     while (!(await answers(this.#path, deadline))) {
       if (this.#problem !== undefined) throw notStarted(this.#path, this.#problem.message, this.#problem);
       const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
-      const isLate = now() >= deadline;
-      if (hasEnded && (this.#child.exitCode !== ANOTHER_RUNS || isLate)) throw notStarted(this.#path, await this.#lastLine());
-      if (isLate) throw notStarted(this.#path, `it has not answered in time; its log is ${this.#log.path}`);
+      if (hasEnded) {
+        givenUpAt ??= now() + (this.#child.exitCode === ANOTHER_RUNS ? ANOTHER_COMES_UP_MS : 0);
+        if (now() >= Math.min(givenUpAt, deadline)) throw notStarted(this.#path, await this.#lastLine());
+      }
+      if (now() >= deadline) throw notStarted(this.#path, `it has not answered in time; its log is ${this.#log.path}`);
       await never.pause(LOOK_MS);
     }
   }

@@ -1,7 +1,6 @@
 /** The lifetime of a client: from `Client.connect()` to its `close()`. */
 
 import { Daemon, History, Projects, Sessions, Store, Workspaces, type Call } from "./api.js";
-import { ensureRunning } from "./autostart.js";
 import { Calls } from "./calls.js";
 import { connectionLost } from "./errors.js";
 import type { TopicsOf } from "./event_feed.js";
@@ -74,11 +73,11 @@ export class Client {
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const timeoutMs = checkedTimeout(options.timeoutMs ?? TIMEOUT_MS);
     const path = await socketPath(options.socketPath);
-    if (options.autostart === true) await ensureRunning(path, timeoutMs);
     const calls = new Calls({
       path,
       timeoutMs,
       reconnects: options.reconnect ?? true,
+      autostarts: options.autostart === true && process.env["WORKSPACED_AUTOSTART"] !== "0",
       tellRecovery: onceEach(options.onRecovery ?? warn),
     });
     try {

@@ -39,6 +39,7 @@ async function app(code: string, env: Record<string, string> = {}): Promise<stri
   return stdout.trim();
 }
 
+const TOLD = "await connect().catch((error) => console.log(error.kind, error.message));";
 const PID = "const client = await connect(); console.log((await client.daemon.status()).pid); await client.close();";
 
 test("one daemon is started, however many programs ask, and it outlives them", async () => {
@@ -57,6 +58,28 @@ test("one daemon is started, however many programs ask, and it outlives them", a
   }
 });
 
+test("a client with autostart starts one again after a crash", async () => {
+  const told = await app(`
+    const client = await connect();
+    const { id } = await client.workspaces.create({ name: "kept", rootPath: "/srv" });
+    process.kill((await client.daemon.status()).pid, "SIGKILL");
+    console.log((await client.workspaces.get({ id })).name);
+    process.kill((await client.daemon.status()).pid);
+    await client.close();`);
+  assert.equal(told, "kept");
+});
+
+test("where another program was faster, its daemon is waited for", async () => {
+  // It does what a race does: its own daemon ends, because another one owns the data directory and comes up.
+  const bin = join(home, "bin");
+  await mkdir(bin);
+  const loser = `#!/bin/sh\n"${WORKSPACED}" "$@" &\nexit 75\n`;
+  await writeFile(join(bin, "workspaced"), loser, { mode: 0o755 });
+  const pid = Number(await app(PID));
+  process.kill(pid);
+  await until(() => isGone(pid));
+});
+
 function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -66,7 +89,6 @@ function isGone(pid: number): boolean {
   }
 }
 
-const TOLD = "await connect().catch((error) => console.log(error.kind, error.message));";
 
 test("WORKSPACED_AUTOSTART=0 starts none", async () => {
   assert.match(await app(TOLD, { WORKSPACED_AUTOSTART: "0" }), /^notRunning The daemon is not running/);
