@@ -48,7 +48,7 @@ export class Calls {
   /** Connects for the first time. */
   async begin(): Promise<void> {
     const { path, timeoutMs, autostarts } = this.#settings;
-    if (autostarts) await ensureRunning(path, timeoutMs);
+    if (autostarts) await ensureRunning(path, timeoutMs, this.closed);
     this.#connection = await this.#begin();
   }
 
@@ -97,7 +97,8 @@ export class Calls {
         this.#lostSessions = undefined;
         throw attempts.sessionsLost(lost.reason, lost.ids);
       }
-      if (connection !== undefined && (!connection.isOver || !this.#settings.reconnects || this.closed.isSet)) return connection;
+      const mayRenew = this.#settings.reconnects && !this.closed.isSet;
+      if (connection !== undefined && (!connection.isOver || !mayRenew)) return connection;
       this.#waiting.add(attempts);
       try {
         this.#renewal ??= this.#renew();
@@ -150,7 +151,7 @@ export class Calls {
           if (!isPassing(error)) throw error;
           this.#failure = error;
           if (this.#settings.autostarts && isOfKind(error, "notRunning")) {
-            await ensureRunning(this.#settings.path, this.#settings.timeoutMs);
+            await ensureRunning(this.#settings.path, this.#settings.timeoutMs, this.closed);
             continue;
           }
         }

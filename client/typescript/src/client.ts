@@ -14,9 +14,10 @@ import { checkedTimeout } from "./waiting.js";
 const TIMEOUT_MS = 10_000;
 
 /** The params of a method and the options of a call: params may be left out where none is required. */
-type Arguments<M extends MethodName> = Record<string, never> extends Methods[M]["params"]
-  ? [params?: Methods[M]["params"], options?: CloneOptions]
-  : [params: Methods[M]["params"], options?: CloneOptions];
+type Arguments<M extends MethodName> =
+  Record<string, never> extends Methods[M]["params"]
+    ? [params?: Methods[M]["params"], options?: CloneOptions]
+    : [params: Methods[M]["params"], options?: CloneOptions];
 
 /**
  * A connection to the daemon; make one with `Client.connect()`.
@@ -90,7 +91,10 @@ export class Client {
   }
 
   /** Calls a method of the protocol by its name, such as `workspace.create`. */
-  async call<M extends MethodName>(method: M, ...[params, options]: Arguments<M>): Promise<Methods[M]["result"]> {
+  async call<M extends MethodName>(
+    method: M,
+    ...[params, options]: Arguments<M>
+  ): Promise<Methods[M]["result"]> {
     return (await this.#calls.call(method, params ?? {}, options)) as Methods[M]["result"];
   }
 
@@ -101,7 +105,8 @@ export class Client {
    * that were missed for good comes one `{ gap: { from, to } }`.
    */
   events<const P extends TopicPattern = TopicPattern>(
-    topics?: readonly P[], options: EventOptions = {},
+    topics?: readonly P[],
+    options: EventOptions = {},
   ): EventStream<TopicsOf<P>> {
     if (this.#calls.closed.isSet) throw connectionLost("events.subscribe", "this client was closed");
     const stream = new EventStream<TopicsOf<P>>(this.socketPath, this.#timeoutMs, topics, options);
@@ -124,7 +129,9 @@ export class Client {
 }
 
 /** Tells of each recovery once, however often the client connects again. */
-function onceEach(tell: (message: string, recovery: RecoveryStatus) => void): (recovery: RecoveryStatus) => void {
+function onceEach(
+  tell: (message: string, recovery: RecoveryStatus) => void,
+): (recovery: RecoveryStatus) => void {
   let told: string | undefined;
   return (recovery) => {
     const identity = `${recovery.outcome} ${recovery.occurredAt ?? ""}`;
