@@ -5,7 +5,7 @@ A `State` never changes: each commit replaces it with a new one (`draft`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,6 +63,18 @@ class State:
     ) -> State:
         """Return the state of these workspaces, whose ids must differ; the newest request keys are held."""
         records = [Record(workspace, encode(workspace)) for workspace in workspaces]
+        return cls.of_records(records, revision, request_keys, recovery, store_id)
+
+    @classmethod
+    def of_records(
+        cls,
+        records: Sequence[Record],
+        revision: int = 0,
+        request_keys: Mapping[str, str | None] | None = None,
+        recovery: RecoveryNotice | None = None,
+        store_id: str = "",
+    ) -> State:
+        """Return the same of workspaces whose texts are known."""
         return cls(
             revision,
             TrieMap({record.workspace.id: record for record in records}),
