@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -121,21 +120,23 @@ def _has_reaped() -> bool:
 
 
 def _keep(start: dict[str, Any], out: int, err: int, status: int) -> NoReturn:
-    """Start the daemon as a child of this process, and tell its pid, and then its exit code."""
-    pid = os.fork()
-    if pid == 0:
-        os.close(status)
-        _become_daemon(start, out, err)
-    os.close(out)
-    os.close(err)
-    with socket.socket(fileno=status) as told:
-        try:
+    """Start the daemon as a child of this process; tell its pid, and then its exit code, and keep its pid taken."""
+    try:
+        pid = os.fork()
+        if pid == 0:
+            os.close(status)
+            _become_daemon(start, out, err)
+        os.close(out)
+        os.close(err)
+        with socket.socket(fileno=status) as told:
             told.send(str(pid).encode())
-            _, ended = os.waitpid(pid, 0)
-            told.send(str(os.waitstatus_to_exitcode(ended)).encode())
-        except BrokenPipeError:  # the tests were killed
-            os.kill(pid, signal.SIGKILL)
-    os._exit(0)
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            assert ended is not None
+            has_exited = ended.si_code == os.CLD_EXITED
+            told.send(str(ended.si_status if has_exited else -ended.si_status).encode())
+            told.recv(1)  # until nobody can send a signal to this pid any more
+    finally:
+        os._exit(0)
 
 
 def _become_daemon(start: dict[str, Any], out: int, err: int) -> NoReturn:
