@@ -40,7 +40,9 @@ class WarmProcess:
         for end in (out_end, err_end):
             os.close(end)
         status.close()
-        self.pid = int(self._status.recv(32))
+        told = self._status.recv(32)
+        assert told, "the process that forks daemons could not fork this one: its error stands in the output"
+        self.pid = int(told)
 
     def poll(self) -> int | None:
         """Return its exit code, or None while it runs."""
