@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.daemon_process import MEASURES_CHILDREN
+from workspaced_protocol import mounts
 
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 
@@ -26,6 +27,14 @@ def pytest_collection_finish() -> None:
     """Let no garbage collection look at the thousands of tests again: that took half of many tests' time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_directory_on_any_file_system() -> Iterator[None]:
+    """Let no store of a test warn that it lies in memory, as temporary directories do on many machines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mounts, "TABLE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -98,7 +98,9 @@ def _starter() -> socket.socket:
 def _serve(requests: socket.socket) -> None:
     """Start a daemon for each request, until the end of who makes them."""
     import workspaced.cli  # noqa: F401 - this is what a start takes so long for
+    from workspaced_protocol import mounts
 
+    mounts.TABLE = os.devnull  # type: ignore[misc] - so that no daemon warns of a temporary directory in memory
     gc.freeze()  # a collection in a child would copy all of it
     while True:
         request, descriptors, _, _ = socket.recv_fds(requests, _MAX_REQUEST_BYTES, 3)
