@@ -1,0 +1,22 @@
+"""`workspacectl mcp`: the workspaces for an agent, over MCP on the standard streams."""
+
+import sys
+
+from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.options import Options
+
+
+def mcp(options: Options) -> None:
+    """Serve the agent that started this command, until it closes stdin."""
+    try:
+        from workspaced_client.mcp_server.stdio import serve  # the SDK is an extra
+    except ImportError as error:
+        if (error.name or "").startswith("workspaced"):
+            raise
+        raise Failure(
+            f"`workspacectl mcp` needs the SDK of MCP, and this installation ({sys.prefix}) lacks it, or has a version "
+            f"that does not fit ({error}).",
+            kind="notInstalled",
+            hint="Install the extra: pip install 'workspaced[mcp]', or uv tool install 'workspaced[mcp]'.",
+        ) from error
+    serve(options.socket, options.patience_seconds())
