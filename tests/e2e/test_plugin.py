@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.daemon_process import new_home
+from support.raw_connection import RawConnection
 from support.repository import ROOT
 from support.waiting import PATIENCE_SECONDS, wait_until
 from workspaced_client import testing
@@ -154,18 +154,16 @@ def test_a_failure_is_told_with_the_log_of_the_daemon(place: Path) -> None:
 def test_nothing_is_left_of_an_interrupted_test(place: Path, number: signal.Signals) -> None:
     project = Project(place, ENDLESS)
     begun = place / "begun"
-    with (
-        subprocess.Popen(
-            project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
-        ) as tests,
-        socket.socket(socket.AF_UNIX) as connection,
-    ):
+    with subprocess.Popen(
+        project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
+    ) as tests:
         try:
             wait_until(lambda: begun.exists() and bool(begun.read_text()), "the test did not begin")
-            connection.connect(begun.read_text())
-            tests.send_signal(number)
-            connection.settimeout(PATIENCE_SECONDS)
-            assert connection.recv(1) == b"", "the daemon lives on"
+            with RawConnection(Path(begun.read_text())) as connection:
+                connection.call("daemon.ping")
+                tests.send_signal(number)
+                with pytest.raises(EOFError):  # the daemon has ended
+                    connection.receive()
         finally:
             tests.kill()
     wait_until(lambda: project.left() == [], "its directory is still there")
