@@ -10,11 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from support.daemon_process import DaemonProcess, Home, running_daemon
 from support.documents import STORE_ID
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
+from workspaced.store.contract import Commit
 from workspaced.store.document import encode_document
 from workspaced_protocol.models import ProjectBinding, Workspace
 
@@ -55,8 +57,15 @@ def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
         yield daemon
 
 
+class EchoServer(NamedTuple):
+    """A running echo server."""
+
+    pid: int
+    socket: Path
+
+
 @contextmanager
-def echo_server() -> Iterator[Path]:
+def echo_server() -> Iterator[EchoServer]:
     """A bare trio server that sends back what it gets: the limit of what a read can be."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as short:
         path = Path(short) / "s"
@@ -64,7 +73,7 @@ def echo_server() -> Iterator[Path]:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             try:
                 process.stdout.readline()  # type: ignore[union-attr]  # PIPE was asked for
-                yield path
+                yield EchoServer(process.pid, path)
             finally:
                 process.kill()
 
@@ -96,7 +105,7 @@ def service_workspace(number: int, projects: int) -> Workspace:
 def make_store(where: Path, size: int) -> None:
     """Fill the data directory of a daemon to be started."""
     store = create_json_store(where / "data")
-    store.commit(State.of((service_workspace(number, 10) for number in range(size)), 1), ())
+    store.commit(Commit(State.of((service_workspace(number, 10) for number in range(size)), 1)))
     store.close()
 
 

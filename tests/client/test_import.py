@@ -14,7 +14,6 @@ FRAMEWORKS = (
     "pydantic",
     "rich",
     "ssl",
-    "structlog",
     "trio",
     "typer",
     "workspaced",
@@ -40,7 +39,7 @@ def test_importing_the_client_loads_no_framework() -> None:
 
 
 def test_importing_the_async_client_loads_no_event_loop() -> None:
-    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "typer", "rich"})
+    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "typer", "rich"})
 
 
 @pytest.mark.parametrize("statement", [BLOCKING, "import workspaced_client, workspaced_client.events"])

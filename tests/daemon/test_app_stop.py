@@ -2,27 +2,26 @@
 
 import signal
 import threading
-from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.running import Running
 from support.scripted_store import outcome_unknown
 from support.serving import error_of, request
 from support.waiting import until
 from workspaced.app import DiskFails, DiskHangs
-from workspaced.domain.entries import Entry
 from workspaced.domain.projects import Unreached
-from workspaced.domain.state import State
 from workspaced.host import path_checks
 from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.contract import Commit
 from workspaced_protocol.daemon_models import DaemonStatus
 from workspaced_protocol.models import Workspace
 
@@ -65,17 +64,10 @@ class HangingStore(JsonWorkspaceStore):
         self.released = threading.Event()
         self.is_closed = False
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         if self.hangs:
             self.released.wait(30)
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
 
     def close(self) -> None:
         super().close()
@@ -182,16 +174,9 @@ class FailingStore(JsonWorkspaceStore):
 
     fails = False
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         before = self.state
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
         if self.fails:
             self.state = before
             raise outcome_unknown()
@@ -251,9 +236,7 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
         return Unreached("missing", path)
 
     monkeypatch.setattr(path_checks, "look", hang)
-    running.settings = settings.model_copy(
-        update={"path_check_seconds": 60.0}
-    )  # far longer than a stop takes
+    running.settings = replace(settings, path_check_seconds=60.0)  # far longer than a stop takes
     nursery.start_soon(running.run)
     client = await running.connect()
     created = await client.result("workspace.create", name="Alpha", rootPath="/src")

@@ -93,7 +93,7 @@ def encode_document(state: State) -> bytes:
     )
     tail = b"\n]"
     if state.request_keys:
-        tail += b',\n"requestKeys":' + encode(state.request_keys)
+        tail += b',\n"requestKeys":' + encode(dict(state.request_keys))
     if state.recovery is not None:
         tail += b',\n"recovery":' + encode(state.recovery)
     texts = [record.json for record in state.ordered]

@@ -5,17 +5,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
 import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import RequestCancelled, RequestError, ShuttingDown
 from workspaced.domain.outcome import Outcome
+from workspaced.process.log import Logger
 from workspaced.store.contract import CommitUnknown
 from workspaced_protocol.errors import ErrorCode
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 Reply = Callable[[object], None]
 """Takes the result of a write, or the exception in its place. It must not block."""
@@ -73,6 +73,12 @@ class Write:
         if self.on_settled is not None:
             self.on_settled()
             self.on_settled = None
+
+    def take_back(self) -> None:
+        """Queue the write again: its outcome was not applied. An answered write is settled by that."""
+        self.outcome, self.entries, self.revision = None, (), 0
+        if self.answered:
+            self.settle()
 
     def withdraw(self) -> None:
         """Cancel the write if it is still queued."""

@@ -184,10 +184,8 @@ def test_an_older_daemon_is_told(serve: Serve, capsys: pytest.CaptureFixture[str
     for arguments in (("history",), ("undo", "7"), ("which", "/")):
         result = ctl_for(path, capsys)(*arguments)
         assert result.code == 1
-        assert (
-            result.err.splitlines()[1]
-            == "The daemon is of an older release: restart it, so that this one runs."
-        )
+        assert "The daemon is older than this client" in result.err
+        assert "upgrade workspaced, then restart the daemon" in result.err
 
 
 def test_the_author_of_another_user_is_told(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from workspaced.settings.model import BadConfiguration, Settings
-from workspaced.settings.model import load_settings as load
+from workspaced.settings.loading import BadConfiguration
+from workspaced.settings.loading import load_settings as load
+from workspaced.settings.model import FIELDS, Settings
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import (
     UnusablePath,
@@ -234,7 +235,7 @@ def test_a_path_that_is_not_utf8_is_a_wrong_setting(
     assert f"the default of {option}: it is '{home}/caf\\udce9/workspaced" in problem()
 
 
-@pytest.mark.parametrize("name", list(Settings.model_fields))
+@pytest.mark.parametrize("name", list(FIELDS))
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As in the client's own reading of WORKSPACED_SOCKET; and "" as a path would be the working directory."""
     default = getattr(load_settings({}, None), name)

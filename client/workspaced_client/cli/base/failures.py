@@ -9,7 +9,6 @@ import typer
 from workspaced_client import (
     CannotConnect,
     DaemonError,
-    MethodNotFound,
     RevisionConflict,
     Unanswered,
     Unsendable,
@@ -110,8 +109,6 @@ def report(error: Exception, *, as_json: bool) -> int:
 def _failure(error: Exception) -> Failure:
     if isinstance(error, Failure):
         return error
-    if isinstance(error, MethodNotFound):
-        return Failure.of(error, hint="The daemon is of an older release: restart it, so that this one runs.")
     if isinstance(error, DaemonError):
         return Failure.of(error)
     if isinstance(error, typer.TyperException):

@@ -1,4 +1,4 @@
-"""`workspacectl import`: workspaces from older apps, VS Code and the disk, previewed, then applied in one commit."""
+"""`workspacectl import`: workspaces from other programs and the disk, previewed, then applied in one commit."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,7 @@ def import_(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="An older app's store, a .code-workspace file, or an export.",
+            help="An older app's store, a .code-workspace file, an export, or another program's list.",
         ),
     ] = None,
     scan: Annotated[
@@ -36,6 +36,16 @@ def import_(
         typer.Option(
             metavar="DIR",
             help="Look for git repositories at and below DIR: each becomes a workspace with one project.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PROGRAM",
+            help="Take the list of a program, at FILE or in its default places: vscode, project-manager, "
+            "jetbrains, zoxide or ghq.",
             show_default=False,
         ),
     ] = None,
@@ -51,7 +61,7 @@ def import_(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
 ) -> None:
-    """Import workspaces and projects from files, or from the disk.
+    """Import workspaces and projects from files, from other programs, or from the disk.
 
     Shows the changes, then asks, and applies them in one commit. Overwrites nothing in the store, and
     imports nothing a second time.
@@ -60,8 +70,8 @@ def import_(
     does not look for repositories inside repositories.
     """
     options = options_of(context)
-    _check_usage(files, scan, into)
-    contents = [load(file, into) for file in files or ()]
+    _check_usage(files or (), scan, source, into)
+    contents = load(files or (), source, into)
     with connected(options) as client:
         found = find_repositories(options, absolute_path(scan)) if scan is not None else None
         before = client.daemon.status()
@@ -81,11 +91,13 @@ def import_(
             emit("\n".join((imported, *recovery_notice.progress(before.recovery, now))))
 
 
-def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None) -> None:
+def _check_usage(files: Sequence[str], scan: str | None, source: str | None, into: str | None) -> None:
     hint = "Try: workspacectl import --help"
-    if bool(files) == (scan is not None):
-        not_both = "Give a FILE or --scan DIR, not both."
-        raise WrongUsage(not_both if files else "Give a FILE to import, or --scan DIR.", hint=hint)
+    if scan is not None and (files or source is not None):
+        other = "--from PROGRAM" if source is not None else "a FILE"
+        raise WrongUsage(f"Give {other} or --scan DIR, not both.", hint=hint)
+    if not files and scan is None and source is None:
+        raise WrongUsage("Give a FILE to import, --from PROGRAM, or --scan DIR.", hint=hint)
     if into is not None and is_blank(into):
         raise WrongUsage("The name for --into must not be empty or blank.", hint=hint)
 
