@@ -12,12 +12,10 @@ import pytest
 import trio
 from mcp.client.stdio import StdioServerParameters
 
-from support.daemon_process import Home, new_home
+from support.daemon_process import Home, environment_at, listens, new_home
 from support.raw_connection import RawConnection
 from support.waiting import PATIENCE_SECONDS, wait_until
 from workspaced_client import Client
-from workspaced_client._testing.daemon import listens
-from workspaced_client._testing.environment import environment_at
 
 COMMAND = (str(Path(sys.executable).with_name("workspacectl")), "mcp")
 

@@ -15,6 +15,10 @@ from typing import Any, Self
 
 from support.documents import PRIMARY, SNAPSHOT
 from workspaced_client._testing.daemon import Daemon
+from workspaced_client._testing.daemon import DaemonFailed as DaemonFailed
+from workspaced_client._testing.daemon import listens as listens
+from workspaced_client._testing.environment import environment_at as environment_at
+from workspaced_client._testing.environment import leads_elsewhere as leads_elsewhere
 from workspaced_client._testing.guarded_directory import guarded_directory
 
 WORKSPACED = (sys.executable, "-m", "workspaced")

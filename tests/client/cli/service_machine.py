@@ -15,7 +15,7 @@ import platformdirs
 import pytest
 
 from client.cli.workspacectl import Result, run_here
-from workspaced_client._testing.environment import leads_elsewhere
+from support.daemon_process import leads_elsewhere
 from workspaced_client.cli.service import this_machine
 from workspaced_protocol.paths import default_data_dir
 
