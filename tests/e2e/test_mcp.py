@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mcp
@@ -85,18 +86,43 @@ async def test_a_daemon_that_can_not_start_is_told_with_each_call(desk: Desk) ->
         assert not (await one.call_tool("list_workspaces", {})).is_error
 
 
+@contextmanager
+def served(desk: Desk) -> Generator["subprocess.Popen[bytes]"]:
+    """Start the server on pipes, and ask it for its first answer."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(COMMAND, env=desk.environment, **pipes) as server:
+        try:
+            ask(server)
+            assert server.stdout is not None
+            assert b'"id":1' in server.stdout.readline()
+            yield server
+        finally:
+            server.kill()
+
+
+def ask(server: "subprocess.Popen[bytes]") -> None:
+    assert server.stdin is not None
+    server.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    server.stdin.flush()
+
+
 def test_ctrl_c_ends_it(desk: Desk) -> None:
-    with subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=desk.environment
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
-        server.stdin.flush()
-        assert b'"id":1' in server.stdout.readline()
+    with served(desk) as server:
         server.send_signal(signal.SIGINT)
-        assert server.wait(PATIENCE_SECONDS) == -signal.SIGINT
-        assert server.stdout.read() == b""
+        assert server.communicate(timeout=PATIENCE_SECONDS) == (b"", b"")
+        assert server.returncode == -signal.SIGINT
+
+
+def test_an_agent_that_leaves_with_an_answer_unread_is_no_error(desk: Desk) -> None:
+    with served(desk) as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        server.stdout.close()
+        ask(server)
+        assert server.stdin is not None
+        server.stdin.close()
+        assert server.stderr.read() == b""
+        assert server.wait(PATIENCE_SECONDS) == 0
 
 
 def test_without_the_extra_it_says_how_to_get_it(desk: Desk, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sys
 
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
+from workspaced_client.cli.base.output import tell
 
 
 def mcp(options: Options) -> None:
@@ -19,4 +20,9 @@ def mcp(options: Options) -> None:
             kind="notInstalled",
             hint="Install the extra: pip install 'workspaced[mcp]', or uv tool install 'workspaced[mcp]'.",
         ) from error
+    if sys.stdin.isatty() and not options.quiet:
+        tell(
+            "This serves an agent on stdin and stdout, which start it themselves: register it with your agent, as in "
+            "docs/integrate/agents.md. Ctrl-C ends it."
+        )
     serve(options.socket, options.patience_seconds())
