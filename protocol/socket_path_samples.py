@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-import platformdirs
-from platformdirs.macos import MacOS
-from platformdirs.unix import Unix
-
 from workspaced_protocol import paths
 
 _HOME: Final = "/home/ada"
@@ -117,7 +113,6 @@ def _outcome(sample: dict[str, Any]) -> dict[str, str]:
 
         for patch in (
             mock.patch.object(sys, "platform", sample["platform"]),
-            mock.patch.object(platformdirs, "PlatformDirs", MacOS if is_mac else Unix),
             mock.patch.object(paths, "SOCKET_PATH_LIMIT", 103 if is_mac else 107),
             mock.patch.object(paths, "_is_own_directory", is_own),
             mock.patch.object(os, "geteuid", return_value=_USER),

@@ -139,14 +139,14 @@ def _environment() -> dict[str, str]:
         if name in KEPT or name.lower() in PROXIES or name.startswith(KEPT_FAMILIES)
     }
     if kept.get("WORKSPACED_DATA_DIR"):
-        kept["WORKSPACED_DATA_DIR"] = str(data_dir())  # it may be relative to the app's working directory
+        kept["WORKSPACED_DATA_DIR"] = data_dir()  # it may be relative to the app's working directory
     return kept
 
 
 def _log_file(otherwise: Path) -> Path:
     """Return the log of daemons that are started here, ready to write; a user without a home has it in `otherwise`."""
     try:
-        directory = default_log_dir()
+        directory = Path(default_log_dir())
     except UnusablePath:
         directory = otherwise
     make_private_directory(directory)

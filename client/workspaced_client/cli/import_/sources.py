@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, shown
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 if TYPE_CHECKING:  # loaded by the commands that need it

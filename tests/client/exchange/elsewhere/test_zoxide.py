@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.daemon_process import environment_at
 from support.other_programs import zoxide_database
+from workspaced_client._testing.environment import environment_at
 from workspaced_client.exchange.elsewhere.zoxide import decode
 from workspaced_client.exchange.json_text import LeftOut, OtherFormat, Unusable
 
