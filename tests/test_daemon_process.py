@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from support import waiting
-from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.daemon_process import DaemonFailed, DaemonProcess, Home, running_daemon
 from support.raw_connection import RawConnection
 from support.waiting import wait_until
-from workspaced_client._testing.daemon import DaemonFailed
 
 
 def test_nothing_is_left_of_a_daemon(monkeypatch: pytest.MonkeyPatch) -> None:

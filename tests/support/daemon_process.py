@@ -17,6 +17,10 @@ from typing import Any, Self, cast
 from support.documents import PRIMARY, SNAPSHOT
 from support.warm_start import WarmProcess
 from workspaced_client._testing.daemon import Daemon
+from workspaced_client._testing.daemon import DaemonFailed as DaemonFailed
+from workspaced_client._testing.daemon import listens as listens
+from workspaced_client._testing.environment import environment_at as environment_at
+from workspaced_client._testing.environment import leads_elsewhere as leads_elsewhere
 from workspaced_client._testing.guarded_directory import guarded_directory
 
 WORKSPACED = (sys.executable, "-m", "workspaced")

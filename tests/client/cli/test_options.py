@@ -48,6 +48,7 @@ COMMANDS = [
     ("service", "restart"),
     ("service", "status"),
     ("service", "logs"),
+    ("mcp",),
     ("shell-init",),
     ("help",),
     ("version",),
