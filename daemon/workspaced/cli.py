@@ -196,7 +196,7 @@ def _hints(socket_path: Path) -> str:
 
 def _is_default_socket(socket_path: Path) -> bool:
     try:
-        return find_socket_path() == socket_path
+        return find_socket_path() == str(socket_path)
     except UnusablePath:
         return False
 

@@ -1,8 +1,12 @@
 """The layout of a data directory: file names, limits and the lock's owner record, for daemon and client."""
 
-from typing import Annotated, Final
+from __future__ import annotations
 
-from msgspec import DecodeError, Meta, Struct, json
+TYPE_CHECKING = (
+    False  # `workspacectl status` loads this: msgspec takes three times as long to load as Python to start
+)
+if TYPE_CHECKING:
+    from typing import Final
 
 PRIMARY: Final = "workspaces.json"
 SNAPSHOT: Final = "workspaces.snapshot.json"
@@ -13,14 +17,38 @@ HISTORY: Final = "history.jsonl"
 EARLIER_HISTORY: Final = "history.1.jsonl"
 USAGE: Final = "usage.json"
 """When workspaces were used. It is no part of the data."""
-FILES: Final = (PRIMARY, SNAPSHOT, LOCK, HISTORY, EARLIER_HISTORY, USAGE)
+DATABASE: Final = "workspaces.db"
+DATABASE_LOG: Final = "workspaces.db-wal"
+"""The database of a SQLite store, and its write-ahead log."""
+ANSWERED: Final = "workspaces.answered"
+"""The last answered revision of a SQLite store."""
+DAMAGED_DATABASE: Final = "workspaces.damaged.db"
+"""A database that was set aside, until a new one is in its place."""
+FILES: Final = (
+    PRIMARY,
+    SNAPSHOT,
+    LOCK,
+    HISTORY,
+    EARLIER_HISTORY,
+    USAGE,
+    DATABASE,
+    DATABASE_LOG,
+    ANSWERED,
+    DAMAGED_DATABASE,
+)
 """All files of a data directory beside the copies in its directories, and temporary files."""
 
 FORMAT_VERSION: Final = 3
 """The format version that this release writes. It also reads versions 1 and 2, which have no `storeId`."""
 
-# `st_` and a ULID. `$(?!\n)`: Python's `$` alone would also match before a final newline.
-StoreId = Annotated[str, Meta(pattern=r"^st_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
+DATABASE_VERSION: Final = 1
+"""The version of the database that this release writes: its `user_version`."""
+
+DATABASE_APPLICATION_ID: Final = 0x77737064
+"""The `application_id` of the database: “wspd”."""
+
+DATABASE_PAGE_BYTES: Final = 8192
+"""The size of the database's pages: three workspaces of ten projects fit in one."""
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""
@@ -35,29 +63,51 @@ MAX_OWNER_BYTES: Final = 8192
 """The number of bytes to read from the lock's file: more than enough for a pid and a path."""
 
 _TEMP_PREFIX: Final = ".workspaces"
-_TEMP_SUFFIX: Final = ".tmp"
+_TEMP_SUFFIXES: Final = (".tmp", ".tmp-wal", ".tmp-journal")
 
 
-class LockOwner(Struct, frozen=True):
+class LockOwner:
     """The record in the lock's file: the pid of its owner, and its socket, empty if it does not listen."""
 
-    pid: int
-    socket: str
+    __slots__ = ("pid", "socket")
+
+    def __init__(self, pid: int, socket: str) -> None:
+        self.pid = pid
+        self.socket = socket
+
+
+def owner_text(owner: LockOwner) -> bytes:
+    """Return the owner record as it is written to the lock's file."""
+    import json
+
+    return json.dumps(
+        {"pid": owner.pid, "socket": owner.socket}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
 
 
 def parse_owner(text: bytes) -> LockOwner | None:
     """Return the owner record in a lock's file, or None if it is not written yet."""
+    import json
+
     try:
-        return json.decode(text, type=LockOwner)
-    except (DecodeError, UnicodeDecodeError):
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         return None
+    match found:
+        case {"pid": int(pid), "socket": str(socket)} if pid is not True and pid is not False:
+            return LockOwner(pid, socket)
+        case _:
+            return None
 
 
 def temp_name(unique: str) -> str:
     """Return the name of a temporary file. `unique` must differ for each file."""
-    return f"{_TEMP_PREFIX}-{unique}{_TEMP_SUFFIX}"
+    return f"{_TEMP_PREFIX}-{unique}{_TEMP_SUFFIXES[0]}"
 
 
 def is_temp(name: str) -> bool:
-    """Return whether the name is that of a temporary file. A killed daemon may leave one behind."""
-    return name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX)
+    """Return whether the name is that of a temporary file, or of what SQLite keeps beside one.
+
+    A killed daemon may leave one behind.
+    """
+    return name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIXES)

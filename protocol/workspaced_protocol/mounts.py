@@ -31,10 +31,15 @@ def file_system_of(path: bytes, table: bytes) -> str:
     return kind
 
 
+def is_network(file_system: str) -> bool:
+    """Return whether files of this type of file system lie on other machines."""
+    return file_system in _OVER_NETWORK
+
+
 def doubt_about(file_system: str) -> str | None:
     """Return why data is not safe on this type of file system, or None if it is."""
     if file_system in _IN_MEMORY:
         return "its content is lost when the machine restarts"
-    if file_system in _OVER_NETWORK:
+    if is_network(file_system):
         return "locks and synced writes may be unreliable over a network"
     return None

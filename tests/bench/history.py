@@ -14,13 +14,15 @@ from bench.results import Row
 from bench.scenarios import settle, timed
 from workspaced.domain import workspaces
 from workspaced.domain.clock import now_ms
+from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.history import KEPT_ENTRIES
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.contract import commit_of
 from workspaced.store.disk import Disk
 from workspaced.store.files import Directory
-from workspaced.store.history_file import HistoryFile
+from workspaced.store.json.history_file import HistoryFile
 from workspaced_protocol.models import Peer
 
 _CAUSE = Cause("cor_01KB2V9NWR0A0YH1J3KQ3X0000", Peer(1, 1, "bench"), "workspace.update")
@@ -45,7 +47,7 @@ def _write(store: JsonWorkspaceStore, count: int = 1) -> None:
     for number in range(count):
         workspace = structs.replace(service_workspace(number % 50, 0), updated_at=now_ms() + number)
         draft.apply(workspaces.save(workspace, None)(draft), _CAUSE, now_ms())
-    store.commit(draft.freeze(), draft.entries)
+    store.commit(commit_of(draft))
 
 
 def cost(rounds: int) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from support.daemon_process import DaemonProcess, Home, running_daemon
 from support.documents import STORE_ID
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
+from workspaced.store.contract import Commit
 from workspaced.store.document import encode_document
 from workspaced_protocol.models import ProjectBinding, Workspace
 
@@ -104,7 +105,7 @@ def service_workspace(number: int, projects: int) -> Workspace:
 def make_store(where: Path, size: int) -> None:
     """Fill the data directory of a daemon to be started."""
     store = create_json_store(where / "data")
-    store.commit(State.of((service_workspace(number, 10) for number in range(size)), 1), ())
+    store.commit(Commit(State.of((service_workspace(number, 10) for number in range(size)), 1)))
     store.close()
 
 

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +17,11 @@ from support.scripted_store import outcome_unknown
 from support.serving import error_of, request
 from support.waiting import until
 from workspaced.app import DiskFails, DiskHangs
-from workspaced.domain.entries import Entry
 from workspaced.domain.projects import Unreached
-from workspaced.domain.state import State
 from workspaced.host import path_checks
 from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
+from workspaced.store.contract import Commit
 from workspaced_protocol.daemon_models import DaemonStatus
 from workspaced_protocol.models import Workspace
 
@@ -66,17 +64,10 @@ class HangingStore(JsonWorkspaceStore):
         self.released = threading.Event()
         self.is_closed = False
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         if self.hangs:
             self.released.wait(30)
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
 
     def close(self) -> None:
         super().close()
@@ -183,16 +174,9 @@ class FailingStore(JsonWorkspaceStore):
 
     fails = False
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         before = self.state
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
         if self.fails:
             self.state = before
             raise outcome_unknown()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,15 +14,17 @@ from msgspec import structs
 from faults.promises import Fact, check_history, require
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
+from faults.told_apart import is_never_read, is_temp
 from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
-from workspaced.domain.entries import Cause, Entry
+from workspaced.domain.draft import Draft
+from workspaced.domain.entries import Cause
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.state import Draft, State
-from workspaced.store.contract import CommitUnknown, StorageFailure
+from workspaced.domain.state import State
+from workspaced.store.contract import Commit, CommitUnknown, StorageFailure, commit_of
 from workspaced.store.document import Corrupted, NewerVersion, parse_document
-from workspaced.store.json_store import JsonWorkspaceStore
+from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import FORMAT_VERSION, PRIMARY, SNAPSHOT
 from workspaced_protocol.models import Peer, RecoveryOutcome
 
@@ -40,25 +42,6 @@ EMPTY: Final[Content] = ((), ())
 def content_of(state: State) -> Content:
     """What a client would miss of this state."""
     return tuple(record.json for record in state.ordered), tuple(state.request_keys.items())
-
-
-def is_temp(path: str) -> bool:
-    """Whether this is a temporary file of the store."""
-    return path.endswith(".tmp") and path.rpartition("/")[2].startswith(".workspaces")
-
-
-def normal(tree: Tree) -> Tree:
-    """The tree with temporary files by number: two trees that differ in random names are the same."""
-    files: list[tuple[str, Tree | bytes]] = []
-    temps: list[bytes] = []
-    for name, content in tree:
-        if not isinstance(content, bytes):
-            files.append((name, normal(content)))
-        elif is_temp(name):
-            temps.append(content)
-        else:
-            files.append((name, content))
-    return (*files, *((f".workspaces-{number}.tmp", data) for number, data in enumerate(sorted(temps))))
 
 
 @dataclass(frozen=True)
@@ -165,7 +148,10 @@ class Run:
         """Starts, and recovers what is damaged."""
         # A random id would make each run's files others.
         with patch.object(IdFactory, "store", lambda _: STORE_ID):
+            self.disk.names_read.clear()
             self._store = JsonWorkspaceStore(DATA_DIR, disk=self.disk, time_ns=self._time_ns)
+        unread = sorted(name for name in self.disk.names_read if is_never_read(name))
+        require(not unread, f"a start read {unread}, of which not every content is tried")
         found = content_of(self.store.state)
         require(found in self.possible, f"a start found {_names(found)}, not {self._names()}")
         require(self.store.state.revision >= self.revision, "the revision fell")
@@ -212,11 +198,11 @@ class Run:
         draft = Draft(replace(state, revision=max(state.revision, self._highest_revision)))
         for number, command in enumerate(written):
             draft.apply(command(draft), CREATION, number)
-        self._commit(draft.freeze(), draft.entries)
+        self._commit(commit_of(draft))
 
     def recommit(self) -> None:
         """The last answered state again, under a revision above any that the files may hold."""
-        self._commit(replace(self.store.state, revision=self._highest_revision + 1), ())
+        self._commit(Commit(replace(self.store.state, revision=self._highest_revision + 1), is_whole=True))
 
     def flush(self) -> None:
         """Both files again."""
@@ -227,11 +213,11 @@ class Run:
         self.store.close()
         self._store = None
 
-    def _commit(self, state: State, entries: Sequence[Entry]) -> None:
-        changes = {(each.revision, each.workspace_id, each.before, each.after) for each in entries}
+    def _commit(self, commit: Commit) -> None:
+        changes = {(each.revision, each.workspace_id, each.before, each.after) for each in commit.entries}
         facts, self.possible_facts = self.possible_facts, self.possible_facts | changes
         try:
-            self._attempt(state, lambda: self.store.commit(state, entries))
+            self._attempt(commit.state, lambda: self.store.commit(commit))
         except StorageFailure:
             self.possible_facts = facts
             raise

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from workspaced.domain.commands import Command
+from workspaced.domain.draft import Draft
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.projects import Reachable, Unreached
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced_protocol.models import ProjectBinding, ProjectStatus, Workspace, WorkspaceState
 
 GONE = Unreached("missing", "does not exist")

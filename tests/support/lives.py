@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from support.serving import Daemon, Serve
+from workspaced.domain.active_sessions import ActiveSessions
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY
 
@@ -11,7 +12,7 @@ from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY
 async def next_life(serve: Serve, daemon: Daemon) -> Daemon:
     """Start another daemon on what the store in memory of the first one holds; sessions end with a daemon."""
     store = InMemoryWorkspaceStore()
-    store.state = replace(daemon.writer.state, sessions={})
+    store.state = replace(daemon.writer.state, sessions=ActiveSessions())
     return await serve(store)
 
 

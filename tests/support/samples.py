@@ -11,11 +11,13 @@ from msgspec import structs
 from support.documents import STORE_ID
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
+from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause, events_of
 from workspaced.domain.errors import Refused
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced.store import WorkspaceStore, create_json_store
+from workspaced.store.contract import commit_of
 from workspaced_protocol.annotations import tag_key
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Peer, ProjectBinding, Session, Workspace, WorkspaceState
@@ -149,7 +151,7 @@ def commit(store: WorkspaceStore, command: Command) -> object:
     draft = Draft(store.state)
     outcome = command(draft)
     draft.apply(outcome)
-    store.commit(draft.freeze(), draft.entries)
+    store.commit(commit_of(draft))
     return outcome.result
 
 

@@ -2,14 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import TypeVar
 
 import trio
 
-from workspaced.domain.entries import Entry
 from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
+from workspaced.store.contract import Commit
 
 E = TypeVar("E", bound=Exception)
 
@@ -38,30 +37,23 @@ class ScriptedStore(InMemoryWorkspaceStore):
         self.durable: list[State] = [self.state]
         """Every state that was committed, and the first."""
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore."""
-        self.attempts.append(state)
+        self.attempts.append(commit.state)
         failure = self.failures.popleft() if self.failures else None
         if failure is not None:
             raise failure
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
-        self.durable.append(state)
+        super().commit(commit)
+        self.durable.append(commit.state)
 
 
 class PendingCommit:
     """A commit that has begun and waits for the test to say how it ends."""
 
-    def __init__(self, state: State, entries: Sequence[Entry], *, is_whole: bool) -> None:
-        self.state = state
-        self.entries = entries
-        self.is_whole = is_whole
+    def __init__(self, commit: Commit) -> None:
+        self.state = commit.state
+        self.entries = commit.entries
+        self.is_whole = commit.is_whole
         self._failure: Exception | None = None
         self._decided = threading.Event()
 
@@ -116,21 +108,14 @@ class GatedStore(InMemoryWorkspaceStore):
         for attempt in self.attempts:
             attempt.succeed()
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore."""
-        attempt = PendingCommit(state, entries, is_whole=is_whole)
+        attempt = PendingCommit(commit)
         self.attempts.append(attempt)
         if not self._is_open:
             trio.from_thread.run_sync(self._begun.send_nowait, attempt, trio_token=self._trio)
             attempt.wait()
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
 
 
 class Reply:

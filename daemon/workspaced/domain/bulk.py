@@ -11,10 +11,11 @@ from workspaced.domain.commands import (
     require_no_sessions,
     saved,
 )
+from workspaced.domain.draft import Draft
 from workspaced.domain.errors import RevisionConflict
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.records import encode
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 

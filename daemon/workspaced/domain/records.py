@@ -1,7 +1,6 @@
 """The parts of a state: stored workspaces, sessions, and what is known of a recovery."""
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -43,6 +42,6 @@ class Lost(NamedTuple):
     workspaces: Mapping[str, Workspace]
     lists_all: bool
 
-    def is_in(self, ids: AbstractSet[str]) -> bool:
-        """Return whether each of these workspaces is among `ids`."""
-        return self.workspaces.keys() <= ids
+    def is_in(self, ids: Collection[str]) -> bool:
+        """Return whether each of these workspaces is among `ids`, which takes no search to find one."""
+        return len(self.workspaces) <= len(ids) and all(id_ in ids for id_ in self.workspaces)

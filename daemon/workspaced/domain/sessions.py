@@ -28,8 +28,8 @@ def begin_session(session: Session, connection: int) -> Command:
         if workspace.state != "active":
             raise InvalidState(workspace, "active", "used in a session")
         if session.exclusive:
-            for owned in state.sessions.values():
-                if owned.session.exclusive and owned.session.workspace_id == workspace.id:
+            for owned in state.sessions.of_workspace(workspace.id):
+                if owned.session.exclusive:
                     raise Claimed(workspace, owned.session)
         event = _session_event("session.began", session, state.revision)
         return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
@@ -57,6 +57,8 @@ def end_sessions_of(connections: Sequence[int]) -> Command:
     numbers = frozenset(connections)
 
     def command(state: State) -> Outcome:
+        if not numbers:
+            return Outcome(None)
         ended = [owned.session for owned in state.sessions.values() if owned.connection in numbers]
         events = tuple(_session_event("session.ended", session, state.revision) for session in ended)
         return Outcome(None, ended=tuple(session.id for session in ended), events=events)

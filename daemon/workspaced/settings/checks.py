@@ -26,7 +26,7 @@ def check(name: str, value: object) -> Any:
     if name in DEFAULT_PATHS:
         try:
             path = _absolute(Path(str(value)))
-            return check_socket_path(path) if name == "socket" else path
+            return Path(check_socket_path(str(path))) if name == "socket" else path
         except ValueError as error:
             raise WrongSetting(f"{_shown(value)}: {str(error).removesuffix('.')}") from error
     if isinstance(value, bool):  # pydantic would take it for 1 or 0

@@ -56,7 +56,8 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
 
     `arguments` are the command line's. `config_file` must exist if it is given.
     """
-    file = config_file or default_config_file()
+    default_file = default_config_file()
+    file = config_file or (Path(default_file) if default_file else None)
     in_file = _from_file(file) if file else None
     if in_file is None and config_file is not None:
         raise BadConfiguration(f"There is no configuration file {config_file}: check --config.")
@@ -118,7 +119,7 @@ def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
 def _from_file(file: Path) -> dict[str, Given] | None:
     """Return the settings in the file, or None if it is missing. Raises BadConfiguration."""
     try:
-        text, values = read_config_file(file)
+        text, values = read_config_file(str(file))
     except FileNotFoundError:
         return None
     except UnusableFile as error:

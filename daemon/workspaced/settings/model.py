@@ -18,7 +18,7 @@ LogFormat = Literal["console", "json"]
 NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
 """The settings that need a restart. All others are reloaded at SIGHUP."""
 
-DEFAULT_PATHS: Final[Mapping[str, Callable[[], Path]]] = {
+DEFAULT_PATHS: Final[Mapping[str, Callable[[], str]]] = {
     "data_dir": default_data_dir,
     "socket": default_socket_path,
 }

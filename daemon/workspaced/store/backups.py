@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,6 +151,22 @@ class Backups:
                     f"{path} can't be restored: the metadata of {workspace.id} is nested more than {MAX_DEPTH} deep."
                 )
         return workspaces
+
+    def newest_state(self, store_id: str | None) -> State | None:
+        """Return the state in the newest backup of this store, or of any, that can be read; None without one."""
+        with suppress(OSError):
+            for backup in sorted(self.list(), key=by_revision if store_id else by_time, reverse=True):
+                state = self._state_in(backup)
+                if state is not None and store_id in (None, state.store_id):
+                    return state
+        return None
+
+    def _state_in(self, backup: BackupFile) -> State | None:
+        with suppress(StoreUnusable, Corrupted, NewerVersion), closing(self._folder()) as folder:
+            content = folder.read(backup.name)
+            if content is not None:
+                return parse_document(content.data).state
+        return None
 
     def thin_out(self, retention: Retention, made: BackupFile) -> Sequence[BackupFile]:
         """Remove and return the superfluous backups, but never `made`. Raises OSError."""

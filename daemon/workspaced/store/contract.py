@@ -1,24 +1,19 @@
-"""The contract of a store of workspaces: a backend that commits whole states."""
+"""The contract of a store of workspaces: a backend that makes states durable, one commit after the other."""
 
 import errno
 import os
-from collections.abc import Sequence
-from typing import Protocol, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, Self
 
-import msgspec
-
-from workspaced.domain import workspaces
-from workspaced.domain.clock import now_ms
-from workspaced.domain.commands import Command
-from workspaced.domain.entries import Cause, Entry
-from workspaced.domain.errors import InvalidField, RequestError
-from workspaced.domain.records import encode
-from workspaced.domain.state import Draft, State
-from workspaced.domain.tags_and_metadata import check_both
+from workspaced.domain.draft import Draft
+from workspaced.domain.entries import Entry
+from workspaced.domain.errors import RequestError
+from workspaced.domain.records import Record
+from workspaced.domain.state import State
 from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import StoreCheck, Workspace
-from workspaced_protocol.problems import problem_at
 
 
 class StoreError(RequestError):
@@ -88,8 +83,63 @@ _ADVICE = {
 }
 
 
+class Overtaken(Exception):
+    """Others have committed since the state that a commit was made from. Nothing was applied: take the news, then retry."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The content of a commit: a state, and what changes to make it of the one before.
+
+    A store that writes everything takes `state`. One that writes only changes takes the rest, and of `state` what
+    takes little to write: `revision` and `recovery`.
+    """
+
+    state: State
+    """The state after the commit."""
+    entries: Sequence[Entry] = ()
+    """The changes in order, for the history."""
+    changed: Mapping[str, Record | None] = field(default_factory=dict[str, Record | None])
+    """The changed workspaces by id, each as it is in `state`; None for a removed one."""
+    new_keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    """The request keys that are new in `state`, oldest first, each with its workspace's id."""
+    dropped_keys: Sequence[str] = ()
+    """The request keys that `state` does not have any more."""
+    is_whole: bool = False
+    """Whether all of `state` must be written anew, whatever the store holds: as after a failure."""
+    keeps_previous: str | None = None
+    """Why the stored state is copied to quarantine before the commit: a part of the copy's name. None: it is not."""
+
+
+def commit_of(draft: Draft, *, is_whole: bool = False) -> Commit:
+    """Return the content of the commit that makes a draft durable; the draft must not be changed afterwards."""
+    state = draft.freeze()
+    return Commit(
+        state,
+        draft.entries,
+        draft.changed,
+        draft.new_keys,
+        draft.dropped_keys,
+        is_whole=is_whole,
+        keeps_previous=draft.keeps_previous,
+    )
+
+
+class News(NamedTuple):
+    """What others, such as another machine's daemon, have committed to the same store."""
+
+    state: State
+    """The state that they have left; its `sessions`, `lost` and held request keys count for nothing."""
+    entries: Sequence[Entry]
+    """Their changes in order, which are in the history of `state` too."""
+
+
 class WorkspaceStore(Protocol):
     """A store of workspaces. The contract does not mention files, so a database or a server can fulfil it.
+
+    Every store promises: what `commit` returned for is durable. A commit that raised StorageFailure or Overtaken changed
+    nothing. `state` is never one that is not durable. The revision rises with every change, and `state.store_id` is the
+    same for as long as the store lives. Damaged data is never served as if it were whole (`recovery`).
 
     All methods block. Call the methods that commit, `tidy` and `close` from one thread at a time (in the
     daemon, the writer's). Call the others from any thread, even during a commit.
@@ -105,21 +155,22 @@ class WorkspaceStore(Protocol):
         """The result of the recovery at startup."""
         ...
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
-        """Make `state` durable before returning.
+    def commit(self, commit: Commit, /) -> None:
+        """Make `commit.state` durable before returning.
 
-        `entries` are the changes since the last commit, in order: for the history, and for a backend that writes only
-        changes. With `is_whole`, the whole state must be written, as after a failure. With `keeps_previous`, first
-        quarantine a copy of the stored state under that reason.
+        Raises StorageFailure if nothing was applied, CommitUnknown if the outcome is unknown, Overtaken if others have
+        committed what `take_news` has not handed over yet: then it does.
+        """
+        ...
 
-        Raises StorageFailure if nothing was applied, CommitUnknown if the outcome is unknown.
+    def listen(self, wake: Callable[[], None], /) -> None:
+        """Have `wake` called after each commit of others, from any thread; it does not block. Call it once at most."""
+        ...
+
+    def take_news(self) -> News | None:
+        """Return what others have committed since the last call or commit, or None. It does not block, and never raises.
+
+        Call it from any thread, but not during a commit.
         """
         ...
 
@@ -184,79 +235,3 @@ class WorkspaceStore(Protocol):
     def flush(self) -> int:
         """Write the whole state again and return its revision. Raises StorageFailure."""
         ...
-
-
-class StoreBase:
-    """The reads and writes of a WorkspaceStore, on top of its `state` and `commit`."""
-
-    state: State
-
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
-        """See WorkspaceStore."""
-        raise NotImplementedError
-
-    def tidy(self) -> None:
-        """See WorkspaceStore. By default there is nothing to clean up."""
-
-    @property
-    def is_behind(self) -> bool:
-        """See WorkspaceStore. By default a commit writes everything."""
-        return False
-
-    def catch_up(self) -> None:
-        """See WorkspaceStore. By default there is nothing to write."""
-
-    def settle(self) -> None:
-        """See WorkspaceStore. By default a commit leaves nothing for later."""
-
-    def get_all(self) -> list[Workspace]:
-        """See WorkspaceStore."""
-        return self.state.workspaces()
-
-    def get_by_id(self, id_: str, /) -> Workspace | None:
-        """See WorkspaceStore."""
-        return self.state.get(id_)
-
-    def get_by_name(self, name: str, /) -> Workspace | None:
-        """See WorkspaceStore."""
-        return self.state.get_by_name(name)
-
-    def save(self, workspace: Workspace, /) -> Workspace:
-        """See WorkspaceStore."""
-        # msgspec checks little when a struct is made, and a workspace that can't be read again must not be written.
-        try:
-            # Metadata may change after the call, so a copy is kept.
-            kept = msgspec.json.decode(encode(workspace), type=Workspace)
-        except msgspec.ValidationError as error:
-            problem, where = problem_at(error)
-            path = f"workspace.{where}" if where else "workspace"
-            raise InvalidField(
-                path, f"The workspace can't be stored: `{path}` is wrong: {problem}."
-            ) from error
-        except (UnicodeEncodeError, TypeError, RecursionError) as error:
-            raise InvalidField("workspace", f"The workspace can't be stored: {error}.") from error
-        check_both(workspace, "workspace")
-        self._write("store.save", workspaces.save(kept, None))
-        return self.state.records[workspace.id].workspace
-
-    def remove(self, id_: str, /) -> None:
-        """See WorkspaceStore."""
-        self._write("store.remove", workspaces.remove(id_))
-
-    def flush(self) -> int:
-        """See WorkspaceStore."""
-        self.commit(self.state, (), is_whole=True)
-        return self.state.revision
-
-    def _write(self, method: str, command: Command) -> None:
-        draft = Draft(self.state)
-        draft.apply(command(draft), Cause("", method=method), now_ms())
-        if draft.touches_store:
-            self.commit(draft.freeze(), draft.entries)

@@ -1,11 +1,9 @@
 """A store in memory, for tests and for apps that need no file."""
 
-from collections.abc import Sequence
-
-from workspaced.domain.entries import Entry
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
-from workspaced.store.contract import StoreBase
+from workspaced.store.base import StoreBase
+from workspaced.store.contract import Commit
 from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.models import FileCheck, StoreCheck
 
@@ -17,16 +15,9 @@ class InMemoryWorkspaceStore(StoreBase):
         self.state = State(store_id=IdFactory().store())
         self.recovery = RecoveryStatus(outcome="fresh", quarantined=(), acknowledged=True)
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. `keeps_previous` has no effect: there is no quarantine."""
-        self.state = state
+        self.state = commit.state
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. Memory is never corrupted."""

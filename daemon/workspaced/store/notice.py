@@ -8,34 +8,36 @@ from msgspec import structs
 from workspaced.domain.records import RecoveryNotice
 from workspaced.domain.state import State
 from workspaced.store.quarantine import KEPT_FILES
-from workspaced.store.snapshot import Decision
 from workspaced_protocol.daemon_models import AFTER_THAT, WAS_EDITED, RecoveryStatus
+from workspaced_protocol.models import RecoveryOutcome
 
 
-def with_notice(decision: Decision, quarantined: Sequence[str], now_ms: int) -> State:
-    """Return the decided state with its recovery notice, if there is one."""
-    if decision.reason is None:
-        return decision.state
-    outcome, reason, earlier = decision.outcome, decision.reason, decision.state.recovery
+def with_notice(
+    state: State, outcome: RecoveryOutcome, reason: str | None, quarantined: Sequence[str], now_ms: int
+) -> State:
+    """Return the state that a start has decided on with the notice of its recovery; without a `reason` there is none."""
+    if reason is None:
+        return state
+    notice_outcome, earlier = outcome, state.recovery
     if earlier is not None:
         # The earlier notice is not acknowledged yet, so report both. A loss stays a loss.
-        outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
+        notice_outcome = "dataLoss" if earlier.outcome == "dataLoss" else outcome
         reason = f"{earlier.reason}{AFTER_THAT}{reason}"
         # An interrupted start may have made the same copies already.
         quarantined = list(dict.fromkeys([*earlier.quarantined, *quarantined]))
-    revision = decision.state.revision + 1
-    if decision.outcome == "dataLoss":
+    revision = state.revision + 1
+    if outcome == "dataLoss":
         # Above every lost revision that a client may know: no store makes 1,000 changes a second for long.
         revision = max(revision, now_ms)
-    notice = RecoveryNotice(outcome, reason, tuple(quarantined), now_ms)
-    return replace(decision.state, revision=revision, recovery=notice)
+    notice = RecoveryNotice(notice_outcome, reason, tuple(quarantined), now_ms)
+    return replace(state, revision=revision, recovery=notice)
 
 
-def status_of(state: State, decision: Decision, quarantined: Sequence[str]) -> RecoveryStatus:
+def status_of(state: State, outcome: RecoveryOutcome, quarantined: Sequence[str]) -> RecoveryStatus:
     """Return the result of this start, with the copies of earlier starts until the notice is acknowledged."""
     notice = state.recovery
     if notice is None:
-        return RecoveryStatus(outcome=decision.outcome, quarantined=tuple(quarantined), acknowledged=True)
+        return RecoveryStatus(outcome=outcome, quarantined=tuple(quarantined), acknowledged=True)
     return RecoveryStatus(
         outcome=notice.outcome,
         quarantined=tuple(dict.fromkeys([*notice.quarantined, *quarantined])),

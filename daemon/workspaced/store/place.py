@@ -35,6 +35,19 @@ def blocked(error: StoreUnusable) -> StorageFailure:
     return StorageFailure(f"{error.reason}: fix that or move it away, then try again.", error.errno)
 
 
+def refuse_network(data_dir: Path) -> None:
+    """Raise StoreUnusable for a directory on a network file system, where a database can't be kept."""
+    kind = _file_system(data_dir)
+    if mounts.is_network(kind):
+        reason = (
+            f"{data_dir} lies on {kind}, a network file system: the log of a SQLite database does not work there, and locks "
+            "and synced writes may be unreliable"
+        )
+        raise StoreUnusable(
+            reason, "move it to a local disk and name that with --data-dir, or use --store json"
+        )
+
+
 def warnings_about(data_dir: Path) -> list[str]:
     """Return what is doubtful about the directory: other users who may write to it, or its file system."""
     return [*_about_others(data_dir), *_about_file_system(data_dir)]
@@ -57,10 +70,15 @@ def _about_others(data_dir: Path) -> list[str]:
 
 
 def _about_file_system(data_dir: Path) -> list[str]:
+    kind = _file_system(data_dir)
+    doubt = mounts.doubt_about(kind)
+    return [f"{data_dir} lies on {kind}: {doubt}. {mounts.ADVICE}"] if doubt else []
+
+
+def _file_system(data_dir: Path) -> str:
+    """Return the type of the directory's file system; empty where the system does not tell it."""
     try:
         table = Path(mounts.TABLE).read_bytes()
     except OSError:
-        return []
-    kind = mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)
-    doubt = mounts.doubt_about(kind)
-    return [f"{data_dir} lies on {kind}: {doubt}. {mounts.ADVICE}"] if doubt else []
+        return ""
+    return mounts.file_system_of(os.fsencode(os.path.realpath(data_dir)), table)

@@ -1,8 +1,11 @@
-"""Quarantine: copies of damaged, edited or replaced files, made before the store overwrites them."""
+"""Quarantine: copies of damaged, edited or replaced files, made before the store overwrites them.
+
+A damaged database is moved there instead: it may be large, and the disk full.
+"""
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -19,6 +22,8 @@ DAMAGE: Final = (
     "checksum-mismatch",
     "older",
     "another-store",
+    "damaged",
+    "incomplete",
 )
 """The reasons of a copy that a recovery makes: its file was not served."""
 
@@ -26,7 +31,7 @@ KEPT_FILES: Final = 16
 """The number of copies to keep (storage.md, Quarantine): repeated damage must not fill the disk."""
 
 # A time, a reason and the file's original name.
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.json\Z")
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.(?:json|db|db-wal|db-journal)\Z")
 
 
 def quarantine(
@@ -39,7 +44,7 @@ def quarantine(
     """
     with closing(directory.open_below(QUARANTINE)) as folder:
         folder.remove_temps()
-        copies = sorted(copy for copy in folder.disk.list_names(folder.fd) if _NAME.match(copy))
+        copies = _copies_in(folder)
         # Never reuse the oldest two: a start quarantines up to two files, and the copy of the second must not
         # push out the copy that the first reuses.
         for copy in copies[2 - KEPT_FILES :]:
@@ -52,9 +57,22 @@ def quarantine(
             copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
         # Write an existing copy again too: the process that made it may have been killed before its sync.
         folder.write_copy(copy, content.data)
-        for old in sorted({*copies, copy})[:-KEPT_FILES]:
-            folder.disk.unlink(old, folder.fd)
+        remove_oldest(folder)
         return str(folder.path / copy)
+
+
+def new_names(
+    folder: Directory, files: Sequence[str], reason: str, time_ns: Callable[[], int] = time.time_ns
+) -> list[str]:
+    """Return a name in this quarantine for each of these files, which are to be moved there. Raises OSError."""
+    stamp = _stamp(time_ns(), _copies_in(folder))
+    return [f"{stamp}-{reason}-{name}" for name in files]
+
+
+def remove_oldest(folder: Directory) -> None:
+    """Remove what is too much in this quarantine. Raises OSError."""
+    for old in _copies_in(folder)[:-KEPT_FILES]:
+        folder.disk.unlink(old, folder.fd)
 
 
 def copies_of_damage(folder: Directory) -> list[str]:
@@ -64,6 +82,10 @@ def copies_of_damage(folder: Directory) -> list[str]:
         for name in folder.disk.list_names(folder.fd)
         if _NAME.match(name) and name.partition("Z-")[2].rpartition("-workspaces")[0] in DAMAGE
     )
+
+
+def _copies_in(folder: Directory) -> list[str]:
+    return sorted(name for name in folder.disk.list_names(folder.fd) if _NAME.match(name))
 
 
 def _stamp(now_ns: int, copies: list[str]) -> str:

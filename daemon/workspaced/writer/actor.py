@@ -10,6 +10,7 @@ The strategy (storage.md, The actor):
 """
 
 import errno
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
@@ -21,18 +22,25 @@ import trio
 from outcome import Error, Maybe, Value
 
 from workspaced.domain import sessions
-from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
-from workspaced.domain.entries import NOBODY, Cause, Entry, Event, events_of
-from workspaced.domain.errors import Overloaded, RequestError, ShuttingDown
+from workspaced.domain.draft import Draft
+from workspaced.domain.entries import NOBODY, Cause, Event, events_of
+from workspaced.domain.errors import Overloaded, ShuttingDown
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.state import Draft, State
 from workspaced.events import EventHub
 from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, Worker
-from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, WorkspaceStore
+from workspaced.store.contract import (
+    Commit,
+    CommitUnknown,
+    Overtaken,
+    StorageFailure,
+    StoreError,
+    WorkspaceStore,
+)
+from workspaced.writer.batch import Batch
 from workspaced.writer.commit_times import CommitTimes
-from workspaced.writer.pending import CommandFailed, Deadlines, Reply, Write
+from workspaced.writer.pending import Deadlines, Reply, Write
 from workspaced_protocol.daemon_models import StoreStatus
 from workspaced_protocol.events import StoreChanged
 
@@ -42,9 +50,8 @@ _RETRY_SECONDS: Final = (0.1, 5.0)  # the first and the longest pause between re
 _IDLE_SECONDS: Final = 1.0
 """How long no write comes until the store catches up."""
 
-_COMMANDS_A_TURN: Final = 64
-"""About a millisecond of work; then connections get a turn, which may last twenty times as long. With fewer commands
-a turn, a large batch beside many reading clients would miss its deadline."""
+_OVERTAKEN_PAUSE_SECONDS: Final = 0.01
+"""The longest pause after others were faster. It is random, about as long as a commit over a network."""
 
 _HELD_KEYS_SECONDS: Final = 60.0
 """How long after a start all earlier request keys are kept. Reconnecting clients pause for up to two seconds; until
@@ -79,6 +86,7 @@ class Writer:
         self._worker = Worker("commits")
         self.commits = CommitTimes()
         self._has_committed = trio.Event()
+        self._has_news = False
 
     def submit(
         self,
@@ -156,6 +164,7 @@ class Writer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._deadlines.watch)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
+            self._store.listen(partial(_wake, trio.lowlevel.current_trio_token(), self._note_news))
             task_status.started()
             try:
                 async with aclosing(self._worker):
@@ -193,57 +202,54 @@ class Writer:
                 return writes
 
     async def _commit(self, writes: Sequence[Write]) -> None:
-        draft = Draft(self.state)
-        if trio.current_time() >= self._keys_are_held_until:
-            draft.release_keys()
-        closed_connections, self._closed_connections = self._closed_connections, []
-        batch: list[Write] = []
-        ended = self._apply(draft, sessions.end_sessions_of(closed_connections))
-        at_ms = now_ms()
-        for count, write in enumerate(writes, start=1):
-            if not write.answered:
-                self._run_command(draft, write, at_ms)
-                if not write.answered:
-                    batch.append(write)
-            if count % _COMMANDS_A_TURN == 0:
-                await trio.lowlevel.checkpoint()
-        # Again: a write of this batch may have begun a session for a closed connection.
-        also_ended = self._apply(draft, sessions.end_sessions_of(closed_connections))
-        state = draft.freeze()
-        if draft.touches_store:
+        """Apply and commit a batch: again and again while others commit before it, until its writes' deadlines."""
+        while True:
+            self._take_over_news()
+            closed_connections, self._closed_connections = self._closed_connections, []
+            releases_keys = trio.current_time() >= self._keys_are_held_until
+            batch = Batch(self.state, closed_connections, releases_keys=releases_keys)
+            await batch.run(writes)
             try:
-                await self._commit_to_store(state, draft, batch)
+                if batch.touches_store:
+                    await self._commit_to_store(batch)
+            except Overtaken:
+                self._closed_connections += closed_connections
+                batch.take_back()
+                # Random: so that two daemons that have overtaken one another do not meet again.
+                await trio.sleep(random.uniform(0, _OVERTAKEN_PAUSE_SECONDS))  # noqa: S311 - no secret
+                self._has_news = True
             except StoreError as failure:
                 self._closed_connections += closed_connections
-                await self._answer_failed_batch(failure, batch, state.revision)
-                self._end_sessions_of_closed()
-                for write in batch:
-                    write.settle()
+                await self._answer_failed_batch(failure, batch)
                 return
-        self.state = state
-        self._hub.advance_to(state.revision)
-        for write in batch:
-            write.answer(write.outcome.result if isinstance(write.outcome, Outcome) else write.outcome)
-            write.settle()
-        self._publish(ended)
-        for write in batch:
-            for entry in write.entries:
-                self._publish(events_of(entry), write.cause)
-            if isinstance(write.outcome, Outcome):
-                self._publish(write.outcome.events, write.cause)
-        self._publish(also_ended)
-        if draft.touches_store:
+            else:
+                break
+        self.state = batch.commit.state
+        self._hub.advance_to(self.state.revision)
+        batch.answer()
+        batch.publish(self._hub)
+        if batch.touches_store:
             self._set_status("ok")
 
-    def _apply(self, draft: Draft, command: Command) -> Sequence[Event]:
-        """Apply a command of the writer itself, which changes no workspace; return its events."""
-        outcome = command(draft)
-        draft.apply(outcome)
-        return outcome.events
+    def _note_news(self) -> None:
+        """Have the news taken over with the next batch, which this brings."""
+        self._has_news = True
+        self.submit(lambda _: Outcome(None), lambda _: None)
 
-    def _publish(self, events: Sequence[Event], cause: Cause = NOBODY) -> None:
-        for event in events:
-            self._hub.publish(event, cause)
+    def _take_over_news(self) -> None:
+        """Take over what others have committed, and publish its events. Sessions and lost workspaces stay this daemon's own."""
+        if not self._has_news:
+            return
+        self._has_news = False
+        news = self._store.take_news()
+        if news is None:
+            return
+        own = self.state
+        self.state = replace(news.state, sessions=own.sessions, lost=own.lost)
+        self._hub.advance_to(self.state.revision)
+        for entry in news.entries:
+            for event in events_of(entry):
+                self._hub.publish(event, NOBODY)
 
     def _end_sessions_of_closed(self) -> None:
         """End the sessions of closed connections now: after a failure, the next batch may be long in coming."""
@@ -251,63 +257,42 @@ class Writer:
             return
         # They stay in the list: a queued write may begin a session for one of them.
         draft = Draft(self.state)
-        ended = self._apply(draft, sessions.end_sessions_of(self._closed_connections))
+        outcome = sessions.end_sessions_of(self._closed_connections)(draft)
+        draft.apply(outcome)
         self.state = draft.freeze()
-        self._publish(ended)
+        for event in outcome.events:
+            self._hub.publish(event, NOBODY)
 
-    def _run_command(self, draft: Draft, write: Write, at_ms: int) -> None:
-        try:
-            outcome = write.command(draft)
-        except RequestError as refusal:
-            # A refusal may depend on changes of this batch: then it is answered with the batch.
-            if draft.is_changed:
-                write.outcome = refusal
-            else:
-                write.answer(refusal)
-        except Exception as defect:  # noqa: BLE001 - a command changes nothing by itself: a defect affects its caller only
-            failed = CommandFailed("The daemon failed on this request: its log has the details.")
-            failed.__cause__ = defect  # for the request log
-            write.answer(failed)
-        else:
-            write.entries = draft.apply(outcome, write.cause, at_ms)
-            write.outcome = outcome
-            write.revision = draft.revision
-
-    async def _commit_to_store(self, state: State, draft: Draft, batch: Sequence[Write]) -> None:
-        is_whole = any(_rewrites_files(write) for write in batch)
+    async def _commit_to_store(self, batch: Batch) -> None:
         started_at = time.perf_counter()
-        await self._commit_in_thread(
-            state, draft.entries, is_whole=is_whole, keeps_previous=draft.keeps_previous
-        )
-        self.commits.add((time.perf_counter() - started_at) * 1000, len(batch))
+        await self._commit_in_thread(batch.commit)
+        self.commits.add((time.perf_counter() - started_at) * 1000, len(batch.writes))
 
-    async def _commit_in_thread(
-        self, state: State, entries: Sequence[Entry], *, is_whole: bool, keeps_previous: str | None = None
-    ) -> None:
+    async def _commit_in_thread(self, commit: Commit) -> None:
         # Cancelled only when the daemon gives up on a disk that hangs; the thread is then abandoned.
         try:
-            await self._worker.run(
-                partial(self._store.commit, state, entries, is_whole=is_whole, keeps_previous=keeps_previous),
-                afterwards=self._store.tidy,
-            )
+            await self._worker.run(partial(self._store.commit, commit), afterwards=self._store.tidy)
         except NoThread as no_thread:
             raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
         self._has_committed.set()
 
-    async def _answer_failed_batch(self, failure: StoreError, batch: Sequence[Write], revision: int) -> None:
+    async def _answer_failed_batch(self, failure: StoreError, batch: Batch) -> None:
         """Answer the batch of a failed commit; after an unknown outcome, repair the store."""
         unknown = failure if isinstance(failure, CommitUnknown) else None
         _log.error(
             "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
         )
-        for write in batch:
+        for write in batch.writes:
             if unknown and isinstance(write.outcome, Outcome):
                 write.answer(unknown.of_write(write.revision))
             else:
                 write.answer(_not_applied(failure))
         self._set_status("readOnly" if unknown else "degraded", failure.message)
         if unknown:
-            await self._repair(failure, revision)
+            await self._repair(failure, batch.commit.state.revision)
+        self._end_sessions_of_closed()
+        for write in batch.writes:
+            write.settle()
 
     async def _repair(self, failure: StoreError, revision: int) -> None:
         """Commit the last answered state again, above every revision that the disk may hold."""
@@ -315,7 +300,13 @@ class Writer:
         while True:
             revision += 1
             try:
-                await self._commit_in_thread(replace(self.state, revision=revision), (), is_whole=True)
+                await self._commit_in_thread(Commit(replace(self.state, revision=revision), is_whole=True))
+            except Overtaken:
+                # Others could commit: so the store is well, and its state is the one that they have left.
+                self._has_news = True
+                self._take_over_news()
+                self._set_status("ok")
+                return
             except StoreError as error:
                 failure = error
                 if not isinstance(error, CommitUnknown):
@@ -352,9 +343,10 @@ class Writer:
         self._hub.publish(event, NOBODY)
 
 
+def _wake(trio_token: trio.lowlevel.TrioToken, note_news: Callable[[], None]) -> None:
+    with suppress(trio.RunFinishedError):  # the daemon has stopped
+        trio_token.run_sync_soon(note_news, idempotent=True)
+
+
 def _not_applied(failure: StoreError) -> StorageFailure:
     return StorageFailure(f"{failure.message} Nothing was applied.", failure.errno)
-
-
-def _rewrites_files(write: Write) -> bool:
-    return isinstance(write.outcome, Outcome) and write.outcome.rewrites_files

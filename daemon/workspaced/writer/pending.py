@@ -74,6 +74,12 @@ class Write:
             self.on_settled()
             self.on_settled = None
 
+    def take_back(self) -> None:
+        """Queue the write again: its outcome was not applied. An answered write is settled by that."""
+        self.outcome, self.entries, self.revision = None, (), 0
+        if self.answered:
+            self.settle()
+
     def withdraw(self) -> None:
         """Cancel the write if it is still queued."""
         if self.outcome is None:

@@ -6,9 +6,9 @@ from msgspec import structs
 from support.samples import BETA, GONE, STATE, refusal, step, told, with_sessions, workspace
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
+from workspaced.domain.draft import Draft
 from workspaced.domain.errors import ActiveSessions, NameConflict, Refused
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.state import Draft
 from workspaced_protocol.models import Change, StoreRevision
 
 

@@ -8,7 +8,7 @@ from msgspec import structs
 from support.bound_workspaces import GONE, bound, found, run, state_of
 from support.samples import told
 from workspaced.domain import commands, projects, records
-from workspaced.domain import state as state_module
+from workspaced.domain import draft as draft_module
 from workspaced.domain.commands import Command
 from workspaced.domain.errors import (
     DuplicateProject,
@@ -201,7 +201,7 @@ def test_a_check_of_many_projects_takes_no_more_than_one_change_of_each(
         encoded.append(value)
         return encode(value)
 
-    monkeypatch.setattr(state_module, "encode", counted)
+    monkeypatch.setattr(draft_module, "encode", counted)
     statuses: list[ProjectStatus] = ["active"] * 300
     before = bound(*statuses)
     checking = projects.check("ws_1", {f"/p{number}": GONE for number in range(300)}, 50)

@@ -8,8 +8,9 @@ from support.samples import step, workspace
 from workspaced.domain import bulk, errors, sessions
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
+from workspaced.domain.draft import Draft
 from workspaced.domain.records import RecoveryNotice
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced_protocol.models import Change, Session, Workspace
 
 # What readers see

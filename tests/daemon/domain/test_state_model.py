@@ -47,6 +47,18 @@ MOVES: dict[str, tuple[Callable[[str, int | None, int], Command], WorkspaceState
 }
 
 
+def contents(state: State) -> tuple[object, ...]:
+    """A copy of all that a state holds, each in its own order."""
+    return (
+        state.revision,
+        dict(state.records),
+        [*state.ordered],
+        dict(state.names),
+        [*state.request_keys.items()],
+        [*state.sessions.items()],
+    )
+
+
 class Model(RuleBasedStateMachine):
     """The state beside a dict from id to workspace, a revision, and the sessions of each id."""
 
@@ -191,14 +203,14 @@ class Model(RuleBasedStateMachine):
     def run(self, command: Command, refused: type[errors.Refused] | None) -> bool:
         """Whether the command was granted, as it should be; a state that was read stays as it was."""
         read = self.state
-        before = (read.revision, dict(read.records), dict(read.names), dict(read.request_keys))
+        before = contents(read)
         try:
             self.state, _ = step(self.state, command)
             met = None
         except errors.Refused as error:
             met = type(error)
         assert met is refused
-        assert before == (read.revision, read.records, read.names, read.request_keys)
+        assert before == contents(read)
         return refused is None
 
     def some_id(self, data: st.DataObject) -> str:

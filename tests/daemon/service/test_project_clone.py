@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.git_samples import HANGS, ISOLATED, Lifeline, fake_git, make_repository
 from support.serving import Client, Daemon, error_of
 from support.waiting import until
-from workspaced.domain.entries import Entry
-from workspaced.domain.state import State
 from workspaced.store import CommitUnknown, InMemoryWorkspaceStore, StorageFailure
+from workspaced.store.contract import Commit
 
 pytestmark = pytest.mark.requirement("FR-003")
 
@@ -29,17 +28,10 @@ class FailingStore(InMemoryWorkspaceStore):
         super().__init__()
         self.failures: list[StorageFailure] = []
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         if self.failures:
             raise self.failures.pop()
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,9 @@ from support.writing import start
 from workspaced.domain import bulk
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command, once
+from workspaced.domain.draft import Draft
 from workspaced.domain.errors import NameConflict
-from workspaced.domain.state import Draft, State
+from workspaced.domain.state import State
 from workspaced.store import InMemoryWorkspaceStore
 from workspaced_protocol.models import Change, StoreRevision
 

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from support.samples import fifty_by_ten, less_revision, project, stored_workspaces, workspace
 from workspaced.domain import errors
-from workspaced.store import InMemoryWorkspaceStore, create_json_store
+from workspaced.store import InMemoryWorkspaceStore, create_json_store, create_sqlite_store
 from workspaced_protocol.models import Workspace
 
 
@@ -50,9 +50,14 @@ def in_json_files(directory: Path) -> AbstractContextManager[Store]:
     return closing(create_json_store(directory / "data"))
 
 
+def in_sqlite(directory: Path) -> AbstractContextManager[Store]:
+    return closing(create_sqlite_store(directory / "data"))
+
+
 BACKENDS = [
     pytest.param(Backend(in_memory, errors.NameConflict, errors.InvalidField), id="in memory"),
     pytest.param(Backend(in_json_files, errors.NameConflict, errors.InvalidField), id="JSON files"),
+    pytest.param(Backend(in_sqlite, errors.NameConflict, errors.InvalidField), id="SQLite"),
 ]
 
 

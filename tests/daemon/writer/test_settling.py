@@ -1,7 +1,6 @@
 """The sync of what commits leave for later: within a second, at most once a second, in nobody's way."""
 
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
@@ -10,10 +9,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.waiting import until
 from support.writing import Desk, start
-from workspaced.domain.entries import Entry
-from workspaced.domain.state import State
 from workspaced.process.threads import NoThread
 from workspaced.store import InMemoryWorkspaceStore, create_json_store
+from workspaced.store.contract import Commit
 from workspaced.writer import settling
 from workspaced.writer.settling import Settling
 from workspaced_protocol.datadir import HISTORY
@@ -141,15 +139,8 @@ class LaggingStore(InMemoryWorkspaceStore):
     def is_behind(self) -> bool:
         return self._is_behind
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+    def commit(self, commit: Commit, /) -> None:
+        super().commit(commit)
         self._is_behind = True
 
     def catch_up(self) -> None:

@@ -2,7 +2,6 @@
 
 import random
 import threading
-from collections.abc import Sequence
 
 import pytest
 import trio
@@ -13,12 +12,12 @@ from support.samples import workspace
 from support.scripted_store import GatedStore, Reply, ScriptedStore, disk_full
 from support.writing import Desk, begin, create, start
 from workspaced.domain import bulk, commands, workspaces
-from workspaced.domain.entries import Entry
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
 from workspaced.events import PublishedEvent
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
+from workspaced.store.contract import Commit
 from workspaced.writer.pending import CommandFailed
 from workspaced_protocol.models import StoreRevision, Workspace
 
@@ -353,16 +352,9 @@ class UntidyStore(InMemoryWorkspaceStore):
         self.commits = 0
         self.may_end = threading.Event()
 
-    def commit(
-        self,
-        state: State,
-        entries: Sequence[Entry],
-        *,
-        is_whole: bool = False,
-        keeps_previous: str | None = None,
-    ) -> None:
+    def commit(self, commit: Commit, /) -> None:
         self.commits += 1
-        super().commit(state, entries, is_whole=is_whole, keeps_previous=keeps_previous)
+        super().commit(commit)
 
     def tidy(self) -> None:
         self.may_end.wait()

@@ -1,0 +1,1 @@
+"""The SQLite store: one database, whose commits cost what they change."""

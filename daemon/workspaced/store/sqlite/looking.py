@@ -1,0 +1,78 @@
+"""A look at the database's file before SQLite opens it: whose it is, as its bytes tell.
+
+The strategy: SQLite would change a file by opening it, so a file is opened by SQLite only once it is known as this
+store's. Its rows prove themselves, whatever has happened to its header.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.database_pages import Pages, Read, reader_of
+from workspaced.store.disk import close_quietly
+from workspaced.store.files import Directory
+from workspaced.store.sqlite.evidence import Evidence
+from workspaced.store.sqlite.reading import Damaged
+from workspaced.store.sqlite.schema import HEADER_BYTES, Header
+from workspaced_protocol.datadir import DATABASE_VERSION
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the first bytes of a file tell, and whether it has any."""
+
+    header: Header
+    is_empty: bool
+
+
+def look(directory: Directory, name: str) -> Looked | None:
+    """Return what the file's first bytes tell, or None if it is missing.
+
+    Raises StoreUnusable for what is no regular file, OSError for what can't be read.
+    """
+    try:
+        fd = directory.open_regular(name)
+    except FileNotFoundError:
+        return None
+    try:
+        data = directory.disk.read_at(fd, HEADER_BYTES, 0)
+    finally:
+        close_quietly(directory.disk, fd)
+    return Looked(Header.of(data), not data)
+
+
+def require_own(directory: Directory, name: str, looked: Looked) -> None:
+    """Raise Damaged, StoreUnusable or WrittenByNewerRelease for a file that SQLite must not open."""
+    header, path = looked.header, directory.path / name
+    if looked.is_empty:
+        raise Damaged("empty", "it is empty")
+    if not header.is_database:
+        raise Damaged("damaged", "its header is not that of a database")
+    if header.is_ours and header.version <= DATABASE_VERSION:
+        return
+    # One damaged byte of the header must not make a stranger of the store.
+    newest = evidence_in(directory, name).newest_state
+    if newest is not None and newest.version <= DATABASE_VERSION:
+        raise Damaged("damaged", "its header does not match its content")
+    if header.is_ours:
+        raise WrittenByNewerRelease(
+            f"The store in {directory.path} has version {header.version}, but this release knows only versions up to "
+            f"{DATABASE_VERSION}: start a newer release, or choose another --data-dir."
+        )
+    raise StoreUnusable(f"{path} is a database of another program", "move it away, then start again")
+
+
+def evidence_in(directory: Directory, name: str) -> Evidence:
+    """Return what the pages of a database and of its log still hold. Raises OSError or StoreUnusable."""
+    with ExitStack() as opened:
+        database, log = (_reader(opened, directory, each) for each in (name, f"{name}-wal"))
+        return Evidence.of(Pages(database, log).texts())
+
+
+def _reader(opened: ExitStack, directory: Directory, name: str) -> Read | None:
+    try:
+        fd = directory.open_regular(name)
+    except FileNotFoundError:
+        return None
+    opened.callback(close_quietly, directory.disk, fd)
+    return reader_of(fd)

@@ -1,0 +1,184 @@
+"""Reading a database as a whole: what it holds, or the damage that was found in it.
+
+The strategy: everything is verified before anything is served. SQLite checks the structure of the file, each row is
+compared with its hash, and all rows together with the hash over all of them.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from workspaced.domain.entries import Entry
+from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History
+from workspaced.domain.records import Record
+from workspaced.domain.state import State
+from workspaced.store.sqlite import rows
+from workspaced.store.sqlite.database import Database, is_damage
+from workspaced.store.sqlite.rows import STATE_KEY, Meta
+from workspaced.store.sqlite.schema import TABLES
+from workspaced_protocol.datadir import DATABASE_VERSION
+
+_SHOWN_FAULTS: Final = 3
+
+
+class Damaged(Exception):
+    """A database is damaged. `kind` is a word for file names, the message describes the damage."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class NewerDatabase(Exception):
+    """A newer release made the database. It must not be touched."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}, but this release knows only versions up to {DATABASE_VERSION}")
+        self.version = version
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a verified database holds, but for the history older than what memory keeps."""
+
+    meta: Meta
+    records: Sequence[Record]
+    request_keys: Mapping[str, str | None]
+    """Oldest first."""
+    digest: int
+    """The XOR of the hashes of all workspaces."""
+    keys_digest: int
+    entries: Sequence[Entry]
+    """The newest changes, oldest first."""
+    complete_since: int
+    """The revision after which all changes are among `entries`."""
+    history_count: int
+    """The number of rows of the history."""
+    warnings: Sequence[str]
+
+    def state(self) -> State:
+        """Return the state that it holds, with its history."""
+        state = State.of_records(
+            self.records, self.meta.revision, self.request_keys, self.meta.recovery, self.meta.store_id
+        )
+        return replace(state, history=History.of(self.entries, self.complete_since))
+
+
+def read(database: Database) -> Contents:
+    """Lock the database, read and verify everything. Raises Damaged, NewerDatabase or sqlite3.Error."""
+    try:
+        database.lock()
+        return _read(database)
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise Damaged("damaged", f"SQLite finds it damaged ({error})") from error
+        raise
+
+
+def legible_keys(database: Database) -> Mapping[str, str | None]:
+    """Return the request keys of a damaged database, none if they can't be read."""
+    with suppress(sqlite3.Error):
+        return _read_keys(database)
+    return {}
+
+
+def _read(database: Database) -> Contents:
+    _check_structure(database)
+    meta = _read_meta(database)
+    texts, digest = _read_workspaces(database)
+    if len(texts) != meta.workspaces or rows.digest_text(digest) != meta.digest:
+        raise Damaged(
+            "damaged",
+            f"its {len(texts)} workspaces are not the {meta.workspaces} of revision {meta.revision}",
+        )
+    try:
+        records = rows.records_of(texts)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged("schema", f"a workspace in it is wrong: {error}") from error
+    keys = _read_keys(database)
+    keys_digest = rows.keys_digest(keys)
+    if rows.digest_text(keys_digest) != meta.keys_digest:
+        raise Damaged("damaged", "its request keys are not those that were stored")
+    entries, complete_since, warnings = _read_history(database, meta)
+    (history_count,) = database.execute("SELECT count(*) FROM history")[0]
+    return Contents(
+        meta, records, keys, digest, keys_digest, entries, complete_since, history_count, warnings
+    )
+
+
+def _check_structure(database: Database) -> None:
+    (version,) = database.execute("PRAGMA user_version")[0]
+    if version > DATABASE_VERSION:
+        raise NewerDatabase(version)
+    faults = [_words(row[0]) for row in database.execute(f"PRAGMA quick_check({_SHOWN_FAULTS})")]
+    if faults != ["ok"]:
+        raise Damaged("damaged", f"SQLite finds it damaged ({'; '.join(faults)})")
+    found = {
+        _words(name): _words(statement)
+        for name, statement in database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
+    }
+    for name, statement in TABLES.items():
+        if found.get(name) != statement:
+            raise Damaged("schema", f"its table `{name}` is {'another one' if name in found else 'missing'}")
+
+
+def _read_meta(database: Database) -> Meta:
+    found = database.execute("SELECT value, sha256 FROM meta WHERE key = ?", (STATE_KEY,))
+    if len(found) != 1:
+        raise Damaged("damaged", f"its row `{STATE_KEY}` is missing")
+    text, proof = found[0]
+    if rows.sha256(text) != proof:
+        raise Damaged("damaged", f"its row `{STATE_KEY}` does not match its hash")
+    try:
+        meta = rows.meta_of(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Damaged("schema", f"its row `{STATE_KEY}` is wrong: {error}") from error
+    if meta.version > DATABASE_VERSION:
+        raise NewerDatabase(meta.version)
+    return meta
+
+
+def _read_workspaces(database: Database) -> tuple[list[bytes], int]:
+    """Return the texts of all workspaces, and the XOR of their hashes."""
+    texts: list[bytes] = []
+    digest = 0
+    for id_, text, proof in database.rows("SELECT id, document, sha256 FROM workspace"):
+        if rows.sha256(text) != proof:
+            raise Damaged("damaged", f"the workspace {_words(id_)} does not match its hash")
+        digest ^= int.from_bytes(proof, "big")
+        texts.append(text)
+    return texts, digest
+
+
+def _read_keys(database: Database) -> dict[str, str | None]:
+    found = database.execute("SELECT key, workspace_id FROM request_key ORDER BY number")
+    return {_words(key): None if id_ is None else _words(id_) for key, id_ in found}
+
+
+def _read_history(database: Database, meta: Meta) -> tuple[list[Entry], int, list[str]]:
+    """Return the newest entries, oldest first, the revision after which they are whole, and warnings.
+
+    A damaged entry ends the history there: no workspace depends on it.
+    """
+    entries: list[Entry] = []
+    room = KEPT_BYTES
+    newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC LIMIT ?"
+    for revision, text, proof in database.rows(newest_first, (KEPT_ENTRIES,)):
+        entry = rows.entry_of(text) if rows.sha256(text) == proof else None
+        if entry is None or entry.revision != revision:
+            told = f"The history has a damaged entry at revision {revision}: it is told from there on."
+            return entries[::-1], max(revision, meta.history_since), [told]
+        room -= len(text)
+        if room < 0:
+            return entries[::-1], max(revision, meta.history_since), []
+        entries.append(entry)
+    return entries[::-1], meta.history_since, []
+
+
+def _words(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

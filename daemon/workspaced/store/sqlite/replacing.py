@@ -1,0 +1,111 @@
+"""Putting a new database in the place of another, so that a kill at any point leaves one whole store.
+
+The strategy:
+1. What is damaged is set aside by renames, first the database, then its log: SQLite would write the log into any
+   database that it finds beside it, and it writes a log back when it closes the database.
+2. The new database is made under a temporary name, synced, and renamed to `workspaces.db`.
+3. What was set aside goes to quarantine.
+A start that finds something set aside goes on from there. Nothing is copied: a database may be large, and the disk full.
+"""
+
+import errno
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from workspaced.domain.state import State
+from workspaced.store.disk import close_quietly
+from workspaced.store.files import CREATE_FILE, Directory
+from workspaced.store.quarantine import new_names, remove_oldest
+from workspaced.store.sqlite.database import as_os_error
+from workspaced.store.sqlite.writing import make_database
+from workspaced_protocol.datadir import DAMAGED_DATABASE, DATABASE, QUARANTINE, temp_name
+
+SUFFIXES: Final = ("", "-wal", "-journal")
+"""The database's file, and those that SQLite reads with it."""
+
+
+def set_aside(directory: Directory) -> None:
+    """Take step 1, or its rest after a kill. Raises OSError."""
+    for suffix in SUFFIXES:
+        with suppress(FileNotFoundError):
+            directory.disk.rename(DATABASE + suffix, DAMAGED_DATABASE + suffix, directory.fd)
+    directory.disk.sync_directory(directory.fd, directory.path)
+
+
+def is_set_aside(directory: Directory) -> bool:
+    """Return whether a database is set aside and no new one is in its place. Raises OSError."""
+    return directory.identify(DAMAGED_DATABASE) is not None and directory.identify(DATABASE) is None
+
+
+def names_in_quarantine(directory: Directory, reason: str, time_ns: Callable[[], int]) -> Mapping[str, str]:
+    """Return a new name in quarantine for each file that is set aside. Raises OSError."""
+    there = [suffix for suffix in SUFFIXES if directory.identify(DAMAGED_DATABASE + suffix) is not None]
+    if not there:
+        return {}
+    with closing(directory.open_below(QUARANTINE)) as folder:
+        names = new_names(folder, [DATABASE + suffix for suffix in there], reason, time_ns)
+    return {DAMAGED_DATABASE + suffix: name for suffix, name in zip(there, names, strict=True)}
+
+
+def names_told(paths: Sequence[str]) -> Mapping[str, str]:
+    """Return the same from the paths in a notice: those of the last database among them."""
+    told: dict[str, str] = {}
+    for path in paths:
+        name = Path(path).name
+        for suffix in SUFFIXES:
+            if name.endswith(f"-{DATABASE}{suffix}"):
+                told[DAMAGED_DATABASE + suffix] = name
+    return told
+
+
+def make(directory: Directory, state: State) -> str:
+    """Make a synced database of this state under a temporary name, and return that. Raises OSError."""
+    disk = directory.disk
+    temp = temp_name(secrets.token_hex(8))
+    path = directory.path / temp
+    fd = disk.open(temp, CREATE_FILE, 0o600, directory.fd)
+    try:
+        # SQLite knows paths alone.
+        if not os.path.samestat(disk.stat(str(path)), disk.stat_open(fd)):
+            raise OSError(errno.ESTALE, "the path leads to another directory now")
+        make_database(path, state)
+        disk.sync(fd)
+    except BaseException as error:
+        drop(directory, temp)
+        if isinstance(error, sqlite3.Error):
+            raise as_os_error(error) from error
+        raise
+    finally:
+        close_quietly(disk, fd)
+    return temp
+
+
+def drop(directory: Directory, temp: str) -> None:
+    """Remove a temporary database that is not put in place."""
+    with suppress(OSError):  # the failure before this one is reported; the next start removes it
+        directory.disk.unlink(temp, directory.fd)
+
+
+def put_in_place(directory: Directory, temp: str) -> None:
+    """Rename a new database to its place, durably. Raises OSError."""
+    directory.disk.rename(temp, DATABASE, directory.fd)
+    directory.disk.sync_directory(directory.fd, directory.path)
+
+
+def to_quarantine(directory: Directory, names: Mapping[str, str]) -> list[str]:
+    """Take step 3, and return the paths in quarantine. Raises OSError."""
+    there = {name: to for name, to in names.items() if directory.identify(name) is not None}
+    if not there:
+        return []
+    with closing(directory.open_below(QUARANTINE)) as folder:
+        for name, to in there.items():
+            os.rename(name, to, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
+        directory.disk.sync_directory(folder.fd, folder.path)
+        remove_oldest(folder)
+        directory.disk.sync_directory(directory.fd, directory.path)
+        return [str(folder.path / to) for to in there.values()]

@@ -1,0 +1,210 @@
+"""The database of a running store: opened again where there is a doubt, and made anew where it is gone or damaged.
+
+The strategy:
+- The files are known by their inodes. So a look at their names tells whether they are still those that are open.
+- After a commit of unknown outcome the database is closed, opened, read as a whole, and compared with the last
+  answered state. What was written to a log whose sync has failed may be lost though it can be read: so the log
+  is copied, synced and renamed before SQLite opens it again.
+"""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from typing import Final
+
+from workspaced.domain.state import State
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
+from workspaced.store.disk import close_quietly
+from workspaced.store.files import Directory
+from workspaced.store.place import blocked
+from workspaced.store.sqlite import replacing
+from workspaced.store.sqlite.database import Database, as_os_error
+from workspaced.store.sqlite.other_databases import another_store
+from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, read
+from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
+
+LOG_BYTES: Final = 4 * 1024 * 1024
+"""The size of the log: once that much is in it, it is written back and begun anew in its place."""
+
+_ZEROS: Final = memoryview(bytes(64 * 1024))
+
+_File = tuple[int, int]
+"""A file's device and inode."""
+
+
+class ServingDatabase:
+    """The database of a running store. Call its methods from one thread at a time.
+
+    `tell` is called with the path in quarantine of a database that another program has edited or damaged.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        time_ns: Callable[[], int],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._directory = directory
+        self._time_ns = time_ns
+        self._tell = tell
+        self._database: Database | None = None
+        self._files: tuple[_File | None, _File | None] = (None, None)  # of the open database, and of its log
+        self._own: set[_File] = set()  # the files that may be the database
+        self._put_away_for: str | None = None
+        self._use(database)
+
+    @property
+    def opened(self) -> Database | None:
+        """The open database; None where it must be opened again."""
+        return self._database
+
+    def is_in_place(self, directory: Directory) -> bool:
+        """Return whether the database is open, and its files are still in this directory. Raises OSError."""
+        files = (_file(directory, DATABASE), _file(directory, DATABASE_LOG))
+        return self._database is not None and files == self._files
+
+    def open_again(self, directory: Directory, held: State, possible: AbstractSet[int]) -> Contents | None:
+        """Open the database in this directory and return what it holds; None where it is to be made anew.
+
+        `held` is the last answered state, `possible` are the revisions that the database may have by now. Raises
+        StorageFailure.
+        """
+        try:
+            self.close()
+            self._directory = directory
+            found = _file(directory, DATABASE)
+            if found is None:
+                return None
+            if found in self._own:
+                return self._read_again(held, possible)
+            refusal = another_store(directory, held)
+            if refusal is not None:
+                raise StorageFailure(refusal, errno.ESTALE)
+            self._put_away("edited")
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"open {directory.path / DATABASE}") from error
+        except StoreUnusable as error:
+            raise blocked(error) from error
+        return None
+
+    def make_anew(self, directory: Directory, state: State) -> None:
+        """Put a new database of this state and its history in place, and open it.
+
+        What is there goes to quarantine if it is damaged. Raises StorageFailure where nothing has changed, else
+        CommitUnknown.
+        """
+        self._directory = directory
+        action = f"write {directory.path / DATABASE}"
+        try:
+            temp = replacing.make(directory, state)
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, action) from error
+        try:
+            self._make_room()
+            made = _file(directory, temp)
+            if made is not None:
+                self._own.add(made)
+            replacing.put_in_place(directory, temp)
+            self._to_quarantine()
+            database = Database(directory.path / DATABASE)
+            database.lock()
+        except OSError as error:
+            raise CommitUnknown.from_os_error(error, action) from error
+        except sqlite3.Error as error:
+            raise CommitUnknown.from_os_error(as_os_error(error), action) from error
+        finally:
+            replacing.drop(directory, temp)
+        self._use(database)
+
+    def fill_log(self) -> None:
+        """Give the log its full size. A commit that need not extend its file takes a fraction of the time to sync.
+
+        SQLite ends the reading of a log where zeros begin.
+        """
+        directory = self._directory
+        with suppress(OSError):  # the log then grows as it is written
+            size = directory.disk.stat_in(DATABASE_LOG, directory.fd).st_size
+            if size >= LOG_BYTES:
+                return
+            fd = directory.disk.open(
+                DATABASE_LOG, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0, directory.fd
+            )
+            try:
+                while size < LOG_BYTES:
+                    size += directory.disk.write_at(fd, _ZEROS[: LOG_BYTES - size], size)
+                directory.disk.sync(fd)
+            finally:
+                close_quietly(directory.disk, fd)
+
+    def close(self) -> None:
+        """Close the database, if it is open."""
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+    def _use(self, database: Database) -> None:
+        self._database = database
+        self._files = (_file(self._directory, DATABASE), _file(self._directory, DATABASE_LOG))
+        self._own = {file for file in self._files[:1] if file is not None}
+
+    def _read_again(self, held: State, possible: AbstractSet[int]) -> Contents | None:
+        self._renew_log()
+        database = Database(self._directory.path / DATABASE)
+        try:
+            contents = read(database)
+        except Damaged:
+            self._put_away("damaged")
+            database.close()
+            return None
+        except NewerDatabase as error:
+            database.close()
+            raise StorageFailure(f"{self._directory.path / DATABASE} has {error}.", errno.ESTALE) from error
+        except sqlite3.Error as error:
+            database.close()
+            raise as_os_error(error) from error
+        meta = contents.meta
+        if meta.store_id != held.store_id or meta.revision not in possible:
+            self._put_away("edited")
+            database.close()
+            return None
+        self._use(database)
+        return contents
+
+    def _renew_log(self) -> None:
+        """Write the log to a new file. Raises OSError."""
+        directory = self._directory
+        content = directory.read(DATABASE_LOG)
+        if content is not None:
+            directory.replace([DATABASE_LOG], content.data)
+
+    def _put_away(self, reason: str) -> None:
+        """Set the database and its log aside, for quarantine once a new one is in place. Raises OSError."""
+        replacing.set_aside(self._directory)
+        self._put_away_for = reason
+
+    def _make_room(self) -> None:
+        """Close the database for the one that takes its place; set it aside if it is damaged. Raises OSError."""
+        if self._database is not None:
+            try:
+                read(self._database)
+            except (Damaged, NewerDatabase, sqlite3.Error):
+                self._put_away("damaged")
+            self.close()
+        # A log that is left could not be written back. It must not stand beside the new database.
+        if any(_file(self._directory, DATABASE + suffix) is not None for suffix in replacing.SUFFIXES[1:]):
+            self._put_away(self._put_away_for or "damaged")
+
+    def _to_quarantine(self) -> None:
+        reason, self._put_away_for = self._put_away_for or "damaged", None
+        names = replacing.names_in_quarantine(self._directory, reason, self._time_ns)
+        for path in replacing.to_quarantine(self._directory, names)[:1]:
+            self._tell(path)
+
+
+def _file(directory: Directory, name: str) -> _File | None:
+    found = directory.identify(name)
+    return None if found is None else (found.device, found.inode)
