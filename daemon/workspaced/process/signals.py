@@ -15,6 +15,7 @@ them may change the daemon, so it sets them itself:
 # Only what Python has loaded already, and `signal`: other imports would take time in which a signal is not ours.
 import os
 import signal
+import sys
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _WITHOUT_MEANING = tuple(
@@ -49,8 +50,13 @@ def leave_to_system() -> None:
 
 
 def hold() -> None:
-    """Let the ending signals wait, until `take_over` in the program that this process becomes by exec."""
+    """Let the ending signals wait, until `release`, or `take_over` in the program that this process becomes by exec."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+
+
+def release() -> None:
+    """Take the ending signals again, also those that `hold` let wait."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def begin_to_run() -> None:
@@ -66,6 +72,7 @@ def is_taken_over() -> bool:
 
 def ignore_ending() -> None:
     """Ignore signals from now on. At its end trio, and then Python, takes away what their handlers need."""
+    sys.unraisablehook = _report_unless_signal
     for number in (*_ENDING, *_WITHOUT_MEANING):
         signal.signal(number, signal.SIG_IGN)
 
@@ -83,3 +90,9 @@ def _end_at_once(_number: int, _frame: object) -> None:
 
 def _pass_over(_number: int, _frame: object) -> None:
     pass
+
+
+def _report_unless_signal(unraisable: "sys.UnraisableHookArgs", /) -> None:
+    # CPython complains of a signal that came while it was being ignored (Modules/signalmodule.c, “race condition”).
+    if not (isinstance(unraisable.exc_value, OSError) and "race condition" in str(unraisable.exc_value)):
+        sys.__unraisablehook__(unraisable)

@@ -7,7 +7,7 @@ The strategy:
   use far from now, in the past or in the future, has no weight until the clock is near it again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -17,6 +17,7 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import NotFound, RequestError
 from workspaced.domain.frecency import Use, score_at, used
 from workspaced.domain.records import Record, encode
+from workspaced.domain.state import State
 from workspaced.events import EventHub, PublishedEvent
 from workspaced.process.threads import run_in_thread
 from workspaced.service.requests import Client, Json
@@ -68,10 +69,15 @@ class Usage:
         ]
         return encode(sorted(found, key=lambda each: -each.score))  # of equals, the last used comes first
 
-    def by_last_use(self, records: Iterable[Record]) -> list[Record]:
-        """Return the records by last use, the newest first; those never used stay in their order, behind the others."""
-        order = {id_: number for number, id_ in enumerate(self._uses)}
-        return sorted(records, key=lambda each: order.get(each.workspace.id, -1), reverse=True)
+    def by_last_use(self, state: State) -> Iterator[Record]:
+        """Yield the records of a state by last use, the newest first; then those never used, by creation time."""
+        for id_ in reversed(self._uses):
+            record = state.records.get(id_)
+            if record is not None:
+                yield record
+        for record in state.ordered:
+            if record.workspace.id not in self._uses:
+                yield record
 
     def _note_event(self, published: PublishedEvent) -> None:
         topic, payload = published.event.topic, published.event.payload

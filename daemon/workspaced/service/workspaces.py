@@ -1,10 +1,14 @@
 """The operations on workspaces: create, open, close, update, delete, get, list."""
 
+from collections.abc import Iterable
+from itertools import islice
+
 from workspaced.domain import projects, workspaces
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import NotFound, quoted
 from workspaced.domain.ids import IdFactory
+from workspaced.domain.records import Record
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
 from workspaced.service.requests import Client, Json, Request
@@ -71,15 +75,23 @@ class WorkspaceOperations:
         return record.json
 
     def list_all(self, params: p.ListParams, _: Client) -> list[Json]:
-        """Return the workspaces in a state and with all of some tags, in an order, up to a number."""
-        records = [
-            record for record in self._writer.state.ordered if params.state in (None, record.workspace.state)
-        ]
-        if params.tags:
-            wanted = {tag_key(tag) for tag in params.tags}
-            records = [record for record in records if wanted.issubset(map(tag_key, record.workspace.tags))]
+        """Return the workspaces in a state and with all of some tags, in an order, up to a number.
+
+        It looks at no more of them than it needs: with a limit, and but for the order by name, that may be a few.
+        """
+        state = self._writer.state
+        wanted = {tag_key(tag) for tag in params.tags or ()}
+        in_order = self._usage.by_last_use(state) if params.sort == "recent" else state.ordered
+        found: Iterable[Record] = (
+            record
+            for record in in_order
+            if params.state in (None, record.workspace.state)
+            and (not wanted or wanted.issubset(map(tag_key, record.workspace.tags)))
+        )
         if params.sort == "name":
-            records.sort(key=lambda record: name_key(record.workspace.name))  # equal ones by creation time
-        elif params.sort == "recent":
-            records = self._usage.by_last_use(records)
-        return [record.json for record in records[: params.limit]]
+            found = sorted(found, key=_name_key)  # equal ones by creation time
+        return [record.json for record in islice(found, params.limit)]
+
+
+def _name_key(record: Record) -> str:
+    return name_key(record.workspace.name)

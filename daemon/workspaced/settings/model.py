@@ -20,6 +20,7 @@ from workspaced.host.path_checks import CHECK_SECONDS
 from workspaced.process.log import LogLevel
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
+from workspaced.store.kinds import Choice
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import (
     UnusableFile,
@@ -36,7 +37,7 @@ LogFormat = Literal["console", "json"]
 
 ENV_PREFIX: Final = "WORKSPACED_"
 
-NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
+NEED_RESTART: Final = frozenset({"data_dir", "socket", "store", "log_format"})
 """The settings that need a restart. All others are reloaded at SIGHUP."""
 
 
@@ -60,6 +61,11 @@ class Settings(BaseModel):
         validate_default=True,
         description="The socket on which the daemon listens.",
         examples=["~/.local/state/workspaced/workspaced.sock"],
+    )
+    store: Choice = Field(
+        "auto",
+        description="The kind of store: two JSON files, or a SQLite database for thousands of workspaces. “auto” is what "
+        "the data directory holds, and JSON if it is empty.",
     )
     log_level: LogLevel = Field("info", description="The lowest level of log lines that are written.")
     log_format: LogFormat = Field(

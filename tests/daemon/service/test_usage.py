@@ -201,8 +201,7 @@ async def test_uses_of_the_file_go_on_in_their_order_and_those_of_unknown_worksp
     writer = Writer(store, hub)
     uses = {"ws_01": Use(2**53 - 1, 4.0), "ws_gone": Use(clock.ms, 9.0), "ws_02": Use(clock.ms, 1.0)}
     kept = Usage(writer, hub, None, uses)
-    records = list(writer.state.records.values())
-    assert [each.workspace.id for each in kept.by_last_use(records)] == ["ws_02", "ws_01"]
+    assert [each.workspace.id for each in kept.by_last_use(writer.state)] == ["ws_02", "ws_01"]
     kept.touch(p.TouchParams("ws_01"), None)  # type: ignore[arg-type]  # it looks at no client
-    assert [each.workspace.id for each in kept.by_last_use(records)] == ["ws_01", "ws_02"]
+    assert [each.workspace.id for each in kept.by_last_use(writer.state)] == ["ws_01", "ws_02"]
     assert b"ws_gone" not in kept.usage(p.NoParams(), None)  # type: ignore[arg-type]  # nor this
