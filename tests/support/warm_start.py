@@ -100,7 +100,8 @@ def _serve(requests: socket.socket) -> None:
     import workspaced.cli  # noqa: F401 - this is what a start takes so long for
     from workspaced_protocol import mounts
 
-    mounts.TABLE = os.devnull  # type: ignore[misc] - so that no daemon warns of a temporary directory in memory
+    # So that no daemon warns of a temporary directory in memory; final for everybody else.
+    setattr(mounts, "TABLE", os.devnull)  # noqa: B010
     gc.freeze()  # a collection in a child would copy all of it
     while True:
         request, descriptors, _, _ = socket.recv_fds(requests, _MAX_REQUEST_BYTES, 3)
