@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,17 +10,26 @@ from pathlib import Path
 import pytest
 
 from support.daemon_process import new_home
+from support.raw_connection import RawConnection
+from support.repository import ROOT
 from support.waiting import PATIENCE_SECONDS, wait_until
 from workspaced_client import testing
+
+PUBLISHED = (
+    (ROOT / "docs/integrate/python.md")
+    .read_text("utf-8")
+    .partition("```python\nimport pytest\n")[2]
+    .partition("```")[0]
+)
+PUBLISHED = f"import pytest\n{PUBLISHED}"
 
 GOOD = """
 import os
 import signal
 
 import pytest
-import trio
 
-from workspaced_client import Client, NotRunning
+from workspaced_client import Client
 from workspaced_client.testing import Daemon
 
 SEEN = dict(os.environ)
@@ -41,26 +49,11 @@ def test_another_test_has_another_daemon(workspaced_client: Client) -> None:
     assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**SEEN, "PYTEST_CURRENT_TEST": ""}
 
 
-def test_a_restart_starts_a_killed_daemon_too(workspaced_daemon: Daemon) -> None:
-    client = workspaced_daemon.client()
-    made = client.workspaces.create("shop", "/srv/shop")
-    first = workspaced_daemon.pid
-    workspaced_daemon.kill()
-    with pytest.raises(NotRunning):
-        workspaced_daemon.client()
+def test_a_restart_is_another_process(workspaced_daemon: Daemon) -> None:
+    before = workspaced_daemon.pid
     workspaced_daemon.restart()
-    assert client.workspaces.list() == [made]
-    second = workspaced_daemon.pid
-    workspaced_daemon.restart()
-    assert len({first, second, workspaced_daemon.pid}) == 3
+    assert workspaced_daemon.pid != before
     workspaced_daemon.kill()  # and it is left so
-
-
-@pytest.mark.trio
-async def test_under_pytest_trio(workspaced_daemon: Daemon) -> None:
-    async with workspaced_daemon.async_client() as client, trio.open_nursery() as nursery:
-        nursery.start_soon(client.workspaces.create, "shop", "/srv/shop")
-    assert len(workspaced_daemon.client().workspaces.list()) == 1
 
 
 @pytest.mark.anyio
@@ -139,8 +132,9 @@ def place() -> Iterator[Path]:
 
 def test_a_project_of_its_own_tests_with_real_daemons(place: Path) -> None:
     project = Project(place, GOOD)
+    (place / "test_published.py").write_text(PUBLISHED)
     done = project.run("-n", "2")
-    assert "6 passed" in done.stdout, done.stdout + done.stderr
+    assert "8 passed" in done.stdout, done.stdout + done.stderr
     assert project.left() == []
 
 
@@ -160,18 +154,16 @@ def test_a_failure_is_told_with_the_log_of_the_daemon(place: Path) -> None:
 def test_nothing_is_left_of_an_interrupted_test(place: Path, number: signal.Signals) -> None:
     project = Project(place, ENDLESS)
     begun = place / "begun"
-    with (
-        subprocess.Popen(
-            project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
-        ) as tests,
-        socket.socket(socket.AF_UNIX) as connection,
-    ):
+    with subprocess.Popen(
+        project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
+    ) as tests:
         try:
             wait_until(lambda: begun.exists() and bool(begun.read_text()), "the test did not begin")
-            connection.connect(begun.read_text())
-            tests.send_signal(number)
-            connection.settimeout(PATIENCE_SECONDS)
-            assert connection.recv(1) == b"", "the daemon lives on"
+            with RawConnection(Path(begun.read_text())) as connection:
+                connection.call("daemon.ping")
+                tests.send_signal(number)
+                with pytest.raises(EOFError):  # the daemon has ended
+                    connection.receive()
         finally:
             tests.kill()
     wait_until(lambda: project.left() == [], "its directory is still there")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from workspaced_client.cli.base.options import Options
 
 
-def show(options: Options, workspace: str) -> None:
+def show(options: Options, workspace: str | None) -> None:
     """Show a workspace and its projects."""
     found = ask_for_workspace(options, workspace)
     if options.as_json:

@@ -1,9 +1,10 @@
 """The connection of an MCP server to the daemon: made at the first call, kept, and made again where it was lost."""
 
 import os
+from collections import deque
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import anyio
 
@@ -14,6 +15,8 @@ from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.mcp_server.claims import Claims
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.params import WriteParams
+
+_MOST_NEWS: Final = 20  # of an agent that makes no calls, while the daemon is restarted again and again
 
 
 class Link:
@@ -31,7 +34,7 @@ class Link:
         self.connected = anyio.Event()
         """Set once there is a connection."""
         self.claims = Claims(self.client, self.tell)
-        self._news: list[str] = []
+        self._news: deque[str] = deque(maxlen=_MOST_NEWS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,7 +50,8 @@ class Link:
 
     def news(self) -> list[str]:
         """Return the sentences for the agent that it was not told yet."""
-        news, self._news = self._news, []
+        news = list(self._news)
+        self._news.clear()
         return news
 
     async def client(self) -> AsyncClient:

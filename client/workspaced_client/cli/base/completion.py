@@ -30,6 +30,7 @@ from workspaced_client.cli.commands.row import (
     Family,
     Option,
 )
+from workspaced_client.cli.commands.shared import DOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,8 +78,21 @@ def _lines(reading: Reading, incomplete: str) -> list[str]:
         return []
     if not isinstance(reading.row, Command):
         return _names_of_commands(reading.row, incomplete)
-    argument = reading.argument_at(len(reading.arguments))
+    leading = reading.row.arguments[0] if reading.row.arguments else None
+    if leading is not None and leading.leads and not reading.arguments:
+        return _first_values(reading, leading, reading.row.arguments[1], incomplete)
+    place = len(reading.arguments)
+    argument = reading.argument_at(place, place + 1)
     return [] if argument is None else _values(reading, argument, incomplete)
+
+
+def _first_values(reading: Reading, leading: Argument, second: Argument, incomplete: str) -> list[str]:
+    """Return what the first word can become: the argument that leads, or the next one in its absence."""
+    of_second = _values(reading, second, incomplete)
+    if of_second[:1] == [f"\t{second.completes}"]:
+        is_path = "/" in incomplete or incomplete.startswith((".", "~"))
+        return of_second if is_path else _values(reading, leading, incomplete) or of_second
+    return list(dict.fromkeys((*of_second, *_values(reading, leading, incomplete))))
 
 
 def _names_of_commands(row: Command | Family | None, incomplete: str) -> list[str]:
@@ -132,12 +146,22 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
         return list(names)
     if kind == BACKUPS:
         return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
-    if kind == PROJECTS and reading.arguments:
-        found = _ask(reading, "workspace.get", identity(reading.arguments[0]), WORKSPACE)
+    if kind == PROJECTS:
+        found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
         return _names_of_projects(
             [each["rootPath"] for each in found["projects"]] if found else [], incomplete
         )
     return []
+
+
+def _workspace(reading: Reading, given: str) -> Any:
+    if given == DOT:
+        from workspaced_client.cli.base.typed_paths import current_directory
+
+        around = {"workspace": WORKSPACE}
+        found = _ask(reading, "workspace.resolve", {"path": current_directory()}, around)
+        return found["workspace"] if found else None
+    return _ask(reading, "workspace.get", identity(given), WORKSPACE)
 
 
 def _names(workspaces: list[Any] | None) -> list[str]:

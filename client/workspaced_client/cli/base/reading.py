@@ -59,9 +59,15 @@ class Reading:
         """The program with the command so far, for `Try: … --help`."""
         return PROGRAM if self.row is None else f"{PROGRAM} {self.row.name}"
 
-    def argument_at(self, index: int) -> Argument | None:
-        """Return the argument that the value at this place is for, or None if there is none."""
+    def takes(self, count: int) -> Sequence[Argument]:
+        """Return the arguments that so many values are for: without the one that leads, if they are too few for it."""
         arguments = self.row.arguments if isinstance(self.row, Command) else ()
+        required = sum(not argument.optional for argument in arguments)
+        return arguments[1:] if arguments and arguments[0].leads and count <= required else arguments
+
+    def argument_at(self, index: int, count: int) -> Argument | None:
+        """Return the argument that the value at this place is for, of so many values, or None if there is none."""
+        arguments = self.takes(count)
         if index < len(arguments):
             return arguments[index]
         return arguments[-1] if arguments and arguments[-1].many else None
@@ -148,7 +154,9 @@ def finish(reading: Reading) -> dict[str, object]:
     _check_end(reading, command)
     values: dict[str, object] = {}
     given = reading.arguments
-    for index, argument in enumerate(command.arguments):
+    for argument in command.arguments:
+        values[argument.parameter] = None
+    for index, argument in enumerate(reading.takes(len(reading.arguments))):
         if argument.many:
             values[argument.parameter] = [_value(reading, argument, each) for each in given[index:]]
         else:
@@ -163,11 +171,11 @@ def finish(reading: Reading) -> dict[str, object]:
 def _check_end(reading: Reading, command: Command) -> None:
     if reading.waiting is not None:
         raise _no_value(reading, reading.waiting)
-    for index, argument in enumerate(command.arguments):
+    for index, argument in enumerate(reading.takes(len(reading.arguments))):
         if index >= len(reading.arguments) and not argument.optional:
             raise reading.wrong(f"The argument {argument.name} is missing: {_lower(argument.help)}")
     for index, word in enumerate(reading.arguments):
-        if reading.argument_at(index) is None:
+        if reading.argument_at(index, len(reading.arguments)) is None:
             takes = "takes no argument" if index == 0 else f"takes no more than {index}"
             raise reading.wrong(f"“{word}” is one argument too many: `{command.name}` {takes}.")
     for option in command.options:

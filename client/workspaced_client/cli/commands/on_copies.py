@@ -79,6 +79,7 @@ ROWS = (
                 "--from",
                 value="PROGRAM",
                 parameter="source",
+                choices=("vscode", "project-manager", "jetbrains", "zoxide", "ghq"),
                 help="Take the list of a program, at FILE or in its default places: vscode, project-manager, "
                 "jetbrains, zoxide or ghq.",
             ),

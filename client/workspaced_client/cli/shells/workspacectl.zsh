@@ -1,13 +1,21 @@
 #compdef workspacectl
-# For zsh: `wcd WORKSPACE`, and completion for it and for workspacectl. To be evaluated, or found on the function path.
+# For zsh: `wcd [WORKSPACE]`, and completion for it and for workspacectl. To be evaluated, or found on the function path.
 wcd() {
-    if [ "$#" -ne 1 ]; then
-        echo "usage: wcd WORKSPACE" >&2
+    if [ "$#" -gt 1 ]; then
+        echo "usage: wcd [WORKSPACE]" >&2
         return 2
+    fi
+    if [ "$#" -eq 0 ]; then
+        set -- --pick
+    elif [ "$1" = - ]; then
+        builtin cd -
+        return
+    else
+        set -- -- "$1"
     fi
     local directory
     # The slash keeps newlines at the end of a path. The builtin: `cd` itself may be a function or an alias.
-    directory=$(workspacectl path -- "$1" && echo /) && builtin cd -- "${directory%?/}"
+    directory=$(workspacectl path "$@" && echo /) && builtin cd -- "${directory%?/}"
 }
 
 # Completes the word at the cursor; the arguments are the words before it. All quoting is left to zsh. workspacectl
