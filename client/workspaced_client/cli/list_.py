@@ -33,7 +33,7 @@ def list_(
     name: str | None,
     under: str | None,
     tag: list[str],
-    sort: str | None,
+    sort: str,
     *,
     stale: bool,
     reverse: bool,
@@ -48,7 +48,7 @@ def list_(
     has_any = bool(workspaces or tag)
     workspaces = _matching(workspaces, name, under, stale=stale)
     if sort != "recent":
-        workspaces.sort(key=_SORT_KEYS[sort or "created"], reverse=reverse)
+        workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
     elif reverse:
         workspaces.reverse()
     if options.as_json:

@@ -6,7 +6,7 @@ from workspaced_client.cli import commands
 from workspaced_client.cli.base.reading import PROGRAM
 from workspaced_client.cli.base.screen import columns_of_terminal
 from workspaced_client.cli.commands.row import Argument, Command, Family, Option
-from workspaced_client.cli.commands.shared import GLOBAL_OPTIONS
+from workspaced_client.cli.commands.shared import EXIT_CODES, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 _WIDEST: Final = 80  # longer lines read badly
 _NARROWEST: Final = 40
 _LONGEST_NAME: Final = 26  # the text of one that is longer begins below it
-_EXIT_CODES: Final = (
-    "Exit codes: 0 success; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or no service manager "
-    "reached; 130 interrupted; 141 output closed."
-)
 
 
 def help_of(row: Command | Family | None) -> str:
@@ -45,7 +41,8 @@ def _of_program(width: int) -> list[str]:
     lines += _section("Options, before a command or behind it", map(_line_of, GLOBAL_OPTIONS), width)
     examples = ("create shop ~/src/shop", "list --sort recent", "help create")
     lines += _examples(examples)
-    ending = f"With --json, an error is a JSON object on the last line of stderr. {_EXIT_CODES}"
+    codes = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
+    ending = f"With --json, an error is a JSON object on the last line of stderr. Exit codes: {codes}."
     return [*lines, "", *_wrapped(ending, width)]
 
 

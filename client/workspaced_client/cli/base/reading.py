@@ -192,7 +192,7 @@ def _lower(sentence: str) -> str:
 
 def option_value(reading: Reading, option: Option) -> object:
     """Return the value of an option for the command's function. Raise WrongUsage."""
-    given = reading.values.get(option, [])
+    given = reading.values.get(option) or ([option.preset] if option.preset else [])
     if reading.waiting is option:
         raise _no_value(reading, option)
     if not option.value:

@@ -55,7 +55,7 @@ ROWS = (
                 "--limit",
                 value="NUMBER",
                 parse=values.count,
-                default="20",
+                preset="20",
                 help="The most changes to show.",
             ),
             Option(

@@ -106,7 +106,7 @@ The service sees no variables and no options of this shell: put settings into co
                 "-n",
                 value="N",
                 parse=values.whole_number,
-                default="50",
+                preset="50",
                 help="The number of lines.",
             ),
             Option("--follow", "-f", help="Also print new lines as they come."),

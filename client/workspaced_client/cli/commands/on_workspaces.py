@@ -45,7 +45,7 @@ ROWS = (
                 "--sort",
                 value="ORDER",
                 choices=("created", "changed", "name", "path", "projects", "recent"),
-                default="created",
+                preset="created",
                 help="By created, changed, name, path, projects or recent: the last used first.",
             ),
             Option("--reverse", "-r", help="Reverse the order."),

@@ -74,7 +74,8 @@ class Option:
     """An option: a flag, or with a `value` one that takes a value; `many` may be given more than once.
 
     `value` is the name of the value in help texts, in capitals. The command's function gets a flag as a bool, the
-    values of `many` as a list, and else the value or None. `default` is in words: the function knows the value.
+    values of `many` as a list, and else the value or None. A `preset` is the value where none is given; a `default` tells in
+    words what the function does then.
     """
 
     __slots__ = (
@@ -86,6 +87,7 @@ class Option:
         "many",
         "parameter",
         "parse",
+        "preset",
         "required",
         "value",
     )
@@ -98,6 +100,7 @@ class Option:
         parameter: str = "",
         required: bool = False,
         many: bool = False,
+        preset: str = "",
         default: str = "",
         completes: str = "",
         choices: tuple[str, ...] = (),
@@ -109,7 +112,8 @@ class Option:
         self.parameter = parameter or flags[0].removeprefix("--").replace("-", "_")
         self.required = required
         self.many = many
-        self.default = default
+        self.preset = preset
+        self.default = default or preset
         self.completes = completes
         self.choices = choices
         self.parse = parse

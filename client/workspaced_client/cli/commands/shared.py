@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share, and those of every command."""
+"""The arguments and options that several commands share, and the options and exit codes of every command."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ META: Final = Option(
     many=True,
     help="A key of its metadata, such as 'editor.size=13'; once for each.",
 )
+
+EXIT_CODES: Final = (
+    (0, "success"),
+    (1, "refused, failed, or a problem found"),
+    (2, "wrong usage"),
+    (3, "no daemon or no service manager reached"),
+    (130, "interrupted"),
+    (141, "output closed"),
+)
+"""What each exit code tells a script."""
