@@ -89,8 +89,8 @@ async def test_a_daemon_that_can_not_start_is_told_with_each_call(desk: Desk) ->
 @contextmanager
 def served(desk: Desk) -> Generator["subprocess.Popen[bytes]"]:
     """Start the server on pipes, and ask it for its first answer."""
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(COMMAND, env=desk.environment, **pipes) as server:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(COMMAND, env=desk.environment, stdin=pipe, stdout=pipe, stderr=pipe) as server:
         try:
             ask(server)
             assert server.stdout is not None
