@@ -46,6 +46,12 @@ $(VENV)/fuzz.stamp: $(VENV)/dev.stamp
 run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default paths
 	@exec $(BIN)/workspaced run
 
+# Hundreds of stores are written, and each write waits for the disk: in memory, where there is room for them.
+ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 && $$6 == "/dev/shm" { print $$6 }')
+ifneq ($(ROOM),)
+test test-exhaustive: export TMPDIR ?= $(ROOM)
+endif
+
 # Hundreds of processes are started: where this variable is set, each would compile the sources again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage
@@ -65,16 +71,18 @@ test-typescript: export PATH := $(abspath $(BIN)):$(PATH)
 test-typescript: $(NODE_MODULES)/stamp ## Run the tests of the TypeScript client on Node, and on Bun where that is installed
 	@npm --prefix $(TYPESCRIPT) run --silent build
 	@npm --prefix $(TYPESCRIPT) run --silent build:test
-	node --test --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
+	node --test --test-concurrency=2 --test-timeout=120000 --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
 	@if command -v bun >/dev/null; then bun test --timeout 120000 ./$(TYPESCRIPT)/build/test/*.test.js; fi
 
-lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
+lint: export PATH := $(abspath $(BIN)):$(PATH)
+lint: $(VENV)/dev.stamp $(NODE_MODULES)/stamp ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/mypy tests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	npm --prefix $(TYPESCRIPT) run --silent lint
 
 bench: $(VENV)/dev.stamp ## Run all benchmarks, and compare with the SLOs and the limits of this machine
 	PYTHONPATH=tests $(BIN)/python -m bench
@@ -97,9 +105,11 @@ fuzz: $(VENV)/fuzz.stamp ## Fuzz each parser of foreign bytes for FUZZ_SECONDS (
 		PYTHONPATH=tests $(BIN)/python -m fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 
-format: $(VENV)/dev.stamp ## Format the code, and fix the problems that ruff can fix
+format: export PATH := $(abspath $(BIN)):$(PATH)
+format: $(VENV)/dev.stamp $(NODE_MODULES)/stamp ## Format the code, and fix the problems that ruff can fix
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+	npm --prefix $(TYPESCRIPT) run --silent format
 
 clean: ## Remove .venv, caches and results
 	rm -rf $(VENV) dist build bench-results fuzz-findings .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

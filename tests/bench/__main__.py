@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, crowd, footprint, history, locations, results, scenarios, startup
+from bench import command_line, compare, crowd, footprint, history, locations, results, scenarios, startup
 from bench.results import Row
 
 
@@ -49,6 +49,7 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
+    yield from command_line.commands(rounds=5)
     yield from scenarios.reads(rounds=20)
     yield from crowd.concurrency(1.0, (1, 50))
     yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
@@ -63,6 +64,7 @@ def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
+    yield from command_line.commands(rounds=15)
     yield from scenarios.reads(rounds=100)
     yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
     yield from crowd.beside_an_echo(rounds=15, seconds=0.5)

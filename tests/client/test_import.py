@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from support.other_programs import zoxide_database
 
 FRAMEWORKS = (
     "anyio",
@@ -73,6 +76,15 @@ def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
     assert loaded("import workspaced_client.cli.app").isdisjoint(
         {"pydantic", "rich", "ulid", "trio", "workspaced_client.exchange"}
     )
+
+
+def test_the_import_of_a_list_loads_only_what_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "db.zo"
+    file.write_bytes(zoxide_database([]))
+    modules = loaded(
+        f"from workspaced_client.exchange.elsewhere import formats; formats.read_any({str(file)!r}, '/')"
+    )
+    assert modules.isdisjoint({"pydantic", "sqlite3", "pyexpat", "subprocess"})
 
 
 def test_the_pytest_plugin_loads_neither_a_client_nor_an_event_loop() -> None:

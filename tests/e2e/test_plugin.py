@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -130,24 +131,37 @@ def place() -> Iterator[Path]:
         yield home.root
 
 
-def test_a_project_of_its_own_tests_with_real_daemons(place: Path) -> None:
-    project = Project(place, GOOD)
-    (place / "test_published.py").write_text(PUBLISHED)
-    done = project.run("-n", "2")
-    assert "8 passed" in done.stdout, done.stdout + done.stderr
-    assert project.left() == []
+class Report(NamedTuple):
+    """What a project's tests told, and what was left of their daemons."""
+
+    text: str
+    left: list[str]
 
 
-def test_a_failure_is_told_with_the_log_of_the_daemon(place: Path) -> None:
-    project = Project(place, BAD)
-    done = project.run("-n", "0")
-    assert "2 failed" in done.stdout, done.stdout + done.stderr
-    assert "a defect of the app" in done.stdout
-    assert "Captured workspaced teardown" in done.stdout
-    assert "workspace.create" in done.stdout.partition("Captured workspaced teardown")[2]
-    assert "DaemonFailed: The daemon ended with 78 before it was ready. It wrote:" in done.stdout
-    assert "loud" in done.stdout
-    assert project.left() == []
+@pytest.fixture(scope="module")
+def report() -> Iterator[Report]:
+    """The report of a project whose tests run in two processes at the same time; some of them fail."""
+    with new_home() as home:
+        project = Project(home.root, GOOD)
+        (home.root / "test_published.py").write_text(PUBLISHED)
+        (home.root / "test_bad.py").write_text(BAD)
+        done = project.run("-n", "2")
+        yield Report(done.stdout + done.stderr, project.left())
+
+
+def test_a_project_of_its_own_tests_with_real_daemons(report: Report) -> None:
+    assert "2 failed, 8 passed" in report.text, report.text
+    assert report.left == []
+
+
+def test_a_failure_is_told_with_the_log_of_the_daemon(report: Report) -> None:
+    assert "a defect of the app" in report.text
+    assert "workspace.create" in report.text.partition("Captured workspaced teardown")[2]
+
+
+def test_a_daemon_that_can_not_start_fails_the_test_with_its_reason(report: Report) -> None:
+    assert "DaemonFailed: The daemon ended with 78 before it was ready. It wrote:" in report.text
+    assert "it is “loud”" in report.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

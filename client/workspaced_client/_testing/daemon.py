@@ -107,19 +107,23 @@ class Daemon:
         if self.is_running:
             raise DaemonFailed("The daemon runs already: stop or kill it first, or use restart().")
         self._end()
-        process = subprocess.Popen(
+        process = self._process(environment_at(self.root, **self._environment))
+        self._watch(process.pid)
+        self._child = Child(process)
+
+    def _process(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """Return its new process."""
+        return subprocess.Popen(
             self._command(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.root,
-            env=environment_at(self.root, **self._environment),
+            env=environment,
             stdin=self._stdin,
             pass_fds=self._pass_fds,
             umask=self._umask,
             start_new_session=True,  # so that its end is that of all that it has started, and a Ctrl-C is not its end
         )
-        self._watch(process.pid)
-        self._child = Child(process)
 
     def _command(self) -> Sequence[str]:
         """Return the program and its arguments."""

@@ -172,10 +172,10 @@ def test_an_update_of_nothing_names_the_commands_for_the_rest(capsys: pytest.Cap
 
 
 def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    result = run_here(capsys, "show")
+    result = run_here(capsys, "rename")
     assert result.code == 2
     assert result.err == (
-        "error: The argument WORKSPACE is missing: its name or its id.\nTry: workspacectl show --help\n"
+        "error: The argument WORKSPACE is missing: its name or its id.\nTry: workspacectl rename --help\n"
     )
 
 

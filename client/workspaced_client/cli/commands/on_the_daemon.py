@@ -135,7 +135,7 @@ has claimed ends with it.""",
     ),
     Command(
         "shell-init",
-        "Print shell code for `wcd WORKSPACE` and for completion.",
+        "Print shell code for `wcd [WORKSPACE]` and for completion.",
         group=_OF_THE_SHELL,
         run="shell_init:shell_init",
         arguments=(Argument("SHELL", "Your shell: bash, zsh or fish.", choices=("bash", "zsh", "fish")),),
@@ -169,7 +169,7 @@ Add the line for your shell to its start-up file:
         "version",
         "Print the version.",
         group=_OF_THE_SHELL,
-        run="help:version",
+        run="version:version",
         examples=("version",),
     ),
 )

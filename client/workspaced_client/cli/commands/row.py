@@ -22,13 +22,27 @@ DIRECTORIES: Final = "directories"
 
 
 class Argument:
-    """An argument: required, unless it is `optional` or `many` (which may be none at all).
+    """An argument: required, unless it is `optional`, `many` (which may be none at all), or `leads`.
+
+    One that `leads` is left out where there are too few values for all the required ones: the first is then the next
+    one's.
 
     `name` is its name in help texts, in capitals. The command's function gets the value as the parameter
     `parameter`, or the list of values of `many`, or None.
     """
 
-    __slots__ = ("choices", "completes", "default", "help", "many", "name", "optional", "parameter", "parse")
+    __slots__ = (
+        "choices",
+        "completes",
+        "default",
+        "help",
+        "leads",
+        "many",
+        "name",
+        "optional",
+        "parameter",
+        "parse",
+    )
 
     def __init__(
         self,
@@ -38,6 +52,7 @@ class Argument:
         parameter: str = "",
         optional: bool = False,
         many: bool = False,
+        leads: bool = False,
         default: str = "",
         completes: str = "",
         choices: tuple[str, ...] = (),
@@ -46,7 +61,8 @@ class Argument:
         self.name = name
         self.help = help
         self.parameter = parameter or name.lower()
-        self.optional = optional or many
+        self.optional = optional or many or leads
+        self.leads = leads
         self.many = many
         self.default = default  # in words
         self.completes = completes
