@@ -43,10 +43,6 @@ def test_a_client_of_an_empty_daemon(workspaced_client: Client, workspaced_daemo
     assert status.socket == str(workspaced_daemon.socket)
     assert status.data_dir == str(workspaced_daemon.data_dir)
     workspaced_client.workspaces.create("shop", "/srv/shop")
-
-
-def test_another_test_has_another_daemon(workspaced_client: Client) -> None:
-    assert workspaced_client.workspaces.list() == []
     assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**SEEN, "PYTEST_CURRENT_TEST": ""}
 
 
@@ -54,7 +50,7 @@ def test_a_restart_is_another_process(workspaced_daemon: Daemon) -> None:
     before = workspaced_daemon.pid
     workspaced_daemon.restart()
     assert workspaced_daemon.pid != before
-    workspaced_daemon.kill()  # and it is left so
+    workspaced_daemon.send_signal(signal.SIGSTOP)  # and it is left so
 
 
 @pytest.mark.anyio
@@ -62,21 +58,15 @@ def test_a_restart_is_another_process(workspaced_daemon: Daemon) -> None:
 async def test_under_asyncio(workspaced_daemon: Daemon, anyio_backend: str) -> None:
     async with workspaced_daemon.async_client() as client:
         assert await client.workspaces.list() == []
-
-
-def test_left_stopped(workspaced_daemon: Daemon) -> None:
-    workspaced_daemon.send_signal(signal.SIGSTOP)
 """
 
 BAD = """
-import os
-
-import pytest
-from workspaced_client.testing import DaemonFailed, daemon
+from workspaced_client.testing import daemon
 
 
-def test_fails(workspaced_client):
+def test_fails(workspaced_client, workspaced_daemon):
     workspaced_client.workspaces.create("shop", "/srv/shop")
+    workspaced_daemon.kill()
     raise RuntimeError("a defect of the app")
 
 
@@ -93,6 +83,18 @@ from pathlib import Path
 
 def test_waits(workspaced_daemon):
     Path("begun").write_text(str(workspaced_daemon.socket))
+    time.sleep(1000)
+"""
+
+
+WITHOUT_PYTEST = """
+import time
+from pathlib import Path
+
+from workspaced_client.testing import daemon
+
+with daemon() as running:
+    Path("begun").write_text(str(running.socket))
     time.sleep(1000)
 """
 
@@ -150,13 +152,13 @@ def report() -> Iterator[Report]:
 
 
 def test_a_project_of_its_own_tests_with_real_daemons(report: Report) -> None:
-    assert "2 failed, 8 passed" in report.text, report.text
+    assert "2 failed, 6 passed" in report.text, report.text
     assert report.left == []
 
 
 def test_a_failure_is_told_with_the_log_of_the_daemon(report: Report) -> None:
     assert "a defect of the app" in report.text
-    assert "workspace.create" in report.text.partition("Captured workspaced teardown")[2]
+    assert "method=daemon.hello" in report.text.partition("Captured workspaced teardown")[2]
 
 
 def test_a_daemon_that_can_not_start_fails_the_test_with_its_reason(report: Report) -> None:
@@ -164,13 +166,12 @@ def test_a_daemon_that_can_not_start_fails_the_test_with_its_reason(report: Repo
     assert "it is “loud”" in report.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_of_an_interrupted_test(place: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_nothing_is_left_of_tests_that_are(place: Path, number: signal.Signals) -> None:
     project = Project(place, ENDLESS)
     begun = place / "begun"
-    with subprocess.Popen(
-        project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
-    ) as tests:
+    command = project.command if number == signal.SIGINT else [sys.executable, "-c", WITHOUT_PYTEST]
+    with subprocess.Popen(command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL) as tests:
         try:
             wait_until(lambda: begun.exists() and bool(begun.read_text()), "the test did not begin")
             with RawConnection(Path(begun.read_text())) as connection:
