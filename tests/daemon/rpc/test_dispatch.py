@@ -274,7 +274,12 @@ async def test_the_answer_to_a_write_is_the_text_that_was_encoded_for_the_store(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[object] = []
-    monkeypatch.setattr(pending_request, "encode", lambda result: encoded.append(result) or encode(result))
+
+    def noted(result: object) -> bytes:
+        encoded.append(result)
+        return encode(result)
+
+    monkeypatch.setattr(pending_request, "encode", noted)
     assert (await client.result("workspace.update", id="ws_01", name="One"))["name"] == "One"
     assert encoded == []
 
