@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from workspaced.domain.entries import Entry
-from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History
+from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History, size_of
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
 from workspaced.store.sqlite import rows
@@ -70,9 +70,10 @@ class Contents:
 
 
 def read(database: Database) -> Contents:
-    """Lock the database, read and verify everything. Raises Damaged, NewerDatabase or sqlite3.Error."""
+    """Lock the database, read everything from the disk and verify it. Raises Damaged, NewerDatabase or sqlite3.Error."""
     try:
         database.lock()
+        database.forget()
         return _read(database)
     except sqlite3.Error as error:
         if is_damage(error):
@@ -166,18 +167,23 @@ def _read_history(database: Database, meta: Meta) -> tuple[list[Entry], int, lis
     A damaged entry ends the history there: no workspace depends on it.
     """
     entries: list[Entry] = []
-    room = KEPT_BYTES
-    newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC LIMIT ?"
-    for revision, text, proof in database.rows(newest_first, (KEPT_ENTRIES,)):
+    room, since, warnings = KEPT_BYTES, meta.history_since, list[str]()
+    newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC"
+    for revision, text, proof in database.rows(newest_first):
         entry = rows.entry_of(text) if rows.sha256(text) == proof else None
-        if entry is None or entry.revision != revision:
-            told = f"The history has a damaged entry at revision {revision}: it is told from there on."
-            return entries[::-1], max(revision, meta.history_since), [told]
-        room -= len(text)
-        if room < 0:
-            return entries[::-1], max(revision, meta.history_since), []
+        if entry is not None and entry.revision != revision:
+            entry = None
+        if entry is None:
+            warnings.append(
+                f"The history has a damaged entry at revision {revision}: it is told from there on."
+            )
+        else:
+            room -= size_of(entry)
+        if entry is None or room < 0 or len(entries) == KEPT_ENTRIES:
+            since = max(since, revision)
+            break
         entries.append(entry)
-    return entries[::-1], meta.history_since, []
+    return entries[::-1], since, warnings
 
 
 def _words(text: bytes) -> str:
