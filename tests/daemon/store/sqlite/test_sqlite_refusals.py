@@ -13,9 +13,9 @@ import pytest
 from support.documents import files_below
 from support.obstacles import a_socket, dangling_link, directory, link
 from support.samples import workspace
-from workspaced.store import create_sqlite_store
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.lock import LockHeld
+from workspaced.store.sqlite import create_sqlite_store
 from workspaced_protocol import mounts
 from workspaced_protocol.datadir import ANSWERED, DATABASE, LOCK
 

@@ -15,9 +15,10 @@ from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause
 from workspaced.domain.state import State
-from workspaced.store import SqliteWorkspaceStore, StorageFailure, create_sqlite_store
+from workspaced.store import StorageFailure
 from workspaced.store.contract import Commit, commit_of
 from workspaced.store.document import parse_document
+from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Change, Peer

@@ -12,7 +12,8 @@ import pytest
 from support.documents import files_below
 from support.obstacles import a_socket, directory, link
 from support.samples import workspace
-from workspaced.store import SqliteWorkspaceStore, StorageFailure, create_sqlite_store
+from workspaced.store import StorageFailure
+from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
