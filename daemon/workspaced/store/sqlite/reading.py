@@ -20,9 +20,11 @@ from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.database import Database, is_damage
 from workspaced.store.sqlite.rows import STATE_KEY, Meta
 from workspaced.store.sqlite.schema import TABLES
-from workspaced_protocol.datadir import DATABASE_VERSION
+from workspaced_protocol import __version__
+from workspaced_protocol.datadir import DATABASE, DATABASE_VERSION
 
 _SHOWN_FAULTS: Final = 3
+_SHOWN_MEMBERS: Final = 10
 
 
 class Damaged(Exception):
@@ -98,7 +100,10 @@ def _read(database: Database) -> Contents:
             f"its {len(texts)} workspaces are not the {meta.workspaces} of revision {meta.revision}",
         )
     try:
-        records = rows.records_of(texts)
+        if meta.release == __version__:
+            records, unknown_members = rows.outlined_records_of(texts), list[str]()
+        else:
+            records, unknown_members = rows.records_of(texts)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged("schema", f"a workspace in it is wrong: {error}") from error
     keys = _read_keys(database)
@@ -106,6 +111,11 @@ def _read(database: Database) -> Contents:
     if rows.digest_text(keys_digest) != meta.keys_digest:
         raise Damaged("damaged", "its request keys are not those that were stored")
     entries, complete_since, warnings = _read_history(database, meta)
+    if unknown_members:
+        told = ", ".join(unknown_members[:_SHOWN_MEMBERS])
+        warnings.append(
+            f"{DATABASE} holds members that this release does not know ({told}): a change of such a workspace leaves them out."
+        )
     (history_count,) = database.execute("SELECT count(*) FROM history")[0]
     return Contents(
         meta, records, keys, digest, keys_digest, entries, complete_since, history_count, warnings

@@ -8,18 +8,15 @@ The strategy:
 """
 
 import errno
-import os
 import sqlite3
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from workspaced.domain.state import State
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
-from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
 from workspaced.store.place import blocked
 from workspaced.store.sqlite import replacing
@@ -29,9 +26,7 @@ from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, re
 from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 
 LOG_BYTES: Final = 4 * 1024 * 1024
-"""The size of the log: once that much is in it, it is written back and begun anew in its place."""
-
-_ZEROS: Final = memoryview(bytes(64 * 1024))
+"""Once about that much is in the log, it is written back into the database, and begun anew."""
 
 _logger = structlog.get_logger(__name__)
 
@@ -60,7 +55,6 @@ class ServingDatabase:
         self._own: set[_File] = set()  # the files that may be the database
         self._put_away_for: str | None = None
         self._logged_bytes = 0
-        self._is_log_filled = False
         self._use(database)
 
     @property
@@ -130,13 +124,8 @@ class ServingDatabase:
         self._logged_bytes += size_bytes
 
     def tidy_log(self) -> None:
-        """Give the log its full size once, and write it back when it is full. It never raises."""
-        if self._database is None:
-            return
-        if not self._is_log_filled:
-            self._is_log_filled = True
-            self._fill_log()
-        if self._logged_bytes < LOG_BYTES:
+        """Write the log back when it is full. It never raises."""
+        if self._database is None or self._logged_bytes < LOG_BYTES:
             return
         try:
             self._database.checkpoint()
@@ -146,26 +135,6 @@ class ServingDatabase:
         else:
             self._logged_bytes = 0
 
-    def _fill_log(self) -> None:
-        """Fill the log with zeros. A commit that need not extend its file takes a fraction of the time to sync.
-
-        SQLite ends the reading of a log where zeros begin.
-        """
-        directory = self._directory
-        with suppress(OSError):  # the log then grows as it is written
-            size = directory.disk.stat_in(DATABASE_LOG, directory.fd).st_size
-            if size >= LOG_BYTES:
-                return
-            fd = directory.disk.open(
-                DATABASE_LOG, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0, directory.fd
-            )
-            try:
-                while size < LOG_BYTES:
-                    size += directory.disk.write_at(fd, _ZEROS[: LOG_BYTES - size], size)
-                directory.disk.sync(fd)
-            finally:
-                close_quietly(directory.disk, fd)
-
     def close(self) -> None:
         """Close the database, if it is open."""
         if self._database is not None:
@@ -174,7 +143,7 @@ class ServingDatabase:
 
     def _use(self, database: Database) -> None:
         self._database = database
-        self._logged_bytes, self._is_log_filled = 0, False
+        self._logged_bytes = 0
         self._files = (_file(self._directory, DATABASE), _file(self._directory, DATABASE_LOG))
         self._own = {file for file in self._files[:1] if file is not None}
 

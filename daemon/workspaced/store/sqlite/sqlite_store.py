@@ -217,7 +217,7 @@ class SqliteWorkspaceStore(StoreBase):
 
 def _lacking(held: State, contents: Contents) -> Mapping[str, Record | None]:
     """Return what the database lacks of the last answered state; None for what it has too much."""
-    found = {record.workspace.id: record.json for record in contents.records}
+    found = {record.outline.id: record.json for record in contents.records}
     lacking: dict[str, Record | None] = dict.fromkeys(found.keys() - held.records.keys())
     lacking.update((id_, each) for id_, each in held.records.items() if found.get(id_) != each.json)
     return lacking
