@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, footprint, history, locations, results, scenarios, startup, write_cost
+from bench import compare, crowd, footprint, history, locations, results, scenarios, startup, write_cost
 from bench.results import Row
 
 
@@ -50,7 +50,9 @@ def _quick() -> Iterator[Row]:
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
     yield from scenarios.reads(rounds=20)
-    yield from scenarios.concurrency(1.0, (1, 50))
+    yield from crowd.concurrency(1.0, (1, 50))
+    yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
+    yield from crowd.a_get_beside(rounds=3, seconds=0.3)
     yield from scenarios.events(subscribers=50, rounds=40)
     yield from history.cost(rounds=60)
     yield from history.of_ten_thousand(rounds=50)
@@ -63,7 +65,9 @@ def _all() -> Iterator[Row]:
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
     yield from scenarios.reads(rounds=100)
-    yield from scenarios.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
+    yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
+    yield from crowd.beside_an_echo(rounds=15, seconds=0.5)
+    yield from crowd.a_get_beside(rounds=9, seconds=0.5)
     yield from scenarios.events(subscribers=50, rounds=200)
     yield from history.cost(rounds=300)
     yield from history.of_ten_thousand(rounds=200)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from support.daemon_process import DaemonProcess, Home, running_daemon
 from support.documents import STORE_ID
@@ -56,8 +57,15 @@ def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
         yield daemon
 
 
+class EchoServer(NamedTuple):
+    """A running echo server."""
+
+    pid: int
+    socket: Path
+
+
 @contextmanager
-def echo_server() -> Iterator[Path]:
+def echo_server() -> Iterator[EchoServer]:
     """A bare trio server that sends back what it gets: the limit of what a read can be."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as short:
         path = Path(short) / "s"
@@ -65,7 +73,7 @@ def echo_server() -> Iterator[Path]:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             try:
                 process.stdout.readline()  # type: ignore[union-attr]  # PIPE was asked for
-                yield path
+                yield EchoServer(process.pid, path)
             finally:
                 process.kill()
 

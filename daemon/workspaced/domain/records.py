@@ -46,10 +46,10 @@ class Record:
     @property
     def workspace(self) -> Workspace:
         """The workspace."""
-        workspace = self._workspace
-        if workspace is None:
-            workspace, _ = unknown.decode(self.json, Workspace)
-            self._workspace = workspace
+        if self._workspace is not None:
+            return self._workspace
+        workspace, _ = unknown.decode(self.json, Workspace)
+        self._workspace = workspace
         return workspace
 
     def __eq__(self, other: object) -> bool:

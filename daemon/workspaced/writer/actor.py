@@ -18,7 +18,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
-import structlog
 import trio
 from outcome import Error, Maybe, Value
 
@@ -29,6 +28,7 @@ from workspaced.domain.entries import NOBODY, Cause, Event, events_of
 from workspaced.domain.errors import Overloaded, ShuttingDown
 from workspaced.domain.outcome import Outcome
 from workspaced.events import EventHub
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import (
     Commit,
@@ -57,7 +57,7 @@ _HELD_KEYS_SECONDS: Final = 60.0
 """How long after a start all earlier request keys are kept. Reconnecting clients pause for up to two seconds; until
 the last one is back and repeats its writes, others may have made hundreds (storage.md, Limits)."""
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Writer:
