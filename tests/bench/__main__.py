@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, footprint, history, locations, results, scenarios, startup
+from bench import compare, footprint, history, locations, results, scenarios, startup, write_cost
 from bench.results import Row
 
 
@@ -54,6 +54,7 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.events(subscribers=50, rounds=40)
     yield from history.cost(rounds=60)
     yield from history.of_ten_thousand(rounds=50)
+    yield from write_cost.growth((50, 10_000), rounds=50)
     yield from footprint.memory(connections=200, requests=100_000)
 
 
@@ -69,6 +70,7 @@ def _all() -> Iterator[Row]:
     yield from scenarios.large_answers(10_000, seconds=5.0)
     yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)
+    yield from write_cost.growth((50, 10_000, 100_000), rounds=300)
     yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 

@@ -46,11 +46,9 @@ class Record:
     @property
     def workspace(self) -> Workspace:
         """The workspace."""
-        workspace = self._workspace
-        if workspace is None:
-            workspace, _ = unknown.decode(self.json, Workspace)
-            self._workspace = workspace
-        return workspace
+        if self._workspace is None:
+            self._workspace = unknown.decode(self.json, Workspace)[0]
+        return self._workspace
 
     def __eq__(self, other: object) -> bool:
         return self.json == other.json if isinstance(other, Record) else NotImplemented
