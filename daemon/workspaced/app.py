@@ -4,6 +4,7 @@ Of two nested nurseries, the writer's is the outer one. So a stop can commit and
 before it closes the connections and the store.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -37,8 +38,9 @@ from workspaced.service.usage import Usage
 from workspaced.service.workspaces import WorkspaceOperations
 from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
-from workspaced.store import JsonWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.backups import Backups
+from workspaced.store.contract import WorkspaceStore
+from workspaced.store.kinds import OpenStore, open_store
 from workspaced.store.usage_file import UsageFile
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
@@ -161,7 +163,10 @@ async def run(
     with received() as ending, supervised(os.environ) as supervisor:
         socket_path = supervisor.socket_path(settings.socket)
         await supervisor.restoring(settings.data_dir)
-        store = await trio.to_thread.run_sync(_open_store, settings.data_dir, socket_path)
+        store = await trio.to_thread.run_sync(_open_store, settings, socket_path)
+        if owns_process:
+            # What the store has loaded stays: a full garbage collection of 100,000 workspaces takes 140 ms.
+            gc.freeze()
         usage_file = UsageFile(settings.data_dir)
         try:
             uses = await trio.to_thread.run_sync(usage_file.read)
@@ -247,8 +252,8 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
     _log.info("Stopped.", revision=writer.state.revision)
 
 
-def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
-    store = create_json_store(data_dir, socket=str(socket_path))
+def _open_store(settings: Settings, socket_path: Path) -> OpenStore:
+    store = open_store(settings.store, settings.data_dir, socket=str(socket_path))
     for warning in store.warnings:
         _log.warning(warning)
     recovery, count = store.recovery, store.state.salvageable_count()
@@ -256,13 +261,13 @@ def _open_store(data_dir: Path, socket_path: Path) -> JsonWorkspaceStore:
     if count:
         told["remedy"] = f"`workspacectl recovery salvage` can bring back {count}"
     if recovery.outcome == "dataLoss":
-        _log.error("Data was lost; the store starts empty.", **told)
+        _log.error("Data was lost; the store starts with what could be verified.", **told)
     elif recovery.outcome == "recovered":
         _log.warning("The store was recovered.", **told)
     return store
 
 
-def _publish_recovery(store: JsonWorkspaceStore, hub: EventHub) -> None:
+def _publish_recovery(store: WorkspaceStore, hub: EventHub) -> None:
     """Publish an unacknowledged recovery, for clients that subscribe from the revision they know."""
     found = store.recovery
     if found.outcome in ("recovered", "dataLoss") and not found.acknowledged:

@@ -23,6 +23,7 @@ from workspaced.rpc.listener import SocketUnusable
 from workspaced.settings.loading import BadConfiguration, load_settings
 from workspaced.settings.model import FIELDS, Settings
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.kinds import OtherKind
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.paths import UnusablePath, default_config_file
 from workspaced_protocol.paths import socket_path as find_socket_path
@@ -97,7 +98,7 @@ def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
         )
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
-    except WrittenByNewerRelease as error:
+    except (WrittenByNewerRelease, OtherKind) as error:
         return EX_CONFIG, error.message
     except (StoreUnusable, SocketUnusable, DiskHangs, DiskFails) as error:
         return EX_IOERR, str(error)
@@ -156,6 +157,7 @@ def _settings_parser() -> _Parser:
     parser.add_argument(
         "--socket", metavar="PATH", help="where to listen (default: below the user's runtime directory)"
     )
+    parser.add_argument("--store", metavar="KIND", help="auto, json or sqlite (default: auto, what is there)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
     parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (default: info)")
     parser.add_argument(

@@ -6,7 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, crowd, footprint, history, locations, results, scenarios, startup
+from bench import (
+    command_line,
+    compare,
+    crowd,
+    footprint,
+    history,
+    locations,
+    results,
+    scenarios,
+    startup,
+    write_cost,
+)
 from bench.results import Row
 
 
@@ -49,6 +60,7 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
+    yield from command_line.commands(rounds=5)
     yield from scenarios.reads(rounds=20)
     yield from crowd.concurrency(1.0, (1, 50))
     yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
@@ -56,6 +68,7 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.events(subscribers=50, rounds=40)
     yield from history.cost(rounds=60)
     yield from history.of_ten_thousand(rounds=50)
+    yield from write_cost.beside_the_store((50, 10_000), rounds=50)
     yield from footprint.memory(connections=200, requests=100_000)
 
 
@@ -63,6 +76,7 @@ def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
+    yield from command_line.commands(rounds=15)
     yield from scenarios.reads(rounds=100)
     yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
     yield from crowd.beside_an_echo(rounds=15, seconds=0.5)
@@ -73,6 +87,7 @@ def _all() -> Iterator[Row]:
     yield from scenarios.large_answers(10_000, seconds=5.0)
     yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)
+    yield from write_cost.beside_the_store((50, 10_000, 100_000), rounds=300)
     yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 

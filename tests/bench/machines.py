@@ -52,7 +52,7 @@ def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
     # A socket's path has at most 107 bytes, and the checkout may lie deep.
     with (
         tempfile.TemporaryDirectory(prefix="wsd-") as short,
-        running_daemon(Home(where, socket=Path(short) / "s")) as daemon,
+        running_daemon(Home(where, socket=Path(short) / "s"), is_executed=True) as daemon,
     ):
         yield daemon
 

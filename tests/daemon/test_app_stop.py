@@ -85,7 +85,7 @@ def hanging(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[Hanging
         stores.append(store)
         return store
 
-    monkeypatch.setattr("workspaced.app.create_json_store", create)
+    monkeypatch.setattr("workspaced.store.kinds.create_json_store", create)
     return stores
 
 
@@ -190,7 +190,7 @@ async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
     is_mended: bool,
 ) -> None:
-    monkeypatch.setattr("workspaced.app.create_json_store", FailingStore)
+    monkeypatch.setattr("workspaced.store.kinds.create_json_store", FailingStore)
     caught: list[DiskFails] = []
 
     async def run() -> None:

@@ -263,7 +263,7 @@ def test_a_defect_is_70_with_its_traceback_in_the_log_and_a_sentence_for_the_use
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("workspaced.app.create_json_store", broken)
+    monkeypatch.setattr("workspaced.store.kinds.create_json_store", broken)
     assert main([*place.arguments, "--log-format", format_]) == 70
     *log, line = capsys.readouterr().err.splitlines()
     assert line.startswith("workspaced: ")
@@ -352,7 +352,7 @@ def test_help_names_every_option_of_the_contract(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["run", "--help"])
     told = capsys.readouterr().out
-    for option in ("--data-dir", "--socket", "--config", "--log-level", "--log-format"):
+    for option in ("--data-dir", "--socket", "--store", "--config", "--log-level", "--log-format"):
         assert option in told
 
 

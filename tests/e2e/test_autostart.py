@@ -14,11 +14,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from support.daemon_process import Home, new_home, running_daemon
+from support.daemon_process import Home, leads_elsewhere, listens, new_home, running_daemon
 from support.raw_connection import RawConnection
 from workspaced_client import Client, NotRunning, NotStarted
-from workspaced_client._testing.daemon import listens
-from workspaced_client._testing.environment import leads_elsewhere
 from workspaced_client.aio import AsyncClient
 from workspaced_protocol.datadir import LOCK_HELD
 

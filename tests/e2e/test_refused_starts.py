@@ -67,6 +67,7 @@ def config(text: str) -> Callable[[Home], None]:
 
 ODD = os.fsdecode(b"caf\xe9")
 TOO_LONG = "/tmp/" + "s" * 120  # noqa: S108 - never made
+WHOLE = store_text([workspace_json(1)])
 ROUND = store_text([workspace_json(1)], revision=9, version=4)
 UNLIKE = '{"version": 4, "shape": {"unlike": "ours"}}'
 
@@ -81,6 +82,20 @@ CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], 
     "store of version 4": (newer(PRIMARY, ROUND), (), {}, 78, ("4",)),
     "store of version 4 of another shape": (newer(PRIMARY, UNLIKE), (), {}, 78, ("4",)),
     "snapshot of version 4": (newer(SNAPSHOT, ROUND), (), {}, 78, ("4",)),
+    "JSON where SQLite is asked for": (
+        newer(PRIMARY, WHOLE),
+        ("--store", "sqlite"),
+        {},
+        78,
+        ("JSON", "workspacectl backup"),
+    ),
+    "a kind of store that is none": (
+        nothing_prepared,
+        (),
+        {"WORKSPACED_STORE": "xml"},
+        78,
+        ("WORKSPACED_STORE",),
+    ),
     "settings in the environment": (
         nothing_prepared,
         (),

@@ -51,10 +51,10 @@ class History:
         if self._end < len(shared) or start > len(self) // 8:
             shared, start = shared[start : self._end], 0
         shared.extend(entries)
-        size = self._bytes + sum(map(_size, entries))
+        size = self._bytes + sum(map(size_of, entries))
         complete_since = self.complete_since
         while len(shared) - start > KEPT_ENTRIES or (size > KEPT_BYTES and start < len(shared)):
-            size -= _size(shared[start])
+            size -= size_of(shared[start])
             complete_since = max(complete_since, shared[start].revision)
             start += 1
         return History(complete_since, shared, start, len(shared), size)
@@ -100,6 +100,7 @@ def _revision(entry: Entry) -> int:
     return entry.revision
 
 
-def _size(entry: Entry) -> int:
+def size_of(entry: Entry) -> int:
+    """Return the bytes that an entry counts for."""
     # The text before the change is shared with the entry that made it.
     return _ENTRY_BYTES + len(entry.after or entry.before or b"")

@@ -7,6 +7,7 @@ in nearly every list: only the store of an older app can have a name twice.
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping
 
+from workspaced.domain.records import Outline
 from workspaced.domain.trie_map import TrieMap
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.names import name_key
@@ -23,7 +24,7 @@ class NameIndex(Mapping[str, str]):
         self._bearers = TrieMap[str, _Bearers]() if bearers is None else bearers
 
     @classmethod
-    def of(cls, workspaces: Iterable[Workspace]) -> "NameIndex":
+    def of(cls, workspaces: Iterable[Outline | Workspace]) -> "NameIndex":
         """Return the index of these workspaces."""
         found: dict[str, _Bearers] = {}
         for workspace in workspaces:
@@ -41,14 +42,14 @@ class NameIndex(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._bearers)
 
-    def with_workspace(self, workspace: Workspace) -> "NameIndex":
+    def with_workspace(self, workspace: Outline | Workspace) -> "NameIndex":
         """Return the index with the name of a workspace that it does not have."""
         if workspace.state == "deleted":
             return self
         key = name_key(workspace.name)
         return NameIndex(self._bearers.with_item(key, _with_bearer(self._bearers.get(key, ()), workspace)))
 
-    def without_workspace(self, workspace: Workspace) -> "NameIndex":
+    def without_workspace(self, workspace: Outline | Workspace) -> "NameIndex":
         """Return the index without the name of a workspace that it has."""
         if workspace.state == "deleted":
             return self
@@ -57,11 +58,11 @@ class NameIndex(Mapping[str, str]):
         return NameIndex(self._bearers.with_item(key, left) if left else self._bearers.without(key))
 
 
-def _bearer(workspace: Workspace) -> tuple[int, str]:
+def _bearer(workspace: Outline | Workspace) -> tuple[int, str]:
     return workspace.created_at, workspace.id
 
 
-def _with_bearer(bearers: _Bearers, workspace: Workspace) -> _Bearers:
+def _with_bearer(bearers: _Bearers, workspace: Outline | Workspace) -> _Bearers:
     if not bearers:
         return (_bearer(workspace),)
     more = [*bearers]

@@ -4,17 +4,62 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
-from workspaced_protocol.models import Model, RecoveryOutcome, Session, TimeMs, Workspace
+from workspaced_protocol import unknown
+from workspaced_protocol.models import Model, RecoveryOutcome, Session, TimeMs, Workspace, WorkspaceState
 
 encode: Final = msgspec.json.Encoder().encode
 
 
-class Record(NamedTuple):
-    """A workspace and its JSON text, which is the same on the socket and in the file."""
+class Outline(Struct, frozen=True, rename="camel", gc=False):
+    """The part of a workspace that tells its place among others, and whether a list shows it."""
 
-    workspace: Workspace
-    json: bytes
+    id: str
+    name: str
+    created_at: int
+    state: WorkspaceState
+    tags: tuple[str, ...] = ()
+
+
+class Record:
+    """A workspace and its JSON text, which is the same on the socket and in the file.
+
+    A text that its store has proven is decoded only once its workspace is needed: a start with ten thousand of them
+    would take twice the time.
+    """
+
+    __slots__ = ("_workspace", "json", "outline")
+
+    def __init__(self, workspace: Workspace, json: bytes) -> None:
+        self._workspace: Workspace | None = workspace
+        self.outline: Outline | Workspace = workspace
+        self.json = json
+
+    @classmethod
+    def of_proven(cls, outline: Outline, json: bytes) -> "Record":
+        """Return the record of a text that a store of this release has written, and its outline."""
+        record = cls.__new__(cls)
+        record._workspace, record.outline, record.json = None, outline, json  # noqa: SLF001 - its own class
+        return record
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace."""
+        if self._workspace is not None:
+            return self._workspace
+        workspace, _ = unknown.decode(self.json, Workspace)
+        self._workspace = workspace
+        return workspace
+
+    def __eq__(self, other: object) -> bool:
+        return self.json == other.json if isinstance(other, Record) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.json)
+
+    def __repr__(self) -> str:
+        return f"Record({self.workspace!r})"
 
 
 class OwnedSession(NamedTuple):

@@ -23,7 +23,7 @@ from workspaced_protocol.names import name_key
 
 def sort_key(record: Record) -> tuple[int, str]:
     """Return the sort key of workspaces: creation time, then id for a stable order."""
-    return record.workspace.created_at, record.workspace.id
+    return record.outline.created_at, record.outline.id
 
 
 NO_RECORDS: Final = SortedBlocks[Record](sort_key)
@@ -77,9 +77,9 @@ class State:
         """Return the same of workspaces whose texts are known."""
         return cls(
             revision,
-            TrieMap({record.workspace.id: record for record in records}),
-            NameIndex.of(record.workspace for record in records),
-            RequestKeys.held(request_keys or {}),
+            TrieMap({record.outline.id: record for record in records}),
+            NameIndex.of(record.outline for record in records),
+            RequestKeys() if request_keys is None else RequestKeys.held(request_keys),
             recovery,
             ordered=SortedBlocks(sort_key, records),
             history=History(complete_since=revision),

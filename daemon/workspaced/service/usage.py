@@ -76,7 +76,7 @@ class Usage:
             if record is not None:
                 yield record
         for record in state.ordered:
-            if record.workspace.id not in self._uses:
+            if record.outline.id not in self._uses:
                 yield record
 
     def _note_event(self, published: PublishedEvent) -> None:

@@ -85,8 +85,8 @@ class WorkspaceOperations:
         found: Iterable[Record] = (
             record
             for record in in_order
-            if params.state in (None, record.workspace.state)
-            and (not wanted or wanted.issubset(map(tag_key, record.workspace.tags)))
+            if params.state in (None, record.outline.state)
+            and (not wanted or wanted.issubset(map(tag_key, record.outline.tags)))
         )
         if params.sort == "name":
             found = sorted(found, key=_name_key)  # equal ones by creation time
@@ -94,4 +94,4 @@ class WorkspaceOperations:
 
 
 def _name_key(record: Record) -> str:
-    return name_key(record.workspace.name)
+    return name_key(record.outline.name)

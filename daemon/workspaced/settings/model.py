@@ -10,12 +10,13 @@ from workspaced.host.path_checks import CHECK_SECONDS
 from workspaced.process.log import LogLevel
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.store.backups import Retention
+from workspaced.store.kinds import Choice
 from workspaced_protocol.framing import MAX_LINE_BYTES
 from workspaced_protocol.paths import default_data_dir, default_socket_path
 
 LogFormat = Literal["console", "json"]
 
-NEED_RESTART: Final = frozenset({"data_dir", "socket", "log_format"})
+NEED_RESTART: Final = frozenset({"data_dir", "socket", "store", "log_format"})
 """The settings that need a restart. All others are reloaded at SIGHUP."""
 
 DEFAULT_PATHS: Final[Mapping[str, Callable[[], str]]] = {
@@ -40,6 +41,13 @@ class Settings:
             "description": "The socket on which the daemon listens.",
             "examples": ["~/.local/state/workspaced/workspaced.sock"],
         }
+    )
+    store: Choice = field(
+        default="auto",
+        metadata={
+            "description": "The kind of store: two JSON files, or a SQLite database for thousands of workspaces. “auto” "
+            "is what the data directory holds, and JSON if it is empty."
+        },
     )
     log_level: LogLevel = field(
         default="info", metadata={"description": "The lowest level of log lines that are written."}

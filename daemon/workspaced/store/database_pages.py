@@ -49,12 +49,15 @@ class Pages:
         self._database = database or _nothing
         self._log = log or _nothing
         self._frames, self._commits = _frames_of(self._log)
+        self._proofs: set[bytes] = (
+            set()
+        )  # of the texts that were found: most pages of a log hold the same rows
         self._newest: dict[int, list[int]] = {}  # the indexes of the frames of each page
         for index, frame in enumerate(self._frames):
             self._newest.setdefault(frame.page, []).append(index)
 
     def texts(self) -> Iterator[bytes]:
-        """Yield the text of each whole row: those of the database, then those of the log, oldest first."""
+        """Yield each text of a whole row once: those of the database, then those of the log, oldest first."""
         number = 1
         while data := self._database((number - 1) * DATABASE_PAGE_BYTES, DATABASE_PAGE_BYTES):
             yield from self._texts_in(data, number, None)
@@ -72,7 +75,7 @@ class Pages:
         for at in range(pointers, min(pointers + 2 * count, DATABASE_PAGE_BYTES - 1), 2):
             offset = int.from_bytes(data[at : at + 2], "big")
             payload = self._payload(data, offset, frame)
-            text = _proven_text(payload) if payload is not None else None
+            text = _proven_text(payload, self._proofs) if payload is not None else None
             if text is not None:
                 yield text
 
@@ -137,8 +140,11 @@ def _frames_of(log: Read) -> tuple[Sequence[_Frame], Sequence[int]]:
     return frames, commits
 
 
-def _proven_text(payload: bytes) -> bytes | None:
-    """Return the text of a record of three columns, the last of which is its hash; None for any other."""
+def _proven_text(payload: bytes, found: set[bytes]) -> bytes | None:
+    """Return the text of a record of three columns, the last of which is its hash; None for any other.
+
+    A hash that is in `found` is None too, and others are added to it.
+    """
     header_size, at = _varint(payload, 0)
     types: list[int] = []
     while at < min(header_size, len(payload)) and len(types) <= 3:
@@ -152,7 +158,10 @@ def _proven_text(payload: bytes) -> bytes | None:
     start = header_size + first
     text = payload[start : start + second]
     proof = payload[start + second : start + second + _HASH_BYTES]
-    return text if sha256(text).digest() == proof else None
+    if proof in found or sha256(text).digest() != proof:
+        return None
+    found.add(proof)
+    return text
 
 
 def _text_bytes(kind: int) -> int | None:

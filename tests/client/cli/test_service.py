@@ -46,10 +46,11 @@ def test_status_tells_who_is_connected(ctl: Ctl, daemon: DaemonProcess) -> None:
     table = result.out.partition("\n\n")[2]
     header, *rows = [re.split("  +", line) for line in table.splitlines()]
     assert header == ["PROGRAM", "PID", "UID", "SINCE", "REQUESTS", "IN FLIGHT", "EVENTS", "SESSIONS"]
-    peer = [found[0].program, str(os.getpid()), str(os.getuid())]
+    process = [str(os.getpid()), str(os.getuid())]
+    programs = [found[0].program, found[0].program, "workspacectl"]
     # Between the events and this command, an earlier command's connection may be about to go.
     told = [rows[0], rows[1], rows[-1]]
-    assert [row[:3] for row in told] == [peer] * 3
+    assert [row[:3] for row in told] == [[program, *process] for program in programs]
     assert [row[5:] for row in told] == [["-", "-", "1"], ["-", "project.*", "-"], ["-", "-", "-"]]
     first, second, *_ = as_json["clients"]
     assert as_json["connections"] == len(as_json["clients"])
@@ -179,7 +180,7 @@ def test_a_loss_is_told_and_outlives_a_restart(tmp_path: Path, capsys: pytest.Ca
             result = ctl_for(daemon.socket, capsys)("list")
             first, rest = result.err.splitlines()
             assert (result.code, result.out) == (0, "")
-            assert first.startswith("warning: All workspaces were lost at 2")
+            assert first.startswith("warning: Workspaces were lost at 2")
             assert first.endswith("`workspacectl recovery show` tells what can be done.")
             assert rest == "There are no workspaces."
     with running_daemon(tmp_path) as daemon:

@@ -10,14 +10,14 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from workspaced.store.contract import CommitUnknown, StorageFailure
 
-_SETTINGS: Final = (
+SETTINGS: Final = (
     "PRAGMA locking_mode=EXCLUSIVE",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -25,6 +25,8 @@ _SETTINGS: Final = (
     "PRAGMA cell_size_check=ON",  # a damaged page is found where it is read, not later
     "PRAGMA trusted_schema=OFF",  # nothing in a damaged schema may run
 )
+"""Set each time the database is opened."""
+
 _FULL_SYNC: Final = ("PRAGMA fullfsync=ON", "PRAGMA checkpoint_fullfsync=ON")
 """On macOS, fsync(2) leaves data in the drive's cache."""
 
@@ -87,7 +89,7 @@ class Database:
 
     def lock(self) -> None:
         """Lock the database for as long as it is open."""
-        for setting in (*_SETTINGS, *_FULL_SYNC) if sys.platform == "darwin" else _SETTINGS:
+        for setting in (*SETTINGS, *_FULL_SYNC) if sys.platform == "darwin" else SETTINGS:
             self.execute(setting)
         self.execute("BEGIN IMMEDIATE")  # takes the lock
         self.execute("ROLLBACK")
@@ -105,7 +107,7 @@ class Database:
         return self._connection.execute(statement, values)
 
     @contextmanager
-    def transaction(self, action: str) -> Iterator[None]:
+    def transaction(self, action: str) -> Generator[None]:
         """Commit what the `with` block does, durably.
 
         Raises StorageFailure where nothing was applied, CommitUnknown where that is not sure: the database must be
@@ -141,6 +143,10 @@ class Database:
     def checkpoint(self) -> None:
         """Write the log back into the database, so that the next commit begins the log anew."""
         self.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def forget(self) -> None:
+        """Let go of all pages in memory: what is read next comes from the file."""
+        self.execute("PRAGMA shrink_memory")
 
     def close(self) -> None:
         """Close the database: the log is written back and removed where the disk allows it, else the next start does so."""

@@ -13,6 +13,7 @@ from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
 from workspaced.store.sqlite.evidence import Evidence
 from workspaced.store.sqlite.reading import Damaged
+from workspaced.store.sqlite.rows import Meta
 from workspaced.store.sqlite.schema import HEADER_BYTES, Header
 from workspaced_protocol.datadir import DATABASE_VERSION
 
@@ -51,7 +52,7 @@ def require_own(directory: Directory, name: str, looked: Looked) -> None:
     if header.is_ours and header.version <= DATABASE_VERSION:
         return
     # One damaged byte of the header must not make a stranger of the store.
-    newest = evidence_in(directory, name).newest_state
+    newest = newest_state(directory, name)
     if newest is not None and newest.version <= DATABASE_VERSION:
         raise Damaged("damaged", "its header does not match its content")
     if header.is_ours:
@@ -60,6 +61,20 @@ def require_own(directory: Directory, name: str, looked: Looked) -> None:
             f"{DATABASE_VERSION}: start a newer release, or choose another --data-dir."
         )
     raise StoreUnusable(f"{path} is a database of another program", "move it away, then start again")
+
+
+def newest_state(directory: Directory, name: str) -> Meta | None:
+    """Return what the newest whole state of a database tells; None where there is none.
+
+    A log counts where it is of the same store: that of another may still lie beside it. Raises OSError or StoreUnusable.
+    """
+    with ExitStack() as opened:
+        found = Evidence.of(Pages(_reader(opened, directory, name), None).texts()).newest_state
+        if found is None:
+            return None
+        logged = Evidence.of(Pages(None, _reader(opened, directory, f"{name}-wal")).texts())
+        own = [each for each in logged.states.values() if each.store_id == found.store_id]
+        return max([found, *own], key=lambda each: each.revision)
 
 
 def evidence_in(directory: Directory, name: str) -> Evidence:

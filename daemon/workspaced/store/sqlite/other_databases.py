@@ -8,7 +8,7 @@ one of a newer release. Anything else is an edit of this store's own, or an old 
 from workspaced.domain.state import State
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.files import Directory
-from workspaced.store.sqlite.looking import evidence_in, look, require_own
+from workspaced.store.sqlite.looking import look, newest_state, require_own
 from workspaced.store.sqlite.reading import Damaged
 from workspaced_protocol.datadir import DATABASE
 
@@ -33,7 +33,7 @@ def another_store(directory: Directory, held: State) -> str | None:
         )
     except StoreUnusable as error:
         return f"{error.reason}: nothing is written over it. Move it away to go on with this store."
-    found = evidence_in(directory, DATABASE).newest_state
+    found = newest_state(directory, DATABASE)
     if found is None or (found.store_id == held.store_id and found.revision <= held.revision):
         return None
     theirs = f"revision {found.revision} and {_count(found.workspaces)}"

@@ -13,16 +13,18 @@ from typing import Final
 import msgspec
 
 from workspaced.domain.entries import Entry
-from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History
+from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History, size_of
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
 from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.database import Database, is_damage
 from workspaced.store.sqlite.rows import STATE_KEY, Meta
 from workspaced.store.sqlite.schema import TABLES
-from workspaced_protocol.datadir import DATABASE_VERSION
+from workspaced_protocol import __version__
+from workspaced_protocol.datadir import DATABASE, DATABASE_VERSION
 
 _SHOWN_FAULTS: Final = 3
+_SHOWN_MEMBERS: Final = 10
 
 
 class Damaged(Exception):
@@ -70,9 +72,10 @@ class Contents:
 
 
 def read(database: Database) -> Contents:
-    """Lock the database, read and verify everything. Raises Damaged, NewerDatabase or sqlite3.Error."""
+    """Lock the database, read everything from the disk and verify it. Raises Damaged, NewerDatabase or sqlite3.Error."""
     try:
         database.lock()
+        database.forget()
         return _read(database)
     except sqlite3.Error as error:
         if is_damage(error):
@@ -97,7 +100,10 @@ def _read(database: Database) -> Contents:
             f"its {len(texts)} workspaces are not the {meta.workspaces} of revision {meta.revision}",
         )
     try:
-        records = rows.records_of(texts)
+        if meta.release == __version__:
+            records, unknown_members = rows.outlined_records_of(texts), list[str]()
+        else:
+            records, unknown_members = rows.records_of(texts)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged("schema", f"a workspace in it is wrong: {error}") from error
     keys = _read_keys(database)
@@ -105,6 +111,11 @@ def _read(database: Database) -> Contents:
     if rows.digest_text(keys_digest) != meta.keys_digest:
         raise Damaged("damaged", "its request keys are not those that were stored")
     entries, complete_since, warnings = _read_history(database, meta)
+    if unknown_members:
+        told = ", ".join(unknown_members[:_SHOWN_MEMBERS])
+        warnings.append(
+            f"{DATABASE} holds members that this release does not know ({told}): a change of such a workspace leaves them out."
+        )
     (history_count,) = database.execute("SELECT count(*) FROM history")[0]
     return Contents(
         meta, records, keys, digest, keys_digest, entries, complete_since, history_count, warnings
@@ -166,18 +177,23 @@ def _read_history(database: Database, meta: Meta) -> tuple[list[Entry], int, lis
     A damaged entry ends the history there: no workspace depends on it.
     """
     entries: list[Entry] = []
-    room = KEPT_BYTES
-    newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC LIMIT ?"
-    for revision, text, proof in database.rows(newest_first, (KEPT_ENTRIES,)):
+    room, since, warnings = KEPT_BYTES, meta.history_since, list[str]()
+    newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC"
+    for revision, text, proof in database.rows(newest_first):
         entry = rows.entry_of(text) if rows.sha256(text) == proof else None
-        if entry is None or entry.revision != revision:
-            told = f"The history has a damaged entry at revision {revision}: it is told from there on."
-            return entries[::-1], max(revision, meta.history_since), [told]
-        room -= len(text)
-        if room < 0:
-            return entries[::-1], max(revision, meta.history_since), []
+        if entry is not None and entry.revision != revision:
+            entry = None
+        if entry is None:
+            warnings.append(
+                f"The history has a damaged entry at revision {revision}: it is told from there on."
+            )
+        else:
+            room -= size_of(entry)
+        if entry is None or room < 0 or len(entries) == KEPT_ENTRIES:
+            since = max(since, revision)
+            break
         entries.append(entry)
-    return entries[::-1], meta.history_since, []
+    return entries[::-1], since, warnings
 
 
 def _words(text: bytes) -> str:

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from workspaced.domain.entries import Entry, entry_json, has_events
-from workspaced.domain.records import Record, RecoveryNotice, encode
+from workspaced.domain.records import Outline, Record, RecoveryNotice, encode
+from workspaced_protocol import unknown
 from workspaced_protocol.models import Peer, Revision, StoreId, Unreachable, Workspace
 
 STATE_KEY: Final = "state"
@@ -27,6 +28,8 @@ class Meta(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fie
     """What the row `state` tells of the database: the text is JSON."""
 
     version: int
+    release: str
+    """The release that wrote it, and has read all that was there before."""
     store_id: StoreId
     revision: Revision
     workspaces: int
@@ -75,6 +78,7 @@ def keys_digest(keys: Mapping[str, str | None]) -> int:
 
 _meta_decoder: Final = msgspec.json.Decoder(Meta)
 _workspaces_decoder: Final = msgspec.json.Decoder(list[Workspace])
+_outlines_decoder: Final = msgspec.json.Decoder(list[Outline])
 
 
 def meta_of(text: bytes) -> Meta:
@@ -82,11 +86,30 @@ def meta_of(text: bytes) -> Meta:
     return _meta_decoder.decode(text)
 
 
-def records_of(texts: list[bytes]) -> list[Record]:
-    """Return the workspaces of these texts, each with its text. Raises msgspec.DecodeError or UnicodeDecodeError."""
-    # One call for all of them takes half the time of a call for each.
-    workspaces = _workspaces_decoder.decode(b"[%b]" % b",".join(texts))
-    return list(map(Record, workspaces, texts))
+def records_of(texts: list[bytes]) -> tuple[list[Record], list[str]]:
+    """Return the workspaces of these texts, each with its text, and the paths of members that this release does not know.
+
+    Raises msgspec.DecodeError or UnicodeDecodeError.
+    """
+    try:
+        # One call for all of them takes half the time of a call for each.
+        workspaces = _workspaces_decoder.decode(b"[%b]" % b",".join(texts))
+    except msgspec.ValidationError:
+        found = [unknown.decode(text, Workspace) for text in texts]
+        members = [
+            f"{workspace.id}.{member}" for workspace, unknown_members in found for member in unknown_members
+        ]
+        return [Record(workspace, text) for (workspace, _), text in zip(found, texts, strict=True)], members
+    return list(map(Record, workspaces, texts)), []
+
+
+def outlined_records_of(texts: list[bytes]) -> list[Record]:
+    """Return the workspaces of these texts, each to be decoded once it is needed: a store of this release wrote them all.
+
+    Raises msgspec.DecodeError or UnicodeDecodeError.
+    """
+    outlines = _outlines_decoder.decode(b"[%b]" % b",".join(texts))
+    return list(map(Record.of_proven, outlines, texts))
 
 
 class _StoredEntry(Struct, frozen=True, kw_only=True, rename="camel", gc=False):

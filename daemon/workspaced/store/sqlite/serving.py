@@ -8,16 +8,14 @@ The strategy:
 """
 
 import errno
-import os
 import sqlite3
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from typing import Final
 
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
-from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
 from workspaced.store.place import blocked
 from workspaced.store.sqlite import replacing
@@ -27,9 +25,9 @@ from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, re
 from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 
 LOG_BYTES: Final = 4 * 1024 * 1024
-"""The size of the log: once that much is in it, it is written back and begun anew in its place."""
+"""Once about that much is in the log, it is written back into the database, and begun anew."""
 
-_ZEROS: Final = memoryview(bytes(64 * 1024))
+_logger = Logger()
 
 _File = tuple[int, int]
 """A file's device and inode."""
@@ -55,6 +53,7 @@ class ServingDatabase:
         self._files: tuple[_File | None, _File | None] = (None, None)  # of the open database, and of its log
         self._own: set[_File] = set()  # the files that may be the database
         self._put_away_for: str | None = None
+        self._logged_bytes = 0
         self._use(database)
 
     @property
@@ -110,8 +109,7 @@ class ServingDatabase:
                 self._own.add(made)
             replacing.put_in_place(directory, temp)
             self._to_quarantine()
-            database = Database(directory.path / DATABASE)
-            database.lock()
+            database = _locked(directory)
         except OSError as error:
             raise CommitUnknown.from_os_error(error, action) from error
         except sqlite3.Error as error:
@@ -120,25 +118,21 @@ class ServingDatabase:
             replacing.drop(directory, temp)
         self._use(database)
 
-    def fill_log(self) -> None:
-        """Give the log its full size. A commit that need not extend its file takes a fraction of the time to sync.
+    def add_logged(self, size_bytes: int) -> None:
+        """Note that a commit has written about so much to the log."""
+        self._logged_bytes += size_bytes
 
-        SQLite ends the reading of a log where zeros begin.
-        """
-        directory = self._directory
-        with suppress(OSError):  # the log then grows as it is written
-            size = directory.disk.stat_in(DATABASE_LOG, directory.fd).st_size
-            if size >= LOG_BYTES:
-                return
-            fd = directory.disk.open(
-                DATABASE_LOG, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0, directory.fd
-            )
-            try:
-                while size < LOG_BYTES:
-                    size += directory.disk.write_at(fd, _ZEROS[: LOG_BYTES - size], size)
-                directory.disk.sync(fd)
-            finally:
-                close_quietly(directory.disk, fd)
+    def tidy_log(self) -> None:
+        """Write the log back when it is full. It never raises."""
+        if self._database is None or self._logged_bytes < LOG_BYTES:
+            return
+        try:
+            self._database.checkpoint()
+        except sqlite3.Error as error:
+            # The log keeps it all, and another try follows the next commit.
+            _logger.warning("The database's log can't be written back.", reason=as_os_error(error).strerror)
+        else:
+            self._logged_bytes = 0
 
     def close(self) -> None:
         """Close the database, if it is open."""
@@ -148,6 +142,7 @@ class ServingDatabase:
 
     def _use(self, database: Database) -> None:
         self._database = database
+        self._logged_bytes = 0
         self._files = (_file(self._directory, DATABASE), _file(self._directory, DATABASE_LOG))
         self._own = {file for file in self._files[:1] if file is not None}
 
@@ -157,8 +152,10 @@ class ServingDatabase:
         try:
             contents = read(database)
         except Damaged:
-            self._put_away("damaged")
-            database.close()
+            try:
+                self._put_away("damaged")
+            finally:
+                database.close()
             return None
         except NewerDatabase as error:
             database.close()
@@ -168,8 +165,10 @@ class ServingDatabase:
             raise as_os_error(error) from error
         meta = contents.meta
         if meta.store_id != held.store_id or meta.revision not in possible:
-            self._put_away("edited")
-            database.close()
+            try:
+                self._put_away("edited")
+            finally:
+                database.close()
             return None
         self._use(database)
         return contents
@@ -203,6 +202,16 @@ class ServingDatabase:
         names = replacing.names_in_quarantine(self._directory, reason, self._time_ns)
         for path in replacing.to_quarantine(self._directory, names)[:1]:
             self._tell(path)
+
+
+def _locked(directory: Directory) -> Database:
+    database = Database(directory.path / DATABASE)
+    try:
+        database.lock()
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def _file(directory: Directory, name: str) -> _File | None:

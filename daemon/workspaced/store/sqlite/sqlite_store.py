@@ -32,7 +32,7 @@ from workspaced.store.sqlite.answered import Answered, AnsweredFile
 from workspaced.store.sqlite.database import as_os_error
 from workspaced.store.sqlite.other_databases import another_store
 from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, read
-from workspaced.store.sqlite.serving import LOG_BYTES, ServingDatabase
+from workspaced.store.sqlite.serving import ServingDatabase
 from workspaced.store.sqlite.starting import Start
 from workspaced.store.sqlite.writing import logged_bytes, totals_in, totals_of, write_changes
 from workspaced_protocol.datadir import DATABASE, PRIMARY
@@ -88,8 +88,6 @@ class SqliteWorkspaceStore(StoreBase):
         self._totals = totals_in(started.contents)
         self._is_doubtful = False  # after a commit of unknown outcome, until one succeeds
         self._possible = {self.state.revision}  # the revisions that the database may have
-        self._logged_bytes = 0
-        self._is_log_filled = False
         self._database = ServingDatabase(started.database, self._home.open, time_ns, self._tell_of_edit)
         self._note_answered()
 
@@ -121,22 +119,9 @@ class SqliteWorkspaceStore(StoreBase):
     def tidy(self) -> None:
         """See WorkspaceStore. Writes the log back into the database once it is full."""
         with self._turn:
-            database = self._database.opened
-            if database is None or self._is_doubtful:
-                return
-            self._answered.keep_in_place()
-            if not self._is_log_filled:
-                self._is_log_filled = True
-                self._database.fill_log()
-            if self._logged_bytes < LOG_BYTES:
-                return
-            try:
-                database.checkpoint()
-            except sqlite3.Error as error:
-                # The log keeps it all, and another try follows the next commit.
-                _log.warning("The database's log can't be written back.", reason=as_os_error(error).strerror)
-            else:
-                self._logged_bytes = 0
+            if not self._is_doubtful:
+                self._answered.keep_in_place()
+                self._database.tidy_log()
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. The database must also hold the state that the daemon holds."""
@@ -162,12 +147,11 @@ class SqliteWorkspaceStore(StoreBase):
         if database is None or (commit.is_whole and lacking is None):
             self._database.make_anew(directory, commit.state)
             self._totals = totals_of(commit.state)
-            self._logged_bytes, self._is_log_filled = 0, False
             return
         with database.transaction(f"write {directory.path / DATABASE}"):
             totals = write_changes(database, self.state, self._totals, commit, lacking)
         self._totals = totals
-        self._logged_bytes += logged_bytes(commit)
+        self._database.add_logged(logged_bytes(commit))
 
     def _is_in_place(self) -> bool:
         try:
@@ -198,7 +182,7 @@ class SqliteWorkspaceStore(StoreBase):
         try:
             if database is None or not self._database.is_in_place(self._home.open):
                 return FileCheck(corrupted=False, reason=self._absence())
-            found = read(database).meta
+            found = read(database)
         except Damaged as damage:
             return FileCheck(corrupted=True, reason=damage.message)
         except NewerDatabase as error:
@@ -207,9 +191,13 @@ class SqliteWorkspaceStore(StoreBase):
             return FileCheck(corrupted=False, reason=f"unreadable: {as_os_error(error).strerror}")
         except OSError as error:
             return FileCheck(corrupted=False, reason=f"unreadable: {error.strerror or error}")
-        if found.revision in self._possible:
-            return FileCheck(corrupted=False)
-        told = f"of revision {found.revision}, and the daemon holds revision {self.state.revision}"
+        meta = found.meta
+        if meta.revision == self.state.revision and found.digest != self._totals.digest:
+            told = f"edited: it has revision {meta.revision}, but not the workspaces that the daemon holds"
+        elif meta.revision not in self._possible:
+            told = f"of revision {meta.revision}, and the daemon holds revision {self.state.revision}"
+        else:
+            told = None
         return FileCheck(corrupted=False, reason=told)
 
     def _absence(self) -> str:
@@ -228,7 +216,7 @@ class SqliteWorkspaceStore(StoreBase):
 
 def _lacking(held: State, contents: Contents) -> Mapping[str, Record | None]:
     """Return what the database lacks of the last answered state; None for what it has too much."""
-    found = {record.workspace.id: record.json for record in contents.records}
+    found = {record.outline.id: record.json for record in contents.records}
     lacking: dict[str, Record | None] = dict.fromkeys(found.keys() - held.records.keys())
     lacking.update((id_, each) for id_, each in held.records.items() if found.get(id_) != each.json)
     return lacking

@@ -79,8 +79,10 @@ class Start:
             self._require_answered(contents.meta)
         except Damaged:
             self._keys = legible_keys(database)
-            self._set_aside()  # before it is closed, which would write the log back
-            database.close()
+            try:
+                self._set_aside()  # before it is closed, which would write the log back
+            finally:
+                database.close()
             raise
         except BaseException as error:
             database.close()

@@ -17,6 +17,7 @@ from workspaced.store.sqlite.database import Database
 from workspaced.store.sqlite.reading import Contents
 from workspaced.store.sqlite.rows import STATE_KEY, Meta
 from workspaced.store.sqlite.schema import IDENTITY, TABLES
+from workspaced_protocol import __version__
 from workspaced_protocol.datadir import DATABASE_PAGE_BYTES, DATABASE_VERSION
 
 _PRUNED_AT_ONCE: Final = 64
@@ -51,6 +52,7 @@ class Totals:
         """Return what the row `state` tells of this state."""
         return Meta(
             version=DATABASE_VERSION,
+            release=__version__,
             store_id=state.store_id,
             revision=state.revision,
             workspaces=len(state.records),
@@ -156,7 +158,7 @@ def make_database(path: Path, state: State) -> None:
         records = [*state.records.values()]
         connection.executemany(
             "INSERT INTO workspace VALUES (?, ?, ?)",
-            ((each.workspace.id, each.json.decode(), rows.sha256(each.json)) for each in records),
+            ((each.outline.id, each.json.decode(), rows.sha256(each.json)) for each in records),
         )
         connection.executemany(_PUT_ENTRY, map(_entry_row, state.history.entries))
         connection.executemany(

@@ -3,33 +3,26 @@
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import structs
 
 from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below, store_files
 from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
-from support.samples import TEXT, commit, fifty_by_ten, less_revision, stored_workspaces, workspace
-from workspaced.domain import bulk
-from workspaced.domain import workspaces as workspaces_
-from workspaced.domain.commands import once
-from workspaced.domain.draft import Draft
+from support.samples import fifty_by_ten, less_revision, workspace
 from workspaced.domain.errors import InvalidField
 from workspaced.domain.state import State
 from workspaced.store import JsonWorkspaceStore, StorageFailure, create_json_store
-from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease, commit_of
+from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.datadir import LOCK
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
-from workspaced_protocol.models import Change, Workspace
+from workspaced_protocol.models import Workspace
 
 pytestmark = pytest.mark.requirement("FR-005")
 
@@ -65,54 +58,6 @@ def test_fifty_workspaces_of_ten_projects_last(data_dir: Path) -> None:
         assert (store.recovery.outcome, store.warnings) == ("clean", [])
         assert store.get_by_name(fifty_by_ten()[7].name) == before[7]
         assert store.save(workspace(1)).revision == 51
-
-
-@settings(deadline=None, max_examples=30)
-@given(
-    workspaces=stored_workspaces(),
-    keys=st.dictionaries(TEXT.filter(bool), st.sampled_from(["ws_a", "ws_b"]), max_size=4),
-)
-def test_whatever_is_committed_lasts(workspaces: list[Workspace], keys: dict[str, str]) -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        data_dir = Path(directory) / "data"
-        with closing(create_json_store(data_dir)) as store:
-            draft = Draft(store.state)
-            for key, id_ in keys.items():
-                draft.apply(once(key, workspaces_.remove(id_))(draft))
-            draft.apply(bulk.apply([Change(save=one) for one in workspaces], None)(draft))
-            store.commit(commit_of(draft))
-            before = store.state
-        with closing(create_json_store(data_dir)) as store:
-            assert (store.recovery.outcome, store.warnings) == ("clean", [])
-            assert store.get_all() == before.workspaces()
-            assert less_revision(store.get_all()) == sorted(
-                workspaces, key=lambda one: (one.created_at, one.id)
-            )
-            assert store.state.revision == before.revision
-            assert list(store.state.request_keys.items()) == list(before.request_keys.items())
-            assert store.state.names == before.names
-
-
-@pytest.mark.requirement("T011")
-def test_a_removed_workspace_stays_away_and_revisions_go_on_rising(data_dir: Path) -> None:
-    with closing(create_json_store(data_dir)) as store:
-        store.save(workspace(1))
-        store.remove("ws_01")
-        assert store.flush() == 2
-    with closing(create_json_store(data_dir)) as store:
-        assert store.get_all() == []
-        assert store.recovery.outcome == "clean"
-        assert store.save(workspace(1)).revision == 3
-
-
-def test_a_request_key_is_known_after_a_restart(data_dir: Path) -> None:
-    write = once("key", workspaces_.create("ws_01", "Alpha", "/a", 1))
-    with closing(create_json_store(data_dir)) as store:
-        created = commit(store, write)
-    with closing(create_json_store(data_dir)) as store:
-        assert commit(store, write) == created
-        assert len(store.get_all()) == 1
-        assert store.state.revision == 1
 
 
 @pytest.mark.parametrize(

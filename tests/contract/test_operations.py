@@ -1,16 +1,9 @@
-"""What holds for every store of workspaces, whatever is behind it.
-
-The suite needs no more than the six operations of the store, so that anything which has them can be
-one of `BACKENDS`.
-"""
+"""The six operations that apps use: what each of them does, whatever kind of store is behind it."""
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,58 +12,8 @@ from msgspec import structs
 
 from support.samples import fifty_by_ten, less_revision, project, stored_workspaces, workspace
 from workspaced.domain import errors
-from workspaced.store import InMemoryWorkspaceStore, create_json_store, create_sqlite_store
+from workspaced.store import WorkspaceStore
 from workspaced_protocol.models import Workspace
-
-
-class Store(Protocol):
-    """The operations of a store that apps use."""
-
-    def get_all(self) -> list[Workspace]: ...
-    def get_by_id(self, id_: str, /) -> Workspace | None: ...
-    def get_by_name(self, name: str, /) -> Workspace | None: ...
-    def save(self, workspace: Workspace, /) -> Workspace: ...
-    def remove(self, id_: str, /) -> None: ...
-    def flush(self) -> object: ...
-
-
-class Backend(NamedTuple):
-    """A way to open a store in a directory, and the errors by which it refuses."""
-
-    open: Callable[[Path], AbstractContextManager[Store]]
-    name_conflict: type[Exception]
-    invalid: type[Exception]
-
-
-def in_memory(_directory: Path) -> AbstractContextManager[Store]:
-    return nullcontext(InMemoryWorkspaceStore())
-
-
-def in_json_files(directory: Path) -> AbstractContextManager[Store]:
-    return closing(create_json_store(directory / "data"))
-
-
-def in_sqlite(directory: Path) -> AbstractContextManager[Store]:
-    return closing(create_sqlite_store(directory / "data"))
-
-
-BACKENDS = [
-    pytest.param(Backend(in_memory, errors.NameConflict, errors.InvalidField), id="in memory"),
-    pytest.param(Backend(in_json_files, errors.NameConflict, errors.InvalidField), id="JSON files"),
-    pytest.param(Backend(in_sqlite, errors.NameConflict, errors.InvalidField), id="SQLite"),
-]
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    assert isinstance(request.param, Backend)
-    return request.param
-
-
-@pytest.fixture
-def store(backend: Backend, tmp_path: Path) -> Iterator[Store]:
-    with backend.open(tmp_path) as opened:
-        yield opened
 
 
 def refusal(error: pytest.ExceptionInfo[Exception]) -> tuple[str, dict[str, object]]:
@@ -81,7 +24,7 @@ def refusal(error: pytest.ExceptionInfo[Exception]) -> tuple[str, dict[str, obje
 
 
 @pytest.mark.requirement("T011")
-def test_a_fresh_store_is_empty(store: Store) -> None:
+def test_a_fresh_store_is_empty(store: WorkspaceStore) -> None:
     assert store.get_all() == []
     assert store.get_by_id("ws_01") is None
     assert store.get_by_name("Workspace 1") is None
@@ -91,7 +34,7 @@ def test_a_fresh_store_is_empty(store: Store) -> None:
 
 
 @pytest.mark.requirement("T011")
-def test_a_saved_workspace_is_found_by_id_and_by_name(store: Store) -> None:
+def test_a_saved_workspace_is_found_by_id_and_by_name(store: WorkspaceStore) -> None:
     saved = store.save(workspace(1))
     assert less_revision([saved]) == [workspace(1)]
     assert store.get_by_id("ws_01") == saved
@@ -104,7 +47,7 @@ def test_a_saved_workspace_is_found_by_id_and_by_name(store: Store) -> None:
 
 
 @pytest.mark.requirement("T011")
-def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
+def test_save_keeps_every_field_as_given_but_the_revision(store: WorkspaceStore) -> None:
     given = Workspace(
         id="ws_" + "aZ9_-" * 25 + "abc",
         name='  日本語ワークスペース\t🚀 “\\"/\x07\u2028e\u0301 ',
@@ -148,22 +91,22 @@ def test_save_keeps_every_field_as_given_but_the_revision(store: Store) -> None:
     ids=lambda metadata: repr(metadata)[:30],
 )
 def test_metadata_that_would_not_be_kept_is_refused_with_its_field(
-    store: Store, backend: Backend, metadata: dict[Any, object]
+    store: WorkspaceStore, metadata: dict[Any, object]
 ) -> None:
-    with pytest.raises(backend.invalid, match="workspace") as caught:
+    with pytest.raises(errors.InvalidField, match="workspace") as caught:
         store.save(structs.replace(workspace(1), metadata=metadata))
     assert str(caught.value).endswith(".")
     assert store.get_all() == []
 
 
-def test_metadata_of_code_that_contains_itself_is_refused(store: Store, backend: Backend) -> None:
+def test_metadata_of_code_that_contains_itself_is_refused(store: WorkspaceStore) -> None:
     endless: dict[str, object] = {}
     endless["me"] = endless
-    with pytest.raises(backend.invalid, match="workspace"):
+    with pytest.raises(errors.InvalidField, match="workspace"):
         store.save(structs.replace(workspace(1), metadata=endless))
 
 
-def test_what_code_does_to_its_metadata_later_changes_nothing(store: Store) -> None:
+def test_what_code_does_to_its_metadata_later_changes_nothing(store: WorkspaceStore) -> None:
     metadata: dict[str, object] = {"a": [1]}
     store.save(structs.replace(workspace(1), metadata=metadata))
     metadata["a"] = [2]
@@ -173,7 +116,7 @@ def test_what_code_does_to_its_metadata_later_changes_nothing(store: Store) -> N
 
 
 @pytest.mark.requirement("T011")
-def test_save_puts_a_workspace_in_place_of_the_one_of_its_id(store: Store) -> None:
+def test_save_puts_a_workspace_in_place_of_the_one_of_its_id(store: WorkspaceStore) -> None:
     store.save(workspace(1, projects=(project(1, "ws_01"), project(2, "ws_01"))))
     store.save(workspace(2))
     changed = workspace(1, name="Other", root_path="/other", state="closed", projects=(project(3, "ws_01"),))
@@ -184,7 +127,7 @@ def test_save_puts_a_workspace_in_place_of_the_one_of_its_id(store: Store) -> No
     assert store.get_by_name("Workspace 1") is None
 
 
-def test_each_save_gives_a_higher_revision_to_its_workspace_alone(store: Store) -> None:
+def test_each_save_gives_a_higher_revision_to_its_workspace_alone(store: WorkspaceStore) -> None:
     first, second = store.save(workspace(1)), store.save(workspace(2))
     third = store.save(workspace(1))
     assert first.revision < second.revision < third.revision
@@ -192,7 +135,7 @@ def test_each_save_gives_a_higher_revision_to_its_workspace_alone(store: Store) 
 
 
 @pytest.mark.requirement("T011")
-def test_all_come_sorted_by_creation_time(store: Store) -> None:
+def test_all_come_sorted_by_creation_time(store: WorkspaceStore) -> None:
     times = {3: 500, 1: 20, 4: 9, 2: 100, 5: 0}
     for number, created_at in times.items():
         store.save(workspace(number, created_at=created_at))
@@ -201,7 +144,7 @@ def test_all_come_sorted_by_creation_time(store: Store) -> None:
     assert [workspace.id for workspace in store.get_all()] == ["ws_05", "ws_04", "ws_03", "ws_01", "ws_02"]
 
 
-def test_those_of_one_time_come_in_the_same_order_each_time(store: Store) -> None:
+def test_those_of_one_time_come_in_the_same_order_each_time(store: WorkspaceStore) -> None:
     for number in (3, 1, 2):
         store.save(workspace(number, created_at=7))
     order = store.get_all()
@@ -224,12 +167,12 @@ def test_those_of_one_time_come_in_the_same_order_each_time(store: Store) -> Non
     ],
 )
 def test_a_name_is_found_and_taken_without_regard_to_case(
-    store: Store, backend: Backend, name: str, asked: str
+    store: WorkspaceStore, name: str, asked: str
 ) -> None:
     saved = store.save(workspace(1, name=name))
     assert saved.name == name
     assert store.get_by_name(asked) == saved
-    with pytest.raises(backend.name_conflict) as refused:
+    with pytest.raises(errors.NameConflict) as refused:
         store.save(workspace(2, name=asked))
     message, data = refusal(refused)
     assert asked in message
@@ -238,7 +181,7 @@ def test_a_name_is_found_and_taken_without_regard_to_case(
 
 
 @pytest.mark.requirement("FR-002")
-def test_a_workspace_may_be_given_its_own_name_in_another_case(store: Store) -> None:
+def test_a_workspace_may_be_given_its_own_name_in_another_case(store: WorkspaceStore) -> None:
     store.save(workspace(1, name="Alpha"))
     saved = store.save(workspace(1, name="ALPHA"))
     assert store.get_by_name("alpha") == saved
@@ -246,16 +189,16 @@ def test_a_workspace_may_be_given_its_own_name_in_another_case(store: Store) -> 
 
 
 @pytest.mark.requirement("FR-002")
-def test_a_taken_name_is_refused_to_another_workspace_that_is_there(store: Store, backend: Backend) -> None:
+def test_a_taken_name_is_refused_to_another_workspace_that_is_there(store: WorkspaceStore) -> None:
     before = [store.save(workspace(1)), store.save(workspace(2))]
-    with pytest.raises(backend.name_conflict):
+    with pytest.raises(errors.NameConflict):
         store.save(workspace(2, name="WORKSPACE 1"))
     assert store.get_all() == before
     assert store.get_by_name("Workspace 2") == before[1]
 
 
 @pytest.mark.requirement("FR-002")
-def test_a_removed_workspace_frees_its_name(store: Store) -> None:
+def test_a_removed_workspace_frees_its_name(store: WorkspaceStore) -> None:
     store.save(workspace(1, name="Alpha"))
     store.remove("ws_01")
     saved = store.save(workspace(2, name="alpha"))
@@ -263,7 +206,7 @@ def test_a_removed_workspace_frees_its_name(store: Store) -> None:
 
 
 @pytest.mark.requirement("FR-002")
-def test_a_renamed_workspace_frees_its_former_name(store: Store) -> None:
+def test_a_renamed_workspace_frees_its_former_name(store: WorkspaceStore) -> None:
     store.save(workspace(1, name="Alpha"))
     store.save(workspace(1, name="Beta"))
     saved = store.save(workspace(2, name="alpha"))
@@ -271,7 +214,7 @@ def test_a_renamed_workspace_frees_its_former_name(store: Store) -> None:
 
 
 @pytest.mark.requirement("FR-001", "FR-002")
-def test_a_workspace_in_the_deleted_state_is_kept_and_frees_its_name(store: Store, backend: Backend) -> None:
+def test_a_workspace_in_the_deleted_state_is_kept_and_frees_its_name(store: WorkspaceStore) -> None:
     store.save(workspace(1, name="Alpha"))
     gone = store.save(workspace(1, name="Alpha", state="deleted"))
     assert store.get_by_name("Alpha") is None
@@ -279,14 +222,14 @@ def test_a_workspace_in_the_deleted_state_is_kept_and_frees_its_name(store: Stor
     taken = store.save(workspace(2, name="ALPHA"))
     assert store.get_by_name("Alpha") == taken
     assert store.get_all() == [gone, taken]
-    with pytest.raises(backend.name_conflict):
+    with pytest.raises(errors.NameConflict):
         store.save(workspace(1, name="Alpha"))
     store.save(workspace(3, name="alpha", state="deleted"))
     assert store.get_by_name("Alpha") == taken
 
 
 @pytest.mark.requirement("T011")
-def test_remove_takes_out_one_workspace(store: Store) -> None:
+def test_remove_takes_out_one_workspace(store: WorkspaceStore) -> None:
     first, second = store.save(workspace(1)), store.save(workspace(2))
     store.remove(first.id)
     assert store.get_by_id(first.id) is None
@@ -295,7 +238,7 @@ def test_remove_takes_out_one_workspace(store: Store) -> None:
 
 
 @pytest.mark.requirement("T011")
-def test_remove_of_an_unknown_id_is_no_error(store: Store) -> None:
+def test_remove_of_an_unknown_id_is_no_error(store: WorkspaceStore) -> None:
     saved = store.save(workspace(1))
     store.remove("ws_99")
     store.remove("")
@@ -308,7 +251,7 @@ def test_remove_of_an_unknown_id_is_no_error(store: Store) -> None:
 
 
 @pytest.mark.requirement("T011")
-def test_flush_changes_nothing_and_may_be_repeated(store: Store) -> None:
+def test_flush_changes_nothing_and_may_be_repeated(store: WorkspaceStore) -> None:
     saved = store.save(workspace(1))
     store.flush()
     store.flush()
@@ -329,10 +272,10 @@ def test_flush_changes_nothing_and_may_be_repeated(store: Store) -> None:
     ids=["no name", "a blank name", "no path", "a relative path", "NUL in the path", "a project twice"],
 )
 def test_what_can_not_be_accepted_is_refused_and_named(
-    store: Store, backend: Backend, wrong: Workspace, path: str
+    store: WorkspaceStore, wrong: Workspace, path: str
 ) -> None:
     saved = store.save(workspace(1))
-    with pytest.raises(backend.invalid) as refused:
+    with pytest.raises(errors.InvalidField) as refused:
         store.save(wrong)
     _, data = refusal(refused)
     assert data["path"] == path
@@ -340,13 +283,13 @@ def test_what_can_not_be_accepted_is_refused_and_named(
 
 
 @pytest.mark.requirement("FR-002")
-def test_a_name_of_1000_characters_is_kept(store: Store) -> None:
+def test_a_name_of_1000_characters_is_kept(store: WorkspaceStore) -> None:
     saved = store.save(workspace(1, name="é🚀" * 500))
     assert len(saved.name) == 1000
     assert store.get_by_name(unicodedata.normalize("NFD", "É🚀" * 500)) == saved
 
 
-def test_a_result_is_the_callers_own(store: Store) -> None:
+def test_a_result_is_the_callers_own(store: WorkspaceStore) -> None:
     saved = store.save(workspace(1))
     everything = store.get_all()
     everything.clear()
@@ -355,7 +298,7 @@ def test_a_result_is_the_callers_own(store: Store) -> None:
     assert less_revision([saved]) == [workspace(1)]  # what was read stays as it was
 
 
-def test_fifty_workspaces_of_ten_projects_are_kept(store: Store) -> None:
+def test_fifty_workspaces_of_ten_projects_are_kept(store: WorkspaceStore) -> None:
     for one in reversed(fifty_by_ten()):
         store.save(one)
     assert less_revision(store.get_all()) == fifty_by_ten()
@@ -368,7 +311,7 @@ def test_fifty_workspaces_of_ten_projects_are_kept(store: Store) -> None:
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(workspaces=stored_workspaces(), data=st.data())
 def test_any_workspaces_are_kept_as_given(
-    store: Store, workspaces: list[Workspace], data: st.DataObject
+    store: WorkspaceStore, workspaces: list[Workspace], data: st.DataObject
 ) -> None:
     for left in store.get_all():  # by the example before
         store.remove(left.id)

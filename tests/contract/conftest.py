@@ -1,0 +1,76 @@
+"""The kinds of stores that keep the contract, each with a way to open it: what the suite needs to know of a store.
+
+To have the suite run against one more store, add its kind here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore, create_json_store
+from workspaced.store.sqlite import create_sqlite_store
+
+
+class StoreKind(NamedTuple):
+    """A kind of store."""
+
+    name: str
+    """As the setting `store` has it; that of the store in memory is no setting."""
+    create: Callable[[Path], WorkspaceStore]
+    """Opens the store in a directory, which may be missing."""
+
+
+MEMORY = StoreKind("memory", lambda _: InMemoryWorkspaceStore())
+KEPT = (StoreKind("json", create_json_store), StoreKind("sqlite", create_sqlite_store))
+"""The kinds that outlive their process."""
+
+
+class Place:
+    """The place of one store. It is closed in the end, if it is open still."""
+
+    def __init__(self, kind: StoreKind, data_dir: Path) -> None:
+        self.kind = kind
+        self.data_dir = data_dir
+        self.store = kind.create(data_dir)
+
+    def reopen(self) -> WorkspaceStore:
+        """Close the store, and open it again."""
+        self.store.close()
+        self.store = self.kind.create(self.data_dir)
+        return self.store
+
+
+def _named(kind: StoreKind) -> str:
+    return kind.name
+
+
+@pytest.fixture(params=(MEMORY, *KEPT), ids=_named)
+def kind(request: pytest.FixtureRequest) -> StoreKind:
+    """Each kind of store."""
+    assert isinstance(request.param, StoreKind)
+    return request.param
+
+
+@pytest.fixture(params=KEPT, ids=_named)
+def kept_kind(request: pytest.FixtureRequest) -> StoreKind:
+    """Each kind that outlives its process."""
+    assert isinstance(request.param, StoreKind)
+    return request.param
+
+
+@pytest.fixture
+def store(kind: StoreKind, tmp_path: Path) -> Iterator[WorkspaceStore]:
+    """A new store of each kind."""
+    with closing(kind.create(tmp_path / "data")) as store:
+        yield store
+
+
+@pytest.fixture
+def place(kept_kind: StoreKind, tmp_path: Path) -> Iterator[Place]:
+    """The place of a new store of each kind that outlives its process."""
+    place = Place(kept_kind, tmp_path / "data")
+    yield place
+    place.store.close()

@@ -1,0 +1,128 @@
+"""What a SQLite store does not open: another program's, a newer release's, a locked one, one on a network."""
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.documents import files_below
+from support.obstacles import a_socket, dangling_link, directory, link
+from support.samples import workspace
+from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.lock import LockHeld
+from workspaced.store.sqlite import create_sqlite_store
+from workspaced_protocol import mounts
+from workspaced_protocol.datadir import ANSWERED, DATABASE, LOCK
+
+pytestmark = pytest.mark.requirement("FR-007")
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A directory whose store holds a workspace."""
+    with closing(create_sqlite_store(tmp_path / "data")) as store:
+        store.save(workspace(1))
+    return tmp_path / "data"
+
+
+def refused(data_dir: Path) -> StoreUnusable:
+    """The error of a start that touches nothing."""
+    before = files_below(data_dir)
+    with pytest.raises(StoreUnusable) as caught:
+        create_sqlite_store(data_dir)
+    assert {**files_below(data_dir), LOCK: b""} == {**before, LOCK: b""}
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+def with_setting(data_dir: Path, setting: str) -> None:
+    with closing(sqlite3.connect(data_dir / DATABASE)) as connection:
+        connection.execute(f"PRAGMA {setting}")
+
+
+def anew(data_dir: Path) -> None:
+    (data_dir / DATABASE).unlink()
+    (data_dir / ANSWERED).unlink()
+
+
+def test_a_newer_release_made_it(data_dir: Path) -> None:
+    anew(data_dir)
+    with closing(sqlite3.connect(data_dir / DATABASE)) as connection:
+        connection.execute(f"PRAGMA application_id={0x77737064}")
+        connection.execute("PRAGMA user_version=2")
+        connection.execute("CREATE TABLE another (a)")
+    error = refused(data_dir)
+    assert isinstance(error, WrittenByNewerRelease)
+    assert "version 2" in error.message
+    assert "start a newer release" in error.message
+
+
+def test_another_program_made_it(data_dir: Path) -> None:
+    anew(data_dir)
+    with closing(sqlite3.connect(data_dir / DATABASE)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+        connection.execute("INSERT INTO bookmarks VALUES ('https://example.com')")
+        connection.commit()
+    error = refused(data_dir)
+    assert "is a database of another program: move it away" in error.message
+
+
+@pytest.mark.parametrize("setting", ["application_id=0", "user_version=900"])
+def test_a_damaged_number_makes_no_stranger_of_it(data_dir: Path, setting: str) -> None:
+    with_setting(data_dir, setting)
+    with closing(create_sqlite_store(data_dir)) as store:
+        assert store.recovery.outcome == "recovered"
+        assert [each.id for each in store.get_all()] == ["ws_01"]
+
+
+def test_another_program_has_locked_it(data_dir: Path) -> None:
+    with closing(sqlite3.connect(data_dir / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM workspace").fetchall()
+        with pytest.raises(StoreUnusable) as caught:
+            create_sqlite_store(data_dir)
+        assert "is locked by another program: end that program" in caught.value.message
+        assert caught.value.errno == errno.EWOULDBLOCK
+        assert [*other.execute("SELECT id FROM workspace")] == [("ws_01",)]
+    create_sqlite_store(data_dir).close()
+
+
+def test_no_other_program_reads_or_changes_it_meanwhile(data_dir: Path) -> None:
+    with closing(create_sqlite_store(data_dir)) as store:
+        with closing(sqlite3.connect(data_dir / DATABASE, timeout=0)) as other:
+            for statement in ("SELECT * FROM workspace", "DELETE FROM workspace"):
+                with pytest.raises(sqlite3.OperationalError, match="locked"):
+                    other.execute(statement)
+        with pytest.raises(LockHeld):
+            create_sqlite_store(data_dir)
+        store.save(workspace(2))
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_a_network_file_system_is_refused(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(f"36 35 0:3 / {data_dir} rw shared:1 - {kind} server:/home rw\n")
+    monkeypatch.setattr(mounts, "TABLE", str(table))
+    error = refused(data_dir)
+    assert f"lies on {kind}, a network file system" in error.message
+    assert "--store json" in error.message
+
+
+@pytest.mark.parametrize("put", [directory, link, dangling_link, os.mkfifo, a_socket])
+@pytest.mark.parametrize("name", [DATABASE, ANSWERED])
+def test_what_is_no_file_in_a_files_place(
+    data_dir: Path, put: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
+    shutil.move(data_dir / name, tmp_path / "away")
+    put(data_dir / name)
+    with pytest.raises(StoreUnusable) as caught:
+        create_sqlite_store(data_dir)
+    assert str(data_dir / name) in caught.value.message
+    assert (data_dir / name).is_symlink() or not (data_dir / name).is_file()
