@@ -4,8 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := daemon client protocol tests
+TYPESCRIPT := client/typescript
+NODE_MODULES := $(TYPESCRIPT)/node_modules
 
-.PHONY: help run test lint bench bench-quick bench-compare soak fuzz format clean
+.PHONY: help run test test-exhaustive test-typescript lint bench bench-quick bench-compare soak fuzz format clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -30,6 +32,13 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	done
 	@touch $@
 
+# node and npm come with the development tools.
+$(NODE_MODULES)/stamp: export PATH := $(abspath $(BIN)):$(PATH)
+$(NODE_MODULES)/stamp: $(TYPESCRIPT)/package-lock.json $(VENV)/dev.stamp
+	@echo "Installing the tools of the TypeScript client into $(NODE_MODULES)" >&2
+	@npm --prefix $(TYPESCRIPT) ci --silent --ignore-scripts
+	@touch $@
+
 $(VENV)/fuzz.stamp: $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --group fuzz
 	@touch $@
@@ -39,11 +48,25 @@ run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default pa
 
 # Hundreds of processes are started: where this variable is set, each would compile the sources again.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(VENV)/dev.stamp ## Run every test, and check coverage
+test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+# Before a release, and after changes of the store. Coverage is left to `make test`.
+test-exhaustive: export PYTHONDONTWRITEBYTECODE =
+test-exhaustive: export TEST_EXHAUSTIVELY = 1
+test-exhaustive: $(VENV)/dev.stamp ## Run every test with all its cases: make test tries of the longest lists a share, another one each day
+	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600
+
+# bun is not among the development tools: where somebody has it, the tests must pass there, too.
+test-typescript: export PATH := $(abspath $(BIN)):$(PATH)
+test-typescript: $(NODE_MODULES)/stamp ## Run the tests of the TypeScript client on Node, and on Bun where that is installed
+	@npm --prefix $(TYPESCRIPT) run --silent build
+	@npm --prefix $(TYPESCRIPT) run --silent build:test
+	node --test --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
+	@if command -v bun >/dev/null; then bun test --timeout 120000 ./$(TYPESCRIPT)/build/test/*.test.js; fi
 
 lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check $(SOURCES)
@@ -80,3 +103,4 @@ format: $(VENV)/dev.stamp ## Format the code, and fix the problems that ruff can
 
 clean: ## Remove .venv, caches and results
 	rm -rf $(VENV) dist build bench-results fuzz-findings .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(NODE_MODULES) $(TYPESCRIPT)/dist $(TYPESCRIPT)/build

@@ -6,6 +6,7 @@ No test depends on what started it: a job runner, `nohup` or a shell's `&` ignor
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +46,24 @@ def measured(_measure_of_children: str | None) -> Iterator[None]:
         os.environ[_MEASURES_CHILDREN] = _measure_of_children
     yield
     os.environ.pop(_MEASURES_CHILDREN, None)
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Measure no coverage in this test: for long loops over lines that other tests run, too."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
+_measured: set[str] = set()
+
+
+@pytest.fixture
+def measured_once(request: pytest.FixtureRequest) -> None:
+    """Measure the coverage of one case of this test: the others run the same lines, at twice the cost."""
+    name = request.node.nodeid.partition("[")[0]
+    if name in _measured:
+        request.getfixturevalue("unmeasured")
+    _measured.add(name)

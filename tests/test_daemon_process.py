@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from support import waiting
-from support.daemon_process import DaemonProcess, Home, NotReady, running_daemon
+from support.daemon_process import DaemonProcess, Home, running_daemon
 from support.raw_connection import RawConnection
 from support.waiting import wait_until
+from workspaced_client._testing.daemon import DaemonFailed
 
 
 def test_nothing_is_left_of_a_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +48,7 @@ def test_it_starts_again_where_it_was(number: signal.Signals) -> None:
 
 def test_a_start_that_fails_says_what_the_daemon_said(tmp_path: Path) -> None:
     daemon = DaemonProcess(Home(tmp_path), "--no-such")
-    with pytest.raises(NotReady, match=r"ended with 64: .*--no-such"):
+    with pytest.raises(DaemonFailed, match=r"ended with 64 (?s:.*)--no-such"):
         daemon.start()
     assert not daemon.is_running
 

@@ -16,9 +16,9 @@ PACKAGES = {
 STEP = re.compile(r"`(?:(protocol|client):)?([\w/]+\.py):([\w.]+)`")
 
 
-def modules(package: Path) -> set[str]:
+def modules(package: Path, ending: str = "py") -> set[str]:
     """Return the modules of a package, as paths without their ending."""
-    files = (file.relative_to(package) for file in package.rglob("*.py") if file.stem != "__init__")
+    files = (file.relative_to(package) for file in package.rglob(f"*.{ending}") if file.stem != "__init__")
     return {str(file.with_suffix("")) for file in files}
 
 
@@ -36,6 +36,12 @@ def test_the_map_names_each_module_and_no_other(package: str) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     section = text.partition(f"**`{package}/")[2].partition("\n**`")[0]
     assert named(section) == modules(PACKAGES[package])
+
+
+def test_the_map_names_each_module_of_the_typescript_client() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("**`client/typescript/src/`")[2].partition("\n**`")[0]
+    assert named(section) == modules(ROOT / "client/typescript/src", "ts")
 
 
 def definitions(file: Path) -> set[str]:

@@ -12,84 +12,87 @@ with Client.connect() as client:
 
 It needs a running daemon (`workspaced run`). The models are frozen structs, and their times are Unix
 milliseconds; every error is a WorkspacedError. `aio` is a module of its own, so that programs without an
-event loop do not load one. And `Client` is loaded on first use, so that async programs do not load the
-blocking client.
+event loop do not load one. And each name here is loaded on first use: async programs do not load the blocking
+client, and `workspacectl` loads nothing of it where it needs nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from workspaced_client._core.recovery_warning import RecoveryWarning
-from workspaced_client.errors import (
-    ActiveSessions,
-    BadAnswer,
-    CannotConnect,
-    Claimed,
-    CommitUnknown,
-    ConnectionLost,
-    DaemonError,
-    DuplicateProject,
-    GitError,
-    GitFailed,
-    GitTimeout,
-    GitUnavailable,
-    InternalError,
-    InvalidParams,
-    InvalidRequest,
-    InvalidState,
-    MethodNotFound,
-    NameConflict,
-    NotAllowed,
-    NotFound,
-    NotResponding,
-    NotRunning,
-    NotStarted,
-    Overloaded,
-    ParseError,
-    PathUnreachable,
-    ProtocolUnsupported,
-    RequestCancelled,
-    RevisionConflict,
-    SessionsLost,
-    ShuttingDown,
-    StorageFailure,
-    Unanswered,
-    Unsendable,
-    UnusableSocketPath,
-    UsedAfterFork,
-    WorkspacedError,
-    WriteTimeout,
-)
 from workspaced_protocol import __version__
-from workspaced_protocol.daemon_models import (
-    CommitStatistics,
-    ConnectedClient,
-    DaemonStatus,
-    Hello,
-    InFlight,
-    RecoveryStatus,
-    RequestInFlight,
-    StoreStatus,
-    Subscribed,
-)
-from workspaced_protocol.models import (
-    Backup,
-    Change,
-    FileCheck,
-    HistoryEntry,
-    Peer,
-    Progress,
-    ProjectBinding,
-    ResolvedPath,
-    Salvage,
-    Session,
-    StoreCheck,
-    StoreDifference,
-    Workspace,
-    WorkspaceUsage,
-)
 
+TYPE_CHECKING = False  # `typing` takes long to load for a command
 if TYPE_CHECKING:
+    from typing import Any
+
+    from workspaced_client._core.recovery_warning import RecoveryWarning
     from workspaced_client._sync.client import Client
+    from workspaced_client.errors import (
+        ActiveSessions,
+        BadAnswer,
+        CannotConnect,
+        Claimed,
+        CommitUnknown,
+        ConnectionLost,
+        DaemonError,
+        DuplicateProject,
+        GitError,
+        GitFailed,
+        GitTimeout,
+        GitUnavailable,
+        InternalError,
+        InvalidParams,
+        InvalidRequest,
+        InvalidState,
+        MethodNotFound,
+        NameConflict,
+        NotAllowed,
+        NotFound,
+        NotResponding,
+        NotRunning,
+        NotStarted,
+        Overloaded,
+        ParseError,
+        PathUnreachable,
+        ProtocolUnsupported,
+        RequestCancelled,
+        RevisionConflict,
+        SessionsLost,
+        ShuttingDown,
+        StorageFailure,
+        Unanswered,
+        Unsendable,
+        UnusableSocketPath,
+        UsedAfterFork,
+        WorkspacedError,
+        WriteTimeout,
+    )
+    from workspaced_protocol.daemon_models import (
+        CommitStatistics,
+        ConnectedClient,
+        DaemonStatus,
+        Hello,
+        InFlight,
+        RecoveryStatus,
+        RequestInFlight,
+        StoreStatus,
+        Subscribed,
+    )
+    from workspaced_protocol.models import (
+        Backup,
+        Change,
+        FileCheck,
+        HistoryEntry,
+        Peer,
+        Progress,
+        ProjectBinding,
+        ResolvedPath,
+        Salvage,
+        Session,
+        StoreCheck,
+        StoreDifference,
+        Workspace,
+        WorkspaceUsage,
+    )
 
 __all__ = [
     "ActiveSessions",
@@ -161,12 +164,31 @@ __all__ = [
 if not TYPE_CHECKING:  # where it would hide misspelt names
 
     def __getattr__(name: str) -> Any:
-        if name != "Client":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from workspaced_client._sync.client import Client
+        if name == "errors":  # `import workspaced_client` is enough for workspaced_client.errors
+            import workspaced_client.errors
 
-        globals()[name] = Client  # so that this runs once
-        return Client
+            return workspaced_client.errors
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(_home_of(name), name)
+        globals()[name] = value  # so that this runs once
+        return value
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
+
+
+def _home_of(name: str) -> Any:
+    """Return the module that a name comes from."""
+    if name == "Client":
+        from workspaced_client._sync import client
+
+        return client
+    if name == "RecoveryWarning":
+        from workspaced_client._core import recovery_warning
+
+        return recovery_warning
+    from workspaced_client import errors
+    from workspaced_protocol import daemon_models, models
+
+    return next(module for module in (errors, models, daemon_models) if hasattr(module, name))

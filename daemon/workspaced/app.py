@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.domain.entries import NOBODY, Event
@@ -22,6 +21,7 @@ from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
 from workspaced.host.real_paths import RealPaths
 from workspaced.process import log
+from workspaced.process.log import Logger
 from workspaced.rpc.clients import Clients
 from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.rpc.server import Server
@@ -51,7 +51,7 @@ from workspaced_protocol.events import StoreRecovered, Topic
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write; a disk that hangs longer is given up
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class DiskHangs(Exception):

@@ -20,8 +20,8 @@ from workspaced.process import log
 from workspaced.process.awake_clock import AwakeClock
 from workspaced.process.streams import say
 from workspaced.rpc.listener import SocketUnusable
-from workspaced.settings import text as config_text
-from workspaced.settings.model import BadConfiguration, Settings, load_settings
+from workspaced.settings.loading import BadConfiguration, load_settings
+from workspaced.settings.model import FIELDS, Settings
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.kinds import OtherKind
 from workspaced.store.lock import LockHeld
@@ -66,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if surplus:
         options.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
     if options.command == "sample":
-        return _print(config_text.sample().removesuffix("\n"))
+        from workspaced.settings.text import sample  # loaded late: `run` prints no settings
+
+        return _print(sample().removesuffix("\n"))
     given: dict[str, object] = {
-        name: value
-        for name, value in vars(options).items()
-        if value is not None and name in Settings.model_fields
+        name: value for name, value in vars(options).items() if value is not None and name in FIELDS
     }
     load = partial(load_settings, given, options.config)
     try:
@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadConfiguration as error:
         return _fail(EX_CONFIG, str(error))
     if options.command == "show":
-        describe = config_text.as_json if options.json else config_text.as_table
+        from workspaced.settings.text import as_json, as_table  # loaded late, as above
+
+        describe = as_json if options.json else as_table
         return _print(describe(configuration))
     settings = configuration.settings
     with log.to_stderr(settings.log_level, settings.log_format):
@@ -196,7 +198,7 @@ def _hints(socket_path: Path) -> str:
 
 def _is_default_socket(socket_path: Path) -> bool:
     try:
-        return find_socket_path() == socket_path
+        return find_socket_path() == str(socket_path)
     except UnusablePath:
         return False
 

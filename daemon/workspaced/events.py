@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-import structlog
 
 from workspaced.domain.clock import now_ms
 from workspaced.domain.entries import Cause, Event, events_of, topics_of
@@ -21,10 +20,11 @@ from workspaced.domain.errors import InvalidField, quoted
 from workspaced.domain.history import History
 from workspaced.domain.past_events import PastEvents
 from workspaced.domain.records import encode
+from workspaced.process.log import Logger
 from workspaced_protocol.events import GAP, TOPICS, EventNotification, EventsMissed
 from workspaced_protocol.messages import EVENT, encode_notification
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024

@@ -106,13 +106,16 @@ class _ParamsAsGiven(Struct, frozen=True):
     changes: tuple[_ChangeAsGiven, ...] = ()
 
 
+def may_hold_metadata(params: bytes) -> bool:
+    """Return whether params may hold metadata. Nearly none do, and nothing is decoded to tell."""
+    return b'"metadata"' in params or b"\\u" in params
+
+
 def metadata_texts(params: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the path and the JSON text of each metadata in the valid params of a method.
 
     What is far too large is left out: it is refused as such.
     """
-    if b'"metadata"' not in params and b"\\u" not in params:  # nearly always, and without decoding
-        return
     given = msgspec.json.decode(params, type=_ParamsAsGiven)
     texts = [("metadata", given.metadata)]
     if given.workspace is not None:

@@ -37,27 +37,25 @@ class LineSplitter:
         """Return the lines that `data` completes, in order. Lines before an overlong one are still returned."""
         if self.overflowed:
             return []
-        *finished, rest = data.split(b"\n")
-        lines: list[bytes] = []
-        for piece in finished:
-            line = self._finish(piece)
-            if len(line) > self._max_line_bytes:
-                self._overflow()
-                return lines
-            if line.strip(_WHITE_SPACE):
-                lines.append(line)
+        *lines, rest = data.split(b"\n")
+        if lines and self._pending:
+            lines[0] = bytes(self._pending + lines[0])
+            self._pending.clear()
         self._pending += rest
+        # The first line has bytes of earlier data, each other one is a part of this.
+        if len(data) > self._max_line_bytes or (lines and len(lines[0]) > self._max_line_bytes):
+            lines = self._up_to_overlong(lines)
         if len(self._pending) > self._max_line_bytes:
             self._overflow()
-        return lines
+        return [line for line in lines if line.strip(_WHITE_SPACE)]
 
-    def _finish(self, piece: bytes) -> bytes:
-        """Return the whole line that ends with `piece`."""
-        if not self._pending:
-            return piece
-        line = bytes(self._pending + piece)
-        self._pending.clear()
-        return line
+    def _up_to_overlong(self, lines: list[bytes]) -> list[bytes]:
+        """Return the lines before the first overlong one, which ends the framing."""
+        for index, line in enumerate(lines):
+            if len(line) > self._max_line_bytes:
+                self._overflow()
+                return lines[:index]
+        return lines
 
     def _overflow(self) -> None:
         self.overflowed = True

@@ -9,7 +9,7 @@ below are those to keep: what people set for every git of theirs.
 from collections.abc import Mapping
 from typing import Final
 
-_OF_USER: Final = frozenset(
+OF_USER: Final = frozenset(
     {
         "GIT_ALLOW_PROTOCOL",
         "GIT_ASKPASS",
@@ -27,8 +27,8 @@ _OF_USER: Final = frozenset(
         "GIT_TERMINAL_PROMPT",
     }
 )
-_FAMILIES_OF_USER: Final = ("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_SSL_", "GIT_LFS_", "GIT_TRACE")
-_FAMILY_OF_INVOCATION: Final = "GIT_TRACE2_PARENT_"
+FAMILIES_OF_USER: Final = ("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_SSL_", "GIT_LFS_", "GIT_TRACE")
+FAMILY_OF_INVOCATION: Final = "GIT_TRACE2_PARENT_"
 
 
 def without_git_invocation(environment: Mapping[str, str]) -> dict[str, str]:
@@ -44,5 +44,5 @@ def without_git_invocation(environment: Mapping[str, str]) -> dict[str, str]:
 def _is_of_invocation(name: str) -> bool:
     if not name.startswith("GIT_"):
         return False
-    is_of_user = name in _OF_USER or name.startswith(_FAMILIES_OF_USER)
-    return not is_of_user or name.startswith(_FAMILY_OF_INVOCATION)
+    is_of_user = name in OF_USER or name.startswith(FAMILIES_OF_USER)
+    return not is_of_user or name.startswith(FAMILY_OF_INVOCATION)

@@ -39,8 +39,10 @@ class Call(Struct, frozen=True):
     """A request, or a notification if `id` is None."""
 
     method: str
-    params: Raw | None
+    params: bytes | None
+    """As JSON text: an object or an array."""
     id: bytes | None
+    """As JSON text."""
 
 
 class Malformed(Struct, frozen=True):
@@ -82,10 +84,10 @@ _encode = msgspec.json.encode
 
 def parse_requests(line: bytes) -> Call | Malformed | list[Call | Malformed]:
     """Parse a line from a client: a request, or a batch as a list."""
-    problem = _unreadable(line)
-    if problem:
+    # The decoder does not check the bytes within a Raw.
+    if not line.isascii() and (problem := _not_utf8(line)):
         return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, problem)
-    if not line.lstrip().startswith(b"["):
+    if line[:1] == b"{" or not line.lstrip().startswith(b"["):
         return _parse_request(line)
     try:
         items = _decode_array(line)
@@ -107,13 +109,12 @@ def _not_json(error: msgspec.DecodeError | RecursionError) -> Malformed:
     return Malformed(NULL_ID, ErrorCode.PARSE_ERROR, problem)
 
 
-def _unreadable(line: bytes) -> str | None:
-    """Return why the line is not UTF-8, or None. The decoder does not check the bytes within a Raw."""
-    if not line.isascii():
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            return f"The line is not UTF-8: {error.reason} at byte {error.start}."
+def _not_utf8(line: bytes) -> str | None:
+    """Return why the line is not UTF-8, or None."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return f"The line is not UTF-8: {error.reason} at byte {error.start}."
     return None
 
 
@@ -147,12 +148,12 @@ def _parse_request(text: bytes | Raw) -> Call | Malformed:
         return _not_a_request(text)
     except (msgspec.DecodeError, RecursionError) as error:
         return _not_json(error)
-    params = None if envelope.params is UNSET else envelope.params
+    params = None if envelope.params is UNSET else bytes(envelope.params)
     id_ = None if envelope.id is UNSET else bytes(envelope.id)
     if (
         envelope.jsonrpc != VERSION
-        or (params is not None and bytes(params)[:1] not in (b"{", b"["))
-        or (id_ is not None and not _LEGAL_ID.match(id_))
+        or (params is not None and params[:1] not in (b"{", b"["))
+        or (id_ is not None and not id_.isdigit() and not _LEGAL_ID.match(id_))
     ):
         return _not_a_request(text)
     return Call(envelope.method, params, id_)

@@ -1,13 +1,15 @@
 """One row of the method table, and how params are checked by it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from workspaced_protocol import params as p
-from workspaced_protocol.annotations import metadata_texts
+from workspaced_protocol.annotations import may_hold_metadata, metadata_texts
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.json_limits import TOO_DEEP, Unkept, check_text
 from workspaced_protocol.problems import problem_at
@@ -54,13 +56,17 @@ class Method:
         """Whether a request without an answer can be sent again unchanged on a new connection."""
         return self.is_repeatable and not self.is_write and not issubclass(self.params, p.WriteParams)
 
-    def decode_params(self, raw: msgspec.Raw | None) -> p.Params:
-        """Decode the params as this method's struct. Raises InvalidParams."""
+    @cached_property
+    def _decode(self) -> Callable[[bytes], p.Params]:
+        return msgspec.json.Decoder(self.params).decode
+
+    def decode_params(self, raw: bytes | msgspec.Raw | None) -> p.Params:
+        """Decode the params, a JSON text, as this method's struct. Raises InvalidParams."""
         text = b"{}" if raw is None else bytes(raw)
         if text.startswith(b"["):
             text = self._by_name(text)
         try:
-            params = msgspec.json.decode(text, type=self.params)
+            params = self._decode(text)
         except msgspec.ValidationError as error:
             raise self._explain(text, error) from error
         except msgspec.DecodeError as error:
@@ -68,12 +74,16 @@ class Method:
         except RecursionError as error:
             path = _too_deep(text)
             raise InvalidParams(path, f"{self.name}: `{path or 'params'}` {TOO_DEEP}.") from error
+        if may_hold_metadata(text):
+            self._check_metadata(text)
+        return params
+
+    def _check_metadata(self, text: bytes) -> None:
         for path, metadata in metadata_texts(text):
             try:
                 check_text(metadata)
             except Unkept as error:
                 raise InvalidParams(path, f"{self.name}: `{path}` {error}.") from error
-        return params
 
     def _by_name(self, text: bytes) -> bytes:
         """Convert params by position to params by name."""

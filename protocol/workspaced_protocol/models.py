@@ -43,6 +43,10 @@ Unreachable = Literal["missing", "notADirectory", "permission", "timedOut", "unu
 RecoveryOutcome = Literal["fresh", "clean", "recovered", "dataLoss"]
 
 
+# `st_` and a ULID. `$(?!\n)`: Python's `$` alone would also match before a final newline.
+StoreId = Annotated[str, Meta(pattern=r"^st_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
+
+
 class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The base of all models: frozen, camelCase on the wire; an optional member that is None is absent.
 

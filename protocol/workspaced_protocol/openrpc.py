@@ -4,13 +4,17 @@ The strategy:
 - Results and notifications admit members of later releases. Params do not: an unknown one is refused. So what both use
   has two schemas, such as `Workspace` and `WorkspaceInput`.
 - A told member is null only where null means something. An optional one is absent instead, and all else is required.
+- Generators make a type of each method's name. A model that would get the same name is called a report instead: the
+  result of `daemon.status` is a `DaemonStatusReport`.
+- A choice of strings has a type, too: generators take one without for any value.
 - OpenRPC has no place for notifications: `x-notifications` names them, and the payload of each topic.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from inspect import cleandoc
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -26,6 +30,9 @@ from workspaced_protocol.params import CancelParams
 
 _OPENRPC_VERSION: Final = "1.3.2"
 _REF: Final = "#/components/schemas/{name}"
+_NAMES_OF_METHODS: Final = frozenset(
+    "".join(map(str.capitalize, re.split("[.]|(?=[A-Z])", name))) for name in METHODS
+)
 _INPUT_REF: Final = f"{_REF}Input"
 
 _NOTIFIED: Final = (Progress, EventNotification, EventsMissed)
@@ -76,9 +83,28 @@ def _schemas(types: Iterable[object], ref: str) -> tuple[list[_Schema], dict[str
     """Return the schema of each type, and those that they refer to, by name."""
     made = msgspec.json.encode(msgspec.json.schema_components(types, ref_template=ref))
     schemas, components = msgspec.json.decode(made.replace(msgspec.json.encode(NO_NEWLINE)[1:], b'"'))
-    for schema in components.values():
+    names = {name: f"{name}Report" if name in _NAMES_OF_METHODS else name for name in components}
+    references = {ref.format(name=name): ref.format(name=given) for name, given in names.items()}
+    for name, schema in components.items():
+        schema["title"] = names[name]
         schema["description"] = cleandoc(schema["description"])
-    return schemas, components
+    for part in _parts([schemas, components]):
+        if "$ref" in part:
+            part["$ref"] = references[part["$ref"]]
+        if "enum" in part:
+            part["type"] = "string"
+    return schemas, {names[name]: schema for name, schema in components.items()}
+
+
+def _parts(value: object) -> Iterator[_Schema]:
+    """Yield all objects in a JSON value."""
+    if isinstance(value, dict):
+        part = cast("_Schema", value)
+        yield part
+        value = list(part.values())
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _parts(item)
 
 
 def _open(schema: _Schema) -> None:

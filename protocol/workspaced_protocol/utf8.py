@@ -7,9 +7,14 @@ begins again in Python's UTF-8 mode there; that costs 20 ms. It keeps its pid, a
 PYTHONINSPECT is likewise read before the first line: a program would show a prompt instead of ending.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # `collections` takes a tenth of the time that Python takes to start
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def begin_again_in_utf8(before: Callable[[], None] = lambda: None) -> None:

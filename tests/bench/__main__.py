@@ -6,7 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, footprint, history, locations, results, scenarios, startup, write_cost
+from bench import (
+    compare,
+    crowd,
+    databases,
+    footprint,
+    history,
+    locations,
+    results,
+    scenarios,
+    startup,
+    write_cost,
+)
 from bench.results import Row
 
 
@@ -47,30 +58,38 @@ def main() -> int:
 
 def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
+    yield from databases.rows((50, 10_000), rounds=30)
+    yield from databases.restores(10_000, rounds=3)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
     yield from scenarios.reads(rounds=20)
-    yield from scenarios.concurrency(1.0, (1, 50))
+    yield from crowd.concurrency(1.0, (1, 50))
+    yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
+    yield from crowd.a_get_beside(rounds=3, seconds=0.3)
     yield from scenarios.events(subscribers=50, rounds=40)
     yield from history.cost(rounds=60)
     yield from history.of_ten_thousand(rounds=50)
-    yield from write_cost.growth((50, 10_000), rounds=50)
+    yield from write_cost.beside_the_store((50, 10_000), rounds=50)
     yield from footprint.memory(connections=200, requests=100_000)
 
 
 def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
+    yield from databases.rows((50, 10_000, 100_000), rounds=200)
+    yield from databases.restores(10_000, rounds=15)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
     yield from scenarios.reads(rounds=100)
-    yield from scenarios.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
+    yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
+    yield from crowd.beside_an_echo(rounds=15, seconds=0.5)
+    yield from crowd.a_get_beside(rounds=9, seconds=0.5)
     yield from scenarios.events(subscribers=50, rounds=200)
     yield from history.cost(rounds=300)
     yield from history.of_ten_thousand(rounds=200)
     yield from scenarios.large_answers(10_000, seconds=5.0)
     yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)
-    yield from write_cost.growth((50, 10_000, 100_000), rounds=300)
+    yield from write_cost.beside_the_store((50, 10_000, 100_000), rounds=300)
     yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 

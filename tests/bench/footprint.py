@@ -10,7 +10,7 @@ from bench.machines import service_workspace
 from bench.results import Row
 from bench.scenarios import fill, pipelined, timed
 from bench.startup import open_and_close_store
-from support.process_memory import memory_kb
+from support.process_costs import memory_kb
 
 
 def memory(connections: int, requests: int) -> Iterator[Row]:
@@ -34,8 +34,8 @@ def memory(connections: int, requests: int) -> Iterator[Row]:
         early_kb = memory_kb(daemon.pid)
         pipelined(daemon, get, requests)
         grown_kb = memory_kb(daemon.pid) - early_kb
-    yield Row("memory at 50 x 10", before_kb / 1000, "MB", goal=60)
-    yield Row("memory of an idle connection", (after_kb - before_kb) / connections, "kB", goal=30)
+    yield Row("memory at 50 x 10", before_kb / 1000, "MB", goal=45)
+    yield Row("memory of an idle connection", (after_kb - before_kb) / connections, "kB", goal=12)
     yield Row(f"memory gained by {requests:,} requests", grown_kb / 1000, "MB", goal=1)
 
 

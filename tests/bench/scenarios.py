@@ -1,13 +1,13 @@
-"""What is measured of calls: writes, reads, many clients at once, events (each function gives its rows)."""
+"""What is measured of calls: writes, reads, events (each function gives its rows)."""
 
+import select
 import selectors
-import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from msgspec import structs
@@ -94,7 +94,7 @@ def writes(rounds: int) -> Iterator[Row]:
             ("create", 100, 1.5),
             ("open", 100, 1.5),
             ("close", 100, 1.5),
-            ("flush", 200, 1.3),
+            ("flush", 200, 1.5),
         ):
             requirement = "NFR-002" if name == "flush" else "NFR-001"
             yield Row.latency(f"{name} at 50 x 10", times[name], slo_ms=slo_ms, requirement=requirement)
@@ -121,85 +121,38 @@ def reads(rounds: int) -> Iterator[Row]:
         get = load.request_line("workspace.get", {"id": id_})
         reader, echoer = (
             load.Talker(machines.connect(daemon.socket), [get]),
-            load.Talker(machines.connect(echo), [get]),
+            load.Talker(machines.connect(echo.socket), [get]),
         )
         for _ in range(rounds):
             for talker in (reader, echoer):
                 load.talk([talker], 0.05)
         yield Row.latency("workspace.get, one client", reader.latencies)
         yield Row.latency("peer: a bare trio echo", echoer.latencies)
-        yield Row.ratio("get, p50 to a bare echo", reader.latencies, echoer.latencies, 1.3)
+        yield Row.ratio("get, p50 to a bare echo", reader.latencies, echoer.latencies, 1.2)
         yield Row(
-            "get, pipelined", pipelined(daemon, get, rounds * 1000), "a second", goal=100_000, higher=True
+            "get, pipelined", pipelined(daemon, get, rounds * 1000), "a second", goal=150_000, higher=True
         )
-        idle, busy = (
-            load.Talker(machines.connect(daemon.socket), [get]),
-            load.Talker(machines.connect(daemon.socket), [get]),
-        )
-        bystander = load.Talker(machines.connect(echo), [get])
-        load.talk([idle], rounds * 0.05)
-        with _beside(WRITERS, daemon, "49"):
-            for _ in range(rounds):
-                for talker in (busy, bystander):
-                    load.talk([talker], 0.05)
-        yield Row.latency("get while 49 clients write", busy.latencies)
-        # The echo server has nothing to do with what they write: it only shares the processors with them.
-        yield Row.latency("peer: the echo while 49 clients write", bystander.latencies)
-        for name, loaded, alone, goal in (
-            ("get while 49 write, p99 to idle", busy, idle, 2),
-            ("peer: the echo while 49 write, p99 to idle", bystander, echoer, None),
-        ):
-            ratio = loaded.latencies.percentile(99) / alone.latencies.percentile(99)
-            yield Row(name, ratio, "x", goal=goal)
 
 
 def pipelined(daemon: DaemonProcess, get: bytes, count: int) -> float:
     """Answers a second to requests that do not wait for one another."""
-    connected = machines.connect(daemon.socket)
-    connected.setblocking(False)
     outgoing = memoryview(get * count)
+    incoming = bytearray(1 << 18)
     answers = 0
-    started_at = time.perf_counter()
-    while answers < count:
-        if outgoing:
-            with suppress(BlockingIOError):
-                outgoing = outgoing[connected.send(outgoing[: 1 << 16]) :]
-        with suppress(BlockingIOError):
-            answers += connected.recv(1 << 20).count(b"\n")
-    connected.close()
-    return count / (time.perf_counter() - started_at)
-
-
-def open_and_close(number: int) -> list[bytes]:
-    params: dict[str, object] = {"id": service_workspace(number, 0).id}
-    return [load.request_line("workspace.close", params), load.request_line("workspace.open", params)]
-
-
-def concurrency(seconds: float, clients: tuple[int, ...]) -> Iterator[Row]:
-    """Acknowledged durable writes of several clients at once."""
-    rates: dict[int, float] = {}
-    with (
-        machines.measured_directory() as where,
-        machines.measured_daemon(where) as daemon,
-        daemon.client() as client,
-    ):
-        fill_with_directories(client, where, max(clients))
-        for count in clients:
-            talkers = [
-                load.Talker(machines.connect(daemon.socket), open_and_close(number))
-                for number in range(count)
-            ]
-            parts = [load.talk(talkers, seconds / 5) for _ in range(5)]
-            rates[count] = statistics.median(parts)
-            for number, talker in enumerate(talkers):
-                talker.socket.close()
-                if client.workspaces.get(service_workspace(number, 0).id).state == "closed":
-                    client.workspaces.open(service_workspace(number, 0).id)
-            name = f"durable writes, {count} client{'s' if count > 1 else ''}"
-            spread = (min(parts), max(parts))
-            yield Row(name, rates[count], "a second", higher=True, spread=spread, at=count)
-    if 50 in rates:
-        yield Row("50 clients' writes to one's", rates[50] / rates[1], "x", goal=20, higher=True)
+    with closing(machines.connect(daemon.socket)) as connected, select.epoll() as poller:
+        connected.setblocking(False)
+        poller.register(connected, select.EPOLLIN | select.EPOLLOUT)
+        started_at = time.perf_counter()
+        while answers < count:
+            for _, ready in poller.poll(10):
+                if ready & select.EPOLLOUT:
+                    outgoing = outgoing[connected.send(outgoing[: 1 << 16]) :]
+                    if not outgoing:
+                        poller.modify(connected, select.EPOLLIN)
+                if ready & select.EPOLLIN:
+                    size = connected.recv_into(incoming)
+                    answers += incoming.count(b"\n", 0, size)
+        return count / (time.perf_counter() - started_at)
 
 
 def events(subscribers: int, rounds: int) -> Iterator[Row]:
@@ -228,7 +181,7 @@ def events(subscribers: int, rounds: int) -> Iterator[Row]:
                     times.add(time.perf_counter() - answered_at)
         for listener in listeners:
             listener.close()
-    yield Row.latency(f"an event to {subscribers} subscribers", times, goal_ms=5)
+    yield Row.latency(f"an event to {subscribers} subscribers", times, goal_ms=2)
 
 
 LISTER = """
@@ -243,23 +196,9 @@ while True:
 """
 """A client that asks for everything, again and again."""
 
-WRITERS = """
-import sys
-from math import inf
-from pathlib import Path
-from bench import load, machines, scenarios
-socket = Path(sys.argv[1])
-talkers = [
-    load.Talker(machines.connect(socket), scenarios.open_and_close(number)) for number in range(int(sys.argv[2]))
-]
-print("ready", flush=True)
-load.talk(talkers, inf)
-"""
-"""Clients that each write as soon as their last write was answered."""
-
 
 @contextmanager
-def _beside(program: str, daemon: DaemonProcess, *arguments: str) -> Iterator[None]:
+def beside(program: str, daemon: DaemonProcess, *arguments: str) -> Iterator[None]:
     """Run a load in a process of its own, so that its work is not counted as the daemon's."""
     command = [sys.executable, "-c", program, str(daemon.socket), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -284,7 +223,7 @@ def large_answers(size: int, seconds: float) -> Iterator[Row]:
                 load.Talker(machines.connect(daemon.socket), [get]),
             )
             load.talk([idle], seconds)
-            with _beside(LISTER, daemon):
+            with beside(LISTER, daemon):
                 load.talk([busy], seconds)
     yield Row.latency(f"get while another lists {size:,}", busy.latencies, 99, goal_ms=10)
     yield Row.latency("the same get, alone", idle.latencies, 99)

@@ -21,7 +21,7 @@ from pathlib import Path
 from bench import machines
 from bench.distributions import percentile
 from support.daemon_process import DaemonProcess, Home, running_daemon
-from support.process_memory import memory_kb
+from support.process_costs import memory_kb
 from workspaced.store import create_json_store
 from workspaced_client import Client, NotFound, Unanswered, Workspace, WorkspacedError, WriteTimeout
 from workspaced_client.errors import CommitUnknown

@@ -25,7 +25,7 @@ _CAUSE = Cause("cor_01BENCH", Peer(1, 1, "bench"), "workspace.update")
 _GOAL = 1.5  # a write among 100,000, to one among 50
 
 
-def growth(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
+def beside_the_store(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
     """How long each kind of write takes at each size, and its ratio to the smallest."""
     times = trio.run(_measure, sizes, rounds)
     few = sizes[0]

@@ -116,9 +116,14 @@ class Peer:
 
     def greet(self, recovery: object = CLEAN) -> Request:
         """Answers what a client begins with: its hello, which is given, and its question how the daemon fares."""
+        request = self.hello()
+        self.answer(self.expect("daemon.status"), {**STATUS, "recovery": recovery})
+        return request
+
+    def hello(self) -> Request:
+        """Answers a hello, and gives it."""
         request = self.expect("daemon.hello")
         self.answer(request, HELLO)
-        self.answer(self.expect("daemon.status"), {**STATUS, "recovery": recovery})
         return request
 
 

@@ -21,7 +21,7 @@ PROMISED: Mapping[ErrorCode, Mapping[str, object]] = {
     ErrorCode.INVALID_STATE: {"state": "active", "required": "closed"},
     ErrorCode.ACTIVE_SESSIONS: {"count": 3},
     ErrorCode.REVISION_CONFLICT: {"revision": 12},
-    ErrorCode.PROTOCOL_UNSUPPORTED: {"minimum": 2, "maximum": 4},
+    ErrorCode.PROTOCOL_UNSUPPORTED: {"minimum": 1, "maximum": 4},
     ErrorCode.COMMIT_UNKNOWN: {"revision": 13},
     ErrorCode.STORAGE_FAILURE: {"errno": 28},
     ErrorCode.GIT_UNAVAILABLE: {"stderr": "no git"},
@@ -107,7 +107,7 @@ def test_each_error_is_raised_by_the_call_it_answers(connect: Connect) -> None:
 
     client = connect(greeting(script))
     for code in ErrorCode:
-        with pytest.raises(DaemonError, match=f"^About {code.name}.$") as caught:
+        with pytest.raises(DaemonError, match=rf"^About {code.name}\.") as caught:
             client.workspaces.get("ws_1")
         assert caught.value.code == code
         assert type(caught.value).expected_code == code

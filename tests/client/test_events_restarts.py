@@ -16,7 +16,7 @@ from workspaced_client.events import Event, EventGap, EventStream
 
 pytestmark = pytest.mark.requirement("FR-009")
 
-KILLED_AND_STOPPED = [signal.SIGKILL, signal.SIGTERM, signal.SIGKILL]
+KILLED_AND_STOPPED = [signal.SIGKILL, signal.SIGTERM]
 
 
 class Writers:

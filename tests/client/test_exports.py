@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 import workspaced_client
-from workspaced_client import aio, errors, events
+from workspaced_client import aio, errors, events, testing
 
-FACES = (workspaced_client, aio, errors, events)
+FACES = (workspaced_client, aio, errors, events, testing)
 
 face_by_face = pytest.mark.parametrize("face", FACES, ids=lambda face: face.__name__)
 

@@ -10,13 +10,10 @@ FRAMEWORKS = (
     "anyio",
     "asyncio",
     "importlib.metadata",
-    "platformdirs",
     "pydantic",
     "rich",
     "ssl",
-    "structlog",
     "trio",
-    "typer",
     "workspaced",
 )
 
@@ -40,7 +37,7 @@ def test_importing_the_client_loads_no_framework() -> None:
 
 
 def test_importing_the_async_client_loads_no_event_loop() -> None:
-    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "structlog", "typer", "rich"})
+    assert loaded(ASYNC).isdisjoint({"trio", "pydantic", "rich"})
 
 
 @pytest.mark.parametrize("statement", [BLOCKING, "import workspaced_client, workspaced_client.events"])
@@ -63,7 +60,6 @@ def test_what_few_apps_need_is_loaded_when_they_need_it() -> None:
             "workspaced_client._core.recovery_notice",
             "workspaced_client._sync.events",
             "workspaced_protocol.methods",
-            "workspaced_protocol.paths",
         }
     )
 
@@ -77,3 +73,9 @@ def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
     assert loaded("import workspaced_client.cli.app").isdisjoint(
         {"pydantic", "rich", "ulid", "trio", "workspaced_client.exchange"}
     )
+
+
+def test_the_pytest_plugin_loads_neither_a_client_nor_an_event_loop() -> None:
+    modules = loaded("import workspaced_client.testing") - loaded("import pytest")
+    assert modules.isdisjoint(FRAMEWORKS)
+    assert below("workspaced_client._sync", modules) == below("workspaced_client._async", modules) == set()

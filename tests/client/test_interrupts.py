@@ -19,6 +19,7 @@ import pytest
 from client.conftest import Begin, Serve
 from client.event_lives import notification
 from client.fake_server import CLEAN, HELLO, PATIENCE_SECONDS, STATUS, Peer, answering, greeting
+from support.share import numbers
 from workspaced_client import Client, ConnectionLost, SessionsLost
 from workspaced_client._core.conversation import Conversation
 from workspaced_client._core.event_feed import Event as StoreEvent
@@ -303,7 +304,7 @@ def test_a_stream_misses_no_event_after_an_interrupt_at_any_moment(
     """Each step takes one event, and connects again for it."""
     monkeypatch.setattr(sync_events, "pauses_seconds", lambda: itertools.repeat(0.0))
     path = serve(one_event_each)
-    for moment in itertools.count(1):
+    for moment in numbers(days=5):
         taken: list[StoreEvent | EventGap] = []
         with Client.connect(path) as client, client.events() as events:
 

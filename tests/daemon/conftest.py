@@ -1,6 +1,5 @@
 """What the daemon's tests share: a store whose commits wait, a daemon, the log, and a directory for sockets."""
 
-import logging
 import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -8,15 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import structlog
 import trio
-from structlog.testing import capture_logs
-from structlog.typing import EventDict
 
+from support.logs import EventDict, capture_logs
 from support.running import Running
 from support.samples import STATE
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Serve
+from workspaced.process import log
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.settings.model import Settings
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore
@@ -55,9 +53,9 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
 @pytest.fixture(autouse=True)
 def _log_level() -> Iterator[None]:
     """What a daemon logs where nobody has chosen a level."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    log.set_level("info")
     yield
-    structlog.reset_defaults()
+    log.set_level("info")
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def logged() -> Iterator[list[EventDict]]:
 @pytest.fixture
 def logged_in_full(logged: list[EventDict]) -> list[EventDict]:
     """The same, with what is for those who look for a defect."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    log.set_level("debug")
     return logged
 
 
@@ -106,7 +104,7 @@ def traced() -> Iterator[None]:
 @pytest.fixture
 def settings(tmp_path: Path, socket_dir: Path) -> Settings:
     """A data directory and a socket of the test's own."""
-    return Settings.model_validate({"data_dir": tmp_path / "data", "socket": socket_dir / "x.sock"})
+    return Settings(data_dir=tmp_path / "data", socket=socket_dir / "x.sock")
 
 
 @pytest.fixture

@@ -3,21 +3,23 @@
 import signal
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.running import Running
 from support.samples import workspace
 from support.serving import error_of
 from support.waiting import until
 from workspaced import app
 from workspaced.rpc.listener import SocketUnusable
-from workspaced.settings.model import BadConfiguration, Settings
+from workspaced.settings.loading import BadConfiguration
+from workspaced.settings.model import Settings
 from workspaced.store import create_json_store
 from workspaced.store.lock import LockHeld
 from workspaced_protocol.daemon_models import DaemonStatus
@@ -76,7 +78,7 @@ async def test_a_recovery_is_told_in_the_log_and_in_the_status(
 
 
 async def test_the_line_limit_is_the_configured_one(running: Running, nursery: trio.Nursery) -> None:
-    running.settings = running.settings.model_copy(update={"max_line_bytes": 1024})
+    running.settings = replace(running.settings, max_line_bytes=1024)
     nursery.start_soon(running.run)
     client = await running.connect()
     await client.send(b"x" * 1025)
@@ -97,7 +99,7 @@ async def test_a_hangup_has_the_settings_followed_by_what_comes_after_it(
     await until(lambda: bool(reports()))
     assert reports()[0]["changed"] == {}
     changed = {"max_line_bytes": 1024, "log_level": "debug"}
-    wanted = running.settings.model_copy(update={**changed, "data_dir": Path("/elsewhere")})
+    wanted = replace(running.settings, max_line_bytes=1024, log_level="debug", data_dir=Path("/elsewhere"))
     running.load = lambda: wanted
     signal.raise_signal(signal.SIGHUP)
     await until(lambda: len(reports()) == 2)

@@ -3,14 +3,15 @@
 import signal
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.running import Running
 from support.scripted_store import outcome_unknown
 from support.serving import error_of, request
@@ -235,9 +236,7 @@ async def test_a_stop_refuses_what_waits_for_a_path_that_hangs_and_all_behind_it
         return Unreached("missing", path)
 
     monkeypatch.setattr(path_checks, "look", hang)
-    running.settings = settings.model_copy(
-        update={"path_check_seconds": 60.0}
-    )  # far longer than a stop takes
+    running.settings = replace(settings, path_check_seconds=60.0)  # far longer than a stop takes
     nursery.start_soon(running.run)
     client = await running.connect()
     created = await client.result("workspace.create", name="Alpha", rootPath="/src")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.running import Running
 from support.serving import Client
 from support.waiting import until

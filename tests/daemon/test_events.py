@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from structlog.typing import EventDict
 
+from support.logs import EventDict
 from workspaced.domain.entries import NOBODY, Cause, Event
 from workspaced.events import EventHub, PublishedEvent
 from workspaced_protocol.events import StoreChanged, Topic, WorkspaceChanged

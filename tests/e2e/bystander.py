@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.process_memory import memory_kb
+from support.process_costs import memory_kb
 from support.raw_connection import RawConnection
 
 KIB = 1024

@@ -19,6 +19,11 @@ NewName = Callable[[], str]
 _numbers = count(1)
 
 
+@pytest.fixture(autouse=True)
+def _unmeasured(unmeasured: None) -> None:
+    """Measure no coverage in the test's own process: what is tested here is another one."""
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
     """A home for a daemon of the test's own."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import StartDaemon
+from e2e.conftest import NewName, StartDaemon
 from support.daemon_process import DaemonProcess
 from support.documents import workspace_json
 from support.raw_connection import RawConnection
@@ -36,6 +36,13 @@ def daemon(start: StartDaemon) -> DaemonProcess:
 @pytest.fixture
 def client(daemon: DaemonProcess) -> Iterator[Client]:
     with daemon.client() as client:
+        yield client
+
+
+@pytest.fixture
+def guest(shared_daemon: DaemonProcess) -> Iterator[Client]:
+    """A client of the daemon that this module's tests share."""
+    with shared_daemon.client() as client:
         yield client
 
 
@@ -100,14 +107,16 @@ def test_salvage_brings_back_those_that_are_whole_and_nothing_from_inside(
     assert found == whole
 
 
-def test_a_client_of_python_reads_what_any_client_may_give(daemon: DaemonProcess, client: Client) -> None:
-    with RawConnection(daemon.socket) as connection:
+def test_a_client_of_python_reads_what_any_client_may_give(
+    shared_daemon: DaemonProcess, guest: Client
+) -> None:
+    with RawConnection(shared_daemon.socket) as connection:
         for number, (key, value) in enumerate(METADATA.items()):
             given = {**workspace_json(number), "metadata": {key: value}, "tags": [f"tag {number}"]}
             stored = connection.call("store.save", workspace=given)
-            read = client.workspaces.get(stored["id"])
+            read = guest.workspaces.get(stored["id"])
             assert json.dumps(read.metadata) == json.dumps({key: value})
-            again = client.store.save(read)
+            again = guest.store.save(read)
             assert json.dumps(again.metadata) == json.dumps(read.metadata)
 
 
@@ -128,8 +137,10 @@ def test_a_client_of_python_reads_what_any_client_may_give(daemon: DaemonProcess
         ({"a": "é" * 9000}, "metadata"),
     ],
 )
-def test_what_is_no_metadata_is_refused_here_or_there(client: Client, metadata: Any, path: str) -> None:
-    made = client.workspaces.create("Refusals", "/x")
+def test_what_is_no_metadata_is_refused_here_or_there(
+    guest: Client, new_name: NewName, metadata: Any, path: str
+) -> None:
+    made = guest.workspaces.create(new_name(), "/x")
     whole = Workspace(
         id="ws_1",
         name="Never",
@@ -141,9 +152,9 @@ def test_what_is_no_metadata_is_refused_here_or_there(client: Client, metadata: 
         projects=(),
     )
     calls: list[tuple[Callable[[], Workspace], str]] = [
-        (lambda: client.workspaces.create("Never", "/x", metadata=metadata), ""),
-        (lambda: client.workspaces.update(made.id, metadata=metadata), ""),
-        (lambda: client.store.save(whole), "workspace."),
+        (lambda: guest.workspaces.create("Never", "/x", metadata=metadata), ""),
+        (lambda: guest.workspaces.update(made.id, metadata=metadata), ""),
+        (lambda: guest.store.save(whole), "workspace."),
     ]
     for call, prefix in calls:
         with pytest.raises((Unsendable, InvalidParams)) as caught:
@@ -153,38 +164,38 @@ def test_what_is_no_metadata_is_refused_here_or_there(client: Client, metadata: 
         assert f"{prefix}{path}" in (told or "")
 
 
-def test_metadata_that_contains_itself_is_no_endless_call(client: Client) -> None:
+def test_metadata_that_contains_itself_is_no_endless_call(guest: Client) -> None:
     endless: dict[str, Any] = {}
     endless["me"] = endless
     with pytest.raises(Unsendable, match="contain themselves"):
-        client.workspaces.create("Never", "/x", metadata=endless)
+        guest.workspaces.create("Never", "/x", metadata=endless)
 
 
 @pytest.mark.parametrize("tags", ["one text", 5, [1], [b"a"], [None]])
-def test_what_are_no_tags_is_refused(client: Client, tags: Any) -> None:
+def test_what_are_no_tags_is_refused(guest: Client, tags: Any) -> None:
     with pytest.raises((Unsendable, InvalidParams), match="tags"):
-        client.workspaces.create("Never", "/x", tags=tags)
+        guest.workspaces.create("Never", "/x", tags=tags)
     with pytest.raises((Unsendable, InvalidParams), match="tags"):
-        client.workspaces.list(tags=tags)
+        guest.workspaces.list(tags=tags)
 
 
-def test_tags_come_in_any_iterable(client: Client) -> None:
+def test_tags_come_in_any_iterable(guest: Client) -> None:
     for tags in ({"b", "a"}, ("a", "b", "B"), (tag for tag in "ba"), {"b": 1, "a": 2}):
-        made = client.workspaces.create("Iterable", "/x", tags=tags)
+        made = guest.workspaces.create("Iterable", "/x", tags=tags)
         assert [tag.lower() for tag in made.tags] == ["a", "b"]
-        assert [each.id for each in client.workspaces.list(tags=iter(["A"]))] == [made.id]
-        client.workspaces.delete(made.id)
+        assert [each.id for each in guest.workspaces.list(tags=iter(["A"]))] == [made.id]
+        guest.workspaces.delete(made.id)
 
 
-def test_a_claim_lasts_as_long_as_its_connection(daemon: DaemonProcess, client: Client) -> None:
-    made = client.workspaces.create("Claimed", "/x")
-    with daemon.client() as holder:
+def test_a_claim_lasts_as_long_as_its_connection(shared_daemon: DaemonProcess, guest: Client) -> None:
+    made = guest.workspaces.create("Claimed", "/x")
+    with shared_daemon.client() as holder:
         held = holder.sessions.begin(made.id, label="editor", exclusive=True)
         assert held.exclusive
         with pytest.raises(Claimed, match="“editor”") as caught:
-            client.sessions.begin(made.id, exclusive=True)
+            guest.sessions.begin(made.id, exclusive=True)
         assert caught.value.session == held
         assert caught.value.kind == "claimed"
-        client.sessions.begin(made.id)
-    wait_until(lambda: not any(each.exclusive for each in client.sessions.list(made.id)))
-    assert client.sessions.begin(made.id, exclusive=True).exclusive
+        guest.sessions.begin(made.id)
+    wait_until(lambda: not any(each.exclusive for each in guest.sessions.list(made.id)))
+    assert guest.sessions.begin(made.id, exclusive=True).exclusive

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import trio
 
-from support.daemon_process import Home, leads_elsewhere, listens, new_home, running_daemon
+from support.daemon_process import Home, new_home, running_daemon
 from support.raw_connection import RawConnection
 from workspaced_client import Client, NotRunning, NotStarted
+from workspaced_client._testing.daemon import listens
+from workspaced_client._testing.environment import leads_elsewhere
 from workspaced_client.aio import AsyncClient
 
 AT_ONCE = 50
@@ -128,15 +132,33 @@ def test_without_it_nothing_is_started(home: Home) -> None:
 
 async def test_the_async_client_starts_it_too(home: Home) -> None:
     async with AsyncClient.connect(autostart=True) as client:
-        assert (await client.daemon.status()).socket == str(home.socket)
+        made = await client.workspaces.create("Kept", "/srv")
+        await trio.to_thread.run_sync(end, home, signal.SIGKILL)
+        assert await client.workspaces.list() == [made]  # and again where it has gone
 
 
 def test_after_a_crash_it_is_started_again_with_what_was_answered(home: Home) -> None:
     with Client.connect(autostart=True) as client:
         made = client.workspaces.create("Kept", "/srv")
+        end(home, signal.SIGKILL)
+        assert client.workspaces.get(made.id) == made
     end(home, signal.SIGKILL)
     with Client.connect(autostart=True) as client:
         assert client.workspaces.get(made.id) == made
+
+
+def test_one_that_can_not_be_started_again_is_told_at_once(home: Home) -> None:
+    began_at = time.monotonic()
+    with Client.connect(autostart=True, timeout_seconds=20) as client:
+        client.workspaces.create("Kept", "/srv")
+        end(home)
+        shutil.rmtree(home.data_dir)
+        home.data_dir.write_text("no directory")
+        with pytest.raises(NotStarted, match=str(home.data_dir)):
+            client.workspaces.list()
+        assert time.monotonic() - began_at < 15
+        home.data_dir.unlink()
+        assert client.workspaces.list() == []
 
 
 def failure() -> str:

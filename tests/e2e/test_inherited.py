@@ -140,7 +140,9 @@ def test_a_signal_during_the_imports_ends_it_at_once_without_a_word(
     number: signal.Signals, module: str, home: Home
 ) -> None:
     code = AT_AN_IMPORT.format(module=module, number=int(number))
-    ended = DaemonProcess(home, program=(sys.executable, "-c", code)).run_to_end()
+    # A setting that is no path is what has pydantic imported.
+    environment = {"WORKSPACED_LOG_LEVEL": "info"}
+    ended = DaemonProcess(home, program=(sys.executable, "-c", code), environment=environment).run_to_end()
     assert ended == Ended(0, "")
     assert not home.data_dir.exists()
 

@@ -1,5 +1,8 @@
 """Tries every fault at every operation of a scenario, and checks after each what the store promises.
 
+`failures` gives each operation one error a day of those that it may meet, since the store treats nearly all alike;
+`make test-exhaustive` gives it all of them.
+
 The promises (storage.md): an answered write is there after every restart; an unanswered
 one is there whole or not at all; a refused one is not there; memory equals disk; what others wrote
 is kept in quarantine, complete; no temporary file and no descriptor is left; the next write works.
@@ -15,11 +18,13 @@ from dataclasses import replace
 from typing import Final
 
 from faults.promises import BrokenPromise, require
-from faults.runs import Owed, Run, Step, normal
+from faults.runs import Owed, Run, Step
 from faults.scenarios import Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_faults import LASTING_ERRORS, LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_nodes import Tree
+from faults.told_apart import as_found, normal
+from support.share import one_of
 from workspaced.store.contract import CommitUnknown, StoreError, StoreUnusable
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
@@ -71,7 +76,7 @@ class Laboratory:
             self._check_restart(run, str(fault))
 
     def failures(self) -> None:
-        """Each error that each operation may meet, once and from then on; short and lying writes."""
+        """Errors that each operation may meet, once and from then on; short and lying writes."""
         for fault in self.faults():
             TRIED["faults"] += 1
             run = self._prepared(fault)
@@ -84,12 +89,13 @@ class Laboratory:
                 raise BrokenPromise(f"{fault}: {broken}") from broken
 
     def faults(self) -> Iterator[Fault]:
-        """All but power losses and kills."""
+        """All but power losses and kills; of the errors, at each operation those whose turn it is."""
         for at, operation in enumerate(self.trace, 1):
-            for number in LEGAL_ERRORS[operation]:
+            legal = LEGAL_ERRORS[operation]
+            for number in one_of(legal, at):
                 yield Fault("error", at, number)
-                if number in LASTING_ERRORS:
-                    yield Fault("error", at, number, lasts=True)
+            for number in one_of([each for each in LASTING_ERRORS if each in legal], at):
+                yield Fault("error", at, number, lasts=True)
             if operation == "write":
                 for lasts in (False, True):
                     yield Fault("short write", at, lasts=lasts)
@@ -177,7 +183,7 @@ class Laboratory:
     def _check_survivors(self, run: Run, when: str, *, goes_on: bool = True) -> frozenset[Tree]:
         """Check all that a power loss may leave now, and return it."""
         owed = run.owed()
-        survivors = frozenset(normal(tree) for tree in run.disk.survivors())
+        survivors = frozenset(normal(tree) for tree in run.disk.survivors(as_found))
         TRIED["states after a power loss"] += len(survivors)
         for tree in survivors:
             self._check_found(tree, owed, when, goes_on=goes_on)

@@ -14,6 +14,7 @@ from msgspec import structs
 from faults.promises import Fact, check_history, require
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import Tree, each
+from faults.told_apart import is_never_read, is_temp
 from support.documents import STORE_ID
 from workspaced.domain import commands, workspaces
 from workspaced.domain.draft import Draft
@@ -41,25 +42,6 @@ EMPTY: Final[Content] = ((), ())
 def content_of(state: State) -> Content:
     """What a client would miss of this state."""
     return tuple(record.json for record in state.ordered), tuple(state.request_keys.items())
-
-
-def is_temp(path: str) -> bool:
-    """Whether this is a temporary file of the store."""
-    return path.endswith(".tmp") and path.rpartition("/")[2].startswith(".workspaces")
-
-
-def normal(tree: Tree) -> Tree:
-    """The tree with temporary files by number: two trees that differ in random names are the same."""
-    files: list[tuple[str, Tree | bytes]] = []
-    temps: list[bytes] = []
-    for name, content in tree:
-        if not isinstance(content, bytes):
-            files.append((name, normal(content)))
-        elif is_temp(name):
-            temps.append(content)
-        else:
-            files.append((name, content))
-    return (*files, *((f".workspaces-{number}.tmp", data) for number, data in enumerate(sorted(temps))))
 
 
 @dataclass(frozen=True)
@@ -166,7 +148,10 @@ class Run:
         """Starts, and recovers what is damaged."""
         # A random id would make each run's files others.
         with patch.object(IdFactory, "store", lambda _: STORE_ID):
+            self.disk.names_read.clear()
             self._store = JsonWorkspaceStore(DATA_DIR, disk=self.disk, time_ns=self._time_ns)
+        unread = sorted(name for name in self.disk.names_read if is_never_read(name))
+        require(not unread, f"a start read {unread}, of which not every content is tried")
         found = content_of(self.store.state)
         require(found in self.possible, f"a start found {_names(found)}, not {self._names()}")
         require(self.store.state.revision >= self.revision, "the revision fell")

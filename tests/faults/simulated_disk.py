@@ -34,7 +34,7 @@ from dataclasses import dataclass, field
 
 from faults.simulated_faults import LEGAL_ERRORS, Fault, Killed, PowerLoss
 from faults.simulated_files import FileSystem, disk_error
-from faults.simulated_nodes import File, Folder, Node, Tree
+from faults.simulated_nodes import AsFound, File, Folder, Node, Tree
 from workspaced.store.disk import Disk
 
 
@@ -43,6 +43,8 @@ class _Open:
     """An open file description."""
 
     node: Node
+    found_as: str | None = None
+    """The name of what was there already."""
     position: int = 0
     holds_lock: bool = False
     sync_failed: bool = False
@@ -58,6 +60,8 @@ class SimulatedDisk(Disk):
     """The operations since `arm`, by the names of LEGAL_ERRORS."""
 
     def __post_init__(self) -> None:
+        self.names_read: set[str] = set()
+        """The names of those files that were read and were there before they were opened."""
         self._fault: Fault | None = None
         self._stopped: type[BaseException] | None = None
         self._open: dict[int, _Open] = {}
@@ -102,9 +106,9 @@ class SimulatedDisk(Disk):
         """What any process sees now."""
         return self._files.root.visible()
 
-    def survivors(self) -> set[Tree]:
-        """Every content that may be found if the power fails now."""
-        return set(self._files.root.survivors())
+    def survivors(self, as_found: AsFound = lambda _, content: content) -> set[Tree]:
+        """Every content that may be found if the power fails now, as far as it can be told apart."""
+        return set(self._files.root.survivors(as_found))
 
     def put(self, path: str, content: bytes | Tree, *, durably: bool = True) -> None:
         """Another program puts a file, or a directory, in place of what was there."""
@@ -124,7 +128,7 @@ class SimulatedDisk(Disk):
     def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
         self._begin("create" if flags & os.O_CREAT else "open")
         folder, name = self._resolve(path, dir_fd)
-        node = folder.entries.get(name) if name else folder
+        found = node = folder.entries.get(name) if name else folder
         if node is None:
             if not flags & os.O_CREAT:
                 raise disk_error(errno.ENOENT, path)
@@ -138,7 +142,7 @@ class SimulatedDisk(Disk):
             raise disk_error(errno.ENOTDIR, path)
         node.descriptors += 1
         fd = next(self._next_fd)
-        self._open[fd] = _Open(node)
+        self._open[fd] = _Open(node, name if found else None)
         return fd
 
     def close(self, fd: int) -> None:
@@ -171,7 +175,10 @@ class SimulatedDisk(Disk):
 
     def read_at(self, fd: int, count: int, offset: int) -> bytes:
         self._begin("read")
-        return _file_of(self._description(fd)).data[offset : offset + count]
+        description = self._description(fd)
+        if description.found_as is not None:
+            self.names_read.add(description.found_as)
+        return _file_of(description).data[offset : offset + count]
 
     def sync(self, fd: int) -> None:
         description = self._description(fd)

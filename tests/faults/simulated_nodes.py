@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias, Union
 
 Tree: TypeAlias = "tuple[tuple[str, Tree | bytes], ...]"
 """A directory's content by name: of each file its bytes, of each directory its own tree."""
+
+AsFound: TypeAlias = Callable[[str, bytes], bytes]
+"""What can be told of a file of this name that holds these bytes: two files are one where the same is told of them."""
 
 SECTOR_BYTES: Final = 512
 
@@ -122,17 +125,22 @@ class Folder:
         """What readers see."""
         return tuple((name, self.entries[name].visible()) for name in sorted(self.entries))
 
-    def survivors(self) -> Iterator[Tree]:
-        """What a power loss may leave; some more than once."""
+    def survivors(self, as_found: AsFound) -> Iterator[Tree]:
+        """What a power loss may leave, as far as it can be told apart; some more than once."""
         possible = {_key(self._durable): self._durable}
         for change, is_durable in self._log:
             applied = [_applied(entries, change.entries) for entries in possible.values()]
             if is_durable:
                 possible = {}
             possible |= {_key(entries): entries for entries in applied}
+        left_of: dict[tuple[str, int], Sequence[Tree | bytes]] = {}
         for entries in possible.values():
             names = sorted(entries)
-            below: list[list[Tree | bytes]] = [list(entries[name].survivors()) for name in names]
+            for name in names:
+                node = entries[name]
+                if (name, id(node)) not in left_of:
+                    left_of[name, id(node)] = _left_of(name, node, as_found)
+            below = [left_of[name, id(entries[name])] for name in names]
             for contents in itertools.product(*below):
                 yield tuple(zip(names, contents, strict=True))
 
@@ -149,6 +157,13 @@ Node: TypeAlias = Union[File, Folder]  # noqa: UP007  `|` does not take the name
 def _applied(entries: Mapping[str, Node], change: Mapping[str, Node | None]) -> dict[str, Node]:
     after = {**entries, **change}
     return {name: node for name, node in after.items() if node is not None}
+
+
+def _left_of(name: str, node: Node, as_found: AsFound) -> Sequence[Tree | bytes]:
+    """What a power loss may leave of a node that has this name, each once."""
+    if isinstance(node, File):
+        return list(dict.fromkeys(as_found(name, data) for data in node.survivors()))
+    return list(dict.fromkeys(node.survivors(as_found)))
 
 
 def _key(entries: Mapping[str, Node]) -> frozenset[tuple[str, int]]:

@@ -12,6 +12,8 @@ from faults.simulated_faults import LEGAL_ERRORS
 from workspaced.store.document import parse_document
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
+pytestmark = pytest.mark.usefixtures("measured_once", "no_look_at_this_machine")
+
 # One for the tests of a scenario: what it found good once it does not try again.
 laboratory = cache(Laboratory)
 
@@ -26,21 +28,18 @@ def test_without_a_fault_all_is_kept_and_either_file_can_be_lost(scenario: Scena
 
 
 @pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
-@pytest.mark.usefixtures("measured_once")
 @EACH_AND_A_DAY
 def test_an_answered_write_survives_power_loss_at_any_operation(scenario: Scenario) -> None:
     laboratory(scenario).power_losses()
 
 
 @pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
-@pytest.mark.usefixtures("measured_once")
 @EACH_AND_A_DAY
 def test_an_answered_write_survives_kill_at_any_operation_and_power_loss_later(scenario: Scenario) -> None:
     laboratory(scenario).kills()
 
 
 @pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")
-@pytest.mark.usefixtures("measured_once")
 @EACH
 def test_any_operation_may_fail(scenario: Scenario) -> None:
     laboratory(scenario).failures()

@@ -24,7 +24,10 @@ from workspaced.store.json.history_file import HistoryFile
 from workspaced.store.json.history_lines import Line, history_of
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, PRIMARY, SNAPSHOT
 
-pytestmark = pytest.mark.requirement("FR-005", "T011")
+pytestmark = [
+    pytest.mark.requirement("FR-005", "T011"),
+    pytest.mark.usefixtures("measured_once", "no_look_at_this_machine"),
+]
 
 OPENED = (Run.open, Run.commit, Run.settle)
 SMALL_FILE_BYTES = 2500

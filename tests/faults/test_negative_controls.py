@@ -11,12 +11,16 @@ from faults.promises import BrokenPromise
 from faults.scenarios import EXISTING, FRESH, SCENARIOS, Scenario
 from faults.simulated_disk import SimulatedDisk
 from faults.simulated_nodes import File, Folder
+from faults.told_apart import is_temp
 from workspaced.store.files import Directory, Identity
 from workspaced.store.json import own_files
 from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced_protocol.datadir import PRIMARY
 
-pytestmark = pytest.mark.requirement("FR-005", "T011", "T012")
+pytestmark = [
+    pytest.mark.requirement("FR-005", "T011", "T012"),
+    pytest.mark.usefixtures("measured_once", "no_look_at_this_machine"),
+]
 
 LOSSES = "a start found|told of a loss|not complete"
 
@@ -135,3 +139,18 @@ def test_a_damaged_file_shows_that_nothing_is_quarantined(monkeypatch: pytest.Mo
     monkeypatch.setattr(own_files, "quarantine", quarantine)
     scenario = next(scenario for scenario in SCENARIOS if scenario.name == "commit over a damaged primary")
     broken_by(Laboratory(scenario).without_fault, "no copy is kept")
+
+
+def test_a_start_that_reads_a_file_of_which_not_every_content_is_tried_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remove_temps = Directory.remove_temps
+
+    def read_first(self: Directory) -> list[str]:
+        for name in filter(is_temp, self.disk.list_names(self.fd)):
+            self.read(name)
+        return remove_temps(self)
+
+    monkeypatch.setattr(Directory, "remove_temps", read_first)
+    scenario = next(scenario for scenario in SCENARIOS if scenario.name.endswith("temporary files left"))
+    broken_by(lambda: Laboratory(scenario).without_fault(), "a start read")

@@ -7,11 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
-import platformdirs
 import pytest
-from platformdirs.macos import MacOS
 
 from workspaced_protocol import paths
 from workspaced_protocol.paths import (
@@ -48,47 +45,31 @@ def runtime_dirs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def macos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS, as platformdirs knows it."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    for name in ["user_data_dir", "user_state_dir", "user_runtime_dir"]:
 
-        def directory(
-            appname: str | None = None, appauthor: Literal[False] | None = None, _name: str = name
-        ) -> object:
-            return getattr(MacOS(appname, appauthor), _name)
-
-        monkeypatch.setattr(platformdirs, name, directory)
-
-
-linux_only = pytest.mark.skipif(
-    sys.platform != "linux", reason="macOS: platformdirs does not follow XDG here"
-)
 
 # The data
 
 
-@linux_only
 def test_data_lives_in_the_user_s_data_directory() -> None:
-    assert default_data_dir() == Path("/home/alex/.local/share/workspaced")
+    assert default_data_dir() == "/home/alex/.local/share/workspaced"
 
 
-@linux_only
 def test_data_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/mnt/data")
-    assert default_data_dir() == Path("/mnt/data/workspaced")
+    assert default_data_dir() == "/mnt/data/workspaced"
 
 
-@linux_only
 @pytest.mark.parametrize("given", ["", "data", "./data", "~/data"])
 def test_a_relative_xdg_data_home_is_ignored(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # XDG Base Directory Specification, section 2: a relative path is invalid, and ignored.
     monkeypatch.setenv("XDG_DATA_HOME", given)
-    assert default_data_dir() == Path("/home/alex/.local/share/workspaced")
+    assert default_data_dir() == "/home/alex/.local/share/workspaced"
 
 
 @pytest.mark.usefixtures("macos")
 def test_data_lives_in_the_library_on_macos() -> None:
-    assert default_data_dir() == Path("/home/alex/Library/Application Support/workspaced")
+    assert default_data_dir() == "/home/alex/Library/Application Support/workspaced"
 
 
 # The socket
@@ -97,7 +78,7 @@ def test_data_lives_in_the_library_on_macos() -> None:
 def test_the_socket_follows_xdg(runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
-    assert default_socket_path() == Path("/run/other/workspaced/workspaced.sock")
+    assert default_socket_path() == "/run/other/workspaced/workspaced.sock"
     assert socket_path() == default_socket_path()
 
 
@@ -107,7 +88,7 @@ def test_the_socket_follows_xdg_on_macos_too(
 ) -> None:
     runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
-    assert default_socket_path() == Path("/run/other/workspaced/workspaced.sock")
+    assert default_socket_path() == "/run/other/workspaced/workspaced.sock"
 
 
 @pytest.mark.parametrize("given", [None, "", "run", "./run", "~/run"])
@@ -117,10 +98,9 @@ def test_without_xdg_the_socket_lives_where_the_system_keeps_the_user_s(
     if given is not None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", given)
     runtime_dirs.append(f"/run/user/{UID}")
-    assert default_socket_path() == Path(f"/run/user/{UID}/workspaced/workspaced.sock")
+    assert default_socket_path() == f"/run/user/{UID}/workspaced/workspaced.sock"
 
 
-@linux_only
 @pytest.mark.parametrize("given", [None, "", "run", "./run", "~/run"])
 def test_without_any_runtime_directory_the_socket_lives_in_the_user_s_state(
     given: str | None, runtime_dirs: list[str], monkeypatch: pytest.MonkeyPatch
@@ -128,10 +108,9 @@ def test_without_any_runtime_directory_the_socket_lives_in_the_user_s_state(
     if given is not None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", given)
     assert runtime_dirs == []
-    assert default_socket_path() == Path("/home/alex/.local/state/workspaced/workspaced.sock")
+    assert default_socket_path() == "/home/alex/.local/state/workspaced/workspaced.sock"
 
 
-@linux_only
 @pytest.mark.parametrize(
     ("given", "expected"),
     [("/mnt/state", "/mnt/state"), ("state", "/home/alex/.local/state"), ("", "/home/alex/.local/state")],
@@ -139,14 +118,13 @@ def test_without_any_runtime_directory_the_socket_lives_in_the_user_s_state(
 @pytest.mark.usefixtures("runtime_dirs")
 def test_the_state_directory_follows_xdg(given: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", given)
-    assert default_socket_path() == Path(expected, "workspaced/workspaced.sock")
+    assert default_socket_path() == f"{expected}/workspaced/workspaced.sock"
 
 
-@linux_only
 def test_a_runtime_directory_that_is_not_there_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: UID)
     assert not Path(f"/run/user/{UID}").exists()
-    assert default_socket_path() == Path("/home/alex/.local/state/workspaced/workspaced.sock")
+    assert default_socket_path() == "/home/alex/.local/state/workspaced/workspaced.sock"
 
 
 def broken_runtime_directory(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -163,7 +141,6 @@ def broken_runtime_directory(kind: str, tmp_path: Path, monkeypatch: pytest.Monk
     return path
 
 
-@linux_only
 @pytest.mark.parametrize("kind", ["missing", "a file", "a dangling link", "read-only", "another user's"])
 def test_a_runtime_directory_that_is_not_the_users_is_passed_over(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -172,15 +149,13 @@ def test_a_runtime_directory_that_is_not_the_users_is_passed_over(
         pytest.skip("root writes everywhere")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(broken_runtime_directory(kind, tmp_path, monkeypatch)))
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
-    of_system = Path(f"/run/user/{os.geteuid()}/workspaced/workspaced.sock")
-    assert default_socket_path() in (of_system, Path("/state/workspaced/workspaced.sock"))
+    of_system = f"/run/user/{os.geteuid()}/workspaced/workspaced.sock"
+    assert default_socket_path() in (of_system, "/state/workspaced/workspaced.sock")
 
 
 @pytest.mark.usefixtures("macos")
 def test_the_socket_lives_in_the_user_s_library_on_macos() -> None:
-    assert default_socket_path() == Path(
-        "/home/alex/Library/Caches/TemporaryItems/workspaced/workspaced.sock"
-    )
+    assert default_socket_path() == "/home/alex/Library/Caches/TemporaryItems/workspaced/workspaced.sock"
 
 
 @pytest.mark.parametrize("tmp", ["/tmp", "/var/tmp"])  # noqa: S108 - the names that must not be used
@@ -189,14 +164,14 @@ def test_the_socket_is_never_in_a_shared_directory(
 ) -> None:
     monkeypatch.setenv("TMPDIR", tmp)
     assert runtime_dirs == []
-    assert not default_socket_path().is_relative_to(tmp)
+    assert not default_socket_path().startswith(f"{tmp}/")
 
 
 def test_the_environment_names_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
     monkeypatch.setenv("WORKSPACED_SOCKET", "/run/mine.sock")
-    assert socket_path() == Path("/run/mine.sock")
-    assert socket_path(None) == Path("/run/mine.sock")
+    assert socket_path() == "/run/mine.sock"
+    assert socket_path(None) == "/run/mine.sock"
 
 
 def test_an_empty_name_in_the_environment_is_none(
@@ -205,7 +180,7 @@ def test_an_empty_name_in_the_environment_is_none(
     runtime_dirs.append("/run/other")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/other")
     monkeypatch.setenv("WORKSPACED_SOCKET", "")
-    assert socket_path() == Path("/run/other/workspaced/workspaced.sock")
+    assert socket_path() == "/run/other/workspaced/workspaced.sock"
 
 
 @pytest.mark.parametrize("explicit", ["/run/given.sock", Path("/run/given.sock")])
@@ -213,7 +188,7 @@ def test_an_explicit_socket_goes_before_the_environment(
     explicit: str | Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKSPACED_SOCKET", "/run/mine.sock")
-    assert socket_path(explicit) == Path("/run/given.sock")
+    assert socket_path(explicit) == "/run/given.sock"
 
 
 def test_a_relative_socket_is_one_below_the_working_directory(
@@ -222,22 +197,21 @@ def test_a_relative_socket_is_one_below_the_working_directory(
     # tmp_path may be longer than a socket's path: the limit is not what this test is about.
     monkeypatch.setattr(paths, "SOCKET_PATH_LIMIT", 4096)
     monkeypatch.chdir(tmp_path)
-    assert socket_path("a/../s.sock") == tmp_path / "s.sock"
+    assert socket_path("a/../s.sock") == f"{tmp_path}/s.sock"
     monkeypatch.setenv("WORKSPACED_SOCKET", "e.sock")
-    assert socket_path() == tmp_path / "e.sock"
+    assert socket_path() == f"{tmp_path}/e.sock"
 
 
 def test_a_link_on_the_way_to_the_socket_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "SOCKET_PATH_LIMIT", 4096)
     (tmp_path / "long-name").mkdir()
     (tmp_path / "l").symlink_to("long-name")
-    assert check_socket_path(tmp_path / "l" / "s.sock") == tmp_path / "l" / "s.sock"
+    assert check_socket_path(f"{tmp_path}/l/s.sock") == f"{tmp_path}/l/s.sock"
 
 
 # A user without a home
 
 
-@linux_only
 @pytest.mark.parametrize("home", [None, "", "here", "~"])
 def test_a_user_without_a_home_is_told_what_to_set(home: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: UID)
@@ -249,9 +223,9 @@ def test_a_user_without_a_home_is_told_what_to_set(home: str | None, monkeypatch
         with pytest.raises(UnusablePath, match="set HOME, or give both paths"):
             find()
     assert paths.default_config_file() is None
-    assert socket_path("/run/given.sock") == Path("/run/given.sock")
+    assert socket_path("/run/given.sock") == "/run/given.sock"
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert default_data_dir() == Path("/data/workspaced")
+    assert default_data_dir() == "/data/workspaced"
 
 
 # The directories that are made
@@ -274,8 +248,8 @@ def test_directories_have_their_mode_whatever_the_umask(umask: int, tmp_path: Pa
 # The limit
 
 
-def socket_of_bytes(count: int) -> Path:
-    return Path("/run/" + "s" * (count - len("/run/")))
+def socket_of_bytes(count: int) -> str:
+    return "/run/" + "s" * (count - len("/run/"))
 
 
 def test_a_path_at_the_limit_is_taken() -> None:
@@ -289,8 +263,8 @@ def test_a_path_over_the_limit_is_refused_with_both_lengths(
     over: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = socket_of_bytes(SOCKET_PATH_LIMIT + over)
-    monkeypatch.setenv("WORKSPACED_SOCKET", str(path))
-    checks: list[Callable[[], Path]] = [
+    monkeypatch.setenv("WORKSPACED_SOCKET", path)
+    checks: list[Callable[[], str]] = [
         lambda: check_socket_path(path),
         lambda: socket_path(path),
         socket_path,
@@ -299,7 +273,7 @@ def test_a_path_over_the_limit_is_refused_with_both_lengths(
         with pytest.raises(UnusablePath) as caught:
             check()
         message = str(caught.value)
-        assert str(path) in message
+        assert path in message
         assert f"{SOCKET_PATH_LIMIT + over} bytes" in message
         assert str(SOCKET_PATH_LIMIT) in message
         assert "--socket" in message
@@ -316,14 +290,14 @@ def test_a_default_over_the_limit_is_refused(
 
 
 def test_the_limit_counts_bytes_and_not_characters() -> None:
-    fits = Path("/" + "é" * (SOCKET_PATH_LIMIT // 2))
+    fits = "/" + "é" * (SOCKET_PATH_LIMIT // 2)
     assert check_socket_path(fits) == fits
     with pytest.raises(UnusablePath, match=f"{SOCKET_PATH_LIMIT // 2 * 2 + 3} bytes"):
-        check_socket_path(Path(f"{fits}é"))
+        check_socket_path(f"{fits}é")
 
 
 def test_a_name_that_is_no_unicode_is_measured_too() -> None:
-    path = Path(os.fsdecode(b"/" + b"\xff" * SOCKET_PATH_LIMIT))
+    path = os.fsdecode(b"/" + b"\xff" * SOCKET_PATH_LIMIT)
     with pytest.raises(UnusablePath, match=f"{SOCKET_PATH_LIMIT + 1} bytes"):
         check_socket_path(path)
 

@@ -6,7 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-ISOLATED = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+from workspaced_client._testing.environment import GIT_ISOLATED
+
+ISOLATED = GIT_ISOLATED
 """An environment in which git knows nothing of the user's configuration."""
 
 _AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")

@@ -14,7 +14,12 @@ from workspaced_client._core.connecting import turned_away
 from workspaced_client._core.conversation import ANY_JSON, OnProgress
 from workspaced_client._core.daemon_errors import ShuttingDown
 from workspaced_client._core.hello import greeting
-from workspaced_client._core.local_errors import ConnectionLost, NotResponding, NotRunning
+from workspaced_client._core.local_errors import (
+    ConnectionLost,
+    NotResponding,
+    NotRunning,
+    WorkspacedError,
+)
 from workspaced_client._core.timeouts import checked_timeout
 from workspaced_protocol.daemon_models import Hello
 from workspaced_protocol.params import Params
@@ -23,7 +28,7 @@ from .api import AsyncDaemon, AsyncHistory, AsyncProjects, AsyncSessions, AsyncW
 from .connection import Connection
 from .opening import open_socket
 from .store_api import AsyncStore
-from .waiting import Closed, Turns, now
+from .waiting import Closed, Turns, now, start_daemon
 
 T = TypeVar("T")
 
@@ -45,10 +50,11 @@ class AsyncCalls:
 
     _connection: Connection  # set by `_begin_first`
 
-    def __init__(self, path: str, timeout_seconds: float, *, reconnect: bool) -> None:
+    def __init__(self, path: str, timeout_seconds: float, *, reconnect: bool, autostart: bool) -> None:
         self._path = path
         self._timeout_seconds = timeout_seconds
         self._reconnects = reconnect
+        self._autostarts = autostart
         self._renewing = Turns()
         self._closed = Closed()
         self._newest: Connection | None = None  # every older one is closed
@@ -147,8 +153,18 @@ class AsyncCalls:
             try:
                 return await self._begin(attempts.deadline, attempts.timeout_seconds)
             except (NotRunning, NotResponding, ConnectionLost) as error:
-                await self._closed.wait(attempts.pause_seconds(error, now()))
+                if self._autostarts and isinstance(error, NotRunning):
+                    await self._start_again(attempts)
+                else:
+                    await self._closed.wait(attempts.pause_seconds(error, now()))
         raise attempts.closed()
+
+    async def _start_again(self, attempts: Attempts) -> None:
+        """Return once a daemon runs, which this client has started if need be."""
+        try:
+            await start_daemon(self._path, attempts.left_seconds(now()))
+        except WorkspacedError as error:
+            raise attempts.not_started(error) from None
 
     def _check_open(self) -> None:
         """Raise ConnectionLost, as every call, if this client was closed."""

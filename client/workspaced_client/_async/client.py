@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
-import anyio
-
 from workspaced_client._core.event_feed import EventFeed, OnLost
 from workspaced_client._core.recovery_warning import warn_of
 from workspaced_client._core.socket_path import find_socket
@@ -18,6 +16,7 @@ from workspaced_client._core.timeouts import checked_timeout
 
 from .calls import AsyncCalls
 from .events import AsyncEventStream
+from .waiting import start_daemon
 
 
 class AsyncClient(AsyncCalls):
@@ -56,10 +55,8 @@ class AsyncClient(AsyncCalls):
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
         if autostart:
-            from workspaced_client._core.autostart import ensure_running  # as in the blocking client
-
-            await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
-        client = cls(path, seconds, reconnect=reconnect)
+            await start_daemon(path, seconds)
+        client = cls(path, seconds, reconnect=reconnect, autostart=autostart)
         try:
             await client._begin_first()
             notice = (await client.daemon.status()).recovery

@@ -22,7 +22,6 @@ from workspaced_client._core.conversation import (
     OnProgress,
     PendingCall,
     not_responding,
-    result_of,
 )
 from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down
 from workspaced_client._core.timeouts import RESUMED_SECONDS, was_stopped
@@ -85,7 +84,7 @@ class Connection:
                 self._leave(call)
         if not call.settled:
             raise not_responding(call, timeout_seconds)
-        return result_of(call, result)
+        return self._conversation.result_of(call, result)
 
     async def _exchange(self, call: PendingCall, deadline: float) -> None:
         """Send the call and wait for its answer, until the deadline; then look at what has arrived."""

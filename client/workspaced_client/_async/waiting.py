@@ -1,4 +1,4 @@
-"""Waiting in tasks: the clock, the closing of a client or stream, and turns.
+"""Waiting in tasks: the clock, the closing of a client or stream, turns, and the start of a daemon.
 
 `_sync/waiting.py` has the same names for threads; both are written by hand.
 """
@@ -9,6 +9,13 @@ import anyio
 def now() -> float:
     """Return the time of the event loop's clock, which deadlines are in."""
     return anyio.current_time()
+
+
+async def start_daemon(path: str, seconds: float) -> None:
+    """Return once a daemon answers; start one if none does. Raises the errors of `ensure_running`."""
+    from workspaced_client._core.autostart import ensure_running  # few need it, and it loads much
+
+    await anyio.to_thread.run_sync(ensure_running, path, seconds, abandon_on_cancel=True)
 
 
 class Closed:

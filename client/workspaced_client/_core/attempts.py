@@ -9,12 +9,11 @@ import os
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
-from msgspec import convert, structs
+from msgspec import structs
 
 from workspaced_client._core.json_values import plain_method, plain_params
 from workspaced_client._core.local_errors import ConnectionLost, NotResponding, SessionsLost, WorkspacedError
 from workspaced_client._core.local_paths import to_wire
-from workspaced_protocol.models import Session
 from workspaced_protocol.params import WriteParams
 
 _PAUSE_SECONDS: Final = (0.05, 2.0)  # the first pause between two attempts to connect, and the longest
@@ -41,7 +40,7 @@ class Attempts:
         if not self._may_be_applied:  # else keep the first loss, which says so
             self._loss = error
             self._may_be_applied = isinstance(error, ConnectionLost) and error.outcome_unknown
-        if now >= self.deadline or not _may_repeat(self.method, self.params):
+        if now >= self.deadline or not may_repeat(self.method):
             raise self._loss or error
 
     def sessions_lost(self, reason: str, session_ids: set[str]) -> SessionsLost | None:
@@ -64,6 +63,10 @@ class Attempts:
         """Return the error of a call that found no daemon in its time."""
         return self._loss or NotResponding("connect", self.timeout_seconds)
 
+    def not_started(self, error: WorkspacedError) -> WorkspacedError:
+        """Return the error of a call whose daemon could not be started again: whether it was applied counts more."""
+        return self._loss if self._loss and self._may_be_applied else error
+
     def closed(self) -> ConnectionLost:
         """Return the error of a call whose client was closed before it found a daemon."""
         return ConnectionLost(self.method, "this client was closed", self._may_be_applied)
@@ -77,9 +80,10 @@ class Attempts:
 def note_sessions(ids: set[str], method: str, params: object, answer: object) -> None:
     """Add the session that a call began to `ids`, or remove the one that it ended."""
     if method == "session.begin":
-        session = convert(answer, Session) if isinstance(answer, dict) else answer
-        if isinstance(session, Session):
-            ids.add(session.id)
+        # A plain result of `call` may have members of a later release.
+        began = answer.get("id") if _is_object(answer) else getattr(answer, "id", None)
+        if isinstance(began, str):
+            ids.add(began)
     elif method == "session.end":
         ended = params.get("id") if _is_object(params) else getattr(params, "id", None)
         ids.discard(str(ended))
@@ -119,7 +123,8 @@ def _new_key() -> str:
     return os.urandom(16).hex()
 
 
-def _may_repeat(method: str, params: object) -> bool:
+def may_repeat(method: str) -> bool:
+    """Return whether a call without an answer may be sent again; False for a method unknown to this release."""
     from workspaced_protocol.methods import METHODS  # loaded late, as in `with_key`
 
     known = METHODS.get(method)

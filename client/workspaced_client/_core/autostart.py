@@ -31,11 +31,9 @@ _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
 
 # The variables that a daemon and its git need. The rest of the environment is the app's own.
-_KEPT: Final = frozenset(
-    {"HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"}
-)
-_KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_", "GIT_", "SSL_CERT_")
-_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # in capitals, too
+KEPT: Final = frozenset({"HOME", "USER", "LOGNAME", "PATH", "SHELL", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"})
+KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_", "GIT_", "SSL_CERT_")
+PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # in capitals, too
 
 
 def ensure_running(path: str, timeout_seconds: float) -> None:
@@ -138,17 +136,17 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in without_git_invocation(os.environ).items()
-        if name in _KEPT or name.lower() in _PROXIES or name.startswith(_KEPT_FAMILIES)
+        if name in KEPT or name.lower() in PROXIES or name.startswith(KEPT_FAMILIES)
     }
     if kept.get("WORKSPACED_DATA_DIR"):
-        kept["WORKSPACED_DATA_DIR"] = str(data_dir())  # it may be relative to the app's working directory
+        kept["WORKSPACED_DATA_DIR"] = data_dir()  # it may be relative to the app's working directory
     return kept
 
 
 def _log_file(otherwise: Path) -> Path:
     """Return the log of daemons that are started here, ready to write; a user without a home has it in `otherwise`."""
     try:
-        directory = default_log_dir()
+        directory = Path(default_log_dir())
     except UnusablePath:
         directory = otherwise
     make_private_directory(directory)

@@ -26,6 +26,7 @@ from workspaced_client._core.local_errors import (
 )
 from workspaced_client._core.local_paths import to_local
 from workspaced_protocol import unknown
+from workspaced_protocol.daemon_models import Hello
 from workspaced_protocol.errors import RpcError
 from workspaced_protocol.framing import LineSplitter
 from workspaced_protocol.messages import (
@@ -102,6 +103,7 @@ class Conversation:
         self._deaf = False
         self._refusal = ""
         self._end_reason: str | None = None
+        self._daemon_version: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -202,7 +204,7 @@ class Conversation:
         if call is None:
             return None
         result = message.result
-        call.outcome = from_answer(result) if isinstance(result, RpcError) else result
+        call.outcome = from_answer(result, call.method) if isinstance(result, RpcError) else result
         del self._waiting[call.id]  # last: after an interrupt before it, `end` still settles the call
         return None if call.abandoned else call
 
@@ -226,6 +228,22 @@ class Conversation:
         not read it.
         """
         return max(self._waiting.values(), key=lambda call: call.request_bytes, default=None)
+
+    def result_of(self, call: PendingCall, type_: type[T]) -> T:
+        """Return the result of a settled call, or raise its error. Members unknown to this release are dropped."""
+        outcome = call.outcome
+        call.outcome = None  # a raised error keeps its frames alive, and one of them keeps the call: no cycle
+        if isinstance(outcome, WorkspacedError):
+            raise outcome
+        if outcome is None:
+            raise RuntimeError(f"{call.method} has not been settled")
+        try:
+            value, _left_out = unknown.decode(outcome, type_)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadAnswer(call.method, str(error), may_write(call.method), self._daemon_version) from error
+        if isinstance(value, Hello):
+            self._daemon_version = value.version
+        return to_local(value)
 
     def end(self, reason: str) -> list[PendingCall]:
         """End the conversation and settle every unanswered call.
@@ -251,21 +269,6 @@ class Conversation:
 def not_responding(call: PendingCall, seconds: float) -> NotResponding:
     """Return the error of a call that got no answer within `seconds`."""
     return NotResponding(call.method, seconds, call.id != 0 and may_write(call.method))
-
-
-def result_of(call: PendingCall, type_: type[T]) -> T:
-    """Return the result of a settled call, or raise its error. Members unknown to this release are dropped."""
-    outcome = call.outcome
-    call.outcome = None  # a raised error keeps its frames alive, and one of them keeps the call: no cycle
-    if isinstance(outcome, WorkspacedError):
-        raise outcome
-    if outcome is None:
-        raise RuntimeError(f"{call.method} has not been settled")
-    try:
-        value, _left_out = unknown.decode(outcome, type_)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadAnswer(call.method, str(error), may_write(call.method)) from error
-    return to_local(value)
 
 
 def may_write(method: str) -> bool:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from workspaced_client._core.local_errors import WorkspacedError
+from workspaced_client._core.versions import advice_on
 from workspaced_protocol import unknown
 from workspaced_protocol.errors import ErrorCode, RpcError
 from workspaced_protocol.models import Session
@@ -61,7 +62,7 @@ class InvalidRequest(DaemonError):
 
 
 class MethodNotFound(DaemonError):
-    """The daemon has no method of this name; an older one may lack it."""
+    """The daemon has no method of this name; an older one may lack it, and the message then says so."""
 
     expected_code = ErrorCode.METHOD_NOT_FOUND
 
@@ -261,6 +262,12 @@ _CLASS_OF: Final[dict[int, type[DaemonError]]] = {
 }
 
 
-def from_answer(answer: RpcError) -> DaemonError:
-    """Return the error of an answer, of its code's class; a plain `DaemonError` for an unknown code."""
-    return _CLASS_OF.get(answer.code, DaemonError)(answer.code, answer.message, answer.data)
+def from_answer(answer: RpcError, method: str = "") -> DaemonError:
+    """Return the error of an answer, of its code's class; a plain `DaemonError` for an unknown code.
+
+    If the daemon and this client are of different releases, and that explains the answer to `method`, the message
+    says which of both to upgrade.
+    """
+    advice = advice_on(answer, method)
+    message = answer.message if advice is None else f"{answer.message} {advice}"
+    return _CLASS_OF.get(answer.code, DaemonError)(answer.code, message, answer.data)

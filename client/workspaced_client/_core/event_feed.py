@@ -89,6 +89,7 @@ class EventFeed:
         """That of the last event taken; before the first event, that of the subscription, or None before it."""
         self._waiting: deque[Event | EventGap] = deque()
         self._daemon: tuple[int, int] | None = None
+        self._daemon_version: str | None = None
         self._taken: dict[str, int] = {}  # the last sequence number of each topic
         # Where this connection goes on: only an event at that revision can be a repeat.
         self._since = plain.since
@@ -160,7 +161,8 @@ class EventFeed:
             if self._lines.overflowed:
                 raise NotAnAnswer(f"One line has more than {ANSWER_LIMIT_BYTES} bytes.")
         except (NotAnAnswer, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadAnswer("events.subscribe", str(error).removesuffix(".")) from error
+            problem = str(error).removesuffix(".")
+            raise BadAnswer("events.subscribe", problem, daemon_version=self._daemon_version) from error
 
     def _read(self, line: bytes) -> None:
         message = parse_answer(line)
@@ -171,12 +173,14 @@ class EventFeed:
                 self._read_event(message.params)
             return
         if isinstance(message.result, RpcError):
-            raise from_answer(message.result)
+            raise from_answer(message.result, "events.subscribe")
         if not isinstance(message.id, int) or message.id not in self._open:
             raise NotAnAnswer(f"There is an answer to {message.id!r}, which was never asked.")
         self._open.discard(message.id)
         result, _left_out = unknown.decode(message.result, _RESULTS[message.id])
-        if isinstance(result, DaemonStatus):
+        if isinstance(result, Hello):
+            self._daemon_version = result.version
+        elif isinstance(result, DaemonStatus):
             self._is_of((result.pid, result.started_at))
             for event in self._early:
                 self._read_event(event)

@@ -1,5 +1,7 @@
 """The errors that the client itself finds, on the way to the daemon and back, and the base of all errors."""
 
+from workspaced_client._core.versions import advice_on_misfit
+
 
 class WorkspacedError(Exception):
     """The base of every error of this library."""
@@ -122,12 +124,23 @@ class SessionsLost(ConnectionLost):
 
 
 class BadAnswer(Unanswered):
-    """The answer to `method` is not JSON-RPC, or not of the method's shape; `reason` says how."""
+    """The answer to `method` is not JSON-RPC, or not of the method's shape; `reason` says how.
+
+    `daemon_version` is the daemon's release, None if it is not known. If it is another one than this client's, the
+    message says which of both to upgrade.
+    """
+
+    def __init__(
+        self, method: str, reason: str, outcome_unknown: bool = False, daemon_version: str | None = None
+    ) -> None:
+        super().__init__(method, reason, outcome_unknown)
+        self.args = (method, reason, outcome_unknown, daemon_version)
+        self.daemon_version = daemon_version
 
     def __str__(self) -> str:
         return (
             f"{self.method} got an answer that makes no sense: {self.reason}. "
-            f"Check that the daemon and this program fit together.{self._advice()}"
+            f"{advice_on_misfit(self.daemon_version)}{self._advice()}"
         )
 
 

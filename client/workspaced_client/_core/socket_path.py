@@ -5,16 +5,15 @@ from typing import Any
 
 from workspaced_client._core.json_values import path_value
 from workspaced_client._core.local_errors import UnusableSocketPath
+from workspaced_protocol import paths
 
 
 def find_socket(explicit: str | os.PathLike[str] | None) -> str:
     """Return the path to connect to, by the daemon's own rules. Raises TypeError or UnusableSocketPath."""
     if explicit is not None:
         explicit = _checked(explicit)
-    from workspaced_protocol import paths  # it loads platformdirs, which takes as long as all else here
-
     try:
-        return str(paths.socket_path(explicit))
+        return paths.socket_path(explicit)
     except paths.UnusablePath as error:
         raise UnusableSocketPath(str(error)) from error
 

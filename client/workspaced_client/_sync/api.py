@@ -9,9 +9,10 @@ a usable answer. The errors that the daemon answers with are named at each.
 import builtins
 import os
 from collections.abc import Iterable
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
 from workspaced_client._core.conversation import OnProgress
+from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
 from workspaced_client._core.hello import greeting
 from workspaced_client._core.json_values import items_value, path_value
 from workspaced_protocol import params as p
@@ -27,10 +28,6 @@ from workspaced_protocol.models import (
 )
 
 from .request import NOTHING, Request
-
-CLONE_TIMEOUT_SECONDS: Final = 180.0
-"""The daemon ends a clone after its `git_timeout_seconds` (120 by default); the rest is for cleaning up and
-binding. A caller whose daemon has a longer limit passes a longer timeout."""
 
 # The type system has no form for this type yet (PEP 747): the cast states the decoder's result.
 _PONG = cast("type[str]", Literal["pong"])

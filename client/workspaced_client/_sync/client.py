@@ -14,6 +14,7 @@ from workspaced_client._core.socket_path import find_socket
 from workspaced_client._core.timeouts import checked_timeout
 
 from .calls import Calls
+from .waiting import start_daemon
 
 if TYPE_CHECKING:
     from workspaced_client._core.event_feed import OnLost
@@ -54,8 +55,8 @@ class Client(Calls):
 
         After the connection is lost, a call connects again within its time, and is sent again if that is
         safe: reads are, and writes carry a key that the daemon applies once. `reconnect=False` leaves this
-        to the app. `autostart=True` starts a daemon if none runs: one, however many processes ask at once,
-        and it outlives them all.
+        to the app. `autostart=True` starts a daemon if none runs, also when it connects again: one, however many
+        processes ask at once, and it outlives them all.
 
         Raises NotRunning, NotStarted, NotAllowed, NotResponding, ProtocolUnsupported, UnusableSocketPath,
         CannotConnect for other refusals of the system, ConnectionLost or BadAnswer.
@@ -63,10 +64,8 @@ class Client(Calls):
         seconds = checked_timeout(timeout_seconds)
         path = find_socket(socket)
         if autostart:
-            from workspaced_client._core.autostart import ensure_running  # few need it, and it loads much
-
-            ensure_running(path, seconds)
-        client = cls(path, seconds, reconnect=reconnect)
+            start_daemon(path, seconds)
+        client = cls(path, seconds, reconnect=reconnect, autostart=autostart)
         try:
             client._begin_first()
             warn_of(client.daemon.status().recovery, stacklevel=2)

@@ -23,7 +23,6 @@ from workspaced_client._core.conversation import (
     OnProgress,
     PendingCall,
     not_responding,
-    result_of,
 )
 from workspaced_client._core.socket_io import RECEIVE_BYTES, SEND_FLAGS, shut_down, wait_until_ready
 from workspaced_client._core.timeouts import RESUMED_SECONDS, remaining, was_stopped
@@ -88,7 +87,7 @@ class Connection:
                 raise
         if not call.settled:
             raise not_responding(call, timeout_seconds)
-        return result_of(call, result)
+        return self._conversation.result_of(call, result)
 
     def _send(self, call: PendingCall, deadline: float, write: Callable[[PendingCall], None]) -> None:
         """Send the bytes that `write` prepares, or a part of them, by the deadline; nothing if that has passed."""

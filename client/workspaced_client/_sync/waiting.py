@@ -1,4 +1,6 @@
-"""Waiting in threads: the clock, the closing of a client or stream, and turns. All of it survives Ctrl-C.
+"""Waiting in threads: the clock, the closing of a client or stream, turns, and the start of a daemon.
+
+All of it survives Ctrl-C.
 
 `_async/waiting.py` has the same names for tasks; both are written by hand.
 
@@ -20,6 +22,13 @@ from workspaced_client._core.timeouts import remaining
 def now() -> float:
     """Return the time of the clock that deadlines are in."""
     return monotonic()
+
+
+def start_daemon(path: str, seconds: float) -> None:
+    """Return once a daemon answers; start one if none does. Raises the errors of `ensure_running`."""
+    from workspaced_client._core.autostart import ensure_running  # few need it, and it loads much
+
+    ensure_running(path, seconds)
 
 
 class Closed:

@@ -1,18 +1,14 @@
 """The commands on copies of the store: backup, backups, restore."""
 
 import os
-from typing import Annotated
-
-import typer
 
 from workspaced_client import Client, DaemonError, RevisionConflict, Workspace
 from workspaced_client._core.local_time import when
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.arguments import absolute_path, completions
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, store_changed
-from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import (
     coloured,
     count,
@@ -26,22 +22,14 @@ from workspaced_client.cli.base.output import (
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
 from workspaced_client.cli.base.table import Column, emit_table
+from workspaced_client.cli.base.typed_paths import absolute_path
+from workspaced_client.cli.commands.shared import COPY_TIMEOUT_SECONDS
 from workspaced_protocol.datadir import QUARANTINE
 from workspaced_protocol.models import StoreDifference
 
 
-def backup(
-    context: typer.Context,
-    file: Annotated[
-        str | None,
-        typer.Argument(metavar="FILE", help="The new file.  [default: among the daemon's backups]"),
-    ] = None,
-) -> None:
-    """Copy the store, and verify the copy.
-
-    The daemon also makes copies by itself: see `workspacectl backups`.
-    """
-    options = options_of(context)
+def backup(options: Options, file: str | None) -> None:
+    """Copy the store, and verify the copy."""
     path = absolute_path(file) if file is not None else None
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         made = client.store.backup(path)
@@ -53,13 +41,8 @@ def backup(
         emit(f"Copied the store at revision {made.revision} to {shown(made.path)}.")
 
 
-def backups(context: typer.Context) -> None:
-    """List the daemon's copies of the store, newest first.
-
-    It makes one in each hour with a change. It keeps hourly copies for a day, and daily copies for a
-    month.
-    """
-    options = options_of(context)
+def backups(options: Options) -> None:
+    """List the daemon's copies of the store, newest first."""
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         found = client.store.list_backups()
     if options.as_json:
@@ -73,30 +56,8 @@ def backups(context: typer.Context) -> None:
         tell("There are no backups yet: `workspacectl backup` makes one.")
 
 
-def _complete_backup(context: typer.Context, incomplete: str) -> list[str]:
-    return completions(
-        context, incomplete, lambda client: [each.name for each in client.store.list_backups()]
-    )
-
-
-def restore(
-    context: typer.Context,
-    backup: Annotated[
-        str,
-        typer.Argument(
-            metavar="BACKUP",
-            help="A name from `workspacectl backups`, or the path of a store's file.",
-            autocompletion=_complete_backup,
-        ),
-    ],
-    yes: YesOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
-) -> None:
-    """Replace the content of the store with a backup, in one commit.
-
-    Shows the changes, then asks. The daemon keeps a copy of the old content.
-    """
-    options = options_of(context)
+def restore(options: Options, backup: str, *, yes: bool, dry_run: bool) -> None:
+    """Replace the content of the store with a backup, in one commit."""
     source = _source(backup)
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         difference = _difference(client, source)

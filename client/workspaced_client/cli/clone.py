@@ -3,43 +3,22 @@
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Annotated
-
-import typer
 
 from workspaced_client import GitError, NotResponding, Progress, Workspace
-from workspaced_client._sync.api import CLONE_TIMEOUT_SECONDS
-from workspaced_client.cli.base.arguments import WorkspaceArgument, absolute_path, find_workspace
+from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.models import WARNING_PHASE
 from workspaced_protocol.urls import without_secret
 
 
-def clone(
-    context: typer.Context,
-    workspace: WorkspaceArgument,
-    url: Annotated[
-        str, typer.Argument(metavar="URL", help="An address for `git clone`, or a directory on this machine.")
-    ],
-    into: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="The clone's directory, empty or new.  "
-            "[default: the repository's name, below the workspace's directory]",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Clone a git repository, and bind the clone to a workspace.
-
-    The daemon runs git for you, with your keys. A password in the URL is used for this clone, and not kept. Ctrl-C stops the clone and removes its files.
-    """
-    options = options_of(context)
+def clone(options: Options, workspace: str, url: str, into: str | None) -> None:
+    """Clone a git repository, and bind the clone to a workspace."""
     warnings: list[str] = []
     target = None if into is None else absolute_path(into)
     source = absolute_path(url) if _is_here(url) else url

@@ -4,57 +4,35 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated
-
-import typer
+from typing import Final
 
 from workspaced_client import Client, Workspace
-from workspaced_client.cli.base.arguments import absolute_path, find_workspace, workspace_argument
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown, shown_name, tell
+from workspaced_client.cli.base.typed_paths import absolute_path
 
-
-class Format(StrEnum):
-    """The formats of an exported file."""
-
-    CODE_WORKSPACE = "code-workspace"
-    JSON = "json"
-    HELIOS_V1 = "helios-v1"
+_CODE_WORKSPACE: Final = "code-workspace"
+_JSON: Final = "json"
+_HELIOS_V1: Final = "helios-v1"
 
 
 def export(
-    context: typer.Context,
-    format_: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            "-f",
-            help="VS Code's format, the JSON of `list --json`, or the store of an older app (version 1).",
-            show_default=False,
-        ),
-    ],
-    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All workspaces.")] = False,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The file to write.  [default: stdout]", show_default=False
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+    options: Options,
+    workspaces: list[str],
+    format_: str,
+    output: str | None,
+    *,
+    everything: bool,
+    force: bool,
 ) -> None:
-    """Write workspaces to a file, for VS Code or another program.
-
-    `workspacectl import` reads each format back.
-    """
-    options = options_of(context)
+    """Write workspaces to a file, for VS Code or another program."""
     path = None if output in (None, "-") else absolute_path(output)
     _check_usage(workspaces, format_, path, everything=everything, force=force)
     with connected(options) as client:
-        chosen = client.workspaces.list() if everything else _chosen(client, workspaces or ())
+        chosen = client.workspaces.list() if everything else _chosen(client, workspaces)
     _tell_of_annotations(chosen, format_)
     if path is None:
         _emit(_text(chosen, format_, None, ascii_only=on_terminal()))
@@ -62,7 +40,7 @@ def export(
     text = _text(chosen, format_, os.path.dirname(path), ascii_only=False)
     _write(path, text, force=force)
     if options.as_json:
-        emit_json({"path": path, "format": format_.value, "workspaces": [each.id for each in chosen]})
+        emit_json({"path": path, "format": format_, "workspaces": [each.id for each in chosen]})
     elif not options.quiet:
         what = (
             f"workspace “{shown_name(chosen[0].name)}”"
@@ -73,17 +51,17 @@ def export(
 
 
 def _check_usage(
-    given: Sequence[str] | None, format_: Format, path: str | None, *, everything: bool, force: bool
+    given: Sequence[str], format_: str, path: str | None, *, everything: bool, force: bool
 ) -> None:
     hint = "Try: workspacectl export --help"
     if bool(given) == everything:
         not_both = "Give a WORKSPACE or --all, not both."
         raise WrongUsage(not_both if given else "Give a WORKSPACE to export, or --all.", hint=hint)
-    if format_ is Format.CODE_WORKSPACE and len(given or ()) != 1:
+    if format_ == _CODE_WORKSPACE and len(given) != 1:
         raise WrongUsage("A .code-workspace file holds one workspace: export one at a time.", hint=hint)
     if force and path is None:
         raise WrongUsage("--force needs --output FILE.", hint=hint)
-    if path is None and format_ is Format.HELIOS_V1 and on_terminal():
+    if path is None and format_ == _HELIOS_V1 and on_terminal():
         # Its text must stay as an older app prints it, and a terminal could act on control characters in names.
         raise WrongUsage("This format can't be printed on a terminal: name a file with --output.", hint=hint)
     if path is not None and os.path.isdir(path):
@@ -95,24 +73,22 @@ def _chosen(client: Client, given: Sequence[str]) -> list[Workspace]:
     return list(found.values())
 
 
-def _tell_of_annotations(workspaces: Sequence[Workspace], format_: Format) -> None:
+def _tell_of_annotations(workspaces: Sequence[Workspace], format_: str) -> None:
     """Tell on stderr of tags and metadata that the format has no place for."""
     annotated = sum(bool(each.tags or each.metadata) for each in workspaces)
-    if annotated and format_ is not Format.JSON:
+    if annotated and format_ != _JSON:
         whose = f"those of {count(annotated, 'workspace')} are left out"
-        tell(f"warning: {format_.value} has no tags and no metadata: {whose}. The format json has them.")
+        tell(f"warning: {format_} has no tags and no metadata: {whose}. The format json has them.")
 
 
-def _text(
-    workspaces: Sequence[Workspace], format_: Format, directory: str | None, *, ascii_only: bool
-) -> str:
+def _text(workspaces: Sequence[Workspace], format_: str, directory: str | None, *, ascii_only: bool) -> str:
     from workspaced_client.exchange import stores  # only here: it takes long to load
 
-    if format_ is Format.CODE_WORKSPACE:
+    if format_ == _CODE_WORKSPACE:
         from workspaced_client.exchange import code_workspace  # as above
 
         return code_workspace.encode(workspaces[0], directory, ascii_only=ascii_only)
-    if format_ is Format.JSON:
+    if format_ == _JSON:
         return stores.encode_list(workspaces, ascii_only=ascii_only)
     return stores.encode_version_1(workspaces)
 

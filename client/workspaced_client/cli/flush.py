@@ -1,15 +1,12 @@
 """`workspacectl flush`: both of the store's files, written again from memory."""
 
-import typer
-
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit, emit_json
 
 
-def flush(context: typer.Context) -> None:
+def flush(options: Options) -> None:
     """Make the daemon write both of its files again, from memory."""
-    options = options_of(context)
     with connected(options) as client:
         revision = client.store.flush()
     if options.as_json:

@@ -1,11 +1,8 @@
 """The commands on changes of workspaces: history, undo."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from workspaced_client import (
     ActiveSessions,
@@ -16,14 +13,13 @@ from workspaced_client import (
     NotFound,
     RevisionConflict,
     Workspace,
-    WorkspacedError,
 )
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base.arguments import completions, find_workspace
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.changes import author, summary
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import YesOption, options_of, parse_count, parse_whole_number
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, emit_json, shown_name, tell
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described, tell_change
@@ -32,50 +28,14 @@ from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.names import name_key
 from workspaced_protocol.params import MAX_HISTORY_PAGE
 
-_SHOWN: Final = 20
+_SHOWN: Final = 20  # as its row says
 _PAGE: Final = MAX_HISTORY_PAGE
 _NOTHING: Final = "There is nothing to undo: the history is empty."
 
 
-def _complete_name(context: typer.Context, incomplete: str) -> list[str]:
-    def names(client: Client) -> dict[str, None]:
-        found = dict.fromkeys(each.name for each in client.workspaces.list() if each.state != "deleted")
-        with suppress(WorkspacedError):  # the names that are there are better than none
-            found |= dict.fromkeys(each.name for each in client.history.list(limit=_PAGE))
-        return found
-
-    return completions(context, incomplete, names)
-
-
-def history(
-    context: typer.Context,
-    workspace: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="WORKSPACE",
-            help="Its name or its id, also of a deleted one.  [default: all]",
-            autocompletion=_complete_name,
-            show_default=False,
-        ),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(metavar="NUMBER", parser=parse_count, help="The most changes to show.")
-    ] = _SHOWN,
-    before: Annotated[
-        int | None,
-        typer.Option(
-            metavar="REVISION",
-            parser=parse_whole_number,
-            help="Only changes before this revision of the store.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Show the changes of all workspaces or of one, newest first.
-
-    `workspacectl undo` takes a change back.
-    """
-    options = options_of(context)
+def history(options: Options, workspace: str | None, limit: int | None, before: int | None) -> None:
+    """Show the changes of all workspaces or of one, newest first."""
+    limit = _SHOWN if limit is None else limit
     with connected(options) as client:
         id_ = None if workspace is None else _find(client, workspace)
         entries = list(islice(_entries(client, id_, before, limit + 1), limit + 1))
@@ -150,24 +110,8 @@ def _ids_of_name(client: Client, name: str) -> list[str]:
     return list(ids)
 
 
-def undo(
-    context: typer.Context,
-    revision: Annotated[
-        int | None,
-        typer.Argument(
-            metavar="REVISION",
-            parser=parse_whole_number,
-            help="That of a change in `workspacectl history`.  [default: the newest change]",
-            show_default=False,
-        ),
-    ] = None,
-    yes: YesOption = False,
-) -> None:
-    """Undo a change: its workspace becomes what it was before.
-
-    Without a revision, shows the newest change of all and asks. An undo is a change too, and can be undone.
-    """
-    options = options_of(context)
+def undo(options: Options, revision: int | None, *, yes: bool) -> None:
+    """Undo a change: its workspace becomes what it was before."""
     with connected(options) as client:
         entry = _entry(client, revision)
         if revision is None:

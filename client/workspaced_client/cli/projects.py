@@ -2,37 +2,23 @@
 
 import os
 from collections.abc import Callable
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from workspaced_client import Client, ProjectBinding, Workspace
-from workspaced_client.cli.base.arguments import (
-    WorkspaceArgument,
-    absolute_path,
-    completions,
-    find_workspace,
-    workspace_argument,
-)
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, emit_json, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
+from workspaced_client.cli.base.typed_paths import absolute_path
 
 _STATUS_COLOURS: Final = {"active": "green", "stale": "red"}
 
 
-def bind(
-    context: typer.Context,
-    workspace: WorkspaceArgument,
-    path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="The directory.  [default: the current directory]")
-    ] = None,
-) -> None:
+def bind(options: Options, workspace: str, path: str | None) -> None:
     """Bind a directory to a workspace as a project."""
-    options = options_of(context)
     directory = absolute_path(path)
     with connected(options) as client:
         bound = client.projects.bind(find_workspace(client, workspace).id, directory)
@@ -40,37 +26,8 @@ def bind(
     tell_change(options, bound, f"Bound {where} to workspace “{shown_name(bound.name)}”.")
 
 
-def _complete_project(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the shortest names of the projects of the workspace that is given, or their paths from a slash on."""
-
-    def ask(client: Client) -> list[str]:
-        paths = [each.root_path for each in find_workspace(client, context.params["workspace"]).projects]
-        names = [os.path.basename(path) for path in paths]
-        return [
-            name if names.count(name) == 1 and not incomplete.startswith("/") else path
-            for name, path in zip(names, paths, strict=True)
-        ]
-
-    try:
-        return completions(context, incomplete, ask)
-    except Failure:  # there is no such workspace
-        return []
-
-
-def unbind(
-    context: typer.Context,
-    workspace: WorkspaceArgument,
-    project: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROJECT",
-            help="Its path, the last part of its path, or its id.",
-            autocompletion=_complete_project,
-        ),
-    ],
-) -> None:
-    """Remove a project from a workspace. Its directory and files stay."""
-    options = options_of(context)
+def unbind(options: Options, workspace: str, project: str) -> None:
+    """Remove a project from a workspace."""
     with connected(options) as client:
         found = find_workspace(client, workspace)
         chosen = _find_project(found, project)
@@ -107,15 +64,8 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
     )
 
 
-def check(
-    context: typer.Context,
-    workspaces: Annotated[list[str] | None, workspace_argument("Names or ids.  [default: all]")] = None,
-) -> None:
-    """Check whether the projects' directories can be reached.
-
-    The daemon records the result. The exit code is 1 if a directory can't be reached.
-    """
-    options = options_of(context)
+def check(options: Options, workspaces: list[str]) -> int:
+    """Check whether the projects' directories can be reached."""
     with connected(options) as client:
         checked = [client.projects.check(id_) for id_ in _ids(client, workspaces)]
     rows = [(workspace, project) for workspace in checked for project in workspace.projects]
@@ -141,7 +91,8 @@ def check(
     if stale:
         if not options.quiet and not options.as_json:
             tell(f"{count(len(stale), 'project')} can't be reached.")
-        raise typer.Exit(EXIT_REFUSED)
+        return EXIT_REFUSED
+    return 0
 
 
 def _ids(client: Client, given: list[str] | None) -> list[str]:

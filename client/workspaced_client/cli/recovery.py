@@ -3,22 +3,23 @@
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-import typer
 from msgspec import structs
 
 from workspaced_client import Client, NameConflict, RecoveryStatus, RevisionConflict, Workspace
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.arguments import absolute_path, is_id
+from workspaced_client.cli.base.arguments import is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import COPY_TIMEOUT_SECONDS, YesOption, options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_name
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
+from workspaced_client.cli.base.typed_paths import absolute_path
+from workspaced_client.cli.commands.shared import COPY_TIMEOUT_SECONDS
 from workspaced_protocol.names import name_key
 
 _NAMED: Final = 5  # workspaces named by `recovery show`; `recovery salvage` shows them all
@@ -38,14 +39,8 @@ class Found:
         return not self.is_there and self.obstacle is None
 
 
-def show(context: typer.Context) -> None:
-    """Show the last recovery, and the content of the damaged files.
-
-    After damage, the daemon recovers what it can, and keeps copies of the damaged files. This command
-    shows when that was, why, and where the copies are. Every command warns of it until you acknowledge
-    it, or nothing is missing any more.
-    """
-    options = options_of(context)
+def show(options: Options) -> None:
+    """Show the last recovery, and the content of the damaged files."""
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         notice = client.daemon.status().recovery
         found, files = _look(client)
@@ -58,31 +53,8 @@ def show(context: typer.Context) -> None:
         emit(recovery_notice.in_full(notice, _contents(notice, found, files), gone))
 
 
-def salvage(
-    context: typer.Context,
-    workspaces: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="WORKSPACE", help="Names or ids.  [default: all that can be saved]"),
-    ] = None,
-    from_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="A damaged file to read. Repeat it for several.  [default: all that the daemon kept]",
-            show_default=False,
-        ),
-    ] = None,
-    yes: YesOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the workspaces.")] = False,
-) -> None:
-    """Bring back complete workspaces from damaged files.
-
-    Reads the copies that the daemon kept after damage, however long ago, or the files that you name.
-    Shows the workspaces, then asks. Never overwrites a workspace in the store, and brings back none a
-    second time.
-    """
-    options = options_of(context)
+def salvage(options: Options, workspaces: list[str], from_: list[str], *, yes: bool, dry_run: bool) -> None:
+    """Bring back complete workspaces from damaged files."""
     named = [absolute_path(file) for file in from_ or ()]
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         before = client.daemon.status().recovery
@@ -116,12 +88,8 @@ def salvage(
         emit("\n".join((*map(_line, left), done, *recovery_notice.progress(before, now))))
 
 
-def acknowledge(context: typer.Context) -> None:
-    """Acknowledge a recovery, and so end the warnings about it.
-
-    The copies of the damaged files stay, and `workspacectl recovery salvage` still reads them.
-    """
-    options = options_of(context)
+def acknowledge(options: Options) -> None:
+    """Acknowledge a recovery, and so end the warnings about it."""
     with connected(options, warn=False) as client:
         notice = client.daemon.status().recovery
         client.store.acknowledge_recovery()

@@ -1,25 +1,15 @@
 """`workspacectl sessions`: the programs at work in a workspace."""
 
-from typing import Annotated
-
-import typer
-
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base.arguments import find_workspace, workspace_argument
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit_json, tell
 from workspaced_client.cli.base.table import Column, emit_table
 
 
-def sessions(
-    context: typer.Context,
-    workspace: Annotated[
-        str | None, workspace_argument("Only sessions in this workspace, by name or id.")
-    ] = None,
-) -> None:
+def sessions(options: Options, workspace: str | None) -> None:
     """List the sessions: the programs at work in a workspace."""
-    options = options_of(context)
     with connected(options) as client:
         if workspace is None:
             found = client.sessions.list()

@@ -1,31 +1,16 @@
 """`workspacectl update`: the tags and the metadata of a workspace."""
 
-from typing import Annotated
-
-import typer
-
-from workspaced_client.cli.base.annotations import MetaOption, TagOption, metadata_of
-from workspaced_client.cli.base.arguments import WorkspaceArgument, find_workspace
+from workspaced_client.cli.base.annotations import metadata_of
+from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import WrongUsage
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import shown_name
 from workspaced_client.cli.base.results import tell_change
 
 
-def update(
-    context: typer.Context,
-    workspace: WorkspaceArgument,
-    tag: TagOption = None,
-    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all tags away.")] = False,
-    meta: MetaOption = None,
-) -> None:
-    """Change the tags or the metadata of a workspace.
-
-    The tags given take the place of all that it has. Of its metadata only the keys given change, and null takes one out.
-    Its name and its directory are for `rename` and `move`.
-    """
-    options = options_of(context)
+def update(options: Options, workspace: str, tag: list[str], meta: list[str], *, no_tags: bool) -> None:
+    """Change the tags or the metadata of a workspace."""
     metadata = metadata_of(meta)
     if tag and no_tags:
         raise WrongUsage("Give --tag or --no-tags, not both.", hint="Try: workspacectl update --help")

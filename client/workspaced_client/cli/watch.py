@@ -2,20 +2,18 @@
 
 import json
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-import typer
 
 from workspaced_client import Client, WorkspacedError
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base.arguments import beginning_with
 from workspaced_client.cli.base.changes import author, summary
 from workspaced_client.cli.base.connecting import connect, connected
-from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
 from workspaced_client.events import Event, EventGap, EventStream
-from workspaced_protocol.events import TOPICS, Changed
+from workspaced_protocol.events import Changed
 
 _COLOURS: Final = {
     "created": "green",
@@ -33,37 +31,8 @@ _LEFT_OUT: Final = ("workspaceId", "name", "projectId", "sessionId", "workspace"
 _NAME_SECONDS: Final = 1.0  # the event is printed only after it
 
 
-def _complete_topic(incomplete: str) -> list[str]:
-    groups = dict.fromkeys(f"{topic.partition('.')[0]}.*" for topic in TOPICS)
-    return beginning_with(incomplete, (*groups, *TOPICS))
-
-
-def watch(
-    context: typer.Context,
-    topics: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TOPIC",
-            help="Such as workspace.created or 'project.*'.  [default: all]",
-            autocompletion=_complete_topic,
-            show_default=False,
-        ),
-    ] = None,
-    since: Annotated[
-        int | None,
-        typer.Option(
-            metavar="REVISION",
-            parser=parse_whole_number,
-            help="Start after this revision of the store, also of before a restart.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Show events as they happen, until Ctrl-C.
-
-    Continues by itself after a restart of the daemon, with what happened meanwhile. With --json, each event is one line.
-    """
-    options = options_of(context)
+def watch(options: Options, topics: list[str], since: int | None) -> None:
+    """Show events as they happen, until Ctrl-C."""
     with connected(options) as client:
         if since is not None and since > (revision := client.daemon.status().revision):
             tell(

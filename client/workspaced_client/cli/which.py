@@ -1,30 +1,17 @@
 """`workspacectl which`: the workspace and the project that hold a path."""
 
 import os
-from typing import Annotated
-
-import typer
 
 from workspaced_client import NotFound
-from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.options import options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
+from workspaced_client.cli.base.typed_paths import absolute_path
 
 
-def which(
-    context: typer.Context,
-    path: Annotated[
-        str | None,
-        typer.Argument(metavar="PATH", help="A file or directory.  [default: the current directory]"),
-    ] = None,
-) -> None:
-    """Show which workspace and project hold a path.
-
-    The path need not exist. Exits with 1 where none holds it.
-    """
-    options = options_of(context)
+def which(options: Options, path: str | None) -> None:
+    """Show which workspace and project hold a path."""
     wanted = _as_written(path)
     with connected(options) as client:
         try:

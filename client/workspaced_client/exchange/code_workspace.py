@@ -8,15 +8,14 @@ out; it decides nothing about the others.
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workspaced_client.exchange.json_text import Document, LeftOut, NotJson, Path, parse
+from workspaced_client.exchange.folders import Elsewhere, is_windows_path, path_of_uri
+from workspaced_client.exchange.json_text import Document, LeftOut, OtherFormat, Path, parse
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.names import is_blank
 
@@ -66,8 +65,8 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
     """Return the content of the file at the absolute path `file`, whose bytes are `data`. Raise Unusable."""
     try:
         document = parse(file, data, comments=True)
-    except NotJson as error:
-        raise NotJson(f"{file} is in an unknown format: VS Code's {SUFFIX} files are JSON.") from error
+    except OtherFormat as error:
+        raise OtherFormat(f"{file} is in an unknown format: VS Code's {SUFFIX} files are JSON.") from error
     try:
         content = _File.model_validate(document.value)
     except ValidationError as error:
@@ -81,11 +80,11 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
     for index, entry in enumerate(content.folders):
         try:
             text, path = _folder(document, index, entry, directory, content.remote_authority)
-        except _Elsewhere as error:
+        except _NotHere as error:
             left_out.append(LeftOut(name, error.folder, error.reason))
         else:
             folders.setdefault(path, text)
-    windows = {path: text for path, text in folders.items() if _WINDOWS.match(text)}
+    windows = {path: text for path, text in folders.items() if is_windows_path(text)}
     return CodeWorkspace(name, directory, tuple(folders), tuple(left_out), windows)
 
 
@@ -127,11 +126,7 @@ def _first_problem(error: ValidationError) -> tuple[Path, str]:
     return first["loc"], _WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
 
 
-_WINDOWS: Final = re.compile(r"(?:file:///?)?[A-Za-z](?::|%3[Aa])(?:[\\/]|$)|[^/]*\\")
-r"""`C:\src`, `c:/src`, `file:///c%3A/src`, `\\server\share` and `..\src`."""
-
-
-class _Elsewhere(Exception):
+class _NotHere(Exception):
     """A folder that is not on this machine: its text in the file, and the reason to leave it out."""
 
     def __init__(self, folder: str, reason: str) -> None:
@@ -143,32 +138,22 @@ class _Elsewhere(Exception):
 def _folder(
     document: Document, index: int, entry: object, directory: str, remote: str | None
 ) -> tuple[str, str]:
-    """Return the text of an entry and the absolute path that it leads to. Raise _Elsewhere."""
+    """Return the text of an entry and the absolute path that it leads to. Raise _NotHere."""
     place: Path = ("folders", index)
     try:
         folder = _Folder.model_validate(entry)
     except ValidationError as error:
         path, problem = _first_problem(error)
-        raise _Elsewhere(document.shown(place), document.problem((*place, *path), problem)) from error
+        raise _NotHere(document.shown(place), document.problem((*place, *path), problem)) from error
     if folder.path is None:
         uri = folder.uri or ""
-        return uri, _path_of(uri)
+        try:
+            return uri, path_of_uri(uri)
+        except Elsewhere as error:
+            raise _NotHere(uri, str(error)) from error
     if remote is not None:
-        raise _Elsewhere(folder.path, f"it is on another machine ({remote})")
+        raise _NotHere(folder.path, f"it is on another machine ({remote})")
     return folder.path, os.path.normpath(os.path.join(directory, folder.path))
-
-
-def _path_of(uri: str) -> str:
-    try:
-        parts = urlsplit(uri)
-    except ValueError as error:
-        raise _Elsewhere(uri, "its URI can't be read") from error
-    path = unquote(parts.path, errors="surrogateescape")
-    if parts.scheme != "file" or parts.netloc.lower() not in ("", "localhost"):
-        raise _Elsewhere(uri, "it is not a folder on this machine")
-    if not path.startswith("/") or "\0" in path:
-        raise _Elsewhere(uri, "its URI has no absolute path")
-    return os.path.normpath(path)
 
 
 def _relative(path: str, directory: str | None) -> str:

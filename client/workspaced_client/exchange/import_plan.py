@@ -5,7 +5,6 @@ recognises what the store holds already: the same import a second time has nothi
 """
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +34,8 @@ class Entry:
     """The id of the workspace that holds it, or will hold it."""
     note: str = ""
     """What the import changes of it."""
+    tags: tuple[str, ...] = ()
+    """The tags of a new workspace."""
 
 
 class ImportPlan:
@@ -48,6 +49,8 @@ class ImportPlan:
     ) -> None:
         self.entries: list[Entry] = []
         """The fate of each thing, in the order of planning."""
+        self.remarks: list[str] = []
+        """Sentences on the import as a whole, such as which files were read."""
         self._now_ms = now_ms
         self._real_paths = real_paths or {}
         self._ulids = ULIDGenerator()
@@ -83,6 +86,11 @@ class ImportPlan:
         if found is not None and found.state != "deleted":
             return found
         id_ = self._ids.get(name_key(given)) or self._ids.get(name_key(cleaned(given)))
+        return self._by_id[id_] if id_ else None
+
+    def holder_of(self, path: str) -> Workspace | None:
+        """Return the workspace that has this directory, as planned so far."""
+        id_ = self._holders.get(path)
         return self._by_id[id_] if id_ else None
 
     def holds(self, workspace: Workspace | None, path: str) -> bool:
@@ -130,10 +138,22 @@ class ImportPlan:
                 return workspace
         return None
 
+    def present(self, name: str, path: str, holder: Workspace) -> None:
+        """Note a directory that a workspace holds already."""
+        reason = f"it is in “{holder.name}” already"
+        self.entries.append(Entry("present", name, path, reason, id=holder.id))
+
     def gather(
-        self, name: str, root_path: str, directories: Sequence[str], *, given: Workspace | None
+        self,
+        name: str,
+        root_path: str,
+        directories: Sequence[str],
+        *,
+        given: Workspace | None,
+        tags: tuple[str, ...] = (),
+        note: str = "",
     ) -> None:
-        """Plan directories as projects of `given`, or of a new workspace with this name and root."""
+        """Plan directories as projects of `given`, or of a new workspace with this name, root and tags."""
         if given is not None:
             known = self._held_beside(given, directories)
             missing = [path for path in directories if path not in known]
@@ -159,31 +179,13 @@ class ImportPlan:
                 created_at=self._now_ms,
                 updated_at=self._now_ms,
                 projects=tuple(self._binding(id_, path) for path in directories),
+                tags=tags,
             ),
             given_name,
+            note=note,
         )
 
-    def repositories(self, root: str, paths: Sequence[str]) -> None:
-        """Plan each git repository below `root` as a workspace, unless a workspace holds it already.
-
-        Its name is its directory's name, or its path from `root` if that name is taken.
-        """
-        fresh: list[str] = []
-        for path in paths:
-            id_ = self._holders.get(path)
-            if id_ is None:
-                fresh.append(path)
-            else:
-                reason = f"it is in “{self._by_id[id_].name}” already"
-                self.entries.append(Entry("present", _base(path), path, reason, id=id_))
-        short = Counter(name_key(cleaned(_base(path))) for path in fresh)
-        for path in fresh:
-            name = _base(path)
-            if path != root and (short[name_key(cleaned(name))] > 1 or self.find(name) is not None):
-                name = os.path.relpath(path, root)
-            self.gather(name, path, [path], given=None)
-
-    def _add(self, workspace: Workspace, given_name: str, *, is_whole: bool = False) -> None:
+    def _add(self, workspace: Workspace, given_name: str, *, is_whole: bool = False, note: str = "") -> None:
         self._put(workspace)
         paths = tuple(project.root_path for project in workspace.projects)
         self.entries.append(
@@ -194,7 +196,8 @@ class ImportPlan:
                 projects=paths,
                 is_whole=is_whole,
                 id=workspace.id,
-                note=_note_on(given_name, workspace.name),
+                note="; ".join(filter(None, (_note_on(given_name, workspace.name), note))),
+                tags=() if is_whole else workspace.tags,
             )
         )
 
@@ -285,7 +288,3 @@ def _note_on(given: str, name: str) -> str:
 
 def _taken(holder: Workspace) -> str:
     return f"the name is taken by {holder.id} ({holder.root_path})"
-
-
-def _base(path: str) -> str:
-    return os.path.basename(path) or path

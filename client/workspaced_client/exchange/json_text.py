@@ -23,8 +23,8 @@ class Unusable(Exception):
     """A file that can't be imported. The message names the file, and the place in it if there is one."""
 
 
-class NotJson(Unusable):
-    """A file in some other format."""
+class OtherFormat(Unusable):
+    """A file in some other format than the one that it is read as."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _subject(path: Path) -> str:
 
 
 def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
-    """Return the JSON in `data`, the content of `file`. Raise Unusable, or NotJson for another format.
+    """Return the JSON in `data`, the content of `file`. Raise Unusable, or OtherFormat for another format.
 
     With `comments`, it may hold comments, and commas after a last item, like VS Code's own files.
     """
@@ -107,7 +107,7 @@ def parse(file: str, data: bytes, *, comments: bool = False) -> Document:
             value = json.loads(bare, parse_int=_integer)
     except json.JSONDecodeError as error:
         if _is_other_format(bare, error):
-            raise NotJson(f"{file} is not JSON.") from error
+            raise OtherFormat(f"{file} is not JSON.") from error
         is_cut = error.pos >= len(bare.rstrip())
         problem = "the file ends here, in the middle of its JSON" if is_cut else _in_words(error.msg)
         raise Unusable(f"{_place(file, text, error.pos)}: {problem}.") from error
@@ -136,7 +136,7 @@ def _decoded(file: str, data: bytes) -> str:
     # A byte order mark is not JSON; a space in its place keeps the offsets.
     text = f" {text[1:]}" if text.startswith("\ufeff") else text
     if text.lstrip()[:1] not in _STARTS:
-        raise NotJson(f"{file} is not JSON.")
+        raise OtherFormat(f"{file} is not JSON.")
     if cut is not None:
         before = data[: cut.start].decode(encoding, errors="replace")
         is_cut = cut.reason in ("unexpected end of data", "truncated data")

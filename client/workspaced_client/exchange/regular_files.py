@@ -10,6 +10,15 @@ from workspaced_protocol.datadir import MAX_FILE_BYTES
 
 def read(path: str) -> bytes:
     """Return the content of a regular file; symbolic links are followed. Raise Unusable."""
+    return _read(path, None)
+
+
+def read_head(path: str, most_bytes: int) -> bytes:
+    """Return the first bytes of a regular file, however large it is. Raise Unusable."""
+    return _read(path, most_bytes)
+
+
+def _read(path: str, most_bytes: int | None) -> bytes:
     try:
         # O_NONBLOCK: if it is a pipe, do not wait for another program.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -17,9 +26,9 @@ def read(path: str) -> bytes:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise Unusable(f"{path} is not a regular file.")
-            if status.st_size > MAX_FILE_BYTES:
+            if most_bytes is None and status.st_size > MAX_FILE_BYTES:
                 raise Unusable(f"{path} has {status.st_size:,} bytes; the limit is {MAX_FILE_BYTES:,}.")
-            return file.read()
+            return file.read(most_bytes)
     except OSError as error:
         raise Unusable(f"{path} can't be read: {_reason(error)}.") from error
     except ValueError as error:  # a NUL in the path

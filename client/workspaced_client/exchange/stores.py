@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeGuard, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, field, structs
@@ -19,7 +19,7 @@ from msgspec import Struct, field, structs
 from workspaced_client.exchange.json_text import (
     Document,
     LeftOut,
-    NotJson,
+    OtherFormat,
     Path,
     Unusable,
     field_name,
@@ -28,6 +28,7 @@ from workspaced_client.exchange.json_text import (
     lossy_numbers,
     parse,
 )
+from workspaced_client.exchange.json_types import is_list, is_object
 from workspaced_protocol import unknown
 from workspaced_protocol.annotations import metadata_problem, tags_problem
 from workspaced_protocol.checksum import checksum
@@ -51,17 +52,17 @@ class Workspaces:
 def decode(file: str, data: bytes) -> Workspaces:
     """Return the workspaces in `data`, the content of `file`: a store of version 1, a workspace, or a list of them.
 
-    Raise Unusable if it is damaged, of another version, or something else.
+    Raise OtherFormat if it is something else, and Unusable if it is damaged or of another version.
     """
     try:
         document = parse(file, data)
-    except NotJson as error:
+    except OtherFormat as error:
         raise _unknown_format(file) from error
     value = document.value
-    if _is_object(value) and "rootPath" in value and "id" in value:
+    if is_object(value) and "rootPath" in value and "id" in value:
         return _Reader(document).read({(): value})
-    if _is_list(value):
-        if value and not any(_is_object(each) and "id" in each for each in value):
+    if is_list(value):
+        if value and not any(is_object(each) and "id" in each for each in value):
             raise _unknown_format(file)
         return _Reader(document).read({(index,): each for index, each in enumerate(value)})
     return _read_version_1(document, data)
@@ -70,7 +71,7 @@ def decode(file: str, data: bytes) -> Workspaces:
 def _read_version_1(document: Document, data: bytes) -> Workspaces:
     store = _require_version_1(document)
     entries = store.get("workspaces")
-    if not _is_list(entries):
+    if not is_list(entries):
         raise document.wrong(("workspaces",), "must be a list" if "workspaces" in store else "is missing")
     reader = _Reader(document)
     found = reader.read({("workspaces", index): each for index, each in enumerate(entries)})
@@ -207,25 +208,17 @@ _GOT_NUMBER: Final = re.compile(", got `(?:null|float|int)`$")
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
-
-
 def _apart(entry: object) -> tuple[object, list[object]]:
     """Return an entry without its projects, and these; as it is if it has no list of them."""
-    projects: object = entry.get("projects") if _is_object(entry) else None
-    if not _is_object(entry) or not _is_list(projects):
+    projects: object = entry.get("projects") if is_object(entry) else None
+    if not is_object(entry) or not is_list(projects):
         return entry, []
     return {**entry, "projects": []}, projects
 
 
-def _is_list(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
-
-
 def _text(entry: object, member: str, path: Path) -> str:
     """Return this member of an entry if it is a text, else the place of the entry."""
-    text = entry.get(member) if _is_object(entry) else None
+    text = entry.get(member) if is_object(entry) else None
     return text if isinstance(text, str) else field_name(path)
 
 
@@ -249,16 +242,13 @@ def encode_list(workspaces: Iterable[Workspace], *, ascii_only: bool = False) ->
     return json.dumps(msgspec.to_builtins(list(workspaces)), ensure_ascii=ascii_only, indent=2) + "\n"
 
 
-def _unknown_format(file: str) -> Unusable:
-    return Unusable(
-        f"{file} is in an unknown format: it is neither an older app's store nor the output of `list --json`. "
-        "The name of a VS Code file has to end in .code-workspace."
-    )
+def _unknown_format(file: str) -> OtherFormat:
+    return OtherFormat(f"{file} is neither an older app's store nor the output of `list --json`.")
 
 
 def _require_version_1(document: Document) -> dict[str, object]:
     value = document.value
-    if not _is_object(value) or value.get("version") is None:
+    if not is_object(value) or value.get("version") is None:
         raise _unknown_format(document.file)
     version = value["version"]
     if version in range(2, FORMAT_VERSION + 1):

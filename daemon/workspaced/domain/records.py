@@ -46,9 +46,11 @@ class Record:
     @property
     def workspace(self) -> Workspace:
         """The workspace."""
-        if self._workspace is None:
-            self._workspace = unknown.decode(self.json, Workspace)[0]
-        return self._workspace
+        if self._workspace is not None:
+            return self._workspace
+        workspace, _ = unknown.decode(self.json, Workspace)
+        self._workspace = workspace
+        return workspace
 
     def __eq__(self, other: object) -> bool:
         return self.json == other.json if isinstance(other, Record) else NotImplemented

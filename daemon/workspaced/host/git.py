@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, cast
 
-import structlog
 import trio
 
 from workspaced.domain.errors import PathUnreachable, RequestError
@@ -15,6 +14,7 @@ from workspaced.host.clone_target import Claims, CloneTarget
 from workspaced.host.git_environment import clone_environment
 from workspaced.host.git_output import GitOutput, Step
 from workspaced.process.children import Children
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.urls import blackener, web_address, without_secret
@@ -39,7 +39,7 @@ _KEPT_IN_PART: Final = "Clone succeeded, but checkout failed"
 Report = Callable[[Step], None]
 """Receives each step of a task's progress. It must not block."""
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class GitUnavailable(RequestError):

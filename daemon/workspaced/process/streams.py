@@ -27,12 +27,12 @@ def open_missing() -> None:
 def say(stream: TextIO | None, text: str) -> None:
     """Write a text and a newline; give up after a second."""
     lines = LineWriter(stream)
-    lines.msg(text)
+    lines.write(text)
     lines.close()
 
 
 class LineWriter:
-    """Writes lines to a stream, in order, without blocking the caller; also a logger for structlog.
+    """Writes lines to a stream, in order, without blocking the caller.
 
     `report_lost` is called in the thread with the number of lost lines, once there is room again.
     """
@@ -50,7 +50,7 @@ class LineWriter:
         with suppress(RuntimeError):  # no more threads: `close` writes the lines
             self._thread.start()
 
-    def msg(self, line: str) -> None:
+    def write(self, line: str) -> None:
         """Queue the line, or count it as lost if the queue is full."""
         with self._changed:
             if self._waiting_characters > _WAITING_CHARACTERS:
@@ -59,9 +59,6 @@ class LineWriter:
             self._lines.append(line)
             self._waiting_characters += len(line)
             self._changed.notify()
-
-    # structlog calls a logger's method by the level's name.
-    debug = info = warning = error = critical = msg
 
     def close(self) -> None:
         """Wait until all lines are written, for at most a second."""

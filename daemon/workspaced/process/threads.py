@@ -13,13 +13,13 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import outcome
-import structlog
 import trio
 
 from workspaced.domain.errors import RequestError
+from workspaced.process.log import Logger
 from workspaced_protocol.errors import ErrorCode
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 T = TypeVar("T")
 

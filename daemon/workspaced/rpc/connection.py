@@ -11,14 +11,13 @@ The strategy:
 import os
 import select
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.events import Subscription
+from workspaced.process.log import Logger
 from workspaced.rpc.batch import Batch
 from workspaced.rpc.clients import ClientState
 from workspaced.rpc.dispatch import SUBSCRIBE, Dispatcher
@@ -38,7 +37,7 @@ STALL_SECONDS: Final = 30.0  # how long a client may pause in the middle of a li
 FLUSH_SECONDS: Final = 10.0  # how long a client may read none of its last answers
 _HANGUP_CHECK_SECONDS: Final = 0.5  # between checks of a client that has ended its sending
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Connection:
@@ -57,7 +56,7 @@ class Connection:
         self._max_line_bytes = max_line_bytes
         self._splitter = LineSplitter(max_line_bytes)
         self._outbox: deque[bytes] = deque()
-        self._sending = memoryview(b"")  # bytes that have left the outbox, but not yet all been written
+        self._sending: bytes | memoryview = b""  # has left the outbox, but is not all written yet
         self._outbox_bytes = 0
         self._in_flight = 0
         self._subscribing = 0  # batches with `events.subscribe`: their answers must precede the events
@@ -120,7 +119,13 @@ class Connection:
                 return
             self._is_dispatching = True
             for line in self._splitter.feed(data):
-                await self._take_line(line, nursery)
+                requests = parse_requests(line)
+                if isinstance(requests, list):
+                    await self._take_batch(requests, nursery)
+                    continue
+                if self._is_full():
+                    await self._wait_for_room()
+                self._dispatch(requests, self._put_answer, nursery)
             self._is_dispatching = False
             if self._splitter.overflowed:
                 self._put(self._dispatcher.refuse_long_line(self._max_line_bytes, self._client))
@@ -144,19 +149,17 @@ class Connection:
                         "A client stalled in the middle of a line.", **self._client.caller.log_fields()
                     )
                     return b""
-            with suppress(BlockingIOError):  # a readable socket may have no data (select(2), BUGS)
+            try:
                 return os.read(self._socket.fileno(), RECEIVE_BYTES)
+            except BlockingIOError:
+                continue  # a readable socket may have no data (select(2), BUGS)
 
     def _is_readable(self) -> bool:
         poll = select.poll()
         poll.register(self._socket.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
-    async def _take_line(self, line: bytes, nursery: trio.Nursery) -> None:
-        requests = parse_requests(line)
-        if not isinstance(requests, list):
-            await self._dispatch(requests, self._put_answer, nursery)
-            return
+    async def _take_batch(self, requests: Sequence[Call | Malformed], nursery: trio.Nursery) -> None:
         subscribes = any(isinstance(each, Call) and each.id and each.method == SUBSCRIBE for each in requests)
         self._subscribing += subscribes
         batch = Batch(len(requests), self._put_subscribing if subscribes else self._put)
@@ -169,20 +172,27 @@ class Connection:
             # A notification adds no answer, and its client would not learn of a refusal.
             if batch.size_bytes > BATCH_BYTES and request.id is not None:
                 batch.add(self._dispatcher.refuse_in_batch(request, BATCH_BYTES, self._client))
-            else:
-                await self._dispatch(request, answer, nursery)
+                continue
+            if self._is_full():
+                await self._wait_for_room()
+            self._dispatch(request, answer, nursery)
 
-    async def _dispatch(self, request: Call | Malformed, answer: Answer, nursery: trio.Nursery) -> None:
-        """Dispatch a request once there is room for it."""
-        if self._is_full():
-            self._flush()
-            self._is_dispatching = False
-            await self._wait_until(lambda: self._broken or not self._is_full())
-            self._is_dispatching = True
+    def _dispatch(self, request: Call | Malformed, answer: Answer, nursery: trio.Nursery) -> None:
         self._in_flight += 1
         task = self._dispatcher.dispatch(request, self._client, answer)
         if task is not None:
             nursery.start_soon(task)
+
+    def _is_full(self) -> bool:
+        return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= OUTBOX_BYTES
+
+    async def _wait_for_room(self) -> None:
+        """Wait until the client reads its answers or leaves. Other clients do not wait for it."""
+        self._flush()
+        self._is_dispatching = False
+        while self._is_full() and not self._broken:
+            await self._flushed.park()
+        self._is_dispatching = True
 
     def _put_answer(self, text: bytes | list[bytes] | None) -> None:
         if text is not None:
@@ -203,24 +213,19 @@ class Connection:
         """Add a line to the outbox, whole or in pieces."""
         if self._broken:
             return
-        pieces = [text] if isinstance(text, bytes) else text
-        self._outbox += pieces
+        if isinstance(text, bytes):
+            self._outbox.append(text)
+            self._outbox_bytes += len(text) + 1
+        else:
+            self._outbox += text
+            self._outbox_bytes += sum(map(len, text)) + 1
         self._outbox.append(b"\n")
-        self._outbox_bytes += sum(map(len, pieces)) + 1
 
     def _put_subscribing(self, pieces: list[bytes]) -> None:
         """Add the answers of a batch with `events.subscribe`; its events may follow."""
         self._put(pieces)
         self._subscribing -= 1
         self._has_output.set()
-
-    def _is_full(self) -> bool:
-        return self._in_flight >= MAX_IN_FLIGHT or self._outbox_bytes >= OUTBOX_BYTES
-
-    async def _wait_until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            # Until the client reads its answers or leaves. Other clients do not wait for it.
-            await self._flushed.park()
 
     async def _send(self) -> None:
         """Send the bytes that `_flush` left, answers that come while the reader waits, and events."""
@@ -267,7 +272,7 @@ class Connection:
             if not self._outbox_bytes:
                 break
             if not self._sending:
-                self._sending = memoryview(self._next_send())
+                self._sending = self._next_send()
             try:
                 # trio has made the socket non-blocking; its own send() is a checkpoint, at which others would run.
                 sent = os.write(self._socket.fileno(), self._sending)
@@ -276,12 +281,13 @@ class Connection:
             except OSError:
                 self._broken = True
                 self._outbox.clear()
-                self._sending, self._outbox_bytes = memoryview(b""), 0
+                self._sending, self._outbox_bytes = b"", 0
                 break
-            self._sending = self._sending[sent:]
             self._outbox_bytes -= sent
-            if self._sending:
+            if sent < len(self._sending):
+                self._sending = memoryview(self._sending)[sent:]
                 break
+            self._sending = b""
         if self._outbox_bytes:
             self._has_output.set()
         if self._flushed:

@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.domain.clock import now_ms
 from workspaced.process import descriptors
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced.rpc.peer import peer_credentials
 from workspaced.service.requests import Caller
@@ -32,7 +32,7 @@ _SHORTAGE_LOG_SECONDS: Final = (
 _ROOT_UID: Final = 0
 _PATH_CHECK_SECONDS: Final = 4.0  # no event tells that a path leads elsewhere; clients retry for longer
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class SocketUnusable(Exception):

@@ -6,8 +6,6 @@ Whatever a message or its data quotes of a request, the secrets of URLs are blac
 import json
 from collections.abc import Iterator
 
-from msgspec import Raw
-
 from workspaced.domain.errors import RequestError
 from workspaced.writer.pending import CommandFailed
 from workspaced_protocol.errors import ErrorCode, RpcError
@@ -15,7 +13,7 @@ from workspaced_protocol.method import InvalidParams
 from workspaced_protocol.urls import blackener, in_all_texts
 
 
-def to_rpc_error(error: Exception, params: Raw | None = None) -> RpcError:
+def to_rpc_error(error: Exception, params: bytes | None = None) -> RpcError:
     """Return the error answer for an exception; an unexpected one gets no details.
 
     `params` are those of the request: a password in any of them may stand in the error.
@@ -37,7 +35,7 @@ def defect_of(error: Exception) -> BaseException | None:
 
 
 def rpc_error(
-    code: ErrorCode, message: str, data: dict[str, object] | None = None, params: Raw | None = None
+    code: ErrorCode, message: str, data: dict[str, object] | None = None, params: bytes | None = None
 ) -> RpcError:
     """Return an error answer of this code, without the secrets of URLs in the texts and in `params`."""
     black_out = blackener(*_texts_in(params))
@@ -45,10 +43,10 @@ def rpc_error(
     return RpcError(code, black_out(message), {"kind": code.kind, **shown})
 
 
-def _texts_in(params: Raw | None) -> Iterator[str]:
+def _texts_in(params: bytes | None) -> Iterator[str]:
     """Yield all strings in the params, the names of members among them; none if Python's reader refuses them."""
     try:
-        rest: list[object] = [json.loads(bytes(params or b"null"), parse_int=str)]
+        rest: list[object] = [json.loads(params or b"null", parse_int=str)]
     except (ValueError, RecursionError):
         return
     while rest:

@@ -6,13 +6,12 @@ The strategy:
   requests. The lines left out are counted, and the count is logged at the end of the minute.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 import trio
 
+from workspaced.process.log import Logger
 from workspaced.rpc.refusals import defect_of, to_rpc_error
 from workspaced.service.requests import Caller
 from workspaced_protocol.errors import ErrorCode
@@ -25,7 +24,7 @@ SLOW_REQUEST_MS: Final = 1000.0
 
 _METHOD_CHARACTERS: Final = 100
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class _Client:
@@ -52,7 +51,7 @@ class RequestLog:
     def apply_settings(self, slow_request_ms: float) -> None:
         """Apply the setting, and the current log level."""
         self.slow_seconds = slow_request_ms / 1000
-        self.logs_all = _log.is_enabled_for(logging.DEBUG)
+        self.logs_all = _log.is_enabled_for("debug")
         """Whether requests that were answered in time are logged too."""
 
     def answered(

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import structlog
 import trio
 
 from workspaced.domain.ids import IdFactory
+from workspaced.process.log import Logger
 from workspaced.rpc.clients import Clients, ClientState
 from workspaced.rpc.connection import Connection
 from workspaced.rpc.dispatch import Dispatcher
@@ -16,7 +16,7 @@ from workspaced.service.sessions import SessionOperations
 from workspaced.writer.actor import Writer
 from workspaced_protocol.framing import MAX_LINE_BYTES
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Server:

@@ -20,7 +20,6 @@ from workspaced_protocol.daemon_models import ConnectedClient, DaemonStatus, Hel
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.models import StoreRevision
-from workspaced_protocol.openrpc import openrpc_document
 
 SERVER_NAME: Final = "workspaced"
 
@@ -128,4 +127,8 @@ class DaemonOperations:
 
     def discover(self, _params: p.NoParams, _: Client) -> Json:
         """Return the method table as an OpenRPC document."""
+        from workspaced_protocol.openrpc import (
+            openrpc_document,
+        )  # loaded late: few daemons are ever asked for it
+
         return encode(openrpc_document())

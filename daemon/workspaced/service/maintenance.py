@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-import structlog
 import trio
 
 from workspaced.domain import bulk, commands
@@ -13,6 +12,7 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import InvalidField, Overloaded, RequestError
 from workspaced.domain.names import check_root_path
 from workspaced.domain.records import encode
+from workspaced.process.log import Logger
 from workspaced.process.threads import run_in_thread
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Json, Request
@@ -31,7 +31,7 @@ _THREADS: Final = 8  # of each kind: a request is refused only while this many o
 
 _ORDERS: Final = (backups.by_time, backups.by_revision)
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 T = TypeVar("T")
 

@@ -6,8 +6,6 @@ Each but unbind checks paths first, then makes the command that uses the facts: 
 import os
 from functools import partial
 
-import structlog
-
 from workspaced.domain import projects
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
@@ -19,6 +17,7 @@ from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.domain.records import encode
 from workspaced.host.git import Git
 from workspaced.host.git_output import Step
+from workspaced.process.log import Logger
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
 from workspaced.service.requests import Json, Request
@@ -27,7 +26,7 @@ from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
 from workspaced_protocol.models import WARNING_PHASE
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class ProjectOperations:

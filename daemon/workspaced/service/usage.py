@@ -10,7 +10,6 @@ The strategy:
 from collections.abc import Iterator
 from typing import Final
 
-import structlog
 import trio
 
 from workspaced.domain.clock import now_ms
@@ -19,6 +18,7 @@ from workspaced.domain.frecency import Use, score_at, used
 from workspaced.domain.records import Record, encode
 from workspaced.domain.state import State
 from workspaced.events import EventHub, PublishedEvent
+from workspaced.process.log import Logger
 from workspaced.process.threads import run_in_thread
 from workspaced.service.requests import Client, Json
 from workspaced.store.usage_file import UsageFile
@@ -31,7 +31,7 @@ from workspaced_protocol.models import WorkspaceUsage
 WRITE_SECONDS: Final = 60.0
 """The least time from one write of the file to the next."""
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Usage:

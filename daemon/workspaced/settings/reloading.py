@@ -1,14 +1,16 @@
 """Reloading of the settings at SIGHUP, while the daemon runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-import structlog
 import trio
 
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
-from workspaced.settings.model import NEED_RESTART, BadConfiguration, Settings
+from workspaced.settings.loading import BadConfiguration
+from workspaced.settings.model import NEED_RESTART, Settings
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class LiveSettings:
@@ -40,10 +42,10 @@ class LiveSettings:
         except Exception:  # noqa: BLE001 - no file may end a running daemon
             _log.exception("The configuration can't be used: the settings are unchanged.")
             return
-        before, after = self.now.model_dump(mode="json"), wanted.model_dump(mode="json")
+        before, after = self.now.by_name(), wanted.by_name()
         changed = {name: value for name, value in after.items() if value != before[name]}
         for name in sorted(changed.keys() & NEED_RESTART):
             _log.warning("A changed setting needs a restart.", setting=name, wanted=changed.pop(name))
-        self.now = wanted.model_copy(update={name: getattr(self.now, name) for name in NEED_RESTART})
+        self.now = replace(wanted, **{name: getattr(self.now, name) for name in NEED_RESTART})
         self._apply(self.now)
         _log.info("The configuration was reloaded.", changed=changed)

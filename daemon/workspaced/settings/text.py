@@ -3,7 +3,9 @@
 import json
 from typing import Final
 
-from workspaced.settings.model import ENV_PREFIX, NEED_RESTART, Configuration, Settings, allowed
+from workspaced.settings.checks import allowed
+from workspaced.settings.loading import ENV_PREFIX, Configuration
+from workspaced.settings.model import FIELDS, NEED_RESTART
 
 _HEAD: Final = f"""\
 # The configuration of workspaced: every setting, with its default or an example. To set one, remove its #.
@@ -15,23 +17,23 @@ _HEAD: Final = f"""\
 def sample() -> str:
     """Return a configuration file with every setting, its default and its allowed values, all commented out."""
     parts = [_HEAD]
-    for name, field in Settings.model_fields.items():
-        if field.examples:
+    for name, field in FIELDS.items():
+        if examples := field.metadata.get("examples"):
             value, takes = (
-                field.examples[0],
+                examples[0],
                 "An absolute path, or one that begins with ~/. The default depends on the platform.",
             )
         else:
             value, takes = field.default, f"Allowed: {allowed(name)}."
         restart = " A change needs a restart." if name in NEED_RESTART else ""
-        parts.append(f"\n# {field.description} {takes}{restart}\n#{name} = {json.dumps(value)}\n")
+        parts.append(f"\n# {field.metadata['description']} {takes}{restart}\n#{name} = {json.dumps(value)}\n")
     return "".join(parts)
 
 
 def as_table(configuration: Configuration) -> str:
     """Return the settings in force and the origin of each value, in columns."""
     rows = [("SETTING", "VALUE", "FROM")]
-    for name, value in _values(configuration).items():
+    for name, value in configuration.settings.by_name().items():
         given = configuration.given.get(name)
         rows.append((name, str(value), "default" if given is None else given.place))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -47,7 +49,7 @@ def as_table(configuration: Configuration) -> str:
 def as_json(configuration: Configuration) -> str:
     """Return the same as JSON: `{file (or null), settings: {name: {value, origin, place}}, unknownVariables}`."""
     settings: dict[str, object] = {}
-    for name, value in _values(configuration).items():
+    for name, value in configuration.settings.by_name().items():
         given = configuration.given.get(name)
         origin = {"origin": "default"} if given is None else {"origin": given.origin, "place": given.place}
         settings[name] = {"value": value, **origin}
@@ -59,7 +61,3 @@ def as_json(configuration: Configuration) -> str:
         },
         indent=2,
     )
-
-
-def _values(configuration: Configuration) -> dict[str, object]:
-    return configuration.settings.model_dump(mode="json")

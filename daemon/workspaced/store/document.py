@@ -19,8 +19,8 @@ from workspaced.domain.records import RecoveryNotice, encode
 from workspaced.domain.state import State
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, is_damaged_version
-from workspaced_protocol.datadir import FORMAT_VERSION, StoreId
-from workspaced_protocol.models import Revision, Workspace
+from workspaced_protocol.datadir import FORMAT_VERSION
+from workspaced_protocol.models import Revision, StoreId, Workspace
 from workspaced_protocol.problems import problem_at
 from workspaced_protocol.urls import without_secret
 

@@ -8,12 +8,10 @@ import os
 import time
 from typing import Final
 
-import msgspec
-
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
-from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
+from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, owner_text, parse_owner
 
 _OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # waits for no reader of a pipe
 _TRIES: Final = 11  # 50 ms: a client that checks for an owner holds the lock for a moment
@@ -48,7 +46,7 @@ class DirectoryLock:
         try:
             if not self._try_lock():
                 raise LockHeld(str(directory.path), self._read_owner())
-            text = msgspec.json.encode(LockOwner(os.getpid(), socket)) + b"\n"
+            text = owner_text(LockOwner(os.getpid(), socket)) + b"\n"
             self._disk.write(self._fd, memoryview(text))
             # Write first, then truncate: freeing the block and allocating it again takes a tenth of a start with
             # 50 workspaces.

@@ -7,15 +7,14 @@ looks whether it is still there, and opens and locks anew what is there instead.
 import errno
 from pathlib import Path
 
-import structlog
-
+from workspaced.process.log import Logger
 from workspaced.store.contract import StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.files import Directory
 from workspaced.store.lock import DirectoryLock, LockHeld
 from workspaced.store.place import blocked, unusable, warnings_about
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class LockedDirectory:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-import structlog
 
 from workspaced.domain.frecency import Use
+from workspaced.process.log import Logger
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import Disk
 from workspaced.store.files import Directory
@@ -24,7 +24,7 @@ from workspaced_protocol.models import TimeMs
 _VERSION: Final = 1
 _CREATE_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class _StoredUse(msgspec.Struct, frozen=True, rename="camel"):

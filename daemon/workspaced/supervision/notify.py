@@ -10,12 +10,13 @@ import time
 from collections.abc import MutableMapping
 from typing import Final
 
-import structlog
 import trio
+
+from workspaced.process.log import Logger
 
 _SEND_SECONDS: Final = 1.0  # the manager's queue may be full for a while, as during a login
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Notifier:

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import structlog
 import trio
 
+from workspaced.process.log import Logger
 from workspaced.supervision.activation import inherited_socket
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.terminal import Terminal
@@ -19,7 +19,7 @@ from workspaced_protocol.daemon_models import DaemonStatus
 _RELOAD_SECONDS: Final = 10.0
 """A configuration file on a hanging file system must not keep the manager waiting."""
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 Describe = Callable[[], DaemonStatus]
 Reload = Callable[[], Awaitable[None]]

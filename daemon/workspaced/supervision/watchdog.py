@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import structlog
 import trio
 
 import workspaced_protocol
+from workspaced.process.log import Logger
 from workspaced_protocol.framing import LineSplitter
 
 NAME: Final = "workspaced (watchdog)"
@@ -27,7 +27,7 @@ _PAUSE_SECONDS: Final = (
 )
 _RECEIVE_BYTES: Final = 4096
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def watchdog_seconds(environment: MutableMapping[str, str]) -> float | None:

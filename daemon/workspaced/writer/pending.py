@@ -5,17 +5,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import structlog
 import trio
 
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
 from workspaced.domain.errors import RequestCancelled, RequestError, ShuttingDown
 from workspaced.domain.outcome import Outcome
+from workspaced.process.log import Logger
 from workspaced.store.contract import CommitUnknown
 from workspaced_protocol.errors import ErrorCode
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 Reply = Callable[[object], None]
 """Takes the result of a write, or the exception in its place. It must not block."""

@@ -5,9 +5,9 @@ No commit and no answer waits for it. A sync that hangs holds up later ones alon
 
 from typing import Final
 
-import structlog
 import trio
 
+from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced.store.contract import WorkspaceStore
 from workspaced.writer.actor import Writer
@@ -15,7 +15,7 @@ from workspaced.writer.actor import Writer
 _PAUSE_SECONDS: Final = 1.0
 _LAST_SECONDS: Final = 2.0  # a disk that is well needs a few milliseconds
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Settling:

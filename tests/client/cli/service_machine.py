@@ -11,13 +11,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 import pytest
 
 from client.cli.workspacectl import Result, run_here
-from support.daemon_process import leads_elsewhere
+from workspaced_client._testing.environment import leads_elsewhere
 from workspaced_client.cli.service import this_machine
-from workspaced_protocol.paths import default_data_dir
+from workspaced_protocol.paths import default_config_file, default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")
 _LOOKS = ("is-system-running", "show", "print", "show-user")
@@ -41,11 +40,11 @@ class Machine:
 
     @property
     def data_dir(self) -> Path:
-        return default_data_dir()
+        return Path(default_data_dir())
 
     def configure(self, text: str) -> Path:
         """Write the daemon's configuration file."""
-        path = Path(platformdirs.user_config_dir("workspaced", appauthor=False)) / "config.toml"
+        path = Path(default_config_file() or "")
         path.parent.mkdir(parents=True)
         path.write_text(text)
         return path

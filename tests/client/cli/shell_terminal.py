@@ -35,7 +35,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 # In the place of `workspacectl`: notes the end of each completion, and the arguments of each other run. Of these, none
 # is run: `wcd` is led to the shell's home.
 _NOTED: Final = """#!/bin/sh
-if [ -n "$_WORKSPACECTL_COMPLETE" ]; then
+if [ "$1" = __complete ]; then
     '{program}' "$@"
     : > '{notes}/completed'
     exit

@@ -14,8 +14,9 @@ from client.cli.doctor_checks import Doctor, checks_of, expect, without_daemon
 from client.cli.workspacectl import Ctl, ctl_for, run_process
 from client.conftest import Serve
 from client.fake_server import Peer, Request, answering
-from support.daemon_process import DaemonProcess, leads_elsewhere, running_daemon
+from support.daemon_process import DaemonProcess, running_daemon
 from support.documents import PRIMARY, SNAPSHOT
+from workspaced_client._testing.environment import leads_elsewhere
 from workspaced_protocol import __version__
 
 

@@ -116,13 +116,8 @@ def test_a_wrong_number_is_told_in_own_words(ctl: Ctl, arguments: tuple[str, ...
 
 def completed(socket: Path, home: Path) -> list[str]:
     """What Tab makes of the beginning of a name."""
-    env = {
-        "WORKSPACED_SOCKET": str(socket),
-        "_WORKSPACECTL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "workspacectl history tabb",
-        "COMP_CWORD": "2",
-    }
-    return sorted(run_process(home=home, env=env).out.split())
+    env = {"WORKSPACED_SOCKET": str(socket)}
+    return sorted(run_process("__complete", "history", "tabb", home=home, env=env).out.split())
 
 
 def test_names_complete_those_of_deleted_workspaces_too(
@@ -136,9 +131,12 @@ def test_names_complete_those_of_deleted_workspaces_too(
 
 def test_names_complete_without_a_history(serve: Serve, tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
-        peer.greet()
-        peer.answer(peer.expect("workspace.list"), [{**to_builtins(OLD), "name": "tabbed"}])
-        peer.refuse(peer.expect("history.list").id, -32601, "There is no such method.")
+        peer.hello()
+        request = peer.request()
+        if request.method == "workspace.list":
+            peer.answer(request, [{**to_builtins(OLD), "name": "tabbed"}])
+        else:
+            peer.refuse(request.id, -32601, "There is no such method.")
 
     assert completed(serve(script), tmp_path) == ["tabbed"]
 
@@ -184,10 +182,8 @@ def test_an_older_daemon_is_told(serve: Serve, capsys: pytest.CaptureFixture[str
     for arguments in (("history",), ("undo", "7"), ("which", "/")):
         result = ctl_for(path, capsys)(*arguments)
         assert result.code == 1
-        assert (
-            result.err.splitlines()[1]
-            == "The daemon is of an older release: restart it, so that this one runs."
-        )
+        assert "The daemon is older than this client" in result.err
+        assert "upgrade workspaced, then restart the daemon" in result.err
 
 
 def test_the_author_of_another_user_is_told(

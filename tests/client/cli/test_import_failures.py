@@ -37,11 +37,23 @@ DAMAGED = {
         "is damaged: its checksum does not match its content",
     ),
     "newer.json": (store_text([]), "is a store of workspaced itself: restore it with `workspacectl restore`"),
-    "else.json": ("{}", "is in an unknown format: it is neither an older app's store nor the output"),
-    "recentProjects.xml": ("<application/>", "is in an unknown format: it is neither"),
-    "workspaces.yaml": ("workspaces:\n- name: shop\n", "is in an unknown format: it is neither"),
-    "workspaces.toml": ("[shop]\npath = '/srv'\n", "is in an unknown format: it is neither"),
-    "projects.json": ('[{"name": "shop", "rootPath": "/srv"}]', "is in an unknown format: it is neither"),
+    "else.json": (
+        "{}",
+        "is in an unknown format: it is JSON: an object with no members. Known are an older app's",
+    ),
+    "pages.html": (
+        "<html><p></html>",
+        "is in an unknown format: it is XML, and begins with <html>. Known are",
+    ),
+    "workspaces.yaml": (
+        "workspaces:\n- name: shop\n",
+        "it is a text that begins with “workspaces:”. Known are",
+    ),
+    "workspaces.toml": ("[shop]\npath = '/srv'\n", "it is a text that begins with “[shop]”. Known are"),
+    "projects.json": (
+        '[{"path": "/srv"}]',
+        "it is JSON: a list, whose first item is an object with `path`. Known",
+    ),
     "yaml.code-workspace": (
         "folders: []",
         "is in an unknown format: VS Code's .code-workspace files are JSON.",
@@ -109,7 +121,7 @@ def test_what_is_no_file_is_named(ctl: Ctl, tmp_path: Path) -> None:
 def test_wrong_usage(ctl: Ctl, tmp_path: Path) -> None:
     old = str(older_store(tmp_path / "old"))
     for arguments, problem in (
-        ([], "Give a FILE to import, or --scan DIR."),
+        ([], "Give a FILE to import, --from PROGRAM, or --scan DIR."),
         ([old, "--scan", old], "Give a FILE or --scan DIR, not both."),
         (["--scan", old, "--into", " "], "The name for --into must not be empty or blank."),
         ([old, "--into", "x"], f"{old}/workspaces.json holds complete workspaces: --into can't bind them"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from client.cli.workspacectl import NAME_THE_SHELL, Ctl, ctl_for, run_on_terminal, run_process
+from client.cli.workspacectl import Ctl, ctl_for, run_on_terminal, run_process
 from support.daemon_process import DaemonProcess, running_daemon
 from workspaced_client import Change, NameConflict, Workspace
 from workspaced_protocol.models import WorkspaceState
@@ -327,7 +327,13 @@ def test_help_that_nobody_reads_is_quiet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("list",), ("--help",), ("list", "--help"), ("recovery", "--help"), ("--show-completion", "bash")],
+    [
+        ("list",),
+        ("--help",),
+        ("list", "--help"),
+        ("recovery", "--help"),
+        ("shell-init", "bash"),
+    ],
     ids=" ".join,
 )
 def test_a_full_disk_behind_the_output(
@@ -337,7 +343,7 @@ def test_a_full_disk_behind_the_output(
         pytest.skip("only Linux and some BSDs have /dev/full")
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        result = run_process(*arguments, home=tmp_path, stdout=full, env={**at, **NAME_THE_SHELL})
+        result = run_process(*arguments, home=tmp_path, stdout=full, env=at)
     finally:
         os.close(full)
     assert result.code == 1

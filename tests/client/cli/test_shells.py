@@ -284,7 +284,7 @@ def test_each_argument_is_completed_with_what_it_takes(
 _BASH_3 = r"""
 mapfile() { echo "mapfile: command not found"; return 127; }
 readarray() { mapfile; }
-compopt() { echo "compopt: command not found"; return 127; }
+compopt() { echo "compopt: command not found" >&2; return 127; }
 printf() {
     if [ "$1" = -v ] && ! [[ "$2" =~ ^[A-Za-z_][A-Za-z_0-9]*$ ]]; then echo "printf: not a valid identifier"; return 2; fi
     builtin printf "$@"
@@ -293,7 +293,7 @@ declare() { case "$1" in -*[AgnlucI]*) echo "declare: invalid option"; return 2 
 """
 _NEWER_THAN_BASH_3 = (
     r"\$\{[^}\s]*(?:@[A-Za-z]|\^\^?|,,?)\}|\|&|&>>|;;?&|\b(?:local|declare) -[a-zA-Z]*[Angluc]|\{[a-z_]+\}[<>]|"
-    r"\[\[ -v |\[-1\]|printf -v [\"']?\w+\[|\b(?:mapfile|readarray|compopt|coproc)\b"
+    r"\[\[ -v |\[-1\]|printf -v [\"']?\w+\[|\b(?:mapfile|readarray|coproc)\b"
 )
 
 
@@ -332,14 +332,9 @@ def test_zsh_finds_the_completion_on_its_function_path(daemon: DaemonProcess, tm
 
 
 def test_without_a_daemon_nothing_is_completed_and_nothing_said(tmp_path: Path) -> None:
-    variables = {
-        "COMP_WORDS": "workspacectl show a",
-        "COMP_CWORD": "2",
-        "_WORKSPACECTL_COMPLETE": "complete_bash",
-    }
     done = subprocess.run(
-        [WORKSPACECTL],
-        env=user_environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none"), **variables),
+        [WORKSPACECTL, "__complete", "show", "a"],
+        env=user_environment(tmp_path, WORKSPACED_SOCKET=str(tmp_path / "none")),
         capture_output=True,
         check=False,
     )

@@ -23,15 +23,12 @@ from typing import Any
 
 import pytest
 
-from support.daemon_process import environment_at
 from support.waiting import PATIENCE_SECONDS
+from workspaced_client._testing.environment import environment_at
 from workspaced_client.cli import main
 
 WORKSPACECTL = str(Path(sys.executable).with_name("workspacectl"))
 
-
-NAME_THE_SHELL = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-"""Let typer's completion options take the shell: else they look for it among the processes that started the tests."""
 
 _CHANGE_OUTPUT = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONUNBUFFERED")
 

@@ -15,6 +15,7 @@ from workspaced.domain.errors import InvalidField
 from workspaced.domain.names import clean_name
 from workspaced.domain.state import State
 from workspaced_client.exchange.import_plan import ImportPlan
+from workspaced_client.exchange.own_workspaces import plan_repositories
 from workspaced_protocol.models import Workspace
 
 NOW_MS = 1_800_000_000_000
@@ -234,7 +235,9 @@ def test_which_workspace_a_file_describes(
 
 def test_repositories_become_workspaces_with_names_of_their_own() -> None:
     plan = ImportPlan([workspace(1, name="tool", root_path="/elsewhere"), NOTES], NOW_MS)
-    plan.repositories("/c", ["/c/api", "/c/tool", "/c/x/tool", "/c/x/web", "/c/y/Web", "/src/notes", "/c/ "])
+    plan_repositories(
+        plan, "/c", ["/c/api", "/c/tool", "/c/x/tool", "/c/x/web", "/c/y/Web", "/src/notes", "/c/ "]
+    )
     assert [(entry.fate, entry.name, entry.path) for entry in plan.entries] == [
         ("present", "notes", "/src/notes"),
         ("added", "api", "/c/api"),
@@ -251,17 +254,17 @@ def test_repositories_become_workspaces_with_names_of_their_own() -> None:
 
 def test_repositories_are_known_wherever_they_are_bound() -> None:
     first = ImportPlan([SHOP], NOW_MS, {SHOP_PATHS[1]: "/real"})
-    first.repositories("/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
+    plan_repositories(first, "/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
     assert [fate for fate, _, _ in fates(first)] == ["present", "present", "added", "added"]
     again = ImportPlan(applied([SHOP], first), NOW_MS, {SHOP_PATHS[1]: "/real"})
-    again.repositories("/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
+    plan_repositories(again, "/c", ["/c/a", "/c/b/a", SHOP_PATHS[0], "/real"])
     assert again.changes == []
     assert {fate for fate, _, _ in fates(again)} == {"present"}
 
 
 def test_ids_are_new_and_rise() -> None:
     plan = ImportPlan([], NOW_MS)
-    plan.repositories("/c", [f"/c/{number:03}" for number in range(200)])
+    plan_repositories(plan, "/c", [f"/c/{number:03}" for number in range(200)])
     ids = [each.id for each in plan.added]
     assert ids == sorted(set(ids))
     assert [each.root_path for each in applied([], plan)] == [f"/c/{number:03}" for number in range(200)]

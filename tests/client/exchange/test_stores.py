@@ -221,12 +221,15 @@ OTHERS: list[tuple[Any, str]] = [
     ({"version": True, "workspaces": []}, "f, line 1, column 13: `version` is true"),
     ({"version": 1}, "f, line 1, column 1: `workspaces` is missing"),
     ({"version": 1, "workspaces": {}}, "f, line 1, column 30: `workspaces` must be a list"),
-    ({"folders": []}, "f is in an unknown format: it is neither an older app's store nor the output"),
-    ([1], "f is in an unknown format"),
-    ([{"name": "shop", "rootPath": "/srv", "paths": [], "enabled": True}], "f is in an unknown format"),
-    ({"name": "shop", "rootPath": "/srv"}, "f is in an unknown format"),
-    ("text", "f is in an unknown format"),
-    (None, "f is in an unknown format"),
+    ({"folders": []}, "f is neither an older app's store nor the output"),
+    ([1], "f is neither an older app's store"),
+    (
+        [{"name": "shop", "rootPath": "/srv", "paths": [], "enabled": True}],
+        "f is neither an older app's store",
+    ),
+    ({"name": "shop", "rootPath": "/srv"}, "f is neither an older app's store"),
+    ("text", "f is neither an older app's store"),
+    (None, "f is neither an older app's store"),
 ]
 
 

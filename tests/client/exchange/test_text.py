@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspaced_client.exchange.json_text import (
-    NotJson,
+    OtherFormat,
     Unusable,
     invalid_json,
     parse,
@@ -180,7 +180,7 @@ def test_a_whole_pair_of_surrogates_is_a_character() -> None:
 )
 def test_what_is_in_some_other_format_is_told_as_such(text: bytes) -> None:
     for comments in (False, True):
-        with pytest.raises(NotJson, match=r"^f is not JSON\.$"):
+        with pytest.raises(OtherFormat, match=r"^f is not JSON\.$"):
             parse("f", text, comments=comments)
 
 

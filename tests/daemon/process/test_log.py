@@ -1,18 +1,10 @@
 """What a line of the log looks like: for people, and for programs."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from workspaced.process import log
-
-
-@pytest.fixture(autouse=True)
-def _configured_anew() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def fail(private_name: str) -> None:
@@ -21,7 +13,7 @@ def fail(private_name: str) -> None:
 
 def test_for_people_what_a_terminal_would_act_on_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
     with log.to_stderr("debug", "console"):
-        structlog.get_logger().warning(
+        log.Logger().warning(
             "On /a\x1b[2Jb.", method="no\x1b[2Jmethod", program="an\x1b editor\n", name="é 日本", pid=7
         )
     (line,) = capsys.readouterr().err.splitlines()
@@ -32,7 +24,7 @@ def test_for_people_what_a_terminal_would_act_on_is_quoted(capsys: pytest.Captur
 
 def test_for_programs_each_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     with log.to_stderr("debug", "json"):
-        structlog.get_logger().debug("On\n.", method="no\x1b[2Jmethod", pid=7)
+        log.Logger().debug("On\n.", method="no\x1b[2Jmethod", pid=7)
     entry = json.loads(capsys.readouterr().err)
     assert entry.pop("timestamp").endswith("Z")
     assert entry == {"event": "On\n.", "level": "debug", "method": "no\x1b[2Jmethod", "pid": 7}
@@ -44,7 +36,7 @@ def test_a_traceback_tells_no_values(capsys: pytest.CaptureFixture[str], format_
         try:
             fail("".join(("Pri", "vate")))
         except ZeroDivisionError as error:
-            structlog.get_logger().error("A request failed.", exc_info=error)
+            log.Logger().error("A request failed.", exc_info=error)
     told = capsys.readouterr().err
     assert "ZeroDivisionError" in told
     assert "test_log.py" in told
@@ -53,7 +45,7 @@ def test_a_traceback_tells_no_values(capsys: pytest.CaptureFixture[str], format_
 
 def test_what_is_below_the_level_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     with log.to_stderr("warning", "console"):
-        structlog.get_logger().info("quiet")
-        structlog.get_logger().warning("loud")
+        log.Logger().info("quiet")
+        log.Logger().warning("loud")
     (line,) = capsys.readouterr().err.splitlines()
     assert "loud" in line

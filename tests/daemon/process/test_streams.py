@@ -50,7 +50,7 @@ def pipe() -> Iterator[Pipe]:
 def test_lines_come_in_order_and_whole_whatever_is_in_them(pipe: Pipe) -> None:
     lines = LineWriter(pipe.stream)
     for number in range(1000):
-        lines.msg(f"{number} é\udcff")
+        lines.write(f"{number} é\udcff")
     lines.close()
     written = pipe.read_until("999 é\\udcff\n").splitlines()
     assert written == [rf"{number} é\udcff" for number in range(1000)]
@@ -62,11 +62,11 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_waiting_and_the_loss_is_told(pipe
 
     def tell_lost(count: int) -> None:
         lost.append(count)
-        lines.msg("the last")
+        lines.write("the last")
 
     lines = LineWriter(pipe.stream, tell_lost)
     for number in range(3000):
-        lines.msg(f"{number} ".ljust(1024, "x"))
+        lines.write(f"{number} ".ljust(1024, "x"))
     lines.close()  # gives up after a second
     assert lost == []
     written = pipe.read_until("the last\n").splitlines()
@@ -82,8 +82,8 @@ def test_a_pipe_that_another_program_made_non_blocking_loses_nothing(pipe: Pipe)
     os.set_blocking(pipe.stream.fileno(), False)
     lines = LineWriter(pipe.stream, lambda count: pytest.fail(f"{count} lines were lost"))
     for _ in range(300):
-        lines.msg("x" * 1024)
-    lines.msg("the last")
+        lines.write("x" * 1024)
+    lines.write("the last")
     assert pipe.read_until("the last\n").count("\n") == 301
     lines.close()
 
@@ -107,10 +107,10 @@ def test_lines_that_could_not_be_written_are_told_of_once_there_is_room_again() 
     lost: list[int] = []
     stream = FullForAWhile()
     lines = LineWriter(stream, lost.append)
-    lines.msg("one")
+    lines.write("one")
     assert stream.has_refused.wait(PATIENCE_SECONDS)
     stream.is_full = False
-    lines.msg("two")
+    lines.write("two")
     lines.close()
     assert stream.getvalue() == "two\n"
     assert lost == [1]
@@ -135,9 +135,9 @@ def test_a_line_that_was_written_in_part_is_ended_before_the_next(
     monkeypatch.setattr(os, "write", limited)
     lost: list[int] = []
     lines = LineWriter(pipe.stream, lost.append)
-    lines.msg("one\ntwo and more\nthree")  # as one, so that they are written together
+    lines.write("one\ntwo and more\nthree")  # as one, so that they are written together
     assert is_full.wait(PATIENCE_SECONDS)
-    lines.msg("four")
+    lines.write("four")
     lines.close()
     assert pipe.read_until("four\n") == "one\ntwo\nfour\n"
     assert lost == [1]

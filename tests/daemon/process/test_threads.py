@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.serving import Client, Daemon
 from support.waiting import until
 from workspaced.host.git import Git

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.waiting import until
 from workspaced.rpc.listener import SocketListener, bind
 from workspaced.rpc.peer import PeerCredentials

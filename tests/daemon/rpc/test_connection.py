@@ -5,9 +5,9 @@ import socket
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.samples import fifty_by_ten, workspace
 from support.scripted_store import GatedStore
 from support.serving import Json, Serve, error_of, notification, request

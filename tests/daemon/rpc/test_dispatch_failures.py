@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.serving import Daemon, Serve, a_workspace, notification
 from support.waiting import until
 from workspaced.domain.outcome import Outcome

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import trio
-from structlog.typing import EventDict
 
+from support.logs import EventDict
 from workspaced.rpc.listener import SocketListener, SocketUnusable, bind
 
 

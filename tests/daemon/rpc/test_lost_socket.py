@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from support.logs import capture_logs
 from support.waiting import until
 from workspaced.rpc.listener import SocketListener, adopt, bind
 from workspaced.service.requests import Caller

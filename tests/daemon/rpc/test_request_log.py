@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.samples import fifty_by_ten
 from support.scripted_store import GatedStore
 from support.serving import Client, Daemon, Json, Serve, request

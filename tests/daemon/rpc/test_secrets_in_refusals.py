@@ -6,10 +6,9 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import structlog
-from structlog.typing import EventDict
 
 from support.documents import workspace_json
+from support.logs import EventDict
 from support.serving import Client
 from workspaced.process import log
 from workspaced_protocol.method import Method
@@ -109,7 +108,7 @@ async def test_a_secret_as_a_method_is_told_neither_to_the_client_nor_in_the_log
 def test_no_line_of_the_log_tells_a_password(capsys: pytest.CaptureFixture[str], format_: Any) -> None:
     url = URLS[0]
     with log.to_stderr("info", format_):
-        logger = structlog.get_logger()
+        logger = log.Logger()
         logger.warning(f"{url} is wrong.", path=url, members=[url, {url: url}])
         try:
             raise ValueError(url)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -296,7 +297,7 @@ async def test_a_first_search_among_many_workspaces_lets_others_have_their_turns
 async def test_the_time_for_a_path_is_the_setting_for_path_checks(
     running: Running, nursery: trio.Nursery, mount: Mount
 ) -> None:
-    running.settings = running.settings.model_copy(update={"path_check_seconds": 0.05})
+    running.settings = replace(running.settings, path_check_seconds=0.05)
     nursery.start_soon(running.run)
     client = await running.connect()
     _, message, _ = await client.refusal("workspace.resolve", path="/dead")
@@ -308,7 +309,7 @@ async def test_the_time_for_a_path_is_the_setting_for_path_checks(
 async def test_a_stop_refuses_a_search_that_waits_for_a_disk(
     running: Running, nursery: trio.Nursery, mount: Mount
 ) -> None:
-    running.settings = running.settings.model_copy(update={"path_check_seconds": 60.0})
+    running.settings = replace(running.settings, path_check_seconds=60.0)
     nursery.start_soon(running.run)
     client = await running.connect()
     await client.request("workspace.resolve", path="/dead")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from workspaced.cli import main
-from workspaced.settings.model import Settings
+from workspaced.settings.loading import load_settings
+from workspaced.settings.model import FIELDS
 
 SAMPLE = Path(__file__).parents[3] / "docs" / "config.toml"
 
@@ -15,7 +16,7 @@ SAMPLE = Path(__file__).parents[3] / "docs" / "config.toml"
 @pytest.fixture(autouse=True)
 def user_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The configuration file of a user who has set nothing in the environment."""
-    for name in Settings.model_fields:
+    for name in FIELDS:
         monkeypatch.delenv(f"WORKSPACED_{name.upper()}", raising=False)
     monkeypatch.setenv("HOME", "/home/ada")  # a socket's path has to be short
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -46,10 +47,12 @@ def test_the_sample_names_every_setting_with_its_default(
         line.removeprefix("#") for line in sample.splitlines() if line[:1] == "#" and line[:2] != "# "
     ]
     values = tomllib.loads("\n".join(settings))
-    assert list(values) == list(Settings.model_fields)
+    assert list(values) == list(FIELDS)
     paths = ("data_dir", "socket")
-    defaults = Settings.model_validate({}).model_dump(mode="json", exclude=set(paths))
-    assert {name: value for name, value in values.items() if name not in paths} == defaults
+    defaults = load_settings({}, None).settings.by_name()
+    assert {name: value for name, value in values.items() if name not in paths} == {
+        name: value for name, value in defaults.items() if name not in paths
+    }
     user_file.write_text("\n".join(settings))
     told = json.loads(printed(capsys, "show", "--json"))
     assert {each["origin"] for each in told["settings"].values()} == {"file"}
@@ -79,7 +82,7 @@ def test_show_gives_json_to_programs(
     told = json.loads(printed(capsys, "show", "--json"))
     assert told["file"] == str(user_file)
     assert told["unknownVariables"] == ["WORKSPACED_COLOUR"]
-    assert list(told["settings"]) == list(Settings.model_fields)
+    assert list(told["settings"]) == list(FIELDS)
     assert told["settings"]["max_line_bytes"] == {
         "value": 2048,
         "origin": "environment",

@@ -1,6 +1,7 @@
 """Settings that are read again while another reading of them hangs."""
 
 import threading
+from dataclasses import replace
 
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -17,7 +18,7 @@ async def test_a_file_that_hangs_takes_one_thread_however_often_it_is_asked_for(
     def load() -> Settings:
         readings.append(threading.current_thread())
         may_end.wait(30)
-        return settings.model_copy(update={"log_level": "debug"})
+        return replace(settings, log_level="debug")
 
     live = LiveSettings(settings, load, lambda _: None)
     for _ in range(3):

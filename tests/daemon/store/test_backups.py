@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import trio
-from structlog.testing import capture_logs
 from trio.testing import MockClock, active_thread_count, wait_all_tasks_blocked
 
 from support.documents import STORE_ID
+from support.logs import capture_logs
 from support.obstacles import HalfwayDisk
 from support.samples import fifty_by_ten, workspace
 from support.waiting import until

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from structlog.typing import EventDict
 
+from support.logs import EventDict
 from support.waiting import PATIENCE_SECONDS
 from workspaced.domain.frecency import Use
 from workspaced.store import create_json_store

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.supervisor import Supervisor
 from workspaced.supervision.watchdog import NAME, keep_watch, watchdog_seconds

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.samples import workspace
 from support.scripted_store import GatedStore, Reply, ScriptedStore, disk_full
 from support.writing import Desk, begin, create, start

@@ -2,9 +2,9 @@
 
 import pytest
 import trio
-from structlog.typing import EventDict
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from support.logs import EventDict
 from support.scripted_store import GatedStore, ScriptedStore, disk_full, outcome_unknown
 from support.waiting import until
 from support.writing import Desk, begin, create, start

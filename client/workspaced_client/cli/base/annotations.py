@@ -1,31 +1,14 @@
-"""The tags and the metadata of a workspace: their options, and their texts for people."""
+"""The tags and the metadata of a workspace: as they are typed, and their texts for people."""
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
-import typer
-
-from workspaced_client import Workspace
 from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import shown, shown_name
 from workspaced_protocol.json_limits import Unkept, check_text
 from workspaced_protocol.urls import BLACKED_OUT, without_secret
-
-TagOption = Annotated[
-    list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="A tag; once for each.", show_default=False),
-]
-MetaOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--meta",
-        metavar="KEY=JSON",
-        help="A key of its metadata, such as 'editor.size=13'; once for each.",
-        show_default=False,
-    ),
-]
 
 # Nobody shows these to others; `--json` has them.
 _SECRET_KEY: Final = re.compile(
@@ -67,20 +50,15 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def annotation_lines(workspace: Workspace) -> list[str]:
+def annotation_lines(tags: Sequence[str], metadata: Mapping[str, Any]) -> list[str]:
     """Return the lines of `show` about tags and metadata: none of what is empty."""
     lines: list[str] = []
-    if workspace.tags:
-        lines.append(f"Tags      {tags_text(workspace)}")
-    if workspace.metadata:
-        text = json.dumps(_without_secrets(workspace.metadata), ensure_ascii=False, separators=(",", ":"))
+    if tags:
+        lines.append(f"Tags      {', '.join(map(shown_name, tags))}")
+    if metadata:
+        text = json.dumps(_without_secrets(metadata), ensure_ascii=False, separators=(",", ":"))
         lines.append(f"Metadata  {shown(text)}")
     return lines
-
-
-def tags_text(workspace: Workspace) -> str:
-    """Return the tags on one line."""
-    return ", ".join(shown_name(tag) for tag in workspace.tags)
 
 
 def _without_secrets(value: Any) -> Any:

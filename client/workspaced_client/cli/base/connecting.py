@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from workspaced_client import CannotConnect, Client, RecoveryWarning, Unanswered, UnusableSocketPath
 from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.failures import Unreachable
-from workspaced_client.cli.base.options import DEFAULT_TIMEOUT_SECONDS, Options
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import tell
+from workspaced_client.cli.commands.shared import DEFAULT_TIMEOUT_SECONDS
+from workspaced_protocol import paths
 
 
 @contextmanager
@@ -46,9 +48,7 @@ def socket_of(options: Options, error: Exception | None = None) -> str:
     """Return the path of the daemon's socket. Raise UnusableSocketPath."""
     if isinstance(error, CannotConnect):
         return error.path
-    from workspaced_protocol import paths  # only here: it loads a library that finds directories
-
     try:
-        return str(paths.socket_path(options.socket))
+        return paths.socket_path(options.socket)
     except paths.UnusablePath as unusable:
         raise UnusableSocketPath(str(unusable)) from unusable

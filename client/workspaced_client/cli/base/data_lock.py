@@ -4,21 +4,23 @@ The client opens the lock's file for reading, never creates it, and tries to sha
 holds it, that fails at once and changes nothing. A daemon that starts in this moment tries again.
 """
 
+from __future__ import annotations
+
 import errno
 import fcntl
 import os
 import stat
-from dataclasses import dataclass
-from pathlib import Path
 
 from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, parse_owner
 
 
-@dataclass(frozen=True)
 class Held:
     """A lock that a process holds; `owner` is None until that process has written its record."""
 
-    owner: LockOwner | None
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: LockOwner | None) -> None:
+        self.owner = owner
 
     @property
     def who(self) -> str:
@@ -26,7 +28,7 @@ class Held:
         return f"pid {self.owner.pid}" if self.owner else "a process that has not written its pid"
 
 
-def stranded(data_dir: Path, socket: str, answering_pid: int | None) -> str | None:
+def stranded(data_dir: str | os.PathLike[str], socket: str, answering_pid: int | None) -> str | None:
     """Return a sentence if a daemon holds the directory and should listen on `socket`, which does not lead to it.
 
     `answering_pid` is the pid of the daemon that answers there, None if none does.
@@ -48,19 +50,19 @@ def stranded(data_dir: Path, socket: str, answering_pid: int | None) -> str | No
     )
 
 
-def look(data_dir: Path) -> Held | None:
+def look(data_dir: str | os.PathLike[str]) -> Held | None:
     """Return the holder of the lock, or None if it is free.
 
     Raise OSError if the file can't be opened, with EINVAL if it is not a regular file.
     """
-    path = data_dir / LOCK
+    path = os.path.join(data_dir, LOCK)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

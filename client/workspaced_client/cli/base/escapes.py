@@ -3,10 +3,15 @@ r"""Text made harmless for a terminal: an escape such as `\x1b` for each charact
 An invisible character stays where writing needs it: in emoji, and within words of scripts such as Persian.
 """
 
-from typing import Final
+from __future__ import annotations
+
 from unicodedata import category, east_asian_width
 
 from workspaced_protocol.names import is_invisible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _ACTING: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, lone surrogates, line separators
 _JOINERS: Final = "\u200c\u200d"
@@ -22,8 +27,6 @@ _FLAGS: Final = tuple(
 
 def escaped(text: str) -> str:
     """Return `text` with its control characters, line breaks and hidden characters escaped."""
-    if text.isascii() and text.isprintable():
-        return text
     return "".join(
         character.encode("unicode_escape").decode() if _harms(text, index, character) else character
         for index, character in enumerate(text)

@@ -1,21 +1,16 @@
 """The end of a failed command: its exit code, and the error on stderr, in words or as JSON."""
 
-import json
+from __future__ import annotations
+
 import os
-from typing import Final
 
-import typer
+from workspaced_client.cli.base.output import OutputFailed, shown, tell
 
-from workspaced_client import (
-    CannotConnect,
-    DaemonError,
-    MethodNotFound,
-    RevisionConflict,
-    Unanswered,
-    Unsendable,
-    UnusableSocketPath,
-)
-from workspaced_client.cli.base.output import shown, tell
+TYPE_CHECKING = False  # every run loads this: the errors of the client are loaded with the first of them
+if TYPE_CHECKING:
+    from typing import Final
+
+    from workspaced_client import CannotConnect, DaemonError, RevisionConflict, Unanswered
 
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
@@ -44,7 +39,7 @@ class Failure(Exception):
         self.hint = hint
 
     @classmethod
-    def of(cls, error: DaemonError, message: str | None = None, *, hint: str = "") -> "Failure":
+    def of(cls, error: DaemonError, message: str | None = None, *, hint: str = "") -> Failure:
         """Return the failure for an error of the daemon, with `message` in place of the daemon's own."""
         message = error.message if message is None else message
         return Failure(message, kind=error.kind, code=error.code, data=error.data, hint=hint)
@@ -61,6 +56,8 @@ class Unreachable(Failure):
     """No daemon at the socket, no answer from it, or no permission to use it."""
 
     def __init__(self, error: CannotConnect | Unanswered, socket: str) -> None:
+        from workspaced_client import Unanswered
+
         message = str(error)
         where = "" if socket in message else f" The socket is {socket}."
         if "workspaced run" not in message:
@@ -88,10 +85,11 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def report(error: Exception, *, as_json: bool) -> int:
+def report(failure: Failure, *, as_json: bool) -> int:
     """Write the error to stderr, in one line with a hint below, and return the exit code."""
-    failure = _failure(error)
     if as_json:
+        import json
+
         document = {
             "code": failure.code,
             "kind": failure.kind,
@@ -107,22 +105,22 @@ def report(error: Exception, *, as_json: bool) -> int:
     return failure.exit_code
 
 
-def _failure(error: Exception) -> Failure:
+def failure_of(error: Exception) -> Failure | None:
+    """Return the failure that an error stands for, or None for a defect."""
     if isinstance(error, Failure):
         return error
-    if isinstance(error, MethodNotFound):
-        return Failure.of(error, hint="The daemon is of an older release: restart it, so that this one runs.")
+    if isinstance(error, OutputFailed):
+        return Failure(str(error))
+    from workspaced_client import DaemonError, Unsendable, UnusableSocketPath, WorkspacedError
+    from workspaced_protocol.paths import UnusablePath
+
     if isinstance(error, DaemonError):
         return Failure.of(error)
-    if isinstance(error, typer.TyperException):
-        # typer's own classes of usage errors name the command, and are private.
-        command = getattr(getattr(error, "ctx", None), "command_path", "workspacectl")
-        words = " ".join(error.format_message().split())
-        message = words.replace(": Value error, ", ": ")  # the beginning of pydantic's messages
-        return WrongUsage(message, hint=f"Try: {command} --help")
     if isinstance(error, Unsendable) and isinstance(error.__cause__, UnicodeEncodeError):
         given = repr(os.fsencode(error.__cause__.object))[2:-1]
         return WrongUsage(f"“{given}” is not valid UTF-8: give another name or path.")
     if isinstance(error, (UnusableSocketPath, Unsendable)):
         return WrongUsage(str(error))
-    return Failure(str(error))
+    if isinstance(error, (WorkspacedError, UnusablePath)):
+        return Failure(str(error))
+    return None

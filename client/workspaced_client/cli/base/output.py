@@ -4,18 +4,15 @@ Names and paths come from other programs and may hold control characters: `shown
 reach a terminal.
 """
 
+from __future__ import annotations
+
 import errno
-import json
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from typing import Final
 
-import msgspec
-import typer
-
-from workspaced_client.cli.base.escapes import escaped
+TYPE_CHECKING = False  # every run loads this: what few runs need is loaded by them
+if TYPE_CHECKING:
+    from typing import Final
 
 _MOST_CHARACTERS: Final = 4096  # as long as a path may be
 _MOST_NAME_CHARACTERS: Final = 200
@@ -36,6 +33,10 @@ def shown(text: str, most: int = _MOST_CHARACTERS) -> str:
     """
     if len(text) > most:
         text = f"{text[: most - 1]}…"
+    if text.isascii() and text.isprintable():
+        return text
+    from workspaced_client.cli.base.escapes import escaped  # as it says at the top
+
     return escaped(text)
 
 
@@ -56,26 +57,25 @@ def emit_path(path: str) -> None:
 
 def emit_json(value: object) -> None:
     """Write one JSON document to stdout; models have the shape of the protocol."""
+    import json
+
     # ASCII only: harmless on a terminal, and possible in every encoding of stdout.
-    _write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
+    _write(json.dumps(value, indent=2, default=_builtins_of) + "\n")
+
+
+def _builtins_of(model: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(model)
 
 
 def _write(text: str) -> None:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - None after `>&-`
         return
-    with writing():
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-@contextmanager
-def writing() -> Generator[None]:
-    """Turn the errors of a block that writes to stdout into OutputClosed or OutputFailed; errors of files pass."""
-    try:
-        yield
     except OSError as error:
-        if error.filename is not None:
-            raise
         # The rest of the buffer would fail again, with a traceback, at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:
@@ -85,10 +85,11 @@ def writing() -> Generator[None]:
 
 def tell(text: str) -> None:
     """Write a line to stderr."""
-    # With stderr closed there is no place left for an error.
-    with suppress(OSError, AttributeError):
+    try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+    except (OSError, AttributeError):
+        pass  # with stderr closed there is no place left for an error
 
 
 def on_terminal() -> bool:
@@ -110,9 +111,22 @@ def colours_wanted() -> bool:
     return on_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+_COLOURS: Final = {"red": 31, "green": 32, "yellow": 33}
+_BOLD: Final = 1
+
+
 def coloured(text: str, colour: str) -> str:
-    """Return `text` in a colour of the terminal, if colours are wanted."""
-    return typer.style(text, fg=colour) if colours_wanted() else text
+    """Return `text` in a colour of the terminal, if colours are wanted: red, green, yellow, or none if it is empty."""
+    return _styled(text, _COLOURS[colour]) if colour and colours_wanted() else text
+
+
+def bold(text: str) -> str:
+    """Return `text` in bold type, if colours are wanted."""
+    return _styled(text, _BOLD) if colours_wanted() else text
+
+
+def _styled(text: str, style: int) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m"  # ECMA-48, 8.3.117
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

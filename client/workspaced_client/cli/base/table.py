@@ -3,47 +3,67 @@
 Widths are in a terminal's cells; a wide character takes two.
 """
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
-from unicodedata import combining
+from __future__ import annotations
 
-import typer
+from unicodedata import category, combining, east_asian_width
 
-from workspaced_client.cli.base.output import colours_wanted, emit, on_terminal, shown, shown_name
+from workspaced_client.cli.base.output import (
+    bold,
+    coloured,
+    colours_wanted,
+    emit,
+    on_terminal,
+    shown,
+    shown_name,
+)
+from workspaced_client.cli.base.screen import columns_of_terminal
 from workspaced_protocol.names import is_invisible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Final
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
 """The least width of a column that shrinks; a table may then be wider than the terminal."""
 
+_FIRST_EMOJI: Final = "\U0001f000"
 
-@dataclass(frozen=True)
+
 class Column:
     """A column of a table.
 
     On a terminal that is too narrow, the `optional` columns are left out first. Then the columns that
     `shrink` are cut, with an ellipsis: headers at the end, texts in the middle, because names often differ at the end
-    alone. Where that is not enough, those that give way are left out, the last one first.
+    alone; paths at the beginning, because their ends tell them apart; sentences at the end. Where that is not enough,
+    those that give way are left out, the last one first. `colours` has the colour of each value.
     """
 
-    header: str
-    shrinks: bool = False
-    optional: bool = False
-    gives_way: bool = False
-    is_path: bool = False
-    """Paths are cut at the beginning: their ends tell them apart."""
-    is_sentence: bool = False
-    """Sentences are cut at the end."""
-    colours: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The colour of each value."""
+    __slots__ = ("colours", "gives_way", "header", "is_path", "is_sentence", "optional", "shrinks")
+
+    def __init__(
+        self,
+        header: str,
+        *,
+        shrinks: bool = False,
+        optional: bool = False,
+        gives_way: bool = False,
+        is_path: bool = False,
+        is_sentence: bool = False,
+        colours: Mapping[str, str] | None = None,
+    ) -> None:
+        self.header = header
+        self.shrinks = shrinks
+        self.optional = optional
+        self.gives_way = gives_way
+        self.is_path = is_path
+        self.is_sentence = is_sentence
+        self.colours = colours or {}
 
 
 def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Print the rows below the columns' headers; a cell may hold any text."""
-    from rich.cells import cell_len  # only here: it takes long to load
-
     texts = [
         [column.header for column in columns],
         *([_text(cell, column) for cell, column in zip(row, columns, strict=True)] for row in rows),
@@ -51,7 +71,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     widths = [max(cell_len(row[index]) for row in texts) for index in range(len(columns))]
     chosen = list(range(len(columns)))
     if on_terminal():
-        room = shutil.get_terminal_size().columns
+        room = columns_of_terminal()
         if sum(widths) + len(_GAP) * (len(widths) - 1) > room:
             chosen = [index for index in chosen if not columns[index].optional]
             chosen = _without_those_that_give_way(room, columns, widths, chosen)
@@ -63,8 +83,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         cells[-1] = cells[-1].rstrip()
         for position, index in enumerate(chosen if styled else ()):
             colour = columns[index].colours.get(row[index])
-            if colour or number == 0:
-                cells[position] = typer.style(cells[position], fg=colour, bold=number == 0 or None)
+            cells[position] = coloured(cells[position], colour or "") if number else bold(cells[position])
         lines.append(_GAP.join(cells).rstrip())  # the last cell may be empty
     emit("\n".join(lines))
 
@@ -102,8 +121,6 @@ def _text(cell: str, column: Column) -> str:
 
 def _fitted(text: str, width: int, column: Column | None) -> str:
     """Return the text in `width` cells; without a column it is a header."""
-    from rich.cells import cell_len, set_cell_size
-
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     if column is not None and column.is_path:
@@ -115,8 +132,6 @@ def _fitted(text: str, width: int, column: Column | None) -> str:
 
 def _end_of_path(path: str, width: int) -> str:
     """Return the last components of a path that fit behind an ellipsis, or the end of the last one."""
-    from rich.cells import cell_len
-
     parts = path.split("/")
     for first in range(1, len(parts)):
         end = f"…/{'/'.join(parts[first:])}"
@@ -127,11 +142,37 @@ def _end_of_path(path: str, width: int) -> str:
 
 def _end(text: str, width: int) -> str:
     """Return the end of a text that fits, from the beginning of a letter on."""
-    from rich.cells import cell_len
-
     first = len(text)
     while first > 0 and cell_len(text[first - 1 :]) <= width:
         first -= 1
     while first < len(text) and (combining(text[first]) or is_invisible(text[first])):
         first += 1
     return text[first:]
+
+
+def cell_len(text: str) -> int:
+    """Return the number of a terminal's cells that the text takes."""
+    if _is_narrow(text):
+        return len(text)
+    from rich import cells  # it takes long to load, and knows all widths
+
+    return cells.cell_len(text)
+
+
+def set_cell_size(text: str, width: int) -> str:
+    """Return the text in exactly this number of cells: padded at its end, or cut there."""
+    if _is_narrow(text):
+        return text[:width].ljust(width)
+    from rich import cells  # as above
+
+    return cells.set_cell_size(text, width)
+
+
+def _is_narrow(text: str) -> bool:
+    """Return whether each character is known to take one cell."""
+    if text.isascii():
+        return text.isprintable()
+    return all(
+        east_asian_width(each) not in "WF" and category(each)[0] not in "MC" and each < _FIRST_EMOJI
+        for each in text
+    )

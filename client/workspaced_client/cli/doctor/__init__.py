@@ -5,14 +5,12 @@ It needs no running daemon, and asks one that runs. No check changes anything, o
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli.base.arguments import absolute_path
-from workspaced_client.cli.base.options import Options, options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_client.cli.doctor import database
 from workspaced_client.cli.doctor.data_directory import check_directory
 from workspaced_client.cli.doctor.endpoint import (
@@ -26,27 +24,13 @@ from workspaced_client.cli.doctor.finding import Finding
 from workspaced_client.cli.doctor.lock_owner import check_lock, check_path
 from workspaced_client.cli.doctor.pending_recovery import check_recovery
 from workspaced_client.cli.doctor.store_files import checks_by_daemon, checks_without_daemon
+from workspaced_protocol import paths
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
-def doctor(
-    context: typer.Context,
-    data_dir: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="The data directory, if not the daemon's or the default one.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Check the installation, and show how to fix each problem.
-
-    Also works without a running daemon. The exit code is 1 if there is a problem, and 0 if there are
-    only warnings.
-    """
-    options = options_of(context)
+def doctor(options: Options, data_dir: str | None) -> int:
+    """Check the installation, and show how to fix each problem."""
     findings = list(_findings(options, data_dir))
     problems = sum(each.status == "problem" for each in findings)
     if options.as_json:
@@ -58,7 +42,7 @@ def doctor(
         warnings = sum(each.status == "warning" for each in findings)
         if not options.quiet:
             emit(f"\n{_summary(problems, warnings)}")
-    raise typer.Exit(1 if problems else 0)
+    return 1 if problems else 0
 
 
 def _tell(finding: Finding) -> None:
@@ -108,12 +92,10 @@ def _data_dir(given: str | None, status: DaemonStatus | None) -> Path:
         return Path(absolute_path(given))
     if status is not None:
         return Path(status.data_dir)
-    from workspaced_protocol import paths  # only here: it loads a library that finds directories
-
     try:
-        return paths.data_dir()
+        return Path(paths.data_dir())
     except paths.UnusablePath:  # the check of the configuration reports it
-        return paths.default_data_dir()
+        return Path(paths.default_data_dir())
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from workspaced_client import (
@@ -27,7 +27,7 @@ from workspaced_client.cli.doctor.finding import (
     problem,
     warning,
 )
-from workspaced_protocol import __version__
+from workspaced_protocol import __version__, paths
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def reach(options: Options) -> Daemon:
         socket = _socket(options)
     except WorkspacedError as error:
         return Daemon("", error=error)
-    options = replace(options, socket=socket)
+    options = _at(options, socket)
     status: DaemonStatus | None = None
     try:
         with connect(options) as client:
@@ -66,9 +66,11 @@ def _socket(options: Options) -> str:
     except UnusableSocketPath:
         if options.socket or os.environ.get("WORKSPACED_SOCKET"):
             raise
-        from workspaced_protocol import paths  # only here: it loads a library that finds directories
+        return socket_of(_at(options, paths.default_socket_path()))
 
-        return socket_of(replace(options, socket=str(paths.default_socket_path())))
+
+def _at(options: Options, socket: str) -> Options:
+    return Options(socket, options.timeout_seconds, as_json=options.as_json, quiet=options.quiet)
 
 
 def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:

@@ -7,6 +7,7 @@ from workspaced_client.cli.base import data_lock
 from workspaced_client.cli.base.data_lock import Held
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
+from workspaced_protocol import paths
 from workspaced_protocol.datadir import LOCK
 
 _NAME = "lock"
@@ -64,8 +65,6 @@ def check_path(socket: str, status: DaemonStatus | None) -> Finding | None:
     """Check that the daemon that answers is the one that holds the user's own data directory, if one does."""
     if status is None:
         return None  # the check of the lock reports it
-    from workspaced_protocol import paths  # only here: it loads a library that finds directories
-
     try:
         told = data_lock.stranded(paths.data_dir(), socket, status.pid)
     except paths.UnusablePath:

@@ -27,9 +27,8 @@ from workspaced_protocol.datadir import (
     PRIMARY,
     QUARANTINE,
     SNAPSHOT,
-    StoreId,
 )
-from workspaced_protocol.models import Workspace
+from workspaced_protocol.models import StoreId, Workspace
 from workspaced_protocol.problems import problem_at
 
 

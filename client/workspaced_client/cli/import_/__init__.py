@@ -1,18 +1,16 @@
-"""`workspacectl import`: workspaces from older apps, VS Code and the disk, previewed, then applied in one commit."""
+"""`workspacectl import`: workspaces from other programs and the disk, previewed, then applied in one commit."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from workspaced_client import Client, InvalidRequest, RevisionConflict
 from workspaced_client.cli.base import recovery_notice
-from workspaced_client.cli.base.arguments import absolute_path, complete_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, store_changed
-from workspaced_client.cli.base.options import YesOption, options_of
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit
 from workspaced_client.cli.base.questions import preview, require_yes
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_client.cli.import_.plan_text import counted, emit_plan, preview_text
 from workspaced_client.cli.import_.planning import plan_import
 from workspaced_client.cli.import_.sources import find_repositories, load
@@ -23,45 +21,18 @@ if TYPE_CHECKING:  # loaded by the commands that need it
 
 
 def import_(
-    context: typer.Context,
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FILE",
-            help="An older app's store, a .code-workspace file, or an export.",
-        ),
-    ] = None,
-    scan: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Look for git repositories at and below DIR: each becomes a workspace with one project.",
-            show_default=False,
-        ),
-    ] = None,
-    into: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORKSPACE",
-            help="Bind everything to this one workspace. It is created if it does not exist.",
-            autocompletion=complete_workspace,
-            show_default=False,
-        ),
-    ] = None,
-    yes: YesOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
+    options: Options,
+    files: list[str],
+    scan: str | None,
+    source: str | None,
+    into: str | None,
+    *,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
-    """Import workspaces and projects from files, or from the disk.
-
-    Shows the changes, then asks, and applies them in one commit. Overwrites nothing in the store, and
-    imports nothing a second time.
-
-    A scan skips hidden directories, node_modules and the like. It does not follow symbolic links, and
-    does not look for repositories inside repositories.
-    """
-    options = options_of(context)
-    _check_usage(files, scan, into)
-    contents = [load(file, into) for file in files or ()]
+    """Import workspaces and projects from files, from other programs, or from the disk."""
+    _check_usage(files, scan, source, into)
+    contents = load(files, source, into)
     with connected(options) as client:
         found = find_repositories(options, absolute_path(scan)) if scan is not None else None
         before = client.daemon.status()
@@ -81,11 +52,13 @@ def import_(
             emit("\n".join((imported, *recovery_notice.progress(before.recovery, now))))
 
 
-def _check_usage(files: Sequence[str] | None, scan: str | None, into: str | None) -> None:
+def _check_usage(files: Sequence[str], scan: str | None, source: str | None, into: str | None) -> None:
     hint = "Try: workspacectl import --help"
-    if bool(files) == (scan is not None):
-        not_both = "Give a FILE or --scan DIR, not both."
-        raise WrongUsage(not_both if files else "Give a FILE to import, or --scan DIR.", hint=hint)
+    if scan is not None and (files or source is not None):
+        other = "--from PROGRAM" if source is not None else "a FILE"
+        raise WrongUsage(f"Give {other} or --scan DIR, not both.", hint=hint)
+    if not files and scan is None and source is None:
+        raise WrongUsage("Give a FILE to import, --from PROGRAM, or --scan DIR.", hint=hint)
     if into is not None and is_blank(into):
         raise WrongUsage("The name for --into must not be empty or blank.", hint=hint)
 

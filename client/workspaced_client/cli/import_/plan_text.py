@@ -33,15 +33,17 @@ def emit_plan(client: Client, plan: "ImportPlan", *, applied: bool, revision: in
                 for each in plan.entries
                 if each.note
             ],
+            "remarks": plan.remarks,
         }
     )
 
 
 def preview_text(plan: "ImportPlan", revision: int) -> str:
     """Return a line for each entry of the plan, and a summary."""
+    lines = [shown(remark) for remark in dict.fromkeys(plan.remarks)]
     if not plan.entries:
-        return "Nothing to do: found nothing to import."
-    lines = [_lines(entry) for entry in plan.entries]
+        return "\n".join((*lines, "Nothing to do: found nothing to import."))
+    lines += [_lines(entry) for entry in plan.entries]
     skipped = sum(entry.fate == "skipped" for entry in plan.entries)
     if plan.changes:
         left_out = f" {skipped} left out." if skipped else ""
@@ -68,6 +70,8 @@ def _lines(entry: "Entry") -> str:
         return coloured(f"! {text}  left out: {shown(entry.reason)}", "yellow")
     mark, colour = ("+", "green") if entry.fate == "added" else ("~", "yellow")
     note = [coloured(f"    {shown(entry.note)}", "yellow")] if entry.note else []
+    if entry.tags:
+        note.insert(0, coloured(f"    tags: {shown(', '.join(entry.tags))}", colour))
     if entry.is_whole:
         line = coloured(f"{mark} {text} ({count(len(entry.projects), 'project')})", colour)
         return "\n".join((line, *note))

@@ -1,29 +1,73 @@
-"""The sources of an import: files to read, and a directory to scan, with a progress bar."""
+"""The sources of an import: files to read, other programs' lists, and a directory to scan, with a progress bar."""
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from workspaced_client.cli.base.arguments import absolute_path
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count
+from workspaced_client.cli.base.output import count, shown
+from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 if TYPE_CHECKING:  # loaded by the commands that need it
     from workspaced_client.exchange.code_workspace import CodeWorkspace
+    from workspaced_client.exchange.elsewhere.lists import Lists
+    from workspaced_client.exchange.elsewhere.places import Machine
+    from workspaced_client.exchange.listed import Listing
     from workspaced_client.exchange.scan import Found
     from workspaced_client.exchange.stores import Workspaces
 
 _TOLD_EVERY: Final = 100  # directories: a progress for each would cost more than the scan
 
 
-def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace]":
-    """Return the absolute path of a file, and its content. Raise Failure."""
-    from workspaced_client.exchange import code_workspace, regular_files, stores
+def load(
+    given: Sequence[str], program: str | None, into: str | None
+) -> "list[tuple[str, Workspaces | CodeWorkspace | Listing]]":
+    """Return the contents of files with their absolute paths. Raise Failure.
+
+    They are lists of `program`, if the user named one; without a file, those in its default places.
+    """
+    if program is not None:
+        return [*_load_lists(program, given)]
+    return [_load_file(each, into) for each in given]
+
+
+def _load_lists(program: str, given: Sequence[str]) -> "Lists":
+    from workspaced_client.exchange.elsewhere import formats, lists
     from workspaced_client.exchange.json_text import Unusable
+
+    name = formats.named(program)
+    if name is None:
+        raise WrongUsage(f"--from does not know “{shown(program, 40)}”. It knows {', '.join(formats.NAMES)}.")
+    if not given:
+        try:
+            return lists.read_default(name, _machine())
+        except Unusable as error:
+            hint = f"Name another place: workspacectl import --from {name} PATH"
+            raise Failure(str(error), kind="unusableFile", hint=hint) from error
+    found: Lists = []
+    for path in map(absolute_path, given):
+        try:
+            found += lists.read_at(name, path, _machine())
+        except Unusable as error:
+            raise Failure(str(error), kind="unusableFile", data={"path": path}) from error
+    return found
+
+
+def _machine() -> "Machine":
+    from workspaced_client.exchange.elsewhere.places import Machine
+
+    home = os.path.join("/", os.path.expanduser("~"))
+    return Machine(home, os.environ, is_macos=sys.platform == "darwin")
+
+
+def _load_file(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace | Listing]":
+    from workspaced_client.exchange import code_workspace, regular_files, stores
+    from workspaced_client.exchange.elsewhere import formats
+    from workspaced_client.exchange.json_text import OtherFormat, Unusable
 
     path = absolute_path(given)
     is_directory = os.path.isdir(path)
@@ -36,10 +80,14 @@ def load(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace
                 hint=f"Name a file, or look for git repositories with --scan {os.path.dirname(path)}",
             )
     try:
-        data = regular_files.read(path)
         if path.endswith(code_workspace.SUFFIX):
-            return path, code_workspace.decode(path, data)
-        whole = stores.decode(path, data)
+            return path, code_workspace.decode(path, regular_files.read(path))
+        if formats.of_first_bytes(path) is not None:
+            return path, formats.read_any(path, _machine().home)
+        try:
+            whole = stores.decode(path, regular_files.read(path))
+        except OtherFormat:
+            return path, formats.read_any(path, _machine().home)
     except Unusable as error:
         hint = _snapshot_hint(os.path.dirname(path)) if is_directory else ""
         raise Failure(str(error), kind="unusableFile", data={"path": path}, hint=hint) from error

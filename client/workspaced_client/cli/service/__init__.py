@@ -2,13 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from workspaced_client import DaemonStatus
 from workspaced_client.cli.base.failures import EXIT_UNREACHABLE
-from workspaced_client.cli.base.options import Options, options_of, parse_whole_number
+from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, emit, emit_json, shown
 from workspaced_client.cli.service import plans
 from workspaced_client.cli.service.manager import Condition, State
@@ -42,83 +40,42 @@ _CONDITIONS: Final = {
     Condition.OUTDATED: "of another release or installation: `workspacectl service install` renews it",
     Condition.FOREIGN: "not written by workspacectl",
 }
-
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show the files and the commands, and change nothing.")
-]
+_LINES: Final = 50  # as its row says
 
 
-def install(
-    context: typer.Context,
-    dry_run: DryRun = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace service files that workspacectl did not write.")
-    ] = False,
-) -> None:
-    """Run the daemon now and at each login.
-
-    Writes the service's files with the paths of this installation, enables and starts the service, and
-    waits until the daemon answers (for 60 s, or --timeout). Run it again after you have moved or
-    upgraded workspaced: it changes only what is out of date.
-
-    The service sees no variables and no options of this shell: put settings into config.toml.
-    """
-    options = options_of(context)
+def install(options: Options, *, dry_run: bool, force: bool) -> None:
+    """Run the daemon now and at each login."""
     service = _service(options)
     plan = plans.install(service, force=force)
     _carry_out(options, service, plan, dry_run=dry_run, tell_notes=True)
 
 
-def uninstall(
-    context: typer.Context,
-    dry_run: DryRun = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Remove service files that workspacectl did not write.")
-    ] = False,
-) -> None:
-    """Stop the service and remove its files. The data stays."""
-    options = options_of(context)
+def uninstall(options: Options, *, dry_run: bool, force: bool) -> None:
+    """Stop the service and remove its files."""
     service = _service(options)
     _carry_out(options, service, plans.uninstall(service, force=force), dry_run=dry_run)
 
 
-def start(context: typer.Context) -> None:
-    """Start the service.
-
-    Waits until the daemon answers (for 60 s, or --timeout).
-    """
-    options = options_of(context)
+def start(options: Options) -> None:
+    """Start the service."""
     service = _service(options)
     _carry_out(options, service, plans.start(service))
 
 
-def stop(context: typer.Context) -> None:
-    """Stop the service until the next start or login.
-
-    Waits until no daemon holds the data (for 30 s, or --timeout). Also stops the service's socket, so
-    that no client starts the daemon.
-    """
-    options = options_of(context)
+def stop(options: Options) -> None:
+    """Stop the service until the next start or login."""
     service = _service(options)
     _carry_out(options, service, plans.stop(service))
 
 
-def restart(context: typer.Context) -> None:
-    """Restart the daemon.
-
-    Waits until it answers (for 60 s, or --timeout). With systemd, new clients wait too.
-    """
-    options = options_of(context)
+def restart(options: Options) -> None:
+    """Restart the daemon."""
     service = _service(options)
     _carry_out(options, service, plans.restart(service))
 
 
-def status(context: typer.Context) -> None:
-    """Show the state of the service.
-
-    Starts nothing. The exit code is 3 if the service does not run.
-    """
-    options = options_of(context)
+def status(options: Options) -> int:
+    """Show the state of the service."""
     service = _service(options)
     manager, state = service.manager, service.manager.state()
     found = ask(service.socket) if state.is_running else None
@@ -140,26 +97,13 @@ def status(context: typer.Context) -> None:
         )
     else:
         emit(_status_text(service, state, found))
-    raise typer.Exit(0 if state.is_running else EXIT_UNREACHABLE)
+    return 0 if state.is_running else EXIT_UNREACHABLE
 
 
-def logs(
-    context: typer.Context,
-    lines: Annotated[
-        int,
-        typer.Option("--lines", "-n", parser=parse_whole_number, metavar="N", help="The number of lines."),
-    ] = 50,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Also print new lines as they come.")
-    ] = False,
-) -> None:
-    """Print the last lines of the daemon's log.
-
-    With --json, each line is an object with the text in MESSAGE. With systemd, it also has the other
-    fields of the journal.
-    """
-    code = find_manager().show_log(lines, follow=follow, as_json=options_of(context).as_json)
-    raise typer.Exit(code)
+def logs(options: Options, lines: int | None, *, follow: bool) -> int:
+    """Print the last lines of the daemon's log."""
+    lines = _LINES if lines is None else lines
+    return find_manager().show_log(lines, follow=follow, as_json=options.as_json)
 
 
 def _service(options: Options) -> Service:

@@ -140,8 +140,8 @@ def _number(pattern: str, text: str) -> int | None:
 
 
 def _plist() -> Path:
-    return home_directory() / "Library/LaunchAgents" / _FILE
+    return Path(home_directory()) / "Library/LaunchAgents" / _FILE
 
 
 def _log() -> Path:
-    return home_directory() / "Library/Logs/workspaced.log"
+    return Path(home_directory()) / "Library/Logs/workspaced.log"

@@ -11,6 +11,7 @@ from typing import ClassVar
 from workspaced_client.cli.base.failures import Failure, reason
 from workspaced_client.cli.service.file_texts import is_ours
 from workspaced_client.cli.service.steps import Step
+from workspaced_protocol import paths
 
 
 class Condition(StrEnum):
@@ -82,9 +83,7 @@ class Manager(ABC):
     @cached_property
     def socket(self) -> Path:
         """The socket on which it listens for the daemon: the clients' default one."""
-        from workspaced_protocol import paths  # only here: it loads a library that finds directories
-
-        return paths.default_socket_path()
+        return Path(paths.default_socket_path())
 
     @cached_property
     def files(self) -> Sequence[ServiceFile]:

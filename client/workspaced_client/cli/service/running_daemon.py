@@ -14,6 +14,7 @@ from workspaced_client.cli.base.failures import EXIT_UNREACHABLE, Failure, reaso
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.service.manager import Manager, State
 from workspaced_client.cli.service.steps import Step, wait
+from workspaced_protocol import paths
 
 START_SECONDS: Final = 60.0
 """The default time from a start to an answer: a recovery reads files of up to 256 MiB."""
@@ -62,9 +63,7 @@ def data_directory(socket: Path, state: State) -> Path:
     status = ask(socket) if state.is_running else None
     if status is not None:
         return Path(status.data_dir)
-    from workspaced_protocol import paths  # only here: it loads a library that finds directories
-
-    return paths.default_data_dir()
+    return Path(paths.default_data_dir())
 
 
 def wait_until_data_is_free(data_dir: Path, seconds: float) -> Step:

@@ -130,5 +130,5 @@ def _unit_directory() -> Path:
     """Return `$XDG_CONFIG_HOME/systemd/user` (systemd.unit(5), User Unit Search Path)."""
     given = os.environ.get("XDG_CONFIG_HOME", "")
     # The XDG base directory specification ignores relative paths.
-    base = Path(given) if given.startswith("/") else home_directory() / ".config"
+    base = Path(given) if given.startswith("/") else Path(home_directory()) / ".config"
     return base / "systemd" / "user"

@@ -9,15 +9,17 @@ wcd() {
     directory=$(workspacectl path -- "$1" && echo /) && builtin cd -- "${directory%?/}"
 }
 
-# Completes the word at the cursor; with arguments, these stand for the words before it. Unlike typer's own script,
-# it reads and writes the quotes of the shell.
+# Completes the word at the cursor; with arguments, these stand for the words before it. It reads and writes the quotes
+# of the shell. workspacectl gets the words as they are, and prints a completion on each line, with its meaning behind a
+# tab; or a tab and the kind of paths that fit.
 _workspaced_complete() {
     local line=${COMP_LINE:0:COMP_POINT} word='' quote='' number=-1 start=0 kept=0 in_word='' quoted_at=0
-    local index character each values=()
+    local index character each found values=() words=()
     local IFS=$' \t\n' # the user's may join or split words elsewhere
     for ((index = 0; index < ${#line}; index++)); do
         character=${line:index:1}
         if [[ -z $quote && $character == [[:space:]] ]]; then
+            [[ -z $in_word ]] || words+=("$word")
             in_word=''
             continue
         elif [[ -z $in_word ]]; then
@@ -42,11 +44,18 @@ _workspaced_complete() {
     COMPREPLY=()
     if [ "$#" -gt 0 ]; then
         [ "$number" -eq 1 ] || return 0
-        line="$* ${line:start}" number=$#
+        words=("$@")
     fi
+    found=$(workspacectl __complete "${words[@]:1}" "$word" 2>/dev/null)
+    case $found in
+        *$'\t'files) return 0 ;; # as `complete -o default` does
+        *$'\t'directories) compopt +o default -o dirnames 2>/dev/null; return 0 ;; # bash 3.2 completes files, too
+    esac
+    compopt +o default 2>/dev/null
     while IFS= read -r each; do
+        each=${each%%$'\t'*}
         [[ -z $each ]] || values+=("$each")
-    done <<< "$(COMP_WORDS=$line$quote COMP_CWORD=$number _WORKSPACECTL_COMPLETE=complete_bash workspacectl 2>/dev/null)"
+    done <<< "$found"
     [ "${#values[@]}" -gt 0 ] || return 0
     local apostrophe=\' escaped="'\\''"
     for each in "${values[@]}"; do

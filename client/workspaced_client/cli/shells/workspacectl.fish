@@ -15,19 +15,22 @@ function wcd --description "Change to a workspace's directory"
     return 0
 end
 
-# Completes the word at the cursor; the arguments are the words before it.
+# Completes the word at the cursor; the arguments are the words before it. workspacectl prints a completion on each line,
+# with its meaning behind a tab; or a tab and the kind of paths that fit.
 function __workspaced_complete
     set --local current (commandline --current-token --cut-at-cursor | string collect)
     set --local plain (string unescape -- "$current"; or string sub --start 2 -- "$current") # an open quote
-    set --local quoted
-    for word in $argv "$plain"
-        set --append quoted "'"(string replace --all "'" "'\\''" -- $word)"'"
+    set --local found (workspacectl __complete $argv[2..] "$plain" 2>/dev/null)
+    switch "$found"
+        case \tfiles
+            __fish_complete_path $current
+        case \tdirectories
+            __fish_complete_directories $current ""
+        case '*'
+            string match --entire --regex . -- $found
     end
-    set --local found (env _TYPER_COMPLETE_ARGS="$quoted" _TYPER_COMPLETE_FISH_ACTION=get-args \
-        _WORKSPACECTL_COMPLETE=complete_fish workspacectl 2>/dev/null)
-    string match --entire --regex . -- $found
 end
 complete --command wcd --no-files --condition 'test (count (commandline -opc)) -eq 1' \
     --arguments '(__workspaced_complete workspacectl path --)'
 complete --command workspacectl --no-files \
-    --arguments '(__workspaced_complete (commandline -opc); or __fish_complete_path (commandline -ct))'
+    --arguments '(__workspaced_complete (commandline -opc))'

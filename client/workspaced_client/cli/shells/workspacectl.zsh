@@ -10,16 +10,18 @@ wcd() {
     directory=$(workspacectl path -- "$1" && echo /) && builtin cd -- "${directory%?/}"
 }
 
-# Completes the word at the cursor; the arguments are the words before it. Unlike typer's own script, it leaves all
-# quoting to zsh.
+# Completes the word at the cursor; the arguments are the words before it. All quoting is left to zsh. workspacectl
+# prints a completion on each line, with its meaning behind a tab; or a tab and the kind of paths that fit.
 _workspaced_complete() {
     emulate -L zsh
     local line typed=${(Q)PREFIX}
-    local words_so_far="${(j: :)${(@qq)@}} ${(qq)typed}"
     local -a values texts described
-    for line in "${(@f)$(_TYPER_COMPLETE_ARGS=$words_so_far _TYPER_COMPLETE_FISH_ACTION=get-args \
-        _WORKSPACECTL_COMPLETE=complete_fish workspacectl 2>/dev/null)}"; do
-        [[ -n $line ]] || continue
+    for line in "${(@f)$(workspacectl __complete "${@[2,-1]}" "$typed" 2>/dev/null)}"; do
+        case $line in
+            '') continue ;;
+            $'\t'files) _files; return ;;
+            $'\t'directories) _files -/; return ;;
+        esac
         values+=("${line%%$'\t'*}")
         texts+=("${line/$'\t'/  -- }")
         [[ $line != *$'\t'* ]] || described=(-l)
@@ -32,7 +34,7 @@ _workspaced_complete() {
     done
     compadd -U $described -d texts -a -- values
 }
-_workspacectl() { _workspaced_complete "${(@Q)words[1,CURRENT-1]}" || _files }
+_workspacectl() { _workspaced_complete "${(@Q)words[1,CURRENT-1]}" }
 _wcd() { (( CURRENT == 2 )) && _workspaced_complete workspacectl path -- }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _workspacectl workspacectl

@@ -19,11 +19,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-import structlog
-
 from workspaced.domain.entries import Entry
 from workspaced.domain.history import History
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
 from workspaced.store.disk import Disk, close_quietly
 from workspaced.store.files import CREATE_FILE, Directory
 from workspaced.store.json.history_lines import Writing, crc_seed, happened, history_of, store_checksum
@@ -39,7 +38,7 @@ is for commits. At most the pause above."""
 
 _OPEN_FILE: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class _End(NamedTuple):

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
 from workspaced.store.base import StoreBase
 from workspaced.store.contract import (
     Commit,
@@ -40,7 +39,7 @@ from workspaced_protocol.models import StoreCheck
 
 _CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def create_json_store(data_dir: Path, *, socket: str = "") -> "JsonWorkspaceStore":

@@ -12,20 +12,20 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
-import structlog
 from msgspec import Struct
 
+from workspaced.process.log import Logger
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory, Identity
 from workspaced.store.sqlite.rows import Meta, sha256
-from workspaced_protocol.datadir import ANSWERED, StoreId
-from workspaced_protocol.models import Revision
+from workspaced_protocol.datadir import ANSWERED
+from workspaced_protocol.models import Revision, StoreId
 
 _BYTES: Final = 512  # always the same length, within one page
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 class Answered(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

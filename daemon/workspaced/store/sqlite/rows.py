@@ -16,8 +16,7 @@ from msgspec import Raw, Struct
 from workspaced.domain.entries import Entry, entry_json, has_events
 from workspaced.domain.records import Outline, Record, RecoveryNotice, encode
 from workspaced_protocol import unknown
-from workspaced_protocol.datadir import StoreId
-from workspaced_protocol.models import Peer, Revision, Unreachable, Workspace
+from workspaced_protocol.models import Peer, Revision, StoreId, Unreachable, Workspace
 
 STATE_KEY: Final = "state"
 """The key of the only row of `meta`."""

@@ -16,10 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
 from workspaced.store.base import StoreBase
 from workspaced.store.contract import Commit, CommitUnknown, StorageFailure, StoreUnusable
 from workspaced.store.disk import Disk
@@ -42,7 +41,7 @@ from workspaced_protocol.models import FileCheck, StoreCheck
 
 _NO_SNAPSHOT: Final = FileCheck(corrupted=False, reason="none: this store is one database")
 
-_log = structlog.get_logger(__name__)
+_log = Logger()
 
 
 def create_sqlite_store(data_dir: Path, *, socket: str = "") -> "SqliteWorkspaceStore":

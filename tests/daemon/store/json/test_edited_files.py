@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from support.documents import (
     PRIMARY,
@@ -18,6 +17,7 @@ from support.documents import (
     quarantined,
     sealed,
 )
+from support.logs import capture_logs
 from support.obstacles import HalfwayDisk, RefusingDisk, directory, link
 from support.samples import same_after_a_restart, workspace
 from workspaced.store import CommitUnknown, JsonWorkspaceStore, StorageFailure, create_json_store

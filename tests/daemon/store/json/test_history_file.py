@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from support.documents import PRIMARY, SNAPSHOT
 from support.kept_history import again, entries_of, revisions, written
+from support.logs import capture_logs
 from support.obstacles import FullDisk, HalfwayDisk, directory
 from support.samples import workspace
 from workspaced.store import JsonWorkspaceStore, create_json_store

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from structlog.typing import EventDict
 
 from support.documents import PRIMARY, SNAPSHOT
+from support.logs import EventDict
 from support.obstacles import ForbiddingDisk, a_socket, dangling_link, directory, link
 from support.samples import workspace
 from workspaced.domain.state import State

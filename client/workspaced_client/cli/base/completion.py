@@ -1,0 +1,153 @@
+"""The answer to a shell at Tab: what the unfinished word of a command line can become.
+
+A line for each: the word, and behind a tab its meaning, if it has one. Where paths fit, the one line is a tab with
+`files` or `directories`: the shell completes those by itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from workspaced_client.cli import commands
+from workspaced_client.cli.base.asking import hello, identity
+from workspaced_client.cli.base.beginnings import beginning_with
+from workspaced_client.cli.base.failures import WrongUsage
+from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit
+from workspaced_client.cli.base.quick_call import quick_call
+from workspaced_client.cli.base.reading import Reading
+from workspaced_client.cli.commands.row import (
+    BACKUPS,
+    COMMANDS,
+    DIRECTORIES,
+    FILES,
+    PAST_NAMES,
+    PROJECTS,
+    TOPICS,
+    WORKSPACES,
+    Argument,
+    Command,
+    Family,
+    Option,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
+_SECONDS: Final = 1.0  # the user has pressed Tab and waits
+_HISTORY_PAGE: Final = 1000  # the most that the daemon returns at once
+
+
+def complete(words: list[str]) -> int:
+    """Print what the last of these words can become, and return an exit code. Nothing is told of errors."""
+    reading = Reading()
+    for word in words[:-1]:
+        try:
+            reading.take(word)
+        except WrongUsage:
+            continue  # the rest may be right
+    lines = _lines(reading, words[-1] if words else "")
+    try:
+        if lines:
+            emit("\n".join(lines))
+    except (OutputClosed, OutputFailed):
+        return 1
+    return 0
+
+
+def _lines(reading: Reading, incomplete: str) -> list[str]:
+    if reading.waiting is not None:
+        return _values(reading, reading.waiting, incomplete)
+    if reading.takes_options and incomplete.startswith("-"):
+        flag, equals, value = incomplete.partition("=")
+        if not equals:
+            return [
+                f"{each}\t{option.help}"
+                for option in reading.options
+                for each in option.flags
+                if each.startswith(incomplete) and len(each) >= min(len(incomplete), 3)
+            ]
+        for option in reading.options:
+            if flag in option.flags and option.value:
+                found = _values(reading, option, value)
+                return [each if each.startswith("\t") else f"{flag}={each}" for each in found]
+        return []
+    if not isinstance(reading.row, Command):
+        return _names_of_commands(reading.row, incomplete)
+    argument = reading.argument_at(len(reading.arguments))
+    return [] if argument is None else _values(reading, argument, incomplete)
+
+
+def _names_of_commands(row: Command | Family | None, incomplete: str) -> list[str]:
+    rows = commands.members(row) if isinstance(row, Family) else commands.top_level()
+    return [
+        f"{name}\t{each.summary}"
+        for each in rows
+        if (name := each.name.rpartition(" ")[2]).startswith(incomplete)
+    ]
+
+
+def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list[str]:
+    if place.choices:
+        return [each for each in place.choices if each.startswith(incomplete)]
+    kind = place.completes
+    if kind in (FILES, DIRECTORIES):
+        return [f"\t{kind}"]
+    if kind == COMMANDS:
+        inner = Reading()
+        for word in reading.arguments:
+            inner.take(word)
+        return [] if isinstance(inner.row, Command) else _names_of_commands(inner.row, incomplete)
+    if kind == TOPICS:
+        from workspaced_protocol.events import TOPICS as NAMES  # it loads much
+
+        groups = dict.fromkeys(f"{topic.partition('.')[0]}.*" for topic in NAMES)
+        return beginning_with(incomplete, (*groups, *NAMES))
+    if not kind:
+        return []
+    found = beginning_with(incomplete, _from_daemon(reading, kind, incomplete))
+    if not found and kind == BACKUPS:
+        return [f"\t{FILES}"]
+    return found
+
+
+def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
+    """Return names from the daemon; none if it does not answer."""
+    if kind == WORKSPACES:
+        return _names(_ask(reading, "workspace.list", {}))
+    if kind == PAST_NAMES:
+        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE})
+        names = dict.fromkeys(
+            (*_names(_ask(reading, "workspace.list", {})), *(each["name"] for each in past or ()))
+        )
+        return list(names)
+    if kind == BACKUPS:
+        return [each["name"] for each in _ask(reading, "store.listBackups", {}) or ()]
+    if kind == PROJECTS and reading.arguments:
+        found = _ask(reading, "workspace.get", identity(reading.arguments[0]))
+        return _names_of_projects(
+            [each["rootPath"] for each in found["projects"]] if found else [], incomplete
+        )
+    return []
+
+
+def _names(workspaces: list[Any] | None) -> list[str]:
+    return [each["name"] for each in workspaces or () if each["state"] != "deleted"]
+
+
+def _names_of_projects(paths: list[str], incomplete: str) -> list[str]:
+    """Return the shortest names of the projects at these paths, or the paths if a slash was typed."""
+    names = [os.path.basename(path) for path in paths]
+    return [
+        name if names.count(name) == 1 and not incomplete.startswith("/") else path
+        for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _ask(reading: Reading, method: str, params: dict[str, Any]) -> Any:
+    """Return the result of a method as plain JSON, or None."""
+    given = next((option for option in reading.values if option.parameter == "socket"), None)
+    socket = os.path.expanduser(reading.values[given][-1]) if given else None
+    found = quick_call(socket, [hello(), (method, params)], _SECONDS)
+    return None if found is None else found[1]

@@ -1,0 +1,226 @@
+"""The rows of the commands on workspaces and their projects."""
+
+from __future__ import annotations
+
+from workspaced_client.cli.commands.row import (
+    DIRECTORIES,
+    FILES,
+    PROJECTS,
+    WORKSPACES,
+    Argument,
+    Command,
+    Option,
+)
+from workspaced_client.cli.commands.shared import META, TAG, WORKSPACE, YES
+
+_OF_WORKSPACES = "Workspaces"
+_OF_PROJECTS = "Projects"
+
+_HERE = "the current directory"
+
+ROWS = (
+    Command(
+        "list",
+        "List the workspaces, oldest first.",
+        group=_OF_WORKSPACES,
+        run="list_:list_",
+        aliases=("ls",),
+        options=(
+            Option(
+                "--state",
+                value="STATE",
+                choices=("active", "closed", "deleted"),
+                help="Only workspaces in this state: active, closed or deleted.",
+            ),
+            Option("--name", value="PATTERN", help="Only names that match, in any case, such as 'shop*'."),
+            Option("--under", value="DIR", completes=DIRECTORIES, help="Only workspaces at or below DIR."),
+            Option(
+                "--tag",
+                value="TAG",
+                many=True,
+                help="Only workspaces with this tag, in any case; with several, all of them.",
+            ),
+            Option("--stale", help="Only workspaces with an unreachable project."),
+            Option(
+                "--sort",
+                value="ORDER",
+                choices=("created", "changed", "name", "path", "projects", "recent"),
+                default="created",
+                help="By created, changed, name, path, projects or recent: the last used first.",
+            ),
+            Option("--reverse", "-r", help="Reverse the order."),
+        ),
+        examples=(
+            "list",
+            "list --state active",
+            "list --sort recent",
+            "list --name 'shop*' --tag web",
+        ),
+    ),
+    Command(
+        "show",
+        "Show a workspace and its projects.",
+        group=_OF_WORKSPACES,
+        run="show:show",
+        arguments=(WORKSPACE,),
+        examples=("show alpha", "show alpha --json"),
+    ),
+    Command(
+        "create",
+        "Create a workspace. It is active at once.",
+        group=_OF_WORKSPACES,
+        run="workspaces:create",
+        aliases=("new",),
+        arguments=(
+            Argument("NAME", "A name that no other workspace has."),
+            Argument("PATH", "Its directory.", optional=True, default=_HERE, completes=DIRECTORIES),
+        ),
+        options=(TAG, META),
+        examples=("create alpha", "create alpha ~/src/alpha --tag web"),
+    ),
+    Command(
+        "update",
+        "Change the tags or the metadata of a workspace.",
+        group=_OF_WORKSPACES,
+        run="update:update",
+        arguments=(WORKSPACE,),
+        options=(TAG, Option("--no-tags", help="Take all tags away."), META),
+        text="The tags given take the place of all that it has. Of its metadata only the keys given change, and null "
+        "takes one out. Its name and its directory are for `rename` and `move`.",
+        examples=(
+            "update alpha --tag web --tag customer",
+            "update alpha --meta editor.size=13 --meta editor.theme=null",
+        ),
+    ),
+    Command(
+        "rename",
+        "Give a workspace another name.",
+        group=_OF_WORKSPACES,
+        run="workspaces:rename",
+        arguments=(WORKSPACE, Argument("NEW_NAME", "Its new name.")),
+        examples=("rename alpha beta",),
+    ),
+    Command(
+        "move",
+        "Give a workspace another directory. No file is moved.",
+        group=_OF_WORKSPACES,
+        run="workspaces:move",
+        arguments=(
+            WORKSPACE,
+            Argument("DIRECTORY", "Its new directory.", optional=True, default=_HERE, completes=DIRECTORIES),
+        ),
+        text="Its projects stay bound where they are.",
+        examples=("move alpha", "move alpha ~/src/beta"),
+    ),
+    Command(
+        "open",
+        "Open a closed workspace. The daemon checks its projects' directories.",
+        group=_OF_WORKSPACES,
+        run="workspaces:open_",
+        arguments=(WORKSPACE,),
+        examples=("open alpha",),
+    ),
+    Command(
+        "close",
+        "Close an active workspace. It stays in the list; `workspacectl open` opens it again.",
+        group=_OF_WORKSPACES,
+        run="workspaces:close",
+        arguments=(WORKSPACE,),
+        examples=("close alpha",),
+    ),
+    Command(
+        "delete",
+        "Delete a workspace. Its directories and files stay.",
+        group=_OF_WORKSPACES,
+        run="workspaces:delete",
+        aliases=("rm",),
+        arguments=(WORKSPACE,),
+        options=(YES,),
+        text="Asks first, unless --yes is given. A script, which nobody can answer for, needs --yes.",
+        examples=("delete alpha", "delete alpha --yes"),
+    ),
+    Command(
+        "path",
+        "Print a workspace's directory, for use in scripts.",
+        group=_OF_WORKSPACES,
+        run="path:path",
+        arguments=(WORKSPACE,),
+        text='This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"',
+        examples=("path alpha", "path alpha --json"),
+    ),
+    Command(
+        "which",
+        "Show which workspace and project hold a path.",
+        group=_OF_WORKSPACES,
+        run="which:which",
+        arguments=(Argument("PATH", "A file or directory.", optional=True, default=_HERE, completes=FILES),),
+        text="The path need not exist. Exits with 1 where none holds it.",
+        examples=("which", "which ~/src/alpha/web/index.html --json"),
+    ),
+    Command(
+        "bind",
+        "Bind a directory to a workspace as a project.",
+        group=_OF_PROJECTS,
+        run="projects:bind",
+        aliases=("add",),
+        arguments=(
+            WORKSPACE,
+            Argument("PATH", "The directory.", optional=True, default=_HERE, completes=DIRECTORIES),
+        ),
+        examples=("bind alpha", "bind alpha ~/src/alpha/web"),
+    ),
+    Command(
+        "clone",
+        "Clone a git repository, and bind the clone to a workspace.",
+        group=_OF_PROJECTS,
+        run="clone:clone",
+        arguments=(
+            WORKSPACE,
+            Argument("URL", "An address for `git clone`, or a directory on this machine.", completes=FILES),
+        ),
+        options=(
+            Option(
+                "--into",
+                value="DIR",
+                completes=DIRECTORIES,
+                help="The clone's directory, empty or new.",
+                default="the repository's name, below the workspace's directory",
+            ),
+        ),
+        text="The daemon runs git for you, with your keys. A password in the URL is used for this clone, and not kept. "
+        "Ctrl-C stops the clone and removes its files.",
+        examples=(
+            "clone alpha https://example.com/web.git",
+            "clone alpha git@example.com:web.git --into ~/src/web",
+        ),
+    ),
+    Command(
+        "unbind",
+        "Remove a project from a workspace. Its directory and files stay.",
+        group=_OF_PROJECTS,
+        run="projects:unbind",
+        arguments=(
+            WORKSPACE,
+            Argument("PROJECT", "Its path, the last part of its path, or its id.", completes=PROJECTS),
+        ),
+        examples=("unbind alpha web", "unbind alpha ~/src/alpha/web"),
+    ),
+    Command(
+        "check",
+        "Check whether the projects' directories can be reached.",
+        group=_OF_PROJECTS,
+        run="projects:check",
+        arguments=(
+            Argument(
+                "WORKSPACE",
+                "Names or ids.",
+                parameter="workspaces",
+                many=True,
+                default="all",
+                completes=WORKSPACES,
+            ),
+        ),
+        text="The daemon records the result. The exit code is 1 if a directory can't be reached.",
+        examples=("check", "check alpha beta"),
+    ),
+)

@@ -1,0 +1,48 @@
+"""The arguments and options that several commands share, and those of every command."""
+
+from __future__ import annotations
+
+from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
+from workspaced_client.cli.commands import values
+from workspaced_client.cli.commands.row import FILES, WORKSPACES, Argument, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+DEFAULT_TIMEOUT_SECONDS: Final = 10.0
+
+COPY_TIMEOUT_SECONDS: Final = 40.0
+"""For commands that read or write a copy of the whole store: the daemon takes up to 30 s for it."""
+
+GLOBAL_OPTIONS: Final = (
+    Option(
+        "--socket",
+        value="PATH",
+        completes=FILES,
+        help="The daemon's socket, if not the default one.  [env: WORKSPACED_SOCKET]",
+    ),
+    Option(
+        "--timeout",
+        value="SECONDS",
+        parse=values.seconds,
+        help="How long to wait for each answer.",
+        default=f"{DEFAULT_TIMEOUT_SECONDS:g}; for backups {COPY_TIMEOUT_SECONDS:g}, for clone {CLONE_TIMEOUT_SECONDS:g}",
+    ),
+    Option("--json", help="Print one JSON document, for programs."),
+    Option("--quiet", "-q", help="Print only results and warnings."),
+    Option("--version", help="Print the version and exit."),
+    Option("--help", "-h", help="Show this help and exit."),
+)
+"""The options that may stand before a command or behind it."""
+
+WORKSPACE: Final = Argument("WORKSPACE", "Its name or its id.", completes=WORKSPACES)
+YES: Final = Option("--yes", "-y", help="Do not ask.")
+DRY_RUN: Final = Option("--dry-run", help="Only show the changes.")
+TAG: Final = Option("--tag", value="TAG", many=True, help="A tag; once for each.")
+META: Final = Option(
+    "--meta",
+    value="KEY=JSON",
+    many=True,
+    help="A key of its metadata, such as 'editor.size=13'; once for each.",
+)

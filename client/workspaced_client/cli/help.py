@@ -1,0 +1,34 @@
+"""`workspacectl help` and `workspacectl version`."""
+
+from __future__ import annotations
+
+from workspaced_client.cli.base.help_text import help_of
+from workspaced_client.cli.base.output import emit, emit_json
+from workspaced_client.cli.base.reading import Reading
+from workspaced_protocol import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workspaced_client.cli.base.options import Options
+
+
+def help_(options: Options, command: list[str]) -> None:
+    """Print the help of all commands or of one."""
+    reading = Reading()
+    for word in command:
+        reading.take(word)
+    if reading.arguments:
+        raise reading.wrong(f"“{' '.join(command)}” is no command.")
+    text = help_of(reading.row)
+    if options.as_json:
+        emit_json(text)
+    else:
+        emit(text)
+
+
+def version(options: Options) -> None:
+    """Print the version."""
+    if options.as_json:
+        emit_json(__version__)
+    else:
+        emit(f"workspacectl {__version__}")

@@ -1,0 +1,26 @@
+"""`workspacectl path`: the directory of a workspace, on stdout for scripts and for `wcd`."""
+
+from __future__ import annotations
+
+from workspaced_client.cli.base.asking import ask_for_workspace, hello
+from workspaced_client.cli.base.output import emit_json, emit_path
+from workspaced_client.cli.base.quick_call import quick_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from workspaced_client.cli.base.options import Options
+
+_TOUCH_SECONDS: Final = 0.5  # a daemon answers at once; the user's `wcd` waits for no other
+
+
+def path(options: Options, workspace: str) -> None:
+    """Print a workspace's directory, and note that it was used."""
+    found = ask_for_workspace(options, workspace)
+    if options.as_json:
+        emit_json(found["rootPath"])
+    else:
+        emit_path(found["rootPath"])
+    # Whatever comes of it: the path is told, and the user goes there.
+    quick_call(options.socket, [hello(), ("workspace.touch", {"id": found["id"]})], _TOUCH_SECONDS)

@@ -1,0 +1,37 @@
+"""`workspacectl show`: a workspace and its projects."""
+
+from __future__ import annotations
+
+from workspaced_client._core.local_time import when
+from workspaced_client.cli.base.asking import ask_for_workspace
+from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from workspaced_client.cli.base.options import Options
+
+
+def show(options: Options, workspace: str) -> None:
+    """Show a workspace and its projects."""
+    found = ask_for_workspace(options, workspace)
+    if options.as_json:
+        emit_json(found)
+        return
+    projects = found["projects"]
+    lines = [
+        f"Name      {shown_name(found['name'])}",
+        f"Id        {shown(found['id'])}",
+        f"State     {shown(found['state'])}",
+        f"Path      {shown(found['rootPath'])}",
+        f"Created   {when(found['createdAt'])}",
+        f"Changed   {when(found['updatedAt'])} (revision {found['revision']})",
+    ]
+    if found.get("tags") or found.get("metadata"):
+        from workspaced_client.cli.base.annotations import annotation_lines  # it loads the rules for secrets
+
+        lines += annotation_lines(found.get("tags", ()), found.get("metadata", {}))
+    lines.append(f"Projects  {len(projects) or 'none'}")
+    for project in projects:
+        origin = f" (cloned from {shown(project['gitUrl'])})" if project.get("gitUrl") else ""
+        lines.append(f"  {shown(project['status']):<6}  {shown(project['rootPath'])}{origin}")
+    emit("\n".join(lines))

@@ -1,0 +1,23 @@
+"""The MCP server on the process's standard streams."""
+
+import signal
+
+import anyio
+from mcp.server.lowlevel import NotificationOptions
+from mcp.server.stdio import stdio_server
+
+from workspaced_client.mcp_server.server import build
+
+
+def serve(socket: str | None, timeout_seconds: float) -> None:
+    """Serve the MCP client at the standard streams until it closes them. What else is printed goes to stderr."""
+    # At once, for a thread waits for stdin: Ctrl-C would wait for its next line. The daemon ends what was claimed.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    anyio.run(_serve, socket, timeout_seconds, backend="trio")
+
+
+async def _serve(socket: str | None, timeout_seconds: float) -> None:
+    server = build(socket, timeout_seconds)
+    options = server.create_initialization_options(NotificationOptions(resources_changed=True))
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, options)
