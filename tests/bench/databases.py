@@ -39,7 +39,7 @@ class Measured:
         }
 
 
-def make(data_dir: Path, where: Path, size: int) -> str:
+def make_database_of(data_dir: Path, where: Path, size: int) -> str:
     """Make a database of so many workspaces with ten projects each; give the id of one whose directories are there."""
     (where / "src").mkdir(parents=True)
     first = with_directories(where, service_workspace(0, 10))
@@ -50,10 +50,10 @@ def make(data_dir: Path, where: Path, size: int) -> str:
     return first.id
 
 
-def rows(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
+def sqlite_writes(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
     """Writes at each size in turns, beside sqlite3 in process (WAL, FULL, one row)."""
     with machines.measured_directory() as where, ExitStack() as stack:
-        measured = {size: started(stack, where / str(size), size) for size in sizes}
+        measured = {size: _start(stack, where / str(size), size) for size in sizes}
         for number in range(rounds):
             for each in measured.values():
                 for name, deed in each.deeds(number).items():
@@ -65,7 +65,7 @@ def rows(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
     for size, each in measured.items():
         for name in ("create", "open", "close"):
             yield Row.latency(f"SQLite: {name} at {size:,}", each.times[name])
-            goal = 3 if size <= 10_000 else None
+            goal = 3.0 if size <= 10_000 else None
             yield Row.ratio(
                 f"SQLite: {name} at {size:,}, p50 to sqlite3", each.times[name], each.times["peer"], goal
             )
@@ -73,15 +73,15 @@ def rows(sizes: tuple[int, ...], rounds: int) -> Iterator[Row]:
     for size in sizes[1:]:
         for name in ("create", "open", "close"):
             beside = measured[SMALL].times[name]
-            goal = 1.2 if size <= 10_000 else 1.5
+            limit = 1.2 if size <= 10_000 else 1.5
             yield Row.ratio(
-                f"SQLite: {name} at {size:,} to one at {SMALL}", measured[size].times[name], beside, goal
+                f"SQLite: {name} at {size:,} to one at {SMALL}", measured[size].times[name], beside, limit
             )
 
 
-def started(stack: ExitStack, where: Path, size: int) -> Measured:
+def _start(stack: ExitStack, where: Path, size: int) -> Measured:
     """Start a daemon on a new database."""
-    id_ = make(where / "data", where, size)
+    id_ = make_database_of(where / "data", where, size)
     socket = stack.enter_context(machines.short_directory()) / "s"
     daemon = stack.enter_context(running_daemon(Home(where, socket=socket)))
     client = stack.enter_context(daemon.client())
@@ -89,9 +89,9 @@ def started(stack: ExitStack, where: Path, size: int) -> Measured:
     return Measured(client, peer, id_, {})
 
 
-def restores(size: int, rounds: int) -> Iterator[Row]:
+def sqlite_restores(size: int, rounds: int) -> Iterator[Row]:
     """Opening a database of so many workspaces, in this process."""
     with machines.measured_directory() as where:
-        make(where / "data", where, size)
+        make_database_of(where / "data", where, size)
         times = [timed(lambda: create_sqlite_store(where / "data").close()) * 1000 for _ in range(rounds)]
     yield Row(f"SQLite: restore of {size:,}, p50", statistics.median(times), "ms", goal=150)
