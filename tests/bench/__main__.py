@@ -6,7 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import compare, crowd, footprint, history, locations, results, scenarios, startup, write_cost
+from bench import (
+    compare,
+    crowd,
+    databases,
+    footprint,
+    history,
+    locations,
+    results,
+    scenarios,
+    startup,
+    write_cost,
+)
 from bench.results import Row
 
 
@@ -47,6 +58,8 @@ def main() -> int:
 
 def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
+    yield from databases.sqlite_writes((50, 10_000), rounds=30)
+    yield from databases.sqlite_restores(10_000, rounds=3)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
     yield from scenarios.reads(rounds=20)
@@ -62,6 +75,8 @@ def _quick() -> Iterator[Row]:
 
 def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
+    yield from databases.sqlite_writes((50, 10_000, 100_000), rounds=200)
+    yield from databases.sqlite_restores(10_000, rounds=15)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
     yield from scenarios.reads(rounds=100)
