@@ -40,12 +40,17 @@ class Session:
 Context = ServerRequestContext[Session]
 
 
-def build(socket: str | None = None, timeout_seconds: float = 10.0) -> Server[Session]:
+def build(
+    socket: str | None = None, timeout_seconds: float = 10.0, *, autostart: bool = True
+) -> Server[Session]:
     """Return a server for a daemon: that of `socket`, or of the usual one. Each run of it serves one MCP client."""
 
     @asynccontextmanager
     async def session(_: Server[Session]) -> AsyncGenerator[Session]:
-        async with Link(socket, timeout_seconds) as link, anyio.create_task_group() as group:
+        async with (
+            Link(socket, timeout_seconds, autostart=autostart) as link,
+            anyio.create_task_group() as group,
+        ):
             changes = Changes(link)
             group.start_soon(changes.follow)
             yield Session(link, changes, ListenHandler(changes.bus))
