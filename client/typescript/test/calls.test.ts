@@ -144,7 +144,7 @@ test("without a daemon the error says how to start one", async () => {
   const home = await newHome();
   const error = await errorOf(Client.connect({ socketPath: `${home}/none.sock` }));
   assert.equal(error.kind, "notRunning");
-  assert.match(error.message, /there is no socket at .*none\.sock\. Start it with `workspaced run`/);
+  assert.match(error.message, /there is no socket at .*none\.sock\. Start it with `workspacectl start`/);
   assert.match(
     (await errorOf(Client.connect({ socketPath: home }))).message,
     /a directory instead of a socket/,

@@ -133,7 +133,7 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
         if other.state == "missing":
             return ok(name, "It does not exist yet: nothing has been stored.")
         advice = (
-            "Start the daemon, which writes it again: workspaced run"
+            "Start the daemon, which writes it again: workspacectl start"
             if other.state == "valid"
             else "It can't be written again from the other file: see there."
         )
@@ -145,7 +145,9 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
             name, this.message, "Fix that before you start the daemon; it changes nothing until then."
         )
     if other.state == "valid":
-        advice = "Start the daemon, which recovers it from the other file and keeps a copy: workspaced run"
+        advice = (
+            "Start the daemon, which recovers it from the other file and keeps a copy: workspacectl start"
+        )
     elif other.state in ("newer", "unusable"):
         advice = "No daemon starts until the other file is fixed: see there."
     else:
