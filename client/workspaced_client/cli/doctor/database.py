@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workspaced_client import DaemonError, StoreCheck
-from workspaced_client.cli.base.data_lock import look
+from workspaced_client._core.data_lock import look
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
