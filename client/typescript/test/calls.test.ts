@@ -80,6 +80,7 @@ const unsendable: [unknown, RegExp][] = [
   [{ metadata: { act: () => 1 } }, /`metadata\.act` is a function/],
   [{ metadata: { url: new URL("file:///x") } }, /`metadata\.url` is a URL/],
   [{ metadata: { "\ud800": 1 } }, /`metadata` has a key with half of a surrogate pair/],
+  [{ metadata: { own: { toJSON: () => 1 } } }, /`metadata\.own` is an object with a toJSON of its own/],
   [{ name: "\ud800" }, /`name` has half of a surrogate pair/],
   [{ metadata: cyclic }, /contains itself/],
   [{ metadata: throwing }, /threw an error/],
