@@ -1,6 +1,7 @@
 /** Calls of a real daemon: their results, their errors, and what they refuse to send. */
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -150,6 +151,7 @@ test("without a daemon the error says how to start one", async () => {
     (await errorOf(Client.connect({ socketPath: home }))).message,
     /a directory instead of a socket/,
   );
+  await rm(home, { recursive: true });
 });
 
 test("a closed client says so", async () => {
