@@ -33,7 +33,7 @@ _ = copying
 _OTHER: Final[dict[Kind, Kind]] = {"json": "sqlite", "sqlite": "json"}
 
 
-class Trials:
+class MigrationTrials:
     """Faults of all kinds at each n-th call of a migration from one kind to the other."""
 
     def __init__(self, root: Path, kind: Kind) -> None:
@@ -145,7 +145,7 @@ def main() -> None:
     root, every, first, *names = sys.argv[1:]
     kinds: tuple[Kind, ...] = ("json", "sqlite")
     for kind in kinds:
-        trials = Trials(Path(root) / kind, kind)
+        trials = MigrationTrials(Path(root) / kind, kind)
         for name in names:
             trials.run(name, int(every), int(first))
         print(f"from {kind}: {trials.length} calls: {dict(trials.tried)}; served: {dict(trials.served)}")
