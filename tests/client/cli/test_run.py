@@ -1,0 +1,176 @@
+"""`workspacectl run`: the environment, the exit code and the signals of a command, and its session."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from client.cli.workspacectl import WORKSPACECTL, Result, run_on_terminal, run_process, user_environment
+from support.daemon_process import DaemonProcess, running_daemon
+from support.waiting import PATIENCE_SECONDS, eventually
+from workspaced_client import Workspace
+
+
+@pytest.fixture(scope="module")
+def alpha(daemon: DaemonProcess, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with a directory."""
+    with daemon.client() as client:
+        return client.workspaces.create("alpha", tmp_path_factory.mktemp("alpha"))
+
+
+def run(daemon: DaemonProcess, *arguments: str) -> Result:
+    return run_process(
+        "run", *arguments, home=daemon.socket.parent, env={"WORKSPACED_SOCKET": str(daemon.socket)}
+    )
+
+
+@contextmanager
+def at_work(daemon: DaemonProcess, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    """Yield a run whose command has printed its first line, `ready`."""
+    process = subprocess.Popen(
+        [WORKSPACECTL, "run", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=user_environment(daemon.socket.parent, WORKSPACED_SOCKET=str(daemon.socket)),
+        start_new_session=True,  # no terminal: no signal but those of the test
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_it_runs_in_the_root_and_knows_its_workspace(daemon: DaemonProcess, alpha: Workspace) -> None:
+    script = 'pwd; echo "$WORKSPACED_WORKSPACE $WORKSPACED_WORKSPACE_ID $WORKSPACED_WORKSPACE_ROOT"; echo "$@"'
+    result = run(daemon, "alpha", "--", "sh", "-c", script, "x", "--json", "--", "-q")
+    assert result.out.splitlines() == [
+        alpha.root_path,
+        f"alpha {alpha.id} {alpha.root_path}",
+        "--json -- -q",
+    ]
+    assert (result.code, result.err) == (0, "")
+
+
+def test_the_name_and_the_dashes_may_be_left_out(
+    daemon: DaemonProcess, alpha: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(daemon, "alpha", "echo", "--exclusive").out == "--exclusive\n"
+    monkeypatch.chdir(alpha.root_path)
+    assert run(daemon, "--", "echo", "alpha", "-x").out == "alpha -x\n"
+    assert run(daemon, ".", "pwd").out == f"{alpha.root_path}\n"
+
+
+@pytest.mark.usefixtures("alpha")
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (("sh", "-c", "exit 7"), 7, ""),
+        (("sh", "-c", "kill -9 $$"), 137, ""),
+        (("nosuchcommand", "--json"), 127, "error: The command “nosuchcommand” was not found in PATH"),
+        (("./nosuch",), 127, "error: The command “./nosuch” was not found in the workspace's directory"),
+        (("/etc/passwd",), 126, "error: The command “/etc/passwd” can't be run: Permission denied."),
+        ((), 2, "error: The command to run is missing."),
+    ],
+)
+def test_its_exit_code(daemon: DaemonProcess, command: tuple[str, ...], code: int, told: str) -> None:
+    result = run(daemon, "alpha", "--", *command)
+    assert (result.code, result.out) == (code, "")
+    assert result.err.startswith(told)
+    assert bool(result.err) == bool(told)
+
+
+def test_a_session_lasts_as_long_as_the_command(daemon: DaemonProcess, alpha: Workspace) -> None:
+    with daemon.client() as client:
+        with at_work(daemon, "--exclusive", "alpha", "--", "sh", "-c", "echo ready; read line") as process:
+            (session,) = client.sessions.list(alpha.id)
+            assert (session.label, session.exclusive, session.pid) == ("sh", True, process.pid)
+            refused = run(daemon, "alpha", "--exclusive", "--", "true")
+            assert refused.code == 1
+            assert f"is claimed by 'sh' (process {process.pid})" in refused.err.replace("“", "'").replace("”", "'")
+            assert f"workspacectl sessions {alpha.id}" in refused.err
+            assert run(daemon, "alpha", "--", "true").code == 0
+            process.communicate("\n", timeout=PATIENCE_SECONDS)
+        # It has ended before the command line does: the next line of a script may claim the workspace.
+        assert client.sessions.list(alpha.id) == []
+
+
+@pytest.mark.usefixtures("alpha")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_to_it_alone_reaches_the_command_once(daemon: DaemonProcess, number: signal.Signals) -> None:
+    script = f'trap "echo got" {number.name[3:]}; echo ready; read line; read line; exit 3'
+    with at_work(daemon, "alpha", "--", "bash", "-c", script) as process:
+        process.send_signal(number)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "got\n"
+        out, _ = process.communicate("\n\n", timeout=PATIENCE_SECONDS)
+    assert (process.returncode, out) == (3, "")
+
+
+@pytest.mark.usefixtures("alpha")
+def test_a_command_that_a_signal_ends_gives_its_number(daemon: DaemonProcess) -> None:
+    with at_work(daemon, "alpha", "--", "sh", "-c", "echo ready; exec cat") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
+
+
+@pytest.mark.usefixtures("alpha")
+def test_ctrl_c_reaches_the_command_once(daemon: DaemonProcess, tmp_path: Path) -> None:
+    script = 'n=0; trap "n=$((n+1)); echo got" INT; echo ready; read line; read line; exit 3'
+    result = run_on_terminal(
+        "run",
+        "alpha",
+        "bash",
+        "-c",
+        script,
+        home=tmp_path,
+        env={"WORKSPACED_SOCKET": str(daemon.socket)},
+        at_question=lambda _, terminal: os.write(terminal, b"\x03\n\n"),
+        question=b"ready",
+    )
+    assert (result.code, result.out.count("got")) == (3, 1)
+
+
+def test_a_root_that_is_gone_is_told(daemon: DaemonProcess) -> None:
+    with daemon.client() as client:
+        made = client.workspaces.create("gone", "/nowhere/at/all")
+    result = run(daemon, "gone", "--", "true")
+    assert result.code == 1
+    assert "The directory of workspace “gone”, /nowhere/at/all, can't be entered" in result.err
+    assert f"workspacectl move {made.id} DIRECTORY" in result.err
+
+
+def test_a_closed_workspace_is_told(daemon: DaemonProcess, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        made = client.workspaces.create("shut", tmp_path)
+        client.workspaces.close(made.id)
+    result = run(daemon, "shut", "--", "true")
+    assert (result.code, f"workspacectl open {made.id}" in result.err) == (1, True)
+
+
+def test_after_a_restart_the_session_begins_again_or_a_warning_tells(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        with daemon.client() as client:
+            made = client.workspaces.create("beta", tmp_path)
+        with at_work(daemon, "beta", "--", "sh", "-c", "echo ready; read line; exit 5") as process:
+            daemon.stop()
+            daemon.start()
+
+            def holds() -> bool:
+                with daemon.client() as again:
+                    return [each.pid for each in again.sessions.list(made.id)] == [process.pid]
+
+            eventually(holds)
+            with daemon.client() as client:
+                # Marked as deleted, as an older app does: no session can begin there.
+                pass
+            _, err = process.communicate("\n", timeout=PATIENCE_SECONDS)
+        assert (process.returncode, err) == (5, "")
