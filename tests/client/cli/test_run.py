@@ -1,17 +1,21 @@
 """`workspacectl run`: the environment, the exit code and the signals of a command, and its session."""
 
 import os
+import pty
+import select
 import signal
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from client.cli.workspacectl import WORKSPACECTL, Result, run_on_terminal, run_process, user_environment
-from support.daemon_process import DaemonProcess, running_daemon
-from support.waiting import PATIENCE_SECONDS, eventually
+from client.cli.shell_terminal import ON_THIS_TERMINAL
+from client.cli.workspacectl import WORKSPACECTL, Result, run_process, user_environment
+from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.waiting import PATIENCE_SECONDS, wait_until
 from workspaced_client import Workspace
 
 
@@ -50,7 +54,9 @@ def at_work(daemon: DaemonProcess, *arguments: str) -> Generator[subprocess.Pope
 
 
 def test_it_runs_in_the_root_and_knows_its_workspace(daemon: DaemonProcess, alpha: Workspace) -> None:
-    script = 'pwd; echo "$WORKSPACED_WORKSPACE $WORKSPACED_WORKSPACE_ID $WORKSPACED_WORKSPACE_ROOT"; echo "$@"'
+    script = (
+        'pwd; echo "$WORKSPACED_WORKSPACE $WORKSPACED_WORKSPACE_ID $WORKSPACED_WORKSPACE_ROOT"; echo "$@"'
+    )
     result = run(daemon, "alpha", "--", "sh", "-c", script, "x", "--json", "--", "-q")
     assert result.out.splitlines() == [
         alpha.root_path,
@@ -95,7 +101,9 @@ def test_a_session_lasts_as_long_as_the_command(daemon: DaemonProcess, alpha: Wo
             assert (session.label, session.exclusive, session.pid) == ("sh", True, process.pid)
             refused = run(daemon, "alpha", "--exclusive", "--", "true")
             assert refused.code == 1
-            assert f"is claimed by 'sh' (process {process.pid})" in refused.err.replace("“", "'").replace("”", "'")
+            assert f"is claimed by 'sh' (process {process.pid})" in refused.err.replace("“", "'").replace(
+                "”", "'"
+            )
             assert f"workspacectl sessions {alpha.id}" in refused.err
             assert run(daemon, "alpha", "--", "true").code == 0
             process.communicate("\n", timeout=PATIENCE_SECONDS)
@@ -122,21 +130,71 @@ def test_a_command_that_a_signal_ends_gives_its_number(daemon: DaemonProcess) ->
         assert process.wait(PATIENCE_SECONDS) == 128 + signal.SIGTERM
 
 
+class Shell:
+    """An interactive bash on a terminal of its own, which has jobs."""
+
+    def __init__(self, screen: int) -> None:
+        self._screen = screen
+        self.seen = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._screen, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Wait until this has come to the screen, after all that was waited for before."""
+        while text not in self.seen:
+            assert select.select([self._screen], [], [], PATIENCE_SECONDS)[0], self.seen
+            self.seen += os.read(self._screen, 65536).decode(errors="replace")
+        self.seen = self.seen.partition(text)[2]
+
+
+@pytest.fixture
+def shell(daemon: DaemonProcess) -> Generator[Shell]:
+    screen, terminal = pty.openpty()
+    with os.fdopen(screen, "rb", buffering=0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", ON_THIS_TERMINAL, "bash", "--norc", "--noprofile", "-i"],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            env=user_environment(
+                daemon.socket.parent, WORKSPACED_SOCKET=str(daemon.socket), HISTFILE=os.devnull
+            ),
+            start_new_session=True,
+        )
+        os.close(terminal)
+        with process:
+            try:
+                yield Shell(screen)
+            finally:
+                process.kill()
+
+
+# What is typed comes to the screen, too: the texts that are waited for are not typed in one piece.
 @pytest.mark.usefixtures("alpha")
-def test_ctrl_c_reaches_the_command_once(daemon: DaemonProcess, tmp_path: Path) -> None:
-    script = 'n=0; trap "n=$((n+1)); echo got" INT; echo ready; read line; read line; exit 3'
-    result = run_on_terminal(
-        "run",
-        "alpha",
-        "bash",
-        "-c",
-        script,
-        home=tmp_path,
-        env={"WORKSPACED_SOCKET": str(daemon.socket)},
-        at_question=lambda _, terminal: os.write(terminal, b"\x03\n\n"),
-        question=b"ready",
-    )
-    assert (result.code, result.out.count("got")) == (3, 1)
+def test_ctrl_c_reaches_the_command_once(shell: Shell) -> None:
+    script = 'n=0; trap "n=\\$((n+1))" INT; echo rea""dy; read line; read line; echo count"=$n"; exit 3'
+    shell.type(f"{WORKSPACECTL} run alpha -- bash -c '{script}'; echo code\"\"=$?\n")
+    shell.wait_for("ready")
+    shell.type("\x03")
+    shell.wait_for("^C")
+    shell.type("\n\n")
+    shell.wait_for("count=1")
+    shell.wait_for("code=3")
+
+
+@pytest.mark.usefixtures("alpha")
+def test_ctrl_z_stops_the_job_and_fg_lets_it_go_on(shell: Shell) -> None:
+    script = 'echo rea""dy; read line; echo "got=""$line"'
+    shell.type(f"{WORKSPACECTL} run alpha -- sh -c '{script}'\n")
+    shell.wait_for("ready")
+    for _ in range(2):
+        shell.type("\x1a")
+        shell.wait_for("Stopped")
+        shell.type("fg\n")
+        shell.wait_for("run alpha")
+    shell.type("typed\n")
+    shell.wait_for("got=typed")
 
 
 def test_a_root_that_is_gone_is_told(daemon: DaemonProcess) -> None:
@@ -156,21 +214,30 @@ def test_a_closed_workspace_is_told(daemon: DaemonProcess, tmp_path: Path) -> No
     assert (result.code, f"workspacectl open {made.id}" in result.err) == (1, True)
 
 
-def test_after_a_restart_the_session_begins_again_or_a_warning_tells(tmp_path: Path) -> None:
+def test_after_a_restart_the_session_begins_again(tmp_path: Path) -> None:
     with running_daemon(tmp_path) as daemon:
         with daemon.client() as client:
             made = client.workspaces.create("beta", tmp_path)
         with at_work(daemon, "beta", "--", "sh", "-c", "echo ready; read line; exit 5") as process:
             daemon.stop()
             daemon.start()
-
-            def holds() -> bool:
-                with daemon.client() as again:
-                    return [each.pid for each in again.sessions.list(made.id)] == [process.pid]
-
-            eventually(holds)
             with daemon.client() as client:
-                # Marked as deleted, as an older app does: no session can begin there.
-                pass
+                wait_until(lambda: [each.pid for each in client.sessions.list(made.id)] == [process.pid])
             _, err = process.communicate("\n", timeout=PATIENCE_SECONDS)
         assert (process.returncode, err) == (5, "")
+
+
+def test_a_session_that_can_not_begin_again_is_told_and_the_command_goes_on(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        with daemon.client() as client:
+            client.workspaces.create("beta", tmp_path)
+        with at_work(daemon, "beta", "--", "sh", "-c", "echo ready; read line; exit 5") as process:
+            daemon.stop()
+            # The one at the same socket has another store.
+            with running_daemon(Home(tmp_path, data_dir=tmp_path / "other", socket=daemon.socket)):
+                assert process.stderr is not None
+                warning = process.stderr.readline()
+                process.communicate("\n", timeout=PATIENCE_SECONDS)
+        assert "the session in workspace “beta” could not be begun again: There is no workspace" in warning
+        assert warning.endswith("The command goes on without one.\n")
+        assert process.returncode == 5

@@ -63,7 +63,8 @@ def test_a_word_that_is_no_change_changes_nothing(ctl: Ctl, changes: tuple[str, 
 def test_tags_that_another_program_sets_meanwhile_are_kept(
     ctl: Ctl, daemon: DaemonProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, conflicts = Workspaces.update, []
+    real = Workspaces.update
+    conflicts: list[str] = []
 
     def update(self: Workspaces, id: str, **values: object) -> Workspace:  # noqa: A002 - as the method's
         if not conflicts:
