@@ -185,16 +185,17 @@ def test_ctrl_c_reaches_the_command_once(shell: Shell) -> None:
 
 @pytest.mark.usefixtures("alpha")
 def test_ctrl_z_stops_the_job_and_fg_lets_it_go_on(shell: Shell) -> None:
-    script = 'echo rea""dy; read line; echo "got=""$line"'
-    shell.type(f"{WORKSPACECTL} run alpha -- sh -c '{script}'\n")
+    script = 'echo rea""dy; while read line; do echo "got=""$line"; done'
+    shell.type(f"{WORKSPACECTL} run alpha -- sh -c '{script}'; echo code\"\"=$?\n")
     shell.wait_for("ready")
-    for _ in range(2):
+    for line in ("one", "two"):
         shell.type("\x1a")
         shell.wait_for("Stopped")
         shell.type("fg\n")
+        shell.wait_for("fg")
         shell.wait_for("run alpha")
-    shell.type("typed\n")
-    shell.wait_for("got=typed")
+        shell.type(f"{line}\n")
+        shell.wait_for(f"got={line}")
 
 
 def test_a_root_that_is_gone_is_told(daemon: DaemonProcess) -> None:
