@@ -54,15 +54,21 @@ def names_in_quarantine(directory: Directory, reason: str, time_ns: Callable[[],
     return {DAMAGED_DATABASE + suffix: name for suffix, name in zip(there, names, strict=True)}
 
 
-def names_told(paths: Sequence[str]) -> Mapping[str, str]:
-    """Return the same from the paths in a notice: those of the last database among them."""
-    told: dict[str, str] = {}
-    for path in paths:
-        name = Path(path).name
-        for suffix in SUFFIXES:
-            if name.endswith(f"-{DATABASE}{suffix}"):
-                told[DAMAGED_DATABASE + suffix] = name
-    return told
+def end_of_last(directory: Directory, told: Sequence[str], time_ns: Callable[[], int]) -> list[str]:
+    """Take step 3 for a start that was killed before it, and return the paths. Raises OSError.
+
+    `told` are the paths of its notice: the files get these names, or others where there are such files.
+    """
+    names = dict(names_in_quarantine(directory, "damaged", time_ns))
+    if not names:
+        return []
+    with closing(directory.open_below(QUARANTINE)) as folder:
+        for path in told:
+            name = Path(path).name
+            for suffix in SUFFIXES:
+                if name.endswith(f"-{DATABASE}{suffix}") and folder.identify(name) is None:
+                    names[DAMAGED_DATABASE + suffix] = name
+    return to_quarantine(directory, names)
 
 
 def make(directory: Directory, state: State) -> str:
