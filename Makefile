@@ -65,16 +65,18 @@ test-typescript: export PATH := $(abspath $(BIN)):$(PATH)
 test-typescript: $(NODE_MODULES)/stamp ## Run the tests of the TypeScript client on Node, and on Bun where that is installed
 	@npm --prefix $(TYPESCRIPT) run --silent build
 	@npm --prefix $(TYPESCRIPT) run --silent build:test
-	node --test --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
+	node --test --test-concurrency=2 --test-timeout=120000 --test-reporter=dot $(TYPESCRIPT)/build/test/*.test.js
 	@if command -v bun >/dev/null; then bun test --timeout 120000 ./$(TYPESCRIPT)/build/test/*.test.js; fi
 
-lint: $(VENV)/dev.stamp ## Check format, style, types and the direction of imports
+lint: export PATH := $(abspath $(BIN)):$(PATH)
+lint: $(VENV)/dev.stamp $(NODE_MODULES)/stamp ## Check format, style, types and the direction of imports
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/mypy tests
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	npm --prefix $(TYPESCRIPT) run --silent lint
 
 bench: $(VENV)/dev.stamp ## Run all benchmarks, and compare with the SLOs and the limits of this machine
 	PYTHONPATH=tests $(BIN)/python -m bench
@@ -97,9 +99,11 @@ fuzz: $(VENV)/fuzz.stamp ## Fuzz each parser of foreign bytes for FUZZ_SECONDS (
 		PYTHONPATH=tests $(BIN)/python -m fuzz $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 
-format: $(VENV)/dev.stamp ## Format the code, and fix the problems that ruff can fix
+format: export PATH := $(abspath $(BIN)):$(PATH)
+format: $(VENV)/dev.stamp $(NODE_MODULES)/stamp ## Format the code, and fix the problems that ruff can fix
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+	npm --prefix $(TYPESCRIPT) run --silent format
 
 clean: ## Remove .venv, caches and results
 	rm -rf $(VENV) dist build bench-results fuzz-findings .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -128,4 +128,4 @@ def _outcome(sample: dict[str, Any]) -> dict[str, str]:
         except paths.UnusablePath as error:
             problem = str(error).replace(home, _HOME)
             return {"problem": problem.partition(" (")[0].partition(", which")[0]}
-        return {"path": str(found).replace(home, _HOME)}
+        return {"path": found.replace(home, _HOME)}

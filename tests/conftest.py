@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.daemon_process import MEASURES_CHILDREN
+from workspaced_protocol import mounts
+
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 
 for _number in signal.valid_signals() - _IGNORED_BY_PYTHON:
@@ -26,26 +29,30 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-_MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
-"""By this variable, each Python that a test starts measures its coverage: that makes its start twice as long."""
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_directory_on_any_file_system() -> Iterator[None]:
+    """Let no store of a test warn that it lies in memory, as temporary directories do on many machines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mounts, "TABLE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _measure_of_children() -> Iterator[str | None]:
     """Let no process that a test starts be measured, unless the test uses `measured`."""
-    kept = os.environ.pop(_MEASURES_CHILDREN, None)
+    kept = os.environ.pop(MEASURES_CHILDREN, None)
     yield kept
     if kept is not None:
-        os.environ[_MEASURES_CHILDREN] = kept
+        os.environ[MEASURES_CHILDREN] = kept
 
 
 @pytest.fixture(scope="module")
 def measured(_measure_of_children: str | None) -> Iterator[None]:
     """Let the processes be measured that this module's tests start: for code that no test runs in its own process."""
     if _measure_of_children is not None:
-        os.environ[_MEASURES_CHILDREN] = _measure_of_children
+        os.environ[MEASURES_CHILDREN] = _measure_of_children
     yield
-    os.environ.pop(_MEASURES_CHILDREN, None)
+    os.environ.pop(MEASURES_CHILDREN, None)
 
 
 @pytest.fixture

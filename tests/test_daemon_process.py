@@ -2,16 +2,16 @@
 
 import os
 import signal
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support import waiting
-from support.daemon_process import DaemonProcess, Home, running_daemon
+from support.daemon_process import DaemonFailed, DaemonProcess, Home, running_daemon
 from support.raw_connection import RawConnection
 from support.waiting import wait_until
-from workspaced_client._testing.daemon import DaemonFailed
 
 
 def test_nothing_is_left_of_a_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,9 +34,13 @@ def test_a_close_ends_what_it_had_started_too(tmp_path: Path) -> None:
         assert held.read() == b""  # nobody holds the other end
 
 
+FORKED_AND_EXECUTED = pytest.mark.parametrize("is_executed", [False, True])
+
+
+@FORKED_AND_EXECUTED
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_it_starts_again_where_it_was(number: signal.Signals) -> None:
-    with running_daemon() as daemon:
+def test_it_starts_again_where_it_was(number: signal.Signals, is_executed: bool) -> None:
+    with running_daemon(is_executed=is_executed) as daemon:
         with daemon.client() as client:
             made = client.workspaces.create("Alpha", "/srv")
         before = daemon.pid
@@ -46,11 +50,29 @@ def test_it_starts_again_where_it_was(number: signal.Signals) -> None:
             assert client.workspaces.list() == [made]
 
 
-def test_a_start_that_fails_says_what_the_daemon_said(tmp_path: Path) -> None:
-    daemon = DaemonProcess(Home(tmp_path), "--no-such")
+@FORKED_AND_EXECUTED
+def test_a_start_that_fails_says_what_the_daemon_said(tmp_path: Path, is_executed: bool) -> None:
+    daemon = DaemonProcess(Home(tmp_path), "--no-such", is_executed=is_executed)
     with pytest.raises(DaemonFailed, match=r"ended with 64 (?s:.*)--no-such"):
         daemon.start()
     assert not daemon.is_running
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc, and only there a daemon is forked")
+def test_a_forked_daemon_inherits_what_an_executed_one_does() -> None:
+    def inherited(is_executed: bool) -> tuple[object, ...]:
+        with running_daemon(is_executed=is_executed) as daemon, daemon.client() as client:
+            client.daemon.ping()
+            status = Path(f"/proc/{daemon.pid}/status").read_text().splitlines()
+            return (
+                [line for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt", "Umask"))],
+                # The fewest: a file may be open for a moment just now.
+                min(len(os.listdir(f"/proc/{daemon.pid}/fd")) for _ in range(50)),
+                Path(f"/proc/{daemon.pid}/cwd").readlink() == daemon.home.root,
+                (os.getsid(daemon.pid), os.getpgid(daemon.pid)) == (daemon.pid, daemon.pid),
+            )
+
+    assert inherited(is_executed=False) == inherited(is_executed=True)
 
 
 def test_a_wait_in_vain_ends_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """The event hub: numbers the events, keeps the newest, and lets each subscriber read at its own pace.
 
 The strategy:
-- Each event since the start is kept once, as the text of its notification. A subscription is a position among them.
+- Each event since the start is kept once. A subscription is a position among them.
+- The text of its notification, which holds a workspace twice, is made for the first subscriber that reads it.
 - Events of before the start are made again from the history that the store had then, while a subscriber reads them.
 - Nothing is queued for a subscriber, so a slow one costs nothing.
 - The kept events are bounded by number and by bytes. A subscriber that falls behind them gets the missed revisions
@@ -10,7 +11,7 @@ The strategy:
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -30,26 +31,35 @@ KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
 """The limits of the kept events, for clients that reconnect or fall behind (protocol.md, Limits)."""
 
+_ENVELOPE_BYTES: Final = 300  # of a notification, about: all but its payload and its two workspaces
+
 _CHANGES_A_TURN: Final = 64  # of the history: made into events in a millisecond or two
 
 
-class PublishedEvent(NamedTuple):
-    """An event with its sequence number, its time and its notification."""
+class PublishedEvent(msgspec.Struct, gc=False):
+    """An event with its number and its time. The garbage collector ignores it (gc=False): there are thousands."""
 
     event: Event
     sequence: int
     """Rises by one for each event of the topic; the events of the history at the start count."""
     timestamp_ms: int
     cause: Cause
-    text: bytes
+    _text: bytes | None = None
 
+    @property
+    def text(self) -> bytes:
+        """The notification, without a newline. It is made once."""
+        if self._text is None:
+            self._text = _notification(self.event, self.sequence, self.cause, self.timestamp_ms)
+        return self._text
 
-class KeptEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event that subscribers may still read. The garbage collector ignores it (gc=False): there are thousands."""
-
-    topic: str
-    revision: int
-    text: bytes
+    def size_bytes(self) -> int:
+        """Return the size of the notification, exact for an event without a workspace, else to some hundred bytes."""
+        entry = self.event.entry
+        if entry is None:
+            return len(self.text)
+        payload = encode(self.event.payload)
+        return len(payload) + len(entry.before or b"") + len(entry.after or b"") + _ENVELOPE_BYTES
 
 
 class EventHub:
@@ -61,7 +71,7 @@ class EventHub:
             history = History(revision)
         self._past: PastEvents | None = PastEvents(history)
         self._sequences = Counter(self._past.counts())
-        self._kept: deque[KeptEvent] = deque()
+        self._kept: deque[PublishedEvent] = deque()
         self._kept_bytes = 0
         self._first = 0  # the number of the oldest kept event
         self._dropped_to = history.complete_since
@@ -83,15 +93,14 @@ class EventHub:
         sequence, timestamp_ms = self._sequences[event.topic], now_ms()
         if event.entry is not None:
             cause, timestamp_ms = event.entry.cause, event.entry.at_ms
-        text = _notification(event, sequence, cause, timestamp_ms)
-        published = PublishedEvent(event, sequence, timestamp_ms, cause, text)
+        published = PublishedEvent(event, sequence, timestamp_ms, cause)
         self._revision = max(self._revision, event.revision)
-        self._kept.append(KeptEvent(event.topic, event.revision, text))
-        self._kept_bytes += len(text)
+        self._kept.append(published)
+        self._kept_bytes += published.size_bytes()
         while len(self._kept) > KEPT_EVENTS or self._kept_bytes > KEPT_BYTES:
             oldest = self._kept.popleft()
-            self._kept_bytes -= len(oldest.text)
-            self._dropped_to = oldest.revision
+            self._kept_bytes -= oldest.size_bytes()
+            self._dropped_to = oldest.event.revision
             self._past = None
             self._first += 1
         for listener in tuple(self._listeners):
@@ -138,7 +147,7 @@ class EventHub:
         """The number of the next event."""
         return self._first + len(self._kept)
 
-    def kept(self, number: int) -> KeptEvent:
+    def kept(self, number: int) -> PublishedEvent:
         """Return the event of this number, which must be kept."""
         return self._kept[number - self._first]
 
@@ -150,7 +159,7 @@ class EventHub:
         """
         number = self.end
         while number > self._first:
-            event = self.kept(number - 1)
+            event = self.kept(number - 1).event
             if event.revision < revision or (event.revision == revision and not _is_transient(event.topic)):
                 break
             number -= 1
@@ -202,12 +211,12 @@ class Subscription:
         if self._past is not None:
             return texts + self._take_past(self._past, limit_bytes)
         while self._next < self._hub.end and size < limit_bytes:
-            event = self._hub.kept(self._next)
+            kept = self._hub.kept(self._next)
             self._next += 1
-            self._seen_to = event.revision
-            if event.topic in self._topics:
-                texts.append(event.text)
-                size += len(event.text)
+            self._seen_to = kept.event.revision
+            if kept.event.topic in self._topics:
+                texts.append(kept.text)
+                size += len(kept.text)
         return texts
 
     def _take_past(self, past: PastEvents, limit_bytes: int) -> list[bytes]:

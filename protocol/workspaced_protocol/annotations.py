@@ -106,9 +106,9 @@ class _ParamsAsGiven(Struct, frozen=True):
     changes: tuple[_ChangeAsGiven, ...] = ()
 
 
-def may_hold_metadata(params: bytes) -> bool:
-    """Return whether params may hold metadata. Nearly none do, and nothing is decoded to tell."""
-    return b'"metadata"' in params or b"\\u" in params
+def may_hold_metadata(params: type[Struct]) -> bool:
+    """Return whether the params of a method may hold metadata: nearly none do."""
+    return not set(_ParamsAsGiven.__struct_fields__).isdisjoint(params.__struct_fields__)
 
 
 def metadata_texts(params: bytes) -> Iterator[tuple[str, bytes]]:
@@ -116,6 +116,8 @@ def metadata_texts(params: bytes) -> Iterator[tuple[str, bytes]]:
 
     What is far too large is left out: it is refused as such.
     """
+    if b'"metadata"' not in params and b"\\u" not in params:  # without decoding
+        return
     given = msgspec.json.decode(params, type=_ParamsAsGiven)
     texts = [("metadata", given.metadata)]
     if given.workspace is not None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 PRIMARY: Final = "workspaces.json"
 SNAPSHOT: Final = "workspaces.snapshot.json"
 LOCK: Final = "workspaced.lock"
+LOCK_HELD: Final = "stop it first, or choose another data directory."
+"""The end of the daemon's last words where another one holds the lock."""
 BACKUPS: Final = "backups"
 QUARANTINE: Final = "quarantine"
 HISTORY: Final = "history.jsonl"

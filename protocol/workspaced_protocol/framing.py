@@ -41,7 +41,8 @@ class LineSplitter:
         if lines and self._pending:
             lines[0] = bytes(self._pending + lines[0])
             self._pending.clear()
-        self._pending += rest
+        if rest:
+            self._pending += rest
         # The first line has bytes of earlier data, each other one is a part of this.
         if len(data) > self._max_line_bytes or (lines and len(lines[0]) > self._max_line_bytes):
             lines = self._up_to_overlong(lines)

@@ -60,6 +60,10 @@ class Method:
     def _decode(self) -> Callable[[bytes], p.Params]:
         return msgspec.json.Decoder(self.params).decode
 
+    @cached_property
+    def _takes_metadata(self) -> bool:
+        return may_hold_metadata(self.params)
+
     def decode_params(self, raw: bytes | msgspec.Raw | None) -> p.Params:
         """Decode the params, a JSON text, as this method's struct. Raises InvalidParams."""
         text = b"{}" if raw is None else bytes(raw)
@@ -74,7 +78,7 @@ class Method:
         except RecursionError as error:
             path = _too_deep(text)
             raise InvalidParams(path, f"{self.name}: `{path or 'params'}` {TOO_DEEP}.") from error
-        if may_hold_metadata(text):
+        if self._takes_metadata:
             self._check_metadata(text)
         return params
 

@@ -23,7 +23,7 @@ WorkspaceId = Annotated[str, Meta(pattern=_WORKSPACE_ID)]
 ProjectId = Annotated[str, Meta(pattern=_PROJECT_ID)]
 
 # The same ids within a workspace. msgspec takes longer for a pattern than for the rest of a workspace, and there
-# may be thousands. So `Workspace` checks these ids, and only the schema has the patterns.
+# may be thousands. So the structs check these ids themselves, and only the schema has the patterns.
 _WorkspaceId = Annotated[str, Meta(extra_json_schema={"pattern": _WORKSPACE_ID})]
 _ProjectId = Annotated[str, Meta(extra_json_schema={"pattern": _PROJECT_ID})]
 _is_workspace_id = re.compile(_WORKSPACE_ID).match
@@ -66,6 +66,13 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
     bound_at: TimeMs
 
     def __post_init__(self) -> None:
+        # Here, and not by each workspace that holds it: a change of a workspace leaves most of its projects as they are.
+        try:
+            is_right = _is_project_id(self.id)
+        except TypeError:  # never by decoding, which checks the types first
+            raise TypeError("a ProjectBinding needs a str as its id") from None
+        if not is_right:
+            raise _wrong(WRONG_PROJECT_ID, "id")
         # Here and nowhere else: whatever a binding comes from (a request, a file, a backup), no secret is kept.
         if isinstance(self.git_url, str):  # code may pass another type, which the client then refuses to send
             force_setattr(self, "git_url", without_secret(self.git_url))
@@ -97,8 +104,6 @@ class Workspace(Model, frozen=True, kw_only=True):
             if not _is_workspace_id(self.id):
                 raise _wrong(WRONG_WORKSPACE_ID, "id")
             for index, project in enumerate(self.projects):
-                if not _is_project_id(project.id):
-                    raise _wrong(WRONG_PROJECT_ID, f"projects[{index}].id")
                 if project.workspace_id != self.id and not _is_workspace_id(project.workspace_id):
                     raise _wrong(WRONG_WORKSPACE_ID, f"projects[{index}].workspaceId")
         except (TypeError, AttributeError):  # never by decoding, which checks the types first

@@ -73,7 +73,7 @@ def default_socket_path() -> str:
 
 def default_log_dir() -> str:
     """Return the platform's directory for the user's logs, such as `~/.local/state/workspaced/log`. Raises UnusablePath."""
-    if sys.platform == "darwin" and not _of_xdg("state"):
+    if sys.platform == "darwin":
         return os.path.join(home_directory(), _LOGS_OF_MACOS, _APP)
     return os.path.join(_user_directory("state"), "log")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import (
+    command_line,
     compare,
     crowd,
     databases,
@@ -62,6 +63,7 @@ def _quick() -> Iterator[Row]:
     yield from databases.sqlite_restores(10_000, rounds=3)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
+    yield from command_line.commands(rounds=5)
     yield from scenarios.reads(rounds=20)
     yield from crowd.concurrency(1.0, (1, 50))
     yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
@@ -79,6 +81,7 @@ def _all() -> Iterator[Row]:
     yield from databases.sqlite_restores(10_000, rounds=15)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
+    yield from command_line.commands(rounds=15)
     yield from scenarios.reads(rounds=100)
     yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
     yield from crowd.beside_an_echo(rounds=15, seconds=0.5)

@@ -56,7 +56,10 @@ def short_directory() -> Iterator[Path]:
 @contextmanager
 def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
     """Run a daemon that keeps its data in `where`."""
-    with short_directory() as short, running_daemon(Home(where, socket=short / "s")) as daemon:
+    with (
+        short_directory() as short,
+        running_daemon(Home(where, socket=short / "s"), is_executed=True) as daemon,
+    ):
         yield daemon
 
 

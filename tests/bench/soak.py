@@ -158,7 +158,7 @@ def _listen(stream: EventStream, report: Report) -> None:
 def soak(seconds: float, where: Path, socket: Path, seed: int) -> Report:
     """Run the load. Raises AssertionError for what was lost, or is not as it should be."""
     chance = random.Random(seed)
-    with running_daemon(Home(where, socket=socket), "--log-level", "error") as daemon:
+    with running_daemon(Home(where, socket=socket), "--log-level", "error", is_executed=True) as daemon:
         return _soak(daemon, seconds, chance)
 
 

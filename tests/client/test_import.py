@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from support.other_programs import zoxide_database
 
 FRAMEWORKS = (
     "anyio",
@@ -75,7 +78,16 @@ def test_the_command_line_loads_what_few_commands_need_when_they_run() -> None:
     )
 
 
+def test_the_import_of_a_list_loads_only_what_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "db.zo"
+    file.write_bytes(zoxide_database([]))
+    modules = loaded(
+        f"from workspaced_client.exchange.elsewhere import formats; formats.read_any({str(file)!r}, '/')"
+    )
+    assert modules.isdisjoint({"pydantic", "sqlite3", "pyexpat", "subprocess"})
+
+
 def test_the_pytest_plugin_loads_neither_a_client_nor_an_event_loop() -> None:
     modules = loaded("import workspaced_client.testing") - loaded("import pytest")
-    assert modules.isdisjoint(FRAMEWORKS)
+    assert modules.isdisjoint({*FRAMEWORKS, "msgspec"})
     assert below("workspaced_client._sync", modules) == below("workspaced_client._async", modules) == set()

@@ -428,3 +428,9 @@ def test_nothing_reaches_a_daemon_that_is_gone(flavour: str, serve: Serve) -> No
 def test_a_workspace_of_wrong_types_is_refused_by_a_sentence(wrong: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=r"^a Workspace needs a str as its id, and ProjectBindings as its"):
         workspace(**wrong)
+
+
+@pytest.mark.parametrize("id_", [UUID(int=7), b"proj_1", 5])
+def test_a_binding_of_a_wrong_type_is_refused_by_a_sentence(id_: Any) -> None:
+    with pytest.raises(TypeError, match=r"^a ProjectBinding needs a str as its id"):
+        project(id=id_)

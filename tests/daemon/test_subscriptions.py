@@ -1,9 +1,11 @@
 """Subscriptions: a place in the row of events, replays from a revision, and the gap for what is not kept."""
 
+import tracemalloc
+
 import msgspec
 import pytest
 
-from workspaced.domain.entries import Cause, Event
+from workspaced.domain.entries import NOBODY, Cause, Entry, Event
 from workspaced.domain.errors import InvalidField
 from workspaced.events import KEPT_BYTES, KEPT_EVENTS, EventHub, Subscription
 from workspaced_protocol.events import (
@@ -226,3 +228,43 @@ def test_it_wakes_its_subscriber_until_it_is_closed() -> None:
     subscription.close()
     publish(hub, 2)
     assert len(wakes) == 1
+
+
+LARGE = b'{"name":"x","rootPath":"/","projects":[],"metadata":"%b"}' % (b"x" * 100_000)
+
+
+def publish_updates(hub: EventHub, count: int) -> None:
+    """Publish changes of a workspace with this text, which the history has too."""
+    for revision in range(1, count + 1):
+        entry = Entry(
+            revision=revision,
+            at_ms=1,
+            method="workspace.update",
+            workspace_id="ws_1",
+            name="x",
+            before=LARGE,
+            after=LARGE,
+            by=Peer(1, 1),
+            correlation_id="cor_1",
+        )
+        hub.publish(Event("workspace.updated", WorkspaceChanged("ws_1"), revision, entry), NOBODY)
+
+
+def test_an_event_costs_no_text_until_a_subscriber_reads_it_and_then_one_for_all(traced: None) -> None:
+    hub = EventHub()
+    one, other = subscribe(hub), subscribe(hub)
+    before_bytes, _ = tracemalloc.get_traced_memory()
+    publish_updates(hub, 10)
+    assert tracemalloc.get_traced_memory()[0] - before_bytes < len(LARGE)
+    texts = one.take(UNLIMITED)
+    assert [len(text) > 2 * len(LARGE) for text in texts] == [True] * 10
+    assert all(text is same for text, same in zip(texts, other.take(UNLIMITED), strict=True))
+
+
+def test_the_bound_on_kept_bytes_counts_the_texts_that_are_not_made_yet() -> None:
+    hub = EventHub()
+    subscription = subscribe(hub)
+    publish_updates(hub, 30)
+    gap, *texts = subscription.take(UNLIMITED)
+    assert params(gap)["topic"] == "events.gap"
+    assert KEPT_BYTES - 2 * len(LARGE) - 1000 < sum(map(len, texts)) <= KEPT_BYTES

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from support.daemon_process import Home, new_home, running_daemon
+from support.daemon_process import Home, leads_elsewhere, listens, new_home, running_daemon
 from support.raw_connection import RawConnection
 from workspaced_client import Client, NotRunning, NotStarted
-from workspaced_client._testing.daemon import listens
-from workspaced_client._testing.environment import leads_elsewhere
 from workspaced_client.aio import AsyncClient
+from workspaced_protocol.datadir import LOCK_HELD
 
 AT_ONCE = 50
 
@@ -186,6 +185,24 @@ def test_a_program_that_is_not_there_is_told(home: Home, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "/no/such")
     assert "no program `workspaced`" in failure()
     assert not home.socket.exists()
+
+
+def test_where_another_program_was_faster_its_daemon_is_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # It does what a race does: its own daemon ends, because another one owns the data directory and comes up.
+    loser = tmp_path / "workspaced"
+    loser.write_text(
+        f"#!{sys.executable}\n"
+        "import subprocess, sys\n"
+        f"subprocess.Popen([{sys.executable!r}, '-m', 'workspaced', *sys.argv[1:]])\n"
+        f"sys.exit('workspaced: The daemon with pid 7 owns /d: {LOCK_HELD}')\n"
+    )
+    loser.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with Client.connect(autostart=True, timeout_seconds=30) as client:
+        assert client.daemon.status().socket == str(home.socket)
 
 
 def test_a_directory_that_can_not_be_made_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

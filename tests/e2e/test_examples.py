@@ -119,8 +119,9 @@ _FOLLOWS_EVENTS = re.compile(r"^ *for event in events:", re.MULTILINE)
 
 PYTHON_EXAMPLES = {
     f"{name}-{number}": code
-    for name in ("README.md", "docs/python.md")
+    for name in ("README.md", "docs/integrate/python.md")
     for number, code in enumerate(_PYTHON_BLOCK.findall((ROOT / name).read_text("utf-8")), start=1)
+    if "def test_" not in code  # those are run by pytest: see test_plugin.py
 }
 
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from support.daemon_process import Home, new_home
+from support.daemon_process import Home, environment_at, listens, new_home
 from support.git_samples import ISOLATED
 from support.raw_connection import RawConnection
 from support.waiting import PATIENCE_SECONDS, wait_until
-from workspaced_client._testing.daemon import listens
-from workspaced_client._testing.environment import environment_at
 
 STARTS = "from workspaced_client import Client\nClient.connect(autostart=True, timeout_seconds=30).close()\n"
 BORN = (sys.executable, str(Path(__file__).with_name("born.py")))

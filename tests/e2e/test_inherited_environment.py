@@ -166,7 +166,8 @@ def test_an_unknown_user_without_a_home_needs_both_paths_and_nothing_else(home: 
     become = (
         "import os, sys\n"
         "sys.argv[:] = ['workspaced', *sys.argv[1:]]\n"
-        "import workspaced.cli, workspaced_client.cli.app, trio._core._run, encodings.idna, pwd\n"
+        "import workspaced.cli, workspaced_client, pydantic, trio._core._run, encodings.idna, pwd\n"
+        "pydantic.TypeAdapter(int).json_schema()\n"  # it loads what that user may not be able to read
         "os.environ.pop('HOME', None); os.environ.pop('XDG_RUNTIME_DIR', None)\n"
         "os.setgroups([]); os.setgid(54321); os.setuid(54321)\n"
         "os.umask(0o077)\n"

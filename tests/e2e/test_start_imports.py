@@ -1,4 +1,4 @@
-"""What a start loads: the less, the sooner it answers."""
+"""What a start loads: the less, the sooner it answers (performance.md, A start)."""
 
 import sys
 
@@ -15,9 +15,11 @@ NEEDED_BY_FEW = {
     "importlib.metadata",
     "pydantic",
     "rich",
+    "sqlite3",
     "tomllib",
     "ulid",
     "workspaced.settings.text",
+    "workspaced.store.sqlite",
     "workspaced_client",
     "workspaced_protocol.examples",
     "workspaced_protocol.openrpc",

@@ -108,7 +108,7 @@ def test_the_first_daemon_goes_on(shared_home: Home, connection: RawConnection) 
 
 def test_a_signal_ends_it_with_0_whatever_its_clients_do(home: Home, start: StartDaemon) -> None:
     for number, arguments in ((signal.SIGTERM, ()), (signal.SIGINT, ("--log-format", "json"))):
-        daemon = start(*arguments)
+        daemon = start(*arguments, is_executed=True)
         with (
             RawConnection(home.socket) as idle,
             RawConnection(home.socket) as halfway,
@@ -129,7 +129,7 @@ def test_a_signal_ends_it_with_0_whatever_its_clients_do(home: Home, start: Star
 
 @pytest.mark.requirement("T011")
 def test_what_a_killed_daemon_left_is_cleared_away(home: Home, start: StartDaemon) -> None:
-    start().kill()
+    start(is_executed=True).kill()
     assert home.socket.is_socket()
     left = [
         home.data_dir / name for name in (".workspaces.tmp", ".workspaces-a1.tmp", ".workspaces.json.x.tmp")
@@ -150,7 +150,10 @@ def test_the_default_socket_is_in_the_runtime_directory(home: Home) -> None:
     environment = {"XDG_RUNTIME_DIR": str(runtime), "XDG_DATA_HOME": str(home.root / "share")}
     path = runtime / "workspaced" / "workspaced.sock"
     where = Home(home.root, socket=path)
-    with running_daemon(where, environment=environment, names_paths=False), RawConnection(path) as connection:
+    with (
+        running_daemon(where, environment=environment, names_paths=False, is_executed=True),
+        RawConnection(path) as connection,
+    ):
         assert mode(path.parent) == 0o700
         status = connection.call("daemon.status")
         assert status["socket"] == str(path)

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 
 from e2e.service_manager import ServiceManager, passing
-from support.daemon_process import DaemonProcess, Home
+from support.daemon_process import DaemonProcess, Home, listens
 from support.raw_connection import RawConnection
 from support.waiting import PATIENCE_SECONDS
 from workspaced_client import Client
-from workspaced_client._testing.daemon import listens
 
 pytestmark = pytest.mark.usefixtures("measured")
 WATCHDOG_SECONDS = 0.4

@@ -23,7 +23,7 @@ POWER_LOSS: Final = 5
 """A kill after which only what was synced is left."""
 
 
-class Kind(NamedTuple):
+class HowItFails(NamedTuple):
     """A kind of fault, the error that it brings, and whether only calls that need room meet it."""
 
     number: int
@@ -32,13 +32,13 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = {
-    "error": Kind(ERROR, errno.EIO),
-    "lasting error": Kind(LASTING_ERROR, errno.EIO),
-    "full disk": Kind(ERROR, errno.ENOSPC, needs_room=True),
-    "lasting full disk": Kind(LASTING_ERROR, errno.ENOSPC, needs_room=True),
-    "short write": Kind(SHORT_WRITE, errno.ENOSPC, needs_room=True),
-    "kill": Kind(KILL),
-    "power loss": Kind(POWER_LOSS),
+    "error": HowItFails(ERROR, errno.EIO),
+    "lasting error": HowItFails(LASTING_ERROR, errno.EIO),
+    "full disk": HowItFails(ERROR, errno.ENOSPC, needs_room=True),
+    "lasting full disk": HowItFails(LASTING_ERROR, errno.ENOSPC, needs_room=True),
+    "short write": HowItFails(SHORT_WRITE, errno.ENOSPC, needs_room=True),
+    "kill": HowItFails(KILL),
+    "power loss": HowItFails(POWER_LOSS),
 }
 
 

@@ -17,9 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
-from faults.failing_calls import KILL, KINDS, LASTING_ERROR, NONE, POWER_LOSS, Calls, Kind
+from faults.failing_calls import KILL, KINDS, LASTING_ERROR, NONE, POWER_LOSS, Calls, HowItFails
 from faults.promises import BrokenPromise, Fact, check_history, require
 from faults.runs import Content, content_of
 from faults.sqlite_session import Session, made
@@ -61,7 +59,7 @@ class Trials:
                 shutil.copytree(root / "first", self._found)
         if not was_killed:
             shutil.copytree(root / "first", self._found)
-        told = self._child(Kind(NONE), 0)
+        told = self._child(HowItFails(NONE), 0)
         require(not told.failure, told.failure)
         self.trace: Final = told.trace
         self._check(told, "without a fault")
@@ -79,7 +77,7 @@ class Trials:
             self._check(told, label)
             self.tried[name] += 1
 
-    def _child(self, kind: Kind, at: int) -> Told:
+    def _child(self, kind: HowItFails, at: int) -> Told:
         """Run a session in a child; return what it said."""
         for path in (self._data_dir, self._shadow):
             shutil.rmtree(path, ignore_errors=True)
@@ -100,7 +98,7 @@ class Trials:
             self._lose_power()
         return told
 
-    def _be_child(self, kind: Kind, at: int, writing: int) -> None:
+    def _be_child(self, kind: HowItFails, at: int, writing: int) -> None:
         def say(*message: object) -> None:
             os.write(writing, pickle.dumps(message))
 
@@ -203,7 +201,6 @@ def facts_in(state: State) -> set[Fact]:
 def main() -> None:
     """Arguments: a directory, each n-th call, the first one, SQLite's `synchronous`, kinds of faults."""
     root, every, first, synchronous, *names = sys.argv[1:]
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # thousands of warnings
     # Final for everybody else: here the log is soon full, and a duty of the store may be left out.
     setattr(serving, "LOG_BYTES", 96 * 1024)  # noqa: B010
     settings = [each.replace("FULL", synchronous) for each in database.SETTINGS]

@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 import pytest
 from msgspec import structs
 
-from support.daemon_process import DaemonProcess, Home, new_home
+from support.daemon_process import DaemonFailed, DaemonProcess, Home, environment_at, new_home
 from support.documents import files_below
 from support.raw_connection import RawConnection
 from support.samples import workspace
@@ -25,8 +25,6 @@ from support.strace import needs_strace
 from support.waiting import PATIENCE_SECONDS
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.document import parse_document
-from workspaced_client._testing.daemon import DaemonFailed
-from workspaced_client._testing.environment import environment_at
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
 pytestmark = pytest.mark.requirement("FR-005", "FR-007", "T011", "T013")

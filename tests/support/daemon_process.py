@@ -5,21 +5,35 @@
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from support.documents import PRIMARY, SNAPSHOT
+from support.warm_start import WarmProcess
 from workspaced_client._testing.daemon import Daemon
+from workspaced_client._testing.daemon import DaemonFailed as DaemonFailed
+from workspaced_client._testing.daemon import listens as listens
+from workspaced_client._testing.environment import environment_at as environment_at
+from workspaced_client._testing.environment import leads_elsewhere as leads_elsewhere
 from workspaced_client._testing.guarded_directory import guarded_directory
 
 WORKSPACED = (sys.executable, "-m", "workspaced")
 
+MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""By this variable, each Python that a test starts measures its coverage: that makes its start twice as long."""
+
 _AT_ONCE = 3  # daemons that start at the same time: more only wait for each other on two cores
+
+
+def _is_read_at_execution(variable: str) -> bool:
+    """Whether Python, the C library or the daemon's imports read this variable when a program begins."""
+    return variable.startswith(("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GIT_"))
 
 
 class Home:
@@ -63,7 +77,8 @@ class DaemonProcess(Daemon):
 
     `arguments` follow those that name the home's paths, which are left out unless `names_paths`. `launcher` is a
     program that starts the daemon, such as strace; `program` is another daemon in its place. The rest is as in
-    `subprocess.Popen`.
+    `subprocess.Popen`. It starts by a fork (support/warm_start.py), but for what that can't show: such a start, one
+    whose coverage is measured, or one that `is_executed` on purpose, since its start is what matters.
     """
 
     def __init__(
@@ -77,14 +92,24 @@ class DaemonProcess(Daemon):
         stdin: int = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
         umask: int = -1,
+        is_executed: bool = False,
     ) -> None:
         super().__init__(home.root, data_dir=home.data_dir, socket=home.socket, environment=environment)
         self.home = home
         self._argv = (*launcher, *program, "run", *(home.arguments() if names_paths else ()), *arguments)
         self._stdin, self._pass_fds, self._umask = stdin, pass_fds, umask
+        inherits = (*launcher, *pass_fds, *filter(_is_read_at_execution, self._environment))
+        is_usual = (program, stdin, umask) == (WORKSPACED, subprocess.DEVNULL, -1) and not inherits
+        self._is_forked = is_usual and not is_executed and sys.platform == "linux"
 
     def _command(self) -> Sequence[str]:
         return self._argv
+
+    def _process(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        if not self._is_forked or MEASURES_CHILDREN in os.environ:
+            return super()._process(environment)
+        warm = WarmProcess(self._argv[len(WORKSPACED) :], self.root, environment)
+        return cast("subprocess.Popen[bytes]", warm)
 
     @property
     def stderr(self) -> str:

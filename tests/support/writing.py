@@ -43,11 +43,11 @@ class Desk:
 
     def told(self) -> list[tuple[str, object]]:
         """Topic and payload of each event so far."""
-        return [(event.topic, msgspec.to_builtins(event.payload)) for event, *_ in self.events]
+        return [(each.event.topic, msgspec.to_builtins(each.event.payload)) for each in self.events]
 
     def topics(self) -> list[str]:
         """The topic of each event so far."""
-        return [event.topic for event, *_ in self.events]
+        return [each.event.topic for each in self.events]
 
 
 async def start(nursery: trio.Nursery, store: WorkspaceStore, queue_limit: int = QUEUE_LIMIT) -> Desk:

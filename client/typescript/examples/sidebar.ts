@@ -14,7 +14,8 @@ function show(): void {
 
 async function listAnew(): Promise<void> {
   active.clear();
-  for (const workspace of await client.workspaces.list({ state: "active" })) active.set(workspace.id, workspace);
+  for (const workspace of await client.workspaces.list({ state: "active" }))
+    active.set(workspace.id, workspace);
   show();
 }
 

@@ -8,7 +8,14 @@
 
 import { randomUUID } from "node:crypto";
 
-import { connectionLost, isObject, isOfKind, notResponding, sessionsLost, type WorkspacedError } from "./errors.js";
+import {
+  connectionLost,
+  isObject,
+  isOfKind,
+  notResponding,
+  sessionsLost,
+  type WorkspacedError,
+} from "./errors.js";
 import { encodeParams } from "./json_values.js";
 import type { CloneOptions } from "./options.js";
 import { METHODS } from "./protocol.js";
@@ -37,14 +44,17 @@ export class Attempts {
     this.method = method;
     this.params = encodeParams(method, known?.takesKey === true ? withKey(params) : params);
     this.options = options;
-    this.timeoutMs = checkedTimeout(options.timeoutMs ?? (method === "project.clone" ? CLONE_TIMEOUT_MS : timeoutMs));
+    this.timeoutMs = checkedTimeout(
+      options.timeoutMs ?? (method === "project.clone" ? CLONE_TIMEOUT_MS : timeoutMs),
+    );
     this.deadline = now() + this.timeoutMs;
     this.mayRepeat = known?.mayRepeat === true;
   }
 
   /** Notes that a connection gave no answer. Throws the loss to report unless another attempt may follow. */
   lost(error: WorkspacedError): void {
-    if (!this.#mayBeApplied) { // else keep the first loss, which says so
+    if (!this.#mayBeApplied) {
+      // else keep the first loss, which says so
       this.#loss = error;
       this.#mayBeApplied = error.outcomeUnknown;
     }
@@ -59,6 +69,11 @@ export class Attempts {
   /** Returns the error of a call that found no daemon in its time; `failure` is that of the last attempt to connect. */
   notReached(failure: WorkspacedError | undefined): WorkspacedError {
     return this.#loss ?? failure ?? notResponding("connect", this.timeoutMs);
+  }
+
+  /** Returns the error of a call whose daemon could not be started again: whether it was applied counts more. */
+  notStarted(error: WorkspacedError): WorkspacedError {
+    return this.#mayBeApplied ? (this.#loss ?? error) : error;
   }
 
   /** Returns the error of a call whose client was closed before it found a daemon. */

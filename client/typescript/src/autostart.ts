@@ -1,9 +1,9 @@
 /**
  * Start the daemon if none runs: one, however many programs ask at the same moment.
  *
- * The strategy: each starts its own, and the lock of the data directory lets one live. The others end with exit code 75,
- * and whoever started them waits for the one that lives. It outlives its starter: it has a session of its own, and none of
- * the starter's files.
+ * The strategy: each starts its own, and the lock of the data directory lets one live. The others end with exit code
+ * 75, and their starters wait for the one that lives. It outlives them: it has a session of its own, and none of their
+ * files.
  */
 
 import { spawn, type ChildProcess } from "node:child_process";
@@ -16,20 +16,21 @@ import { isOfKind, WorkspacedError } from "./errors.js";
 import { encodeRequest } from "./messages.js";
 import { expanded, logDirectory } from "./paths.js";
 import { INHERITED } from "./protocol.js";
-import { atDeadline, Closed, now } from "./waiting.js";
+import { atDeadline, now, type Closed } from "./waiting.js";
 
 const LOOK_MS = 30; // between two attempts to reach it
 const LOG_BYTES = 1024 * 1024; // the next start puts a longer log aside
 const ANOTHER_RUNS = 75; // the daemon's exit code where another one owns the data directory
+const ANOTHER_COMES_UP_MS = 3000; // how long that one is waited for: it may listen elsewhere
 
 /**
- * Resolves once a daemon answers at `path`; starts one if none does, unless the environment has WORKSPACED_AUTOSTART=0.
+ * Resolves once a daemon answers at `path`, or at the closing; starts one if none does.
  *
  * Rejects with `notStarted`, and the errors of connecting except `notRunning`.
  */
-export async function ensureRunning(path: string, timeoutMs: number): Promise<void> {
+export async function ensureRunning(path: string, timeoutMs: number, closed: Closed): Promise<void> {
   const deadline = now() + timeoutMs;
-  if (process.env["WORKSPACED_AUTOSTART"] === "0" || (await answers(path, deadline))) return;
+  if (await answers(path, deadline, closed)) return;
   const program = await findProgram(path);
   let log;
   try {
@@ -40,34 +41,35 @@ export async function ensureRunning(path: string, timeoutMs: number): Promise<vo
   }
   const start = new Start(program, path, log);
   try {
-    await start.waitForAnswer(deadline);
+    await start.waitForAnswer(deadline, closed);
   } finally {
     await log.file.close();
   }
 }
 
 /** Returns whether a daemon answers: a killed one may still accept connections for a moment, in silence. */
-async function answers(path: string, deadline: number): Promise<boolean> {
+async function answers(path: string, deadline: number, closed: Closed): Promise<boolean> {
   const limit = Math.max(deadline, now() + LOOK_MS);
   let socket;
   try {
-    socket = await openSocket(path, limit, limit - now(), new Closed());
+    socket = await openSocket(path, limit, limit - now(), closed);
   } catch (error) {
     if (isOfKind(error, "notRunning")) return false;
     if (isOfKind(error, "notResponding")) return true; // its backlog is full of clients
     throw error;
   }
-  let stop = (): void => undefined;
+  const stops: (() => void)[] = [];
   try {
     return await new Promise<boolean>((resolve) => {
-      stop = atDeadline(limit, () => resolve(true)); // it runs, but is too busy to answer
+      const isBusy = (): void => resolve(true); // it runs, but is too busy to answer
+      stops.push(atDeadline(limit, isBusy), closed.onSet(isBusy));
       socket.on("data", () => resolve(true));
       socket.on("error", () => resolve(false));
       socket.on("close", () => resolve(false));
       socket.write(encodeRequest(1, "daemon.ping", "{}"));
     });
   } finally {
-    stop();
+    for (const stop of stops) stop();
     socket.destroy();
   }
 }
@@ -98,15 +100,18 @@ class Start {
     this.#child.unref();
   }
 
-  async waitForAnswer(deadline: number): Promise<void> {
-    const never = new Closed();
-    while (!(await answers(this.#path, deadline))) {
+  async waitForAnswer(deadline: number, closed: Closed): Promise<void> {
+    let givenUpAt: number | undefined;
+    while (!closed.isSet && !(await answers(this.#path, deadline, closed))) {
       if (this.#problem !== undefined) throw notStarted(this.#path, this.#problem.message, this.#problem);
       const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
-      const isLate = now() >= deadline;
-      if (hasEnded && (this.#child.exitCode !== ANOTHER_RUNS || isLate)) throw notStarted(this.#path, await this.#lastLine());
-      if (isLate) throw notStarted(this.#path, `it has not answered in time; its log is ${this.#log.path}`);
-      await never.pause(LOOK_MS);
+      if (hasEnded) {
+        givenUpAt ??= now() + (this.#child.exitCode === ANOTHER_RUNS ? ANOTHER_COMES_UP_MS : 0);
+        if (now() >= Math.min(givenUpAt, deadline)) throw notStarted(this.#path, await this.#lastLine());
+      }
+      if (now() >= deadline)
+        throw notStarted(this.#path, `it has not answered in time; its log is ${this.#log.path}`);
+      await closed.pause(LOOK_MS);
     }
   }
 
@@ -114,9 +119,17 @@ class Start {
   async #lastLine(): Promise<string> {
     const { file, beginsAt, path } = this.#log;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(LOG_BYTES), 0, LOG_BYTES, beginsAt);
-    const lines = buffer.toString("utf-8", 0, bytesRead).split("\n").filter((line) => line.trim() !== "");
-    const said = lines.at(-1)?.replace(/^workspaced: /, "").replace(/\.$/, "");
-    return said === undefined ? `it ended without a word; its log is ${path}` : `${said} (its log is ${path})`;
+    const lines = buffer
+      .toString("utf-8", 0, bytesRead)
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    const said = lines
+      .at(-1)
+      ?.replace(/^workspaced: /, "")
+      .replace(/\.$/, "");
+    return said === undefined
+      ? `it ended without a word; its log is ${path}`
+      : `${said} (its log is ${path})`;
   }
 }
 
@@ -141,7 +154,8 @@ function environment(): Record<string, string> {
   }
   // git puts the directory of its programs in front of the PATH of the programs that it starts.
   const gitPrograms = process.env["GIT_EXEC_PATH"];
-  if (gitPrograms && kept["PATH"]?.startsWith(`${gitPrograms}:`)) kept["PATH"] = kept["PATH"].slice(gitPrograms.length + 1);
+  if (gitPrograms && kept["PATH"]?.startsWith(`${gitPrograms}:`))
+    kept["PATH"] = kept["PATH"].slice(gitPrograms.length + 1);
   // It may be relative to the app's working directory.
   if (kept["WORKSPACED_DATA_DIR"]) kept["WORKSPACED_DATA_DIR"] = expanded(kept["WORKSPACED_DATA_DIR"]);
   return kept;
@@ -150,10 +164,17 @@ function environment(): Record<string, string> {
 function isInherited(name: string): boolean {
   const is = (names: readonly string[]): boolean => names.includes(name);
   const isOf = (families: readonly string[]): boolean => families.some((family) => name.startsWith(family));
-  if (name.startsWith("GIT_") && (!(is(INHERITED.gitNames) || isOf(INHERITED.gitFamilies)) || isOf(INHERITED.gitInvocation))) {
+  if (
+    name.startsWith("GIT_") &&
+    (!(is(INHERITED.gitNames) || isOf(INHERITED.gitFamilies)) || isOf(INHERITED.gitInvocation))
+  ) {
     return false; // of one git invocation
   }
-  return is(INHERITED.names) || isOf(INHERITED.families) || (INHERITED.proxies as readonly string[]).includes(name.toLowerCase());
+  return (
+    is(INHERITED.names) ||
+    isOf(INHERITED.families) ||
+    (INHERITED.proxies as readonly string[]).includes(name.toLowerCase())
+  );
 }
 
 /** Returns the log of daemons that are started here, ready to write; a user without a home has it in `otherwise`. */
@@ -161,7 +182,10 @@ async function openLog(otherwise: string): Promise<Log> {
   const directory = logDirectory() ?? otherwise;
   await makePrivateDirectory(directory);
   const path = join(directory, "daemon.log");
-  const size = await stat(path).then(({ size }) => size, () => 0); // there may be none yet
+  const size = await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  ); // there may be none yet
   if (size > LOG_BYTES) await rename(path, `${path}.1`);
   const file = await open(path, "a+", 0o600);
   await file.chmod(0o600); // a umask such as 0777 would keep the daemon from its log
@@ -177,7 +201,10 @@ async function makePrivateDirectory(directory: string): Promise<void> {
       await makePrivateDirectory(dirname(directory));
       return makePrivateDirectory(directory);
     }
-    const isThere = await stat(directory).then((there) => there.isDirectory(), () => false);
+    const isThere = await stat(directory).then(
+      (there) => there.isDirectory(),
+      () => false,
+    );
     if (!isThere) throw error; // else it was EEXIST, or EROFS for one that exists
     return;
   }

@@ -9,6 +9,7 @@
  */
 
 import { Attempts, isPassing } from "./attempts.js";
+import { ensureRunning } from "./autostart.js";
 import { openSocket, turnedAway } from "./connecting.js";
 import { Connection } from "./connection.js";
 import { isObject, isOfKind, WorkspacedError } from "./errors.js";
@@ -22,6 +23,8 @@ export interface Settings {
   readonly path: string;
   readonly timeoutMs: number;
   readonly reconnects: boolean;
+  /** Whether to start a daemon where none runs. */
+  readonly autostarts: boolean;
   /** Called with the daemon's notice at each connection. */
   readonly tellRecovery: (recovery: RecoveryStatus) => void;
 }
@@ -44,6 +47,8 @@ export class Calls {
 
   /** Connects for the first time. */
   async begin(): Promise<void> {
+    const { path, timeoutMs, autostarts } = this.#settings;
+    if (autostarts) await ensureRunning(path, timeoutMs, this.closed);
     this.#connection = await this.#begin();
   }
 
@@ -92,12 +97,15 @@ export class Calls {
         this.#lostSessions = undefined;
         throw attempts.sessionsLost(lost.reason, lost.ids);
       }
-      if (connection !== undefined && (!connection.isOver || !this.#settings.reconnects || this.closed.isSet)) return connection;
+      const mayRenew = this.#settings.reconnects && !this.closed.isSet;
+      if (connection !== undefined && (!connection.isOver || !mayRenew)) return connection;
       this.#waiting.add(attempts);
       try {
         this.#renewal ??= this.#renew();
         this.#renewal.catch(() => undefined); // of no interest where no call waits any more
         await this.#inTime(this.#renewal, attempts);
+      } catch (error) {
+        throw isOfKind(error, "notStarted") ? attempts.notStarted(error) : error;
       } finally {
         this.#waiting.delete(attempts);
       }
@@ -142,6 +150,10 @@ export class Calls {
         } catch (error) {
           if (!isPassing(error)) throw error;
           this.#failure = error;
+          if (this.#settings.autostarts && isOfKind(error, "notRunning")) {
+            await ensureRunning(this.#settings.path, this.#settings.timeoutMs, this.closed);
+            continue;
+          }
         }
         await this.#pauseFor(this.#waiting, pauses);
       }

@@ -1,7 +1,6 @@
 /** The lifetime of a client: from `Client.connect()` to its `close()`. */
 
 import { Daemon, History, Projects, Sessions, Store, Workspaces, type Call } from "./api.js";
-import { ensureRunning } from "./autostart.js";
 import { Calls } from "./calls.js";
 import { connectionLost } from "./errors.js";
 import type { TopicsOf } from "./event_feed.js";
@@ -15,9 +14,10 @@ import { checkedTimeout } from "./waiting.js";
 const TIMEOUT_MS = 10_000;
 
 /** The params of a method and the options of a call: params may be left out where none is required. */
-type Arguments<M extends MethodName> = Record<string, never> extends Methods[M]["params"]
-  ? [params?: Methods[M]["params"], options?: CloneOptions]
-  : [params: Methods[M]["params"], options?: CloneOptions];
+type Arguments<M extends MethodName> =
+  Record<string, never> extends Methods[M]["params"]
+    ? [params?: Methods[M]["params"], options?: CloneOptions]
+    : [params: Methods[M]["params"], options?: CloneOptions];
 
 /**
  * A connection to the daemon; make one with `Client.connect()`.
@@ -74,11 +74,11 @@ export class Client {
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const timeoutMs = checkedTimeout(options.timeoutMs ?? TIMEOUT_MS);
     const path = await socketPath(options.socketPath);
-    if (options.autostart === true) await ensureRunning(path, timeoutMs);
     const calls = new Calls({
       path,
       timeoutMs,
       reconnects: options.reconnect ?? true,
+      autostarts: options.autostart === true && process.env["WORKSPACED_AUTOSTART"] !== "0",
       tellRecovery: onceEach(options.onRecovery ?? warn),
     });
     try {
@@ -91,7 +91,10 @@ export class Client {
   }
 
   /** Calls a method of the protocol by its name, such as `workspace.create`. */
-  async call<M extends MethodName>(method: M, ...[params, options]: Arguments<M>): Promise<Methods[M]["result"]> {
+  async call<M extends MethodName>(
+    method: M,
+    ...[params, options]: Arguments<M>
+  ): Promise<Methods[M]["result"]> {
     return (await this.#calls.call(method, params ?? {}, options)) as Methods[M]["result"];
   }
 
@@ -102,7 +105,8 @@ export class Client {
    * that were missed for good comes one `{ gap: { from, to } }`.
    */
   events<const P extends TopicPattern = TopicPattern>(
-    topics?: readonly P[], options: EventOptions = {},
+    topics?: readonly P[],
+    options: EventOptions = {},
   ): EventStream<TopicsOf<P>> {
     if (this.#calls.closed.isSet) throw connectionLost("events.subscribe", "this client was closed");
     const stream = new EventStream<TopicsOf<P>>(this.socketPath, this.#timeoutMs, topics, options);
@@ -125,7 +129,9 @@ export class Client {
 }
 
 /** Tells of each recovery once, however often the client connects again. */
-function onceEach(tell: (message: string, recovery: RecoveryStatus) => void): (recovery: RecoveryStatus) => void {
+function onceEach(
+  tell: (message: string, recovery: RecoveryStatus) => void,
+): (recovery: RecoveryStatus) => void {
   let told: string | undefined;
   return (recovery) => {
     const identity = `${recovery.outcome} ${recovery.occurredAt ?? ""}`;

@@ -16,7 +16,13 @@ export interface Setting {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  b: "\b", t: "\t", n: "\n", f: "\f", r: "\r", '"': '"', "\\": "\\",
+  b: "\b",
+  t: "\t",
+  n: "\n",
+  f: "\f",
+  r: "\r",
+  '"': '"',
+  "\\": "\\",
 };
 const PLAIN_VALUE = /(?:true|false|[+-]?(?:inf|nan)|[+-]?[0-9][0-9A-Za-z_.:+-]*(?: [0-9][0-9:.Z+-]*)?)/y;
 
@@ -34,7 +40,8 @@ export function readSetting(text: string, name: string): Setting | undefined {
     const value = reader.value();
     if (key === name) found = value;
     reader.skip(/[ \t]*(?:#[^\n]*)?/y);
-    if (!reader.atEnd && !reader.take("\n") && !reader.take("\r\n")) throw reader.problem("a line goes on after its value");
+    if (!reader.atEnd && !reader.take("\n") && !reader.take("\r\n"))
+      throw reader.problem("a line goes on after its value");
   }
 }
 
@@ -90,7 +97,8 @@ class Reader {
 
   value(): Setting {
     const begin = this.#at;
-    for (const quote of ['"""', "'''"]) if (this.sees(quote)) return { value: this.#lines(quote), isString: true };
+    for (const quote of ['"""', "'''"])
+      if (this.sees(quote)) return { value: this.#lines(quote), isString: true };
     for (const quote of ['"', "'"]) if (this.sees(quote)) return { value: this.#line(quote), isString: true };
     if (this.sees("[") || this.sees("{")) this.#brackets();
     else if (this.skip(PLAIN_VALUE) === "") throw this.problem("there is no value");

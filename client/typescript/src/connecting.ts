@@ -13,7 +13,12 @@ const BACKLOG_RETRY_MS = 10;
  * Resolves to a connected socket. Rejects with `notRunning`, `notAllowed`, `cannotConnect`, or `notResponding` at the
  * deadline or the closing.
  */
-export async function openSocket(path: string, deadline: number, timeoutMs: number, closed: Closed): Promise<Socket> {
+export async function openSocket(
+  path: string,
+  deadline: number,
+  timeoutMs: number,
+  closed: Closed,
+): Promise<Socket> {
   for (;;) {
     try {
       return await connected(path, deadline, timeoutMs, closed);
@@ -52,9 +57,14 @@ function failure(path: string, error: NodeJS.ErrnoException): WorkspacedError {
     return notAllowed(path, `${error.message} (the socket belongs to ${owner(path)})`, error);
   }
   const there = look(path);
-  if (error.code === "ECONNREFUSED" && there?.isSocket() === true) return notRunning(path, "nobody listens on the socket", error);
+  if (error.code === "ECONNREFUSED" && there?.isSocket() === true)
+    return notRunning(path, "nobody listens on the socket", error);
   if (["ENOENT", "ENOTDIR", "ENOTSOCK", "ECONNREFUSED"].includes(error.code ?? "")) {
-    return notRunning(path, `there is ${there?.isDirectory() === true ? "a directory instead of a socket" : "no socket"}`, error);
+    return notRunning(
+      path,
+      `there is ${there?.isDirectory() === true ? "a directory instead of a socket" : "no socket"}`,
+      error,
+    );
   }
   const message = `Could not connect to the socket ${path}: ${error.message}.`;
   return new WorkspacedError(message, { kind: "cannotConnect", data }, { cause: error });
@@ -68,21 +78,24 @@ function failure(path: string, error: NodeJS.ErrnoException): WorkspacedError {
  */
 export function turnedAway(path: string, lost: WorkspacedError): WorkspacedError {
   const uid = look(path)?.uid;
-  const isOfOther = uid !== undefined && process.geteuid !== undefined && ![0, uid].includes(process.geteuid());
-  return isOfOther ? notAllowed(path, `it closed the connection, and its socket belongs to user id ${uid}`, lost) : lost;
+  const isOfOther =
+    uid !== undefined && process.geteuid !== undefined && ![0, uid].includes(process.geteuid());
+  return isOfOther
+    ? notAllowed(path, `it closed the connection, and its socket belongs to user id ${uid}`, lost)
+    : lost;
 }
 
 function notRunning(path: string, reason: string, cause: Error): WorkspacedError {
   const message =
-    `The daemon is not running: ${reason} at ${path}. Start it with \`workspaced run\`; if it runs already, give it and ` +
-    "its clients the same socket path (--socket or WORKSPACED_SOCKET).";
+    `The daemon is not running: ${reason} at ${path}. Start it with \`workspaced run\`; if it runs already, give ` +
+    "it and its clients the same socket path (--socket or WORKSPACED_SOCKET).";
   return new WorkspacedError(message, { kind: "notRunning", data: { path, reason } }, { cause });
 }
 
 function notAllowed(path: string, reason: string, cause: Error): WorkspacedError {
   const message =
-    `You may not use the daemon at ${path}: ${reason}. A daemon serves only the user who started it: start one of your ` +
-    "own with `workspaced run`.";
+    `You may not use the daemon at ${path}: ${reason}. A daemon serves only the user who started it: start one of ` +
+    "your own with `workspaced run`.";
   return new WorkspacedError(message, { kind: "notAllowed", data: { path, reason } }, { cause });
 }
 

@@ -20,7 +20,10 @@ export interface Request {
   readonly params: string;
   readonly deadline: number;
   readonly timeoutMs: number;
-  readonly options: { signal?: AbortSignal | undefined; onProgress?: ((progress: Progress) => void) | undefined };
+  readonly options: {
+    signal?: AbortSignal | undefined;
+    onProgress?: ((progress: Progress) => void) | undefined;
+  };
 }
 
 /** One connected socket. */
@@ -65,7 +68,10 @@ export class Connection {
   async request({ method, params, deadline, timeoutMs, options }: Request): Promise<unknown> {
     const call = new PendingCall(method, params, options.onProgress);
     const abort = (): void => call.fail(options.signal?.reason);
-    const stopWaiting = atDeadline(deadline, () => call.fail(notResponding(method, timeoutMs, call.id !== 0 && mayWrite(method))));
+    const stopWaiting = atDeadline(deadline, () => {
+      const isSent = call.id !== 0;
+      call.fail(notResponding(method, timeoutMs, isSent && mayWrite(method)));
+    });
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
       this.#unsent.push(call);

@@ -126,7 +126,8 @@ export class Conversation {
 
   #callOf(id: number | string): PendingCall {
     const call = typeof id === "number" ? this.#waiting.get(id) : undefined;
-    if (call === undefined) throw new NotAnAnswer(`there is an answer to ${JSON.stringify(id)}, which was never asked`);
+    if (call === undefined)
+      throw new NotAnAnswer(`there is an answer to ${JSON.stringify(id)}, which was never asked`);
     return call;
   }
 

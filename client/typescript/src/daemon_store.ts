@@ -31,7 +31,10 @@ export interface DaemonStore extends WorkspaceStore {
   close(): Promise<void>;
 }
 
-/** Connects to the daemon, and resolves to its store. Takes the options and rejects with the errors of `Client.connect`. */
+/**
+ * Connects to the daemon, and resolves to its store. It takes the options of `Client.connect`, and rejects with the same
+ * errors.
+ */
 export async function createDaemonStore(options: ConnectOptions = {}): Promise<DaemonStore> {
   const client = await Client.connect(options);
   const { store } = client;

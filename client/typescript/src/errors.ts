@@ -1,7 +1,7 @@
 /** The errors of this library: those that the daemon answers with, and those that the client finds itself. */
 
 import { ERROR_CODES, METHODS, type DaemonErrorKind } from "./protocol.js";
-import { advice } from "./versions.js";
+import { adviceOn } from "./versions.js";
 
 /** The kind of an error that the client finds itself, on the way to the daemon and back. */
 export type LocalErrorKind =
@@ -69,7 +69,8 @@ export interface WireError {
 export function fromAnswer(answer: WireError, method: string): WorkspacedError {
   const data = isObject(answer.data) ? answer.data : {};
   const kind = typeof data["kind"] === "string" ? data["kind"] : "";
-  const message = [answer.message, ...advice(method, answer.code, answer.message, data)].join(" ");
+  const advice = adviceOn(method, answer.code, answer.message, data);
+  const message = advice === undefined ? answer.message : `${answer.message} ${advice}`;
   return new WorkspacedError(message, {
     kind,
     code: answer.code,
@@ -88,7 +89,10 @@ export function connectionLost(method: string, reason: string, outcomeUnknown = 
 
 /** Returns the error that the first call after the loss of sessions rejects with. */
 export function sessionsLost(
-  method: string, reason: string, sessionIds: readonly string[], outcomeUnknown: boolean,
+  method: string,
+  reason: string,
+  sessionIds: readonly string[],
+  outcomeUnknown: boolean,
 ): WorkspacedError {
   return new WorkspacedError(
     `${method} got no answer, because the connection ended: ${reason}. With it ended these sessions: ` +

@@ -36,7 +36,9 @@ export type WorkspacedEvent<T extends Topic = Topic> = {
 }[T];
 
 /** The topics of a name or a pattern. */
-export type TopicsOf<P extends TopicPattern> = P extends `${infer Family}.*` ? Extract<Topic, `${Family}.${string}`> : P;
+export type TopicsOf<P extends TopicPattern> = P extends `${infer Family}.*`
+  ? Extract<Topic, `${Family}.${string}`>
+  : P;
 
 /** Events that were missed for good, by their first and last revision: list their subjects again. */
 export interface EventGap {
@@ -65,7 +67,9 @@ export class EventFeed {
   /** Throws `unsendable` for topics or a revision that are no JSON values. */
   constructor(topics: readonly TopicPattern[] | undefined, since: number | undefined) {
     if (topics !== undefined && !Array.isArray(topics)) {
-      throw new TypeError(`topics must be an array of names such as ["workspace.*"], not a ${typeof topics}.`);
+      throw new TypeError(
+        `topics must be an array of names such as ["workspace.*"], not a ${typeof topics}.`,
+      );
     }
     this.#topics = topics === undefined ? undefined : [...topics];
     this.#revision = since;
@@ -178,6 +182,7 @@ function objectOf(value: unknown, what: string): JsonObject {
 }
 
 function revisionOf(value: unknown): number {
-  if (!Number.isSafeInteger(value)) throw new NotAnAnswer(`a revision is ${JSON.stringify(value)}, which is no integer`);
+  if (!Number.isSafeInteger(value))
+    throw new NotAnAnswer(`a revision is ${JSON.stringify(value)}, which is no integer`);
   return value as number;
 }

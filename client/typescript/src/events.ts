@@ -25,7 +25,9 @@ import { atDeadline, Closed, now, pausesMs } from "./waiting.js";
  * client. It throws the errors that reconnecting can't cure: `notAllowed`, `protocolUnsupported`, `badAnswer`, and
  * `invalidParams` for a topic that the daemon does not have.
  */
-export class EventStream<T extends Topic = Topic> implements AsyncIterableIterator<WorkspacedEvent<T> | EventGap, undefined> {
+export class EventStream<T extends Topic = Topic> implements AsyncIterableIterator<
+  WorkspacedEvent<T> | EventGap
+> {
   readonly #path: string;
   readonly #timeoutMs: number;
   readonly #options: EventOptions;
@@ -42,7 +44,12 @@ export class EventStream<T extends Topic = Topic> implements AsyncIterableIterat
   #wakes: (() => void)[] = [];
   #lastStep: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, timeoutMs: number, topics: readonly TopicPattern[] | undefined, options: EventOptions) {
+  constructor(
+    path: string,
+    timeoutMs: number,
+    topics: readonly TopicPattern[] | undefined,
+    options: EventOptions,
+  ) {
     this.#path = path;
     this.#timeoutMs = timeoutMs;
     this.#options = options;
@@ -160,7 +167,10 @@ export class EventStream<T extends Topic = Topic> implements AsyncIterableIterat
         const lose = (reason: string): void => reject(connectionLost("events.subscribe", reason));
         const isLate = (): void => reject(notResponding("events.subscribe", this.#timeoutMs));
         const subscribed = atDeadline(deadline, isLate);
-        stops.push(subscribed, this.#closed.onSet(() => lose("this stream was closed")));
+        stops.push(
+          subscribed,
+          this.#closed.onSet(() => lose("this stream was closed")),
+        );
         socket.on("data", (data: Buffer) => {
           try {
             this.#receive(data, subscribed);

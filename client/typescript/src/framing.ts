@@ -1,6 +1,6 @@
 /** The framing of the transport: bytes in, whole lines out, without I/O. */
 
-/** The longest accepted line. A larger one would not fit in a string of V8; a whole store's file has 256 MiB at most. */
+/** The longest accepted line: what fits in a string of V8. A whole store's file has 256 MiB at most. */
 export const ANSWER_LIMIT_BYTES = 511 * 1024 * 1024;
 
 const NEWLINE = 0x0a;

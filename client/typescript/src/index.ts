@@ -2,7 +2,12 @@
 
 export * from "./protocol.js";
 export { Client } from "./client.js";
-export { createDaemonStore, type DaemonStore, type StoredWorkspace, type WorkspaceStore } from "./daemon_store.js";
+export {
+  createDaemonStore,
+  type DaemonStore,
+  type StoredWorkspace,
+  type WorkspaceStore,
+} from "./daemon_store.js";
 export { WorkspacedError, type ErrorKind, type LocalErrorKind } from "./errors.js";
 export type { EventGap, WorkspacedEvent } from "./event_feed.js";
 export type { EventStream } from "./events.js";

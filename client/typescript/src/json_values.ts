@@ -40,7 +40,8 @@ function check(value: unknown, path: string, depth: number): void {
     case "boolean":
       return;
     case "string":
-      if (!value.isWellFormed()) throw new NotJson(path, "has half of a surrogate pair, which is no character");
+      if (!value.isWellFormed())
+        throw new NotJson(path, "has half of a surrogate pair, which is no character");
       return;
     case "number":
       if (!Number.isFinite(value)) throw new NotJson(path, `is ${value}, which is no JSON number`);
@@ -49,7 +50,10 @@ function check(value: unknown, path: string, depth: number): void {
       if (value !== null) checkObject(value, path, depth);
       return;
     default:
-      throw new NotJson(path, `is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}, which is no JSON value`);
+      throw new NotJson(
+        path,
+        `is ${typeof value === "undefined" ? "undefined" : `a ${typeof value}`}, which is no JSON value`,
+      );
   }
 }
 
@@ -65,7 +69,8 @@ function checkObject(value: object, path: string, depth: number): void {
     throw new NotJson(path, `is a ${name}, which is no JSON value`);
   }
   for (const [key, member] of Object.entries(value)) {
-    if (!key.isWellFormed()) throw new NotJson(path, "has a key with half of a surrogate pair, which is no character");
+    if (!key.isWellFormed())
+      throw new NotJson(path, "has a key with half of a surrogate pair, which is no character");
     if (member !== undefined) check(member, path === "" ? key : `${path}.${key}`, depth + 1);
   }
 }

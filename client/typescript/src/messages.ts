@@ -40,11 +40,13 @@ export function encodeNotification(method: string, params: string): string {
 /** Parses a line from the daemon. Throws NotAnAnswer if it is not JSON-RPC. */
 export function parseAnswer(line: Buffer): Answer | Notification {
   const message = parseJson(line);
-  if (!isObject(message) || message["jsonrpc"] !== "2.0") throw new NotAnAnswer(`it is not JSON-RPC: ${shown(line)}`);
+  if (!isObject(message) || message["jsonrpc"] !== "2.0")
+    throw new NotAnAnswer(`it is not JSON-RPC: ${shown(line)}`);
   const { id, method, result, error } = message;
   if (typeof method === "string" && id === undefined) return { method, params: message["params"] ?? {} };
   const isId = id === null || typeof id === "string" || Number.isSafeInteger(id);
-  if (method !== undefined || !isId) throw new NotAnAnswer(`it is neither an answer nor a notification: ${shown(line)}`);
+  if (method !== undefined || !isId)
+    throw new NotAnAnswer(`it is neither an answer nor a notification: ${shown(line)}`);
   const answered = id as Answer["id"];
   if (isWireError(error) && result === undefined) return { id: answered, error };
   if (error === undefined && result !== undefined) return { id: answered, result };
@@ -65,6 +67,9 @@ function isWireError(error: unknown): error is WireError {
 }
 
 function shown(line: Buffer): string {
-  const beginning = line.subarray(0, 60).toString("utf-8").replace(/[\p{Cc}\p{Cf}]/gu, "�");
+  const beginning = line
+    .subarray(0, 60)
+    .toString("utf-8")
+    .replace(/[\p{Cc}\p{Cf}]/gu, "�");
   return line.length > 60 ? `“${beginning}…”` : `“${beginning}”`;
 }

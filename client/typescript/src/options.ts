@@ -10,8 +10,8 @@ export interface ConnectOptions {
   /** The limit for connecting, and then for each call, in milliseconds (10,000); `Infinity` waits forever. */
   timeoutMs?: number | undefined;
   /**
-   * Whether to start a daemon if none runs: one, however many programs ask at once. It outlives them all. Not where
-   * the environment has WORKSPACED_AUTOSTART=0.
+   * Whether to start a daemon if none runs, now and whenever the client connects again: one, however many programs ask
+   * at once. It outlives them all. The environment switches this off by WORKSPACED_AUTOSTART=0.
    */
   autostart?: boolean | undefined;
   /** Whether a call connects again after the connection is lost (true). */

@@ -56,7 +56,8 @@ export const thisMachine: Machine = {
       throw error;
     }
     try {
-      if ((await file.stat()).isFIFO()) throw unusableSocketPath(`${path} is a pipe, and can't be a configuration file: move it away.`);
+      if ((await file.stat()).isFIFO())
+        throw unusableSocketPath(`${path} is a pipe, and can't be a configuration file: move it away.`);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(LARGEST_CONFIG_FILE_BYTES + 1));
       return buffer.subarray(0, bytesRead);
     } finally {
@@ -67,11 +68,17 @@ export const thisMachine: Machine = {
 };
 
 /** Returns the socket to connect to: `explicit`, else as set, else the default. Throws `unusableSocketPath`. */
-export async function socketPath(explicit: string | undefined, machine: Machine = thisMachine): Promise<string> {
+export async function socketPath(
+  explicit: string | undefined,
+  machine: Machine = thisMachine,
+): Promise<string> {
   if (explicit !== undefined && typeof explicit !== "string") {
     throw new TypeError(`socketPath must be a path as a string, not a ${typeof explicit}.`);
   }
-  if (explicit?.includes("\0")) throw unusableSocketPath(`No file can have the name ${JSON.stringify(explicit)}: give another path for the socket.`);
+  if (explicit?.includes("\0"))
+    throw unusableSocketPath(
+      `No file can have the name ${JSON.stringify(explicit)}: give another path for the socket.`,
+    );
   if (explicit) return checked(expanded(explicit, machine), machine);
   return checked((await asSet(machine)) ?? (await defaultSocketPath(machine)), machine);
 }
@@ -101,7 +108,8 @@ async function defaultSocketPath(machine: Machine): Promise<string> {
   // `su` and `sudo -E` it is another user's.
   const given = machine.env["XDG_RUNTIME_DIR"] ?? "";
   if (given.startsWith("/") && (await machine.isOwnDirectory(given))) return join(given, APP, `${APP}.sock`);
-  if (machine.platform === "darwin") return join(home(machine), "Library", "Caches", "TemporaryItems", APP, `${APP}.sock`);
+  if (machine.platform === "darwin")
+    return join(home(machine), "Library", "Caches", "TemporaryItems", APP, `${APP}.sock`);
   const ofSystem = `/run/user/${machine.uid}`;
   if (await machine.isOwnDirectory(ofSystem)) return join(ofSystem, APP, `${APP}.sock`);
   return join(userDirectory("STATE", [".local", "state"], machine), `${APP}.sock`);
@@ -117,7 +125,9 @@ async function asSet(machine: Machine): Promise<string | undefined> {
   const path = setting.isString && !setting.value.includes("\0") ? setting.value : "";
   if (!isAbsolute(path) && !path.startsWith("~")) {
     const shown = setting.isString ? JSON.stringify(setting.value) : setting.value;
-    throw unusableSocketPath(`\`socket\` in ${file} is ${shown}: give an absolute path, or one that begins with ~/.`);
+    throw unusableSocketPath(
+      `\`socket\` in ${file} is ${shown}: give an absolute path, or one that begins with ~/.`,
+    );
   }
   return expanded(path, machine);
 }
@@ -140,13 +150,18 @@ async function settingIn(file: string, machine: Machine): Promise<Setting | unde
   }
   if (content === undefined) return undefined;
   if (content.length > LARGEST_CONFIG_FILE_BYTES) {
-    throw unusableSocketPath(`${file} is larger than 1 MiB, and can't be a configuration file: move it away.`);
+    throw unusableSocketPath(
+      `${file} is larger than 1 MiB, and can't be a configuration file: move it away.`,
+    );
   }
   try {
     return readSetting(new TextDecoder("utf-8", { fatal: true }).decode(content), "socket");
   } catch (error) {
-    if (!(error instanceof NotToml)) throw unusableSocketPath(`${file} is not UTF-8: save it again as UTF-8.`);
-    throw unusableSocketPath(`${file} is not TOML (${error.message}): \`workspaced config sample\` shows the format.`);
+    if (!(error instanceof NotToml))
+      throw unusableSocketPath(`${file} is not UTF-8: save it again as UTF-8.`);
+    throw unusableSocketPath(
+      `${file} is not TOML (${error.message}): \`workspaced config sample\` shows the format.`,
+    );
   }
 }
 
@@ -161,11 +176,15 @@ function home(machine: Machine): string {
   const given = machine.env["HOME"];
   if (given?.startsWith("/")) return given;
   if (given !== undefined) {
-    throw unusableSocketPath(`There is no home directory (HOME is “${given}”, which is not an absolute path): ${NO_HOME}`);
+    throw unusableSocketPath(
+      `There is no home directory (HOME is “${given}”, which is not an absolute path): ${NO_HOME}`,
+    );
   }
   const ofSystem = machine.homeOfSystem();
   if (ofSystem.startsWith("/")) return ofSystem;
-  throw unusableSocketPath(`There is no home directory (HOME is not set, and user ${machine.uid} is unknown to the system): ${NO_HOME}`);
+  throw unusableSocketPath(
+    `There is no home directory (HOME is not set, and user ${machine.uid} is unknown to the system): ${NO_HOME}`,
+  );
 }
 
 function checked(path: string, machine: Machine): string {

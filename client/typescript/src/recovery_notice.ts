@@ -14,7 +14,8 @@ export function inShort(notice: RecoveryStatus): string {
   const happened = `${isLoss ? "All workspaces were lost" : "The store had to be recovered"}${time}`;
   const count = notice.salvageableCount ?? 0;
   if (count > 0) {
-    return `${happened}: \`workspacectl recovery salvage\` can bring back ${count === 1 ? "1 workspace" : `${count} workspaces`}.`;
+    const workspaces = count === 1 ? "1 workspace" : `${count} workspaces`;
+    return `${happened}: \`workspacectl recovery salvage\` can bring back ${workspaces}.`;
   }
   return isLoss
     ? `${happened}: \`workspacectl recovery show\` tells what can be done.`

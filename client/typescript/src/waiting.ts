@@ -16,9 +16,12 @@ export function now(): number {
 /** Returns a time limit. Throws TypeError unless it is a number, RangeError unless it is more than 0. */
 export function checkedTimeout(timeoutMs: number): number {
   if (typeof timeoutMs !== "number") {
-    throw new TypeError(`timeoutMs must be a number of milliseconds, not a ${typeof timeoutMs}; use Infinity to wait forever.`);
+    throw new TypeError(
+      `timeoutMs must be a number of milliseconds, not a ${typeof timeoutMs}; use Infinity to wait forever.`,
+    );
   }
-  if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be more than 0, not ${timeoutMs}; use Infinity to wait forever.`);
+  if (!(timeoutMs > 0))
+    throw new RangeError(`timeoutMs must be more than 0, not ${timeoutMs}; use Infinity to wait forever.`);
   return timeoutMs;
 }
 
@@ -34,12 +37,15 @@ export function atDeadline(deadline: number, act: () => void): () => void {
   const wait = (until: number): void => {
     const left = until - now();
     if (left === Number.POSITIVE_INFINITY) return;
-    timer = setTimeout(() => {
-      const late = now() - until;
-      if (late < 0) wait(until);
-      else if (late > STOPPED_MS && until === deadline) wait(now() + RESUMED_MS);
-      else afterInput = setImmediate(act);
-    }, Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER_MS));
+    timer = setTimeout(
+      () => {
+        const late = now() - until;
+        if (late < 0) wait(until);
+        else if (late > STOPPED_MS && until === deadline) wait(now() + RESUMED_MS);
+        else afterInput = setImmediate(act);
+      },
+      Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER_MS),
+    );
   };
   wait(deadline);
   return () => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 
+import { Client, WorkspacedError } from "../src/index.js";
 import { environmentAt, newHome, PATIENCE_MS, until, WORKSPACED } from "./support.js";
 
 const CLIENT = join(import.meta.dirname, "../src/index.js");
@@ -19,8 +20,24 @@ beforeEach(async () => {
   homes.push(home);
 });
 after(async () => {
-  for (const each of homes) await rm(each, { recursive: true });
+  for (const each of homes) {
+    await endDaemon(each);
+    await rm(each, { recursive: true });
+  }
 });
+
+/** Ends the daemon that was started in a home, if any, before its directory goes. */
+async function endDaemon(where: string): Promise<void> {
+  try {
+    const client = await Client.connect({ socketPath: join(where, "workspaced", "workspaced.sock") });
+    const { pid } = await client.daemon.status();
+    await client.close();
+    process.kill(pid);
+    await until(() => isGone(pid));
+  } catch (error) {
+    if (!(error instanceof WorkspacedError && error.kind === "notRunning")) throw error;
+  }
+}
 
 /** Runs a program in a process of its own, in this home; returns what it prints. */
 async function app(code: string, env: Record<string, string> = {}): Promise<string> {
@@ -39,22 +56,37 @@ async function app(code: string, env: Record<string, string> = {}): Promise<stri
   return stdout.trim();
 }
 
-const PID = "const client = await connect(); console.log((await client.daemon.status()).pid); await client.close();";
+const TOLD = "await connect().catch((error) => console.log(error.kind, error.message));";
+const PID =
+  "const client = await connect(); console.log((await client.daemon.status()).pid); await client.close();";
 
 test("one daemon is started, however many programs ask, and it outlives them", async () => {
-  const pids = await Promise.all([app(PID), app(PID), app(PID)]);
-  const pid = Number(pids[0]);
-  try {
-    assert.equal(new Set(pids).size, 1, pids.join());
-    assert.equal(await app(PID), pids[0]);
-    assert.equal((await stat(join(home, "workspaced"))).mode & 0o777, 0o700);
-    const log = join(home, ".local/state/workspaced/log/daemon.log");
-    assert.equal((await stat(log)).mode & 0o777, 0o600);
-    assert.match(await readFile(log, "utf-8"), /keeps its data in/);
-  } finally {
-    process.kill(pid);
-    await until(() => isGone(pid));
-  }
+  const pids = await Promise.all([app(PID), app(PID)]);
+  assert.equal(new Set(pids).size, 1, pids.join());
+  assert.equal(await app(PID), pids[0]);
+  assert.equal((await stat(join(home, "workspaced"))).mode & 0o777, 0o700);
+  const log = join(home, ".local/state/workspaced/log/daemon.log");
+  assert.equal((await stat(log)).mode & 0o777, 0o600);
+  assert.match(await readFile(log, "utf-8"), /keeps its data in/);
+});
+
+test("a client with autostart starts one again after a crash", async () => {
+  const told = await app(`
+    const client = await connect();
+    const { id } = await client.workspaces.create({ name: "kept", rootPath: "/srv" });
+    process.kill((await client.daemon.status()).pid, "SIGKILL");
+    console.log((await client.workspaces.get({ id })).name);
+    await client.close();`);
+  assert.equal(told, "kept");
+});
+
+test("where another program was faster, its daemon is waited for", async () => {
+  // It does what a race does: its own daemon ends, because another one owns the data directory and comes up.
+  const bin = join(home, "bin");
+  await mkdir(bin);
+  const loser = `#!/bin/sh\n"${WORKSPACED}" "$@" &\nexit 75\n`;
+  await writeFile(join(bin, "workspaced"), loser, { mode: 0o755 });
+  assert.match(await app(PID), /^\d+$/);
 });
 
 function isGone(pid: number): boolean {
@@ -66,15 +98,16 @@ function isGone(pid: number): boolean {
   }
 }
 
-const TOLD = "await connect().catch((error) => console.log(error.kind, error.message));";
-
 test("WORKSPACED_AUTOSTART=0 starts none", async () => {
   assert.match(await app(TOLD, { WORKSPACED_AUTOSTART: "0" }), /^notRunning The daemon is not running/);
 });
 
 test("a daemon that can't start says why", async () => {
   const told = await app(TOLD, { WORKSPACED_DATA_DIR: "/dev/null/data" });
-  assert.match(told, /^notStarted The daemon could not be started: .*\/dev\/null.* \(its log is .*daemon\.log\)\. To see more, run `workspaced run`\.$/);
+  assert.match(
+    told,
+    /^notStarted The daemon could not be started: .*\/dev\/null.* \(its log is .*daemon\.log\)\. To see more, run `workspaced run`\.$/,
+  );
 });
 
 test("without the program, the error says so", async () => {

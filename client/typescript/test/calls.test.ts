@@ -28,7 +28,9 @@ test("the namespaces and `call` are the same calls", async () => {
 });
 
 test("text is UTF-8, and metadata comes back as it was sent", async () => {
-  const metadata = { "app.key": { "é😀": [1, 0.1, 1e300, -0.5, true, null, "\u2028\u0000"], __proto__x: {} } };
+  const metadata = {
+    "app.key": { "é😀": [1, 0.1, 1e300, -0.5, true, null, "\u2028\u0000"], __proto__x: {} },
+  };
   const made = await client.workspaces.create({ name: "Grün 😀", rootPath: "/srv/ü", metadata });
   assert.equal(made.name, "Grün 😀");
   assert.deepEqual((await client.workspaces.get({ id: made.id })).metadata, metadata);
@@ -55,12 +57,19 @@ test("a line over the daemon's limit is told, and the next call connects again",
 test("many calls at once have each its own answer", async () => {
   const names = Array.from({ length: 3000 }, (_, number) => `none ${number}`);
   const errors = await Promise.all(names.map((name) => errorOf(client.workspaces.get({ name }))));
-  assert.deepEqual(errors.map((error) => /none \d+/.exec(error.message)?.[0]), names);
+  assert.deepEqual(
+    errors.map((error) => /none \d+/.exec(error.message)?.[0]),
+    names,
+  );
 });
 
 const cyclic: { self?: unknown } = {};
 cyclic.self = cyclic;
-const throwing = { get "app.x"(): never { throw new Error("broken"); } };
+const throwing = {
+  get "app.x"(): never {
+    throw new Error("broken");
+  },
+};
 const unsendable: [unknown, RegExp][] = [
   [{ ifRevision: Number.NaN }, /`ifRevision` is NaN, which is no JSON number/],
   [{ ifRevision: 1n }, /`ifRevision` is a bigint/],
@@ -91,9 +100,34 @@ test("a param that is undefined is absent, and null stands for absent", async ()
   assert.deepEqual((await client.workspaces.update(params)).tags, ["a"]);
 });
 
+/** Never run: the compiler checks that each of these is wrong. */
+export function mistyped(): unknown {
+  return [
+    // @ts-expect-error there is no such method
+    client.call("workspace.creat", { name: "a", rootPath: "/a" }),
+    // @ts-expect-error a param is missing
+    client.workspaces.create({ name: "a" }),
+    // @ts-expect-error the params of this method are required
+    client.call("workspace.get"),
+    // @ts-expect-error either of both
+    client.workspaces.get({ id: "ws_a", name: "a" }),
+    // @ts-expect-error no such state
+    client.workspaces.list({ state: "open" }),
+    // @ts-expect-error options follow the params
+    client.daemon.status({ signal: AbortSignal.abort() }),
+    // @ts-expect-error no such topic
+    client.events(["workspace.moved"]),
+    client.call("history.list"),
+    client.call("history.list", {}, { timeoutMs: 1 }),
+  ];
+}
+
 test("an abort before the call sends nothing, and rejects with the signal's reason", async () => {
   const signal = AbortSignal.abort(new Error("never mind"));
-  await assert.rejects(client.workspaces.create({ name: "aborted", rootPath: "/srv/a" }, { signal }), /never mind/);
+  await assert.rejects(
+    client.workspaces.create({ name: "aborted", rootPath: "/srv/a" }, { signal }),
+    /never mind/,
+  );
   assert.equal((await errorOf(client.workspaces.get({ name: "aborted" }))).kind, "notFound");
 });
 
@@ -110,7 +144,10 @@ test("without a daemon the error says how to start one", async () => {
   const error = await errorOf(Client.connect({ socketPath: `${home}/none.sock` }));
   assert.equal(error.kind, "notRunning");
   assert.match(error.message, /there is no socket at .*none\.sock\. Start it with `workspaced run`/);
-  assert.match((await errorOf(Client.connect({ socketPath: home }))).message, /a directory instead of a socket/);
+  assert.match(
+    (await errorOf(Client.connect({ socketPath: home }))).message,
+    /a directory instead of a socket/,
+  );
 });
 
 test("a closed client says so", async () => {

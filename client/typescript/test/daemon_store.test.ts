@@ -36,8 +36,16 @@ function workspace(number: number): OlderWorkspace {
   const id = `ws_${number}`;
   const project = { workspaceId: id, rootPath: "/srv/ü", status: "stale" as const, boundAt: 5 };
   return {
-    id, name: `Wörk ${number}`, rootPath: "/srv//as/./given/", state: "closed", createdAt: number, updatedAt: 3,
-    projects: [{ id: "proj_a", gitUrl: "https://ada@host/x.git", ...project }, { id: "proj_b", ...project }],
+    id,
+    name: `Wörk ${number}`,
+    rootPath: "/srv//as/./given/",
+    state: "closed",
+    createdAt: number,
+    updatedAt: 3,
+    projects: [
+      { id: "proj_a", gitUrl: "https://ada@host/x.git", ...project },
+      { id: "proj_b", ...project },
+    ],
   };
 }
 

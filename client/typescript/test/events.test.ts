@@ -26,6 +26,12 @@ async function taken(events: AsyncIterator<Item, undefined>, count: number): Pro
   return items;
 }
 
+/** An event as a line from a daemon. */
+function event(topic: string, revision: number, sequence: number, payload: object = {}): string {
+  const params = { topic, revision, sequence, timestamp: 0, correlationId: "", payload };
+  return `${JSON.stringify({ jsonrpc: "2.0", method: "event", params })}\n`;
+}
+
 function nameOf(item: Item): string {
   assert.equal(item.topic, "workspace.created");
   return item.topic === "workspace.created" ? item.payload.name : "";
@@ -61,7 +67,9 @@ test("a stream resumes at a revision, and `break` ends it", async () => {
     if (topics.length === 2) break;
   }
   assert.deepEqual(topics, ["workspace.created", "workspace.closed"]);
-  await until(async () => (await client.daemon.clients()).every(({ subscription }) => subscription === undefined));
+  await until(async () =>
+    (await client.daemon.clients()).every(({ subscription }) => subscription === undefined),
+  );
 });
 
 test("events that were missed for good are a gap, as a value", async () => {
@@ -86,8 +94,8 @@ test("a slow reader delays no call, and gets what it missed as a gap", async () 
     const send = (): void => {
       while (sent < 3000) {
         sent++;
-        const params = { topic: "workspace.created", revision: sent, sequence: sent, timestamp: 0, correlationId: "", payload: { pad } };
-        if (!answer.raw(`${JSON.stringify({ jsonrpc: "2.0", method: "event", params })}\n`)) return void answer.onDrain(send);
+        const line = event("workspace.created", sent, sent, { pad });
+        if (!answer.raw(line)) return void answer.onDrain(send);
         drained = sent;
       }
     };
@@ -98,24 +106,29 @@ test("a slow reader delays no call, and gets what it missed as a gap", async () 
   const before = drained;
   assert.ok(before < 1000, `${before} events were read ahead`);
   const all = await taken(events, 3000);
-  assert.deepEqual(all.map((event) => event.topic && event.revision), Array.from({ length: 3000 }, (_, index) => index + 1));
+  assert.deepEqual(
+    all.map((event) => event.topic && event.revision),
+    Array.from({ length: 3000 }, (_, index) => index + 1),
+  );
   await server.close();
 });
 
 test("events that a connection sends again are told once, also those without a revision of their own", async () => {
   const server = await ScriptedServer.start();
   const other = await server.client();
-  const event = (topic: string, revision: number, sequence: number): string =>
-    `${JSON.stringify({ jsonrpc: "2.0", method: "event", params: { topic, revision, sequence, timestamp: 0, correlationId: "", payload: {} } })}\n`;
   server.script = ({ params }, answer) => {
     answer.result({ revision: params["since"] ?? 7 });
     answer.raw(event("session.began", 7, 1) + event("session.began", 7, 2));
-    if (server.received.length === 2) answer.raw(event("workspace.closed", 8, 1) + event("later.topic", 8, 1));
+    if (server.received.length === 2)
+      answer.raw(event("workspace.closed", 8, 1) + event("later.topic", 8, 1));
   };
   const events = other.events();
   await taken(events, 2);
   server.hangUp();
-  assert.deepEqual((await taken(events, 2)).map((each) => each.topic), ["workspace.closed", "later.topic"]);
+  assert.deepEqual(
+    (await taken(events, 2)).map((each) => each.topic),
+    ["workspace.closed", "later.topic"],
+  );
   assert.equal(server.received[1]!.params["since"], 7);
   await server.close();
 });
@@ -126,7 +139,10 @@ test("a signal ends a stream, and so does its client", async () => {
   const waiting = events.next();
   abort.abort();
   assert.deepEqual(await waiting, { done: true, value: undefined });
-  assert.deepEqual(await client.events(undefined, { signal: AbortSignal.abort() }).next(), { done: true, value: undefined });
+  assert.deepEqual(await client.events(undefined, { signal: AbortSignal.abort() }).next(), {
+    done: true,
+    value: undefined,
+  });
 
   const closing = await daemon.client();
   const stream = closing.events();
@@ -149,13 +165,16 @@ test("nonsense ends a stream with a sentence, after what came before it", async 
   const other = await server.client();
   server.script = (_, answer) => {
     answer.result({ revision: 0 });
-    answer.raw('{"jsonrpc":"2.0","method":"event","params":{"topic":"events.gap","revision":3,"sequence":1,"payload":{"from":1,"to":3}}}\n');
+    answer.raw(event("events.gap", 3, 1, { from: 1, to: 3 }));
     answer.raw('{"jsonrpc":"2.0","method":"event","params":{"topic":7}}\n');
   };
   const events = other.events();
   assert.deepEqual((await events.next()).value, { gap: { from: 1, to: 3 } });
   const error = await errorOf(events.next());
   assert.equal(error.kind, "badAnswer");
-  assert.match(error.message, /events\.subscribe got an answer that makes no sense: the payload of an event is no object/);
+  assert.match(
+    error.message,
+    /events\.subscribe got an answer that makes no sense: the payload of an event is no object/,
+  );
   await server.close();
 });

@@ -21,14 +21,34 @@ const nonsense: [string, string | Uint8Array, RegExp][] = [
   ["no UTF-8", Buffer.from([0x7b, 0xff, 0x7d, 0x0a]), /it is not UTF-8/],
   ["no JSON-RPC", '{"id":1,"result":1}\n', /it is not JSON-RPC/],
   ["an array", "[]\n", /it is not JSON-RPC/],
-  ["an answer to nothing", '{"jsonrpc":"2.0","id":999,"result":1}\n', /an answer to 999, which was never asked/],
-  ["an id of another kind", '{"jsonrpc":"2.0","id":"1","result":1}\n', /an answer to "1", which was never asked/],
+  [
+    "an answer to nothing",
+    '{"jsonrpc":"2.0","id":999,"result":1}\n',
+    /an answer to 999, which was never asked/,
+  ],
+  [
+    "an id of another kind",
+    '{"jsonrpc":"2.0","id":"1","result":1}\n',
+    /an answer to "1", which was never asked/,
+  ],
   ["an id that is no id", '{"jsonrpc":"2.0","id":{},"result":1}\n', /neither an answer nor a notification/],
   ["neither result nor error", '{"jsonrpc":"2.0","id":3}\n', /either a result or an error/],
-  ["both", '{"jsonrpc":"2.0","id":3,"result":1,"error":{"code":1,"message":""}}\n', /either a result or an error/],
-  ["an error without a message", '{"jsonrpc":"2.0","id":3,"error":{"code":1}}\n', /either a result or an error/],
+  [
+    "both",
+    '{"jsonrpc":"2.0","id":3,"result":1,"error":{"code":1,"message":""}}\n',
+    /either a result or an error/,
+  ],
+  [
+    "an error without a message",
+    '{"jsonrpc":"2.0","id":3,"error":{"code":1}}\n',
+    /either a result or an error/,
+  ],
   ["a result without an id", '{"jsonrpc":"2.0","id":null,"result":1}\n', /an answer has no id/],
-  ["a request", '{"jsonrpc":"2.0","id":3,"method":"window/show","params":{}}\n', /neither an answer nor a notif/],
+  [
+    "a request",
+    '{"jsonrpc":"2.0","id":3,"method":"window/show","params":{}}\n',
+    /neither an answer nor a notif/,
+  ],
   ["control characters", '\u001b[2J{"a"\n', /it is not JSON: “�\[2J/],
 ];
 for (const [what, bytes, problem] of nonsense) {
@@ -75,7 +95,8 @@ test("pieces of any size make the same lines", () => {
   for (let size = 1; size < text.length; size++) {
     const lines = new LineSplitter();
     const found: string[] = [];
-    for (let at = 0; at < text.length; at += size) found.push(...lines.feed(text.subarray(at, at + size)).map(String));
+    for (let at = 0; at < text.length; at += size)
+      found.push(...lines.feed(text.subarray(at, at + size)).map(String));
     assert.deepEqual(found, ['{"é":"😀"}', "{}", '{"é":"😀"}', "{}", '{"é":"😀"}', "{}"]);
   }
 });
@@ -89,26 +110,46 @@ test("what a later release adds to an answer breaks nothing, and is there", asyn
   assert.deepEqual(await client.workspaces.get({ id: "ws_a" }), later);
   server.script = (_, answer) => answer.error(4001, "Something new.", { kind: "new", more: 1 });
   const error = await errorOf(client.workspaces.get({ id: "ws_a" }));
-  assert.deepEqual([error.code, error.kind, error.data["more"], error.message], [4001, "new", 1, "Something new."]);
+  assert.deepEqual(
+    [error.code, error.kind, error.data["more"], error.message],
+    [4001, "new", 1, "Something new."],
+  );
 });
 
 test("a method or a param that only the client knows: the daemon is to be upgraded", async () => {
-  server.script = (_, answer) => answer.error(-32601, "There is no method 'workspace.usage'.", { kind: "methodNotFound" });
-  assert.match((await errorOf(client.workspaces.usage())).message, /older than this client .*, which knows this method: upgrade workspaced, and restart the daemon once/);
-  assert.equal((await errorOf(client.call("later.method" as never, {} as never))).message, "There is no method 'workspace.usage'.");
   server.script = (_, answer) =>
-    answer.error(-32602, "workspace.create: `tags` is unknown. It takes name.", { kind: "invalidParams", path: "tags" });
+    answer.error(-32601, "There is no method 'workspace.usage'.", { kind: "methodNotFound" });
+  assert.match(
+    (await errorOf(client.workspaces.usage())).message,
+    /older than this client .*, which knows this method: upgrade workspaced, then restart the daemon/,
+  );
+  assert.equal(
+    (await errorOf(client.call("later.method" as never, {} as never))).message,
+    "There is no method 'workspace.usage'.",
+  );
+  server.script = (_, answer) =>
+    answer.error(-32602, "workspace.create: `tags` is unknown. It takes name.", {
+      kind: "invalidParams",
+      path: "tags",
+    });
   const params = { name: "a", rootPath: "/a", tags: ["b"] };
-  assert.match((await errorOf(client.workspaces.create(params))).message, /which knows this param: upgrade workspaced/);
-  server.script = (_, answer) => answer.error(-32602, "`tagz` is unknown.", { kind: "invalidParams", path: "tagz" });
+  assert.match(
+    (await errorOf(client.workspaces.create(params))).message,
+    /which knows this param: upgrade workspaced/,
+  );
+  server.script = (_, answer) =>
+    answer.error(-32602, "`tagz` is unknown.", { kind: "invalidParams", path: "tagz" });
   assert.doesNotMatch((await errorOf(client.workspaces.create(params))).message, /upgrade/);
 });
 
 for (const [range, advice] of [
   [{ minimum: 0, maximum: 0 }, /The daemon is older than this client .*upgrade workspaced/],
-  [{ minimum: 2, maximum: 9 }, /This client .* is older than the daemon: upgrade the package workspaced-client/],
+  [
+    { minimum: 2, maximum: 9 },
+    /The daemon is newer than this client .*: upgrade the package workspaced-client/,
+  ],
 ] as const) {
-  test(`a daemon of the protocols ${range.minimum} to ${range.maximum}: the error says which of both to upgrade`, async () => {
+  test(`a daemon of the protocol ${range.maximum}: the error says which of both to upgrade`, async () => {
     const other = await ScriptedServer.start();
     other.greet = ({ method }, answer) =>
       method === "daemon.hello"
@@ -123,14 +164,23 @@ for (const [range, advice] of [
 
 test("a recovery that nobody has acknowledged is told once", async () => {
   const damaged = await ScriptedServer.start((_, answer) => answer.result("pong"));
-  const recovery = { outcome: "dataLoss", quarantined: [], acknowledged: false, occurredAt: 1e12, salvageableCount: 2 };
+  const recovery = {
+    outcome: "dataLoss",
+    quarantined: [],
+    acknowledged: false,
+    occurredAt: 1e12,
+    salvageableCount: 2,
+  };
   damaged.greet = (_, answer) => answer.result({ recovery });
   const told: string[] = [];
   const watching = await damaged.client({ onRecovery: (message) => told.push(message) });
   damaged.hangUp();
   await watching.daemon.ping();
   assert.equal(told.length, 1);
-  assert.match(told[0]!, /^All workspaces were lost at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: `workspacectl recovery salvage` can bring back 2 workspaces\.$/);
+  assert.match(
+    told[0]!,
+    /^All workspaces were lost at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: `workspacectl recovery salvage` can bring back 2 workspaces\.$/,
+  );
 
   const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
   await damaged.client();

@@ -24,12 +24,21 @@ test("open-rpc-typings makes types of it that compile strictly, with a type for 
   const module = (...path: string[]): string => join(PACKAGE, "node_modules", ...path);
   const typings = [module("@open-rpc", "typings", "build", "cli.js"), "-d", join(OUT, "openrpc.json")];
   await run(process.execPath, [...typings, "--output-ts", OUT, "--name-ts", "api"]);
-  const tsc = [module("typescript", "bin", "tsc"), "--ignoreConfig", "--strict", "--noEmit", join(OUT, "api.ts")];
+  const tsc = [
+    module("typescript", "bin", "tsc"),
+    "--ignoreConfig",
+    "--strict",
+    "--noEmit",
+    join(OUT, "api.ts"),
+  ];
   await run(process.execPath, tsc, { cwd: OUT }).catch((error) => assert.fail(error.stdout));
 
   const made = await readFile(join(OUT, "api.ts"), "utf-8");
   const choices = ["active", "stale", "dataLoss", "readOnly", "recent", "pong"];
-  assert.deepEqual(choices.filter((choice) => !new RegExp(`^export type \\w+ = .*"${choice}"`, "m").test(made)), []);
+  assert.deepEqual(
+    choices.filter((choice) => !new RegExp(`^export type \\w+ = .*"${choice}"`, "m").test(made)),
+    [],
+  );
   const functions = [...made.matchAll(/^export type (\w+) = \(/gm)].map(([, name]) => name);
   assert.equal(functions.length, Object.keys(METHODS).length);
 });

@@ -23,7 +23,9 @@ interface Sample {
 }
 
 const HOME = "/home/ada";
-const samples = JSON.parse(readFileSync(join(import.meta.dirname, "../../test/socket_paths.json"), "utf-8")) as Sample[];
+const samples = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../test/socket_paths.json"), "utf-8"),
+) as Sample[];
 
 function machineOf(sample: Sample): typeof thisMachine {
   return {
@@ -85,7 +87,28 @@ test("a path that no file can have, or of another user's home, is refused", asyn
 });
 
 test("any text is a setting, none, or a problem in a sentence with its line", () => {
-  const pieces = ["socket", " = ", '"', "'", '"""', "'''", "\\", "\\u00e9", "[", "]", "{", "}", "#", "\n", ",", "1", "a.b", "=", "\r\n", "é"];
+  const pieces = [
+    "socket",
+    " = ",
+    '"',
+    "'",
+    '"""',
+    "'''",
+    "\\",
+    "\\u00e9",
+    "[",
+    "]",
+    "{",
+    "}",
+    "#",
+    "\n",
+    ",",
+    "1",
+    "a.b",
+    "=",
+    "\r\n",
+    "é",
+  ];
   let seed = 1;
   const next = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
   for (let round = 0; round < 3000; round++) {

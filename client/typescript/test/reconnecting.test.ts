@@ -36,7 +36,10 @@ test("writes go on through a kill and a restart, each applied once, and no answe
   await writers;
   assert.equal(new Set(answered).size, 36);
   const kept = await client.store.getAll();
-  assert.deepEqual(kept.map(({ name }) => name).sort(), [0, 1, 2].flatMap((each) => [0, 10, 2, 4, 6, 8].map((turn) => `${each}.${turn}`)).sort());
+  assert.deepEqual(
+    kept.map(({ name }) => name).sort(),
+    [0, 1, 2].flatMap((each) => [0, 10, 2, 4, 6, 8].map((turn) => `${each}.${turn}`)).sort(),
+  );
   const revisions = (await client.history.list({ limit: 1000 })).map(({ revision }) => revision);
   assert.equal(revisions.length, 36 + 18);
 });
@@ -50,7 +53,10 @@ test("a write whose answer is lost is sent again with the same key, an answered 
   await client.workspaces.create({ name: "b", rootPath: "/b" });
   await client.workspaces.create({ name: "c", rootPath: "/c", requestKey: "mine" });
   const sent = server.of("workspace.create").map(({ params }) => [params["name"], params["requestKey"]]);
-  assert.deepEqual(sent.map(([name]) => name), ["a", "b", "b", "c"]);
+  assert.deepEqual(
+    sent.map(([name]) => name),
+    ["a", "b", "b", "c"],
+  );
   assert.equal(sent[1]![1], sent[2]![1]);
   assert.notEqual(sent[0]![1], sent[1]![1]);
   assert.match(String(sent[0]![1]), /^.{16,128}$/);
@@ -90,7 +96,9 @@ test("a daemon that is stopping is asked again", async () => {
   const server = await scripted();
   const client = await server.client();
   server.script = (_, answer) =>
-    server.received.length < 3 ? answer.error(2005, "stopping", { kind: "shuttingDown" }) : answer.result(null);
+    server.received.length < 3
+      ? answer.error(2005, "stopping", { kind: "shuttingDown" })
+      : answer.result(null);
   assert.equal(await client.store.remove({ id: "ws_a" }), null);
   assert.equal(new Set(server.received.map(({ params }) => params["requestKey"])).size, 1);
 });

@@ -13,7 +13,8 @@ import { Client, type ConnectOptions, WorkspacedError } from "../src/index.js";
 export const PATIENCE_MS = 60_000;
 
 /** The program under test: that of this checkout. */
-export const WORKSPACED = process.env["WORKSPACED"] ?? join(import.meta.dirname, "../../../../.venv/bin/workspaced");
+export const WORKSPACED =
+  process.env["WORKSPACED"] ?? join(import.meta.dirname, "../../../../.venv/bin/workspaced");
 
 /** Resolves once the condition holds. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -210,7 +211,8 @@ export class ScriptedServer {
       onDrain: (act) => void socket.once("drain", act),
       hangUp: () => void socket.destroy(),
     };
-    if (request.method === "daemon.hello" || request.method === "daemon.status") return this.greet(request, answer);
+    if (request.method === "daemon.hello" || request.method === "daemon.status")
+      return this.greet(request, answer);
     this.received.push(request);
     this.script(request, answer);
   }

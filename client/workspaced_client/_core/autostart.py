@@ -23,11 +23,13 @@ from workspaced_client._core.connecting import try_to_connect
 from workspaced_client._core.local_errors import NotRunning, NotStarted
 from workspaced_client._core.socket_io import wait_until_ready
 from workspaced_client._core.timeouts import remaining
+from workspaced_protocol.datadir import LOCK_HELD
 from workspaced_protocol.git_environment import without_git_invocation
 from workspaced_protocol.messages import encode_request
 from workspaced_protocol.paths import UnusablePath, data_dir, default_log_dir, make_private_directory
 
 _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
+_OTHER_COMES_UP_SECONDS: Final = 3.0
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
 
 # The variables that a daemon and its git need. The rest of the environment is the app's own.
@@ -121,7 +123,19 @@ def _start(path: str, log: Path, deadline: float) -> None:
             if not remaining(deadline, monotonic()):
                 raise NotStarted(path, f"it has not answered in time; its log is {log}")
             if any(wait_until_ready(ended, _LOOK_SECONDS, to_read=True)):  # nobody writes to it
-                raise NotStarted(path, _last_line(log, begins_at))
+                said = _last_line(log, begins_at)
+                if LOCK_HELD.removesuffix(".") not in said or not _comes_up(path, deadline):
+                    raise NotStarted(path, said)
+                return
+
+
+def _comes_up(path: str, deadline: float) -> bool:
+    """Return whether the daemon that holds the data directory answers here soon: a client in another language, which can't
+    take the lock of the socket's directory, may have started it."""
+    deadline = min(deadline, monotonic() + _OTHER_COMES_UP_SECONDS)
+    while not (answers := _answers(path, deadline)) and remaining(deadline, monotonic()):
+        sleep(_LOOK_SECONDS)
+    return answers
 
 
 def _program(path: str) -> str:

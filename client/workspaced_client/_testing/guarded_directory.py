@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from workspaced_client._testing.child import PATIENCE_SECONDS
+from workspaced_protocol.paths import SOCKET_PATH_LIMIT
 
 # Each line names the process group to end, or none. A killed daemon may still make a file for a moment.
 _GUARD: Final = """
@@ -71,7 +72,5 @@ def guarded_directory() -> Generator[GuardedDirectory]:
 
 def _parent() -> str:
     """Return the directory for temporary files, or /tmp if the path of a socket in it would be too long."""
-    from workspaced_protocol.paths import SOCKET_PATH_LIMIT  # loaded late: it loads platformdirs
-
     usual = os.path.realpath(tempfile.gettempdir())
     return usual if len(os.fsencode(f"{usual}/{_LONGEST_BELOW}")) <= SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108 - mkdtemp makes a private one

@@ -11,7 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
+    from typing import Any, Final
 
 EXIT_INTERRUPTED: Final = 130
 
@@ -21,13 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # Imported here, so that an interrupt is quiet from the first moment on.
         if arguments is None:
-            import _signal  # type: ignore[import-not-found]  # typeshed lacks it; `signal` takes long to load
-
             from workspaced_protocol.utf8 import begin_again_in_utf8
 
-            _signal.signal(
-                _signal.SIGCHLD, _signal.SIG_DFL
-            )  # if it is ignored, every program seems to succeed
+            signal: Any = __import__(
+                "_signal"
+            )  # typeshed lacks it, and the module `signal` takes long to load
+            # If it is ignored, every program seems to succeed.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             begin_again_in_utf8()
         from workspaced_client.cli.app import run
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
+from workspaced_client.cli import commands
 from workspaced_client.cli.base import output
 from workspaced_client.cli.base.failures import EXIT_USAGE, WrongUsage, failure_of, report
 from workspaced_client.cli.base.options import Options
@@ -25,7 +27,7 @@ COMPLETE: Final = "__complete"
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # it is no file in some tests, and None after `>&-`
+        if isinstance(stream, io.TextIOWrapper):
             # UTF-8 in every locale, and whatever PYTHONIOENCODING says (protocol.md, Transport).
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if arguments[:1] == [COMPLETE]:
@@ -54,10 +56,7 @@ def _run(arguments: list[str]) -> int:
     for word in arguments:
         reading.take(word)
     given = {option.parameter: option_value(reading, option) for option in GLOBAL_OPTIONS}
-    if given["version"]:
-        output.emit(_version())
-        return 0
-    command = reading.row
+    command = commands.find("version") if given["version"] else reading.row
     if given["help"] or not isinstance(command, Command):
         if given["json"] and not given["help"]:
             raise WrongUsage("No command was given.", hint=f"Try: {reading.path} --help")
@@ -65,7 +64,7 @@ def _run(arguments: list[str]) -> int:
 
         output.emit(help_of(command))
         return 0 if given["help"] else EXIT_USAGE
-    values = finish(reading)
+    values = {} if given["version"] else finish(reading)
     socket, timeout = given["socket"], given["timeout"]
     options = Options(
         # A shell does not expand the tilde of --socket=~/…
@@ -77,9 +76,3 @@ def _run(arguments: list[str]) -> int:
     module, _, name = command.run.partition(":")
     found = __import__(f"{__package__}.{module}", fromlist=[name])  # `importlib` takes time, too
     return getattr(found, name)(options, **values) or 0
-
-
-def _version() -> str:
-    from workspaced_protocol import __version__
-
-    return f"workspacectl {__version__}"

@@ -17,7 +17,7 @@ from workspaced_protocol.models import WARNING_PHASE
 from workspaced_protocol.urls import without_secret
 
 
-def clone(options: Options, workspace: str, url: str, into: str | None) -> None:
+def clone(options: Options, workspace: str | None, url: str, into: str | None) -> None:
     """Clone a git repository, and bind the clone to a workspace."""
     warnings: list[str] = []
     target = None if into is None else absolute_path(into)

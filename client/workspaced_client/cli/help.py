@@ -1,11 +1,10 @@
-"""`workspacectl help` and `workspacectl version`."""
+"""`workspacectl help`: the help of all commands, or of one."""
 
 from __future__ import annotations
 
 from workspaced_client.cli.base.help_text import help_of
 from workspaced_client.cli.base.output import emit, emit_json
 from workspaced_client.cli.base.reading import Reading
-from workspaced_protocol import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +23,3 @@ def help_(options: Options, command: list[str]) -> None:
         emit_json(text)
     else:
         emit(text)
-
-
-def version(options: Options) -> None:
-    """Print the version."""
-    if options.as_json:
-        emit_json(__version__)
-    else:
-        emit(f"workspacectl {__version__}")

@@ -28,14 +28,12 @@ from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.names import name_key
 from workspaced_protocol.params import MAX_HISTORY_PAGE
 
-_SHOWN: Final = 20  # as its row says
 _PAGE: Final = MAX_HISTORY_PAGE
 _NOTHING: Final = "There is nothing to undo: the history is empty."
 
 
-def history(options: Options, workspace: str | None, limit: int | None, before: int | None) -> None:
+def history(options: Options, workspace: str | None, limit: int, before: int | None) -> None:
     """Show the changes of all workspaces or of one, newest first."""
-    limit = _SHOWN if limit is None else limit
     with connected(options) as client:
         id_ = None if workspace is None else _find(client, workspace)
         entries = list(islice(_entries(client, id_, before, limit + 1), limit + 1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from workspaced_client.cli.base.asking import ask
+from workspaced_client.cli.base.asking import Read, ask
 from workspaced_client.cli.base.output import emit_json, shown_name, tell
+from workspaced_client.cli.base.shapes import WORKSPACE
 from workspaced_client.cli.base.table import Column, emit_table
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ _STATE_COLOURS: Final = {"active": "green", "closed": "yellow", "deleted": "red"
 # Any: a workspace as plain JSON.
 _SORT_KEYS: Final[dict[str, Callable[[Any], Any]]] = {
     "created": lambda each: (each["createdAt"], each["id"]),
-    "changed": lambda each: each["revision"],
+    "changed": lambda each: each.get("revision", 0),
     "name": lambda each: each["name"].casefold(),
     "path": lambda each: each["rootPath"],
     "projects": lambda each: len(each["projects"]),
@@ -32,24 +33,22 @@ def list_(
     name: str | None,
     under: str | None,
     tag: list[str],
-    sort: str | None,
+    sort: str,
     *,
     stale: bool,
     reverse: bool,
 ) -> None:
     """List the workspaces."""
-    params: dict[str, Any] = {}
-    if state is not None:
-        params["state"] = state
-    if tag:
-        params["tags"] = tag
-    if sort == "recent":
-        params["sort"] = sort
-    workspaces = ask(options, "workspace.list", params)
+    by_daemon = {"state": state, "tags": tag or None, "sort": "recent" if sort == "recent" else None}
+    params: dict[str, Any] = {name: value for name, value in by_daemon.items() if value is not None}
+    (workspaces,) = ask(
+        options,
+        Read("workspace.list", params, [WORKSPACE], lambda client: client.workspaces.list(**params)),
+    )
     has_any = bool(workspaces or tag)
     workspaces = _matching(workspaces, name, under, stale=stale)
     if sort != "recent":
-        workspaces.sort(key=_SORT_KEYS[sort or "created"], reverse=reverse)
+        workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
     elif reverse:
         workspaces.reverse()
     if options.as_json:

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 _TOUCH_SECONDS: Final = 0.5  # a daemon answers at once; the user's `wcd` waits for no other
 
 
-def path(options: Options, workspace: str) -> None:
+def path(options: Options, workspace: str | None, *, pick: bool) -> None:
     """Print a workspace's directory, and note that it was used."""
-    found = ask_for_workspace(options, workspace)
+    if pick:
+        from workspaced_client.cli.base.picker import pick_workspace  # it waits for the user anyway
+
+        found = pick_workspace(options)
+    else:
+        found = ask_for_workspace(options, workspace)
     if options.as_json:
         emit_json(found["rootPath"])
     else:

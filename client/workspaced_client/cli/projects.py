@@ -1,13 +1,14 @@
 """The commands on a workspace's projects: bind, unbind, check."""
 
 import os
+import shlex
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from workspaced_client import Client, ProjectBinding, Workspace
-from workspaced_client.cli.base.arguments import find_workspace
+from workspaced_client.cli.base.arguments import find_workspace, workspace_around
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure
+from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, emit_json, shown, shown_name, tell
 from workspaced_client.cli.base.results import tell_change
@@ -17,16 +18,26 @@ from workspaced_client.cli.base.typed_paths import absolute_path
 _STATUS_COLOURS: Final = {"active": "green", "stale": "red"}
 
 
-def bind(options: Options, workspace: str, path: str | None) -> None:
+def bind(options: Options, workspace: str | None, path: str) -> None:
     """Bind a directory to a workspace as a project."""
     directory = absolute_path(path)
+    if workspace is None and not os.path.isdir(directory):
+        _refuse_no_directory(path, directory)
     with connected(options) as client:
         bound = client.projects.bind(find_workspace(client, workspace).id, directory)
     where = shown(bound.projects[-1].root_path)
     tell_change(options, bound, f"Bound {where} to workspace “{shown_name(bound.name)}”.")
 
 
-def unbind(options: Options, workspace: str, project: str) -> None:
+def _refuse_no_directory(given: str, directory: str) -> NoReturn:
+    """Raise WrongUsage: the one argument may have been meant as the workspace."""
+    raise WrongUsage(
+        f"There is no directory {shown(directory)}.",
+        hint=f"To bind the current directory to a workspace: workspacectl bind {shlex.quote(given)} .",
+    )
+
+
+def unbind(options: Options, workspace: str | None, project: str) -> None:
     """Remove a project from a workspace."""
     with connected(options) as client:
         found = find_workspace(client, workspace)
@@ -98,6 +109,9 @@ def check(options: Options, workspaces: list[str]) -> int:
 def _ids(client: Client, given: list[str] | None) -> list[str]:
     if given:
         return [find_workspace(client, each).id for each in given]
+    around = workspace_around(client)
+    if around is not None:
+        return [around.id]
     return [each.id for each in client.workspaces.list() if each.state != "deleted" and each.projects]
 
 

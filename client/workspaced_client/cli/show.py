@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from workspaced_client.cli.base.options import Options
 
 
-def show(options: Options, workspace: str) -> None:
+def show(options: Options, workspace: str | None) -> None:
     """Show a workspace and its projects."""
     found = ask_for_workspace(options, workspace)
     if options.as_json:
@@ -24,12 +24,14 @@ def show(options: Options, workspace: str) -> None:
         f"State     {shown(found['state'])}",
         f"Path      {shown(found['rootPath'])}",
         f"Created   {when(found['createdAt'])}",
-        f"Changed   {when(found['updatedAt'])} (revision {found['revision']})",
+        f"Changed   {when(found['updatedAt'])} (revision {found.get('revision', 0)})",
     ]
-    if found.get("tags") or found.get("metadata"):
-        from workspaced_client.cli.base.annotations import annotation_lines  # it loads the rules for secrets
+    if found.get("tags"):
+        lines.append(f"Tags      {', '.join(map(shown_name, found['tags']))}")
+    if found.get("metadata"):
+        from workspaced_client.cli.base.annotations import metadata_text  # it loads the rules for secrets
 
-        lines += annotation_lines(found.get("tags", ()), found.get("metadata", {}))
+        lines.append(f"Metadata  {shown(metadata_text(found['metadata']))}")
     lines.append(f"Projects  {len(projects) or 'none'}")
     for project in projects:
         origin = f" (cloned from {shown(project['gitUrl'])})" if project.get("gitUrl") else ""

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base import data_lock
-from workspaced_client.cli.base.asking import ask, is_pending
+from workspaced_client.cli.base.asking import Read, ask, is_pending
 from workspaced_client.cli.base.failures import Unreachable
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, tell
+from workspaced_client.cli.base.shapes import CLIENT, STATUS
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Final
 
     from workspaced_client.cli.base.options import Options
+
+_STATUS: Final = Read("daemon.status", {}, STATUS, lambda client: client.daemon.status())
+_CLIENTS: Final = Read("daemon.clients", {}, [CLIENT], lambda client: client.daemon.clients())
 
 
 def status(options: Options, *, clients: bool) -> None:
     """Show whether the daemon runs, and its state."""
     try:
-        found = ask(options, "daemon.status", {})
-        connections = ask(options, "daemon.clients", {}) if clients else None
+        found, *more = ask(options, *([_STATUS, _CLIENTS] if clients else [_STATUS]))
     except Unreachable as error:
         error.hint = _stranded(options, None) or error.hint
         raise
@@ -30,12 +33,12 @@ def status(options: Options, *, clients: bool) -> None:
     if warning is not None:
         tell(f"warning: {warning}")
     if options.as_json:
-        emit_json(found if connections is None else {**found, "clients": connections})
+        emit_json({**found, "clients": more[0]} if clients else found)
         return
     emit(_status_text(found))
-    if connections is not None:
+    if clients:
         emit("")
-        _emit_clients(connections)
+        _emit_clients(more[0])
 
 
 # Any: the daemon's status as plain JSON.

@@ -1,19 +1,22 @@
 """`workspacectl watch`: the daemon's events, a line for each, until the user ends it."""
 
 import json
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import msgspec
 
-from workspaced_client import Client, WorkspacedError
+from workspaced_client import Client, InvalidParams, WorkspacedError
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.changes import author, summary
 from workspaced_client.cli.base.connecting import connect, connected
+from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
+from workspaced_client.cli.base.reading import did_you_mean
 from workspaced_client.events import Event, EventGap, EventStream
-from workspaced_protocol.events import Changed
+from workspaced_protocol.events import TOPICS, Changed
 
 _COLOURS: Final = {
     "created": "green",
@@ -39,7 +42,8 @@ def watch(options: Options, topics: list[str], since: int | None) -> None:
                 f"warning: The store is only at revision {revision}: {since} is in the future, or of another store."
             )
         told = _Teller(options, client)
-        stream = client.events(topics or None, since=since, on_lost=told.lost, on_found=told.found)
+        with _refusing_in_words(topics):
+            stream = client.events(topics or None, since=since, on_lost=told.lost, on_found=told.found)
         with stream:
             if not options.quiet and not options.as_json:
                 tell("Watching; Ctrl-C ends it.")
@@ -47,6 +51,24 @@ def watch(options: Options, topics: list[str], since: int | None) -> None:
                 _tell_all(stream, told)
             except KeyboardInterrupt:
                 return
+
+
+@contextmanager
+def _refusing_in_words(topics: list[str]) -> Generator[None]:
+    """Ask whether a similar topic was meant, where the daemon has none of this name."""
+    try:
+        yield
+    except InvalidParams as error:
+        given = next((each for index, each in enumerate(topics) if error.path == f"topics[{index}]"), None)
+        if given is None:
+            raise
+        kinds = dict.fromkeys(f"{topic.partition('.')[0]}.*" for topic in TOPICS)
+        sure = [each for each in kinds if each == f"{given.rstrip('.*')}.*"]
+        sure = sure or [topic for topic in TOPICS if topic.rpartition(".")[2].casefold() == given.casefold()]
+        meant = did_you_mean(given, (*kinds, *TOPICS), sure)
+        if not meant:
+            raise
+        raise Failure.of(error, f"There is no topic “{shown_name(given)}”.{meant}") from error
 
 
 def _tell_all(stream: EventStream, told: "_Teller") -> None:

@@ -7,7 +7,7 @@ from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
-from workspaced_client.cli.base.typed_paths import absolute_path
+from workspaced_client.cli.base.typed_paths import current_directory
 
 
 def which(options: Options, path: str | None) -> None:
@@ -34,15 +34,4 @@ def which(options: Options, path: str | None) -> None:
 def _as_written(given: str | None) -> str:
     """Return a path as an absolute one. Its links and its `..` stay as they are: the daemon knows both forms."""
     path = os.path.expanduser(given or "")
-    return path if os.path.isabs(path) else os.path.join(_current_directory(), path)
-
-
-def _current_directory() -> str:
-    """Return the current directory by the path by which the user went there, as `pwd` does."""
-    logical = os.environ.get("PWD", "")
-    try:
-        if os.path.isabs(logical) and os.path.samefile(logical, "."):
-            return logical
-    except OSError:
-        pass  # the shell's path leads nowhere by now
-    return absolute_path(None)
+    return path if os.path.isabs(path) else os.path.join(current_directory(), path)

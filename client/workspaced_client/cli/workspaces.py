@@ -2,7 +2,7 @@
 
 from workspaced_client import Workspace
 from workspaced_client.cli.base.annotations import metadata_of
-from workspaced_client.cli.base.arguments import find_workspace
+from workspaced_client.cli.base.arguments import find_whole, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, shown, shown_name, tell
@@ -35,7 +35,7 @@ def _warn_of_no_directory(path: str) -> None:
 def rename(options: Options, workspace: str, new_name: str) -> None:
     """Give a workspace another name."""
     with connected(options) as client:
-        found = find_workspace(client, workspace)
+        found = find_whole(client, workspace)
         is_same = found.name == new_name
         renamed = found if is_same else client.workspaces.update(found.id, name=new_name)
     told = f"Renamed “{shown_name(found.name)}” to “{shown_name(renamed.name)}”."
@@ -46,7 +46,7 @@ def move(options: Options, workspace: str, directory: str | None) -> None:
     """Give a workspace another directory."""
     root_path = absolute_path(directory)
     with connected(options) as client:
-        found = find_workspace(client, workspace)
+        found = find_whole(client, workspace)
         is_same = found.root_path == root_path
         moved = found if is_same else client.workspaces.update(found.id, root_path=root_path)
     _warn_of_no_directory(moved.root_path)
@@ -56,7 +56,7 @@ def move(options: Options, workspace: str, directory: str | None) -> None:
     )
 
 
-def open_(options: Options, workspace: str) -> None:
+def open_(options: Options, workspace: str | None) -> None:
     """Open a closed workspace."""
     with connected(options) as client:
         opened = client.workspaces.open(find_workspace(client, workspace).id)
@@ -68,7 +68,7 @@ def open_(options: Options, workspace: str) -> None:
     tell_change(options, opened, text)
 
 
-def close(options: Options, workspace: str) -> None:
+def close(options: Options, workspace: str | None) -> None:
     """Close an active workspace."""
     with connected(options) as client:
         closed = client.workspaces.close(find_workspace(client, workspace).id)
@@ -78,7 +78,7 @@ def close(options: Options, workspace: str) -> None:
 def delete(options: Options, workspace: str, *, yes: bool) -> None:
     """Delete a workspace."""
     with connected(options) as client:
-        found = find_workspace(client, workspace)
+        found = find_whole(client, workspace)
         if not yes:
             require_yes(_question(found), declined="Nothing was deleted.", has_preview=False)
         client.workspaces.delete(found.id)

@@ -14,12 +14,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workspaced_client.exchange.folders import Elsewhere, is_windows_path, path_of_uri
+from workspaced_client.exchange.folders import CODE_WORKSPACE_SUFFIX, Elsewhere, is_windows_path, path_of_uri
 from workspaced_client.exchange.json_text import Document, LeftOut, OtherFormat, Path, parse
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.names import is_blank
-
-SUFFIX: Final = ".code-workspace"
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,15 @@ def decode(file: str, data: bytes) -> CodeWorkspace:
     try:
         document = parse(file, data, comments=True)
     except OtherFormat as error:
-        raise OtherFormat(f"{file} is in an unknown format: VS Code's {SUFFIX} files are JSON.") from error
+        raise OtherFormat(
+            f"{file} is in an unknown format: VS Code's {CODE_WORKSPACE_SUFFIX} files are JSON."
+        ) from error
     try:
         content = _File.model_validate(document.value)
     except ValidationError as error:
         raise document.wrong(*_first_problem(error)) from error
     directory, base = os.path.split(file)
-    name = base.removesuffix(SUFFIX)
+    name = base.removesuffix(CODE_WORKSPACE_SUFFIX)
     if is_blank(name):
         name = os.path.basename(directory) or directory
     folders: dict[str, str] = {}

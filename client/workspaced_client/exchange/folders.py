@@ -5,6 +5,9 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+CODE_WORKSPACE_SUFFIX: Final = ".code-workspace"
+"""Of the files that list folders for VS Code; some programs list such a file in place of a directory."""
+
 _WINDOWS: Final = re.compile(r"(?:file:///?)?[A-Za-z](?::|%3[Aa])(?:[\\/]|$)|[^/]*\\")
 r"""`C:\src`, `c:/src`, `file:///c%3A/src`, `\\server\share` and `..\src`."""
 

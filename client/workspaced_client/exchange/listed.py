@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
-from workspaced_client.exchange.json_text import LeftOut
+from workspaced_client.exchange.json_text import LeftOut, Unusable
 from workspaced_protocol.annotations import MAX_TAG_CHARACTERS, MAX_TAGS, tag_key
 from workspaced_protocol.names import cleaned, is_blank
 
@@ -55,6 +56,10 @@ def merged(projects: Iterable[Listed]) -> list[Listed]:
     return list(by_path.values())
 
 
+_SHOWN_TAGS: Final = 3
+_SHOWN_CHARACTERS: Final = 20
+
+
 def usable_tags(tags: Iterable[str]) -> tuple[tuple[str, ...], str]:
     """Return the tags as the daemon keeps them, and a note on those that it would refuse."""
     kept: dict[str, str] = {}
@@ -74,10 +79,6 @@ def usable_tags(tags: Iterable[str]) -> tuple[tuple[str, ...], str]:
     return tuple(sorted(kept.values())), f"without the tags {few}{more}: {limits}"
 
 
-_SHOWN_TAGS = 3
-_SHOWN_CHARACTERS = 20
-
-
 def is_text(text: str) -> bool:
     """Return whether UTF-8 can hold the text: JSON's escapes can make half a character."""
     try:
@@ -85,3 +86,8 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def reason_of(error: Unusable, file: str) -> str:
+    """Return the reason to leave out a file that can't be used, for a line that names the file already."""
+    return str(error).removeprefix(file).lstrip(" ,:").removesuffix(".")

@@ -1,19 +1,24 @@
 """The connection of an MCP server to the daemon: made at the first call, kept, and made again where it was lost."""
 
 import os
+from collections import deque
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import anyio
 
 from workspaced_client._async.client import AsyncClient
+from workspaced_client._core.hello import program_name
 from workspaced_client._core.local_errors import SessionsLost, WorkspacedError
 from workspaced_client._core.recovery_notice import in_short
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.mcp_server.claims import Claims
+from workspaced_protocol import PROTOCOL_VERSION
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.params import WriteParams
+
+_MOST_NEWS: Final = 20  # of an agent that makes no calls, while the daemon is restarted again and again
 
 
 class Link:
@@ -25,13 +30,15 @@ class Link:
     def __init__(self, socket: str | None, timeout_seconds: float) -> None:
         self._socket = socket
         self.timeout_seconds = timeout_seconds
+        self.agent = "an MCP client"
+        """The name that claims and changes are known by; the MCP client's own, once it has told it."""
         self._stack = AsyncExitStack()
         self._connecting = anyio.Lock()
         self._client: AsyncClient | None = None
         self.connected = anyio.Event()
         """Set once there is a connection."""
         self.claims = Claims(self.client, self.tell)
-        self._news: list[str] = []
+        self._news: deque[str] = deque(maxlen=_MOST_NEWS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,7 +54,8 @@ class Link:
 
     def news(self) -> list[str]:
         """Return the sentences for the agent that it was not told yet."""
-        news, self._news = self._news, []
+        news = list(self._news)
+        self._news.clear()
         return news
 
     async def client(self) -> AsyncClient:
@@ -59,6 +67,7 @@ class Link:
                 )
                 self._client = await self._stack.enter_async_context(connect)
                 self.connected.set()
+                await self._client.call("daemon.hello", self._greeting())
                 recovery = (await self._client.daemon.status()).recovery
                 if is_pending(recovery):
                     self.tell(f"Tell the user: {in_short(recovery)}")
@@ -77,7 +86,13 @@ class Link:
             except SessionsLost:
                 self.claims.lose()
 
-    async def renew_claims(self) -> None:
-        """Make the claims again that a lost connection ended, if the daemon is there; else the next call does so."""
+    async def found_again(self) -> None:
+        """Introduce the agent on a new connection, and make the claims again that the last one ended.
+
+        If the daemon can't be reached, the next call does so.
+        """
         with suppress(WorkspacedError):
-            await self.call("daemon.ping", {})
+            await self.call("daemon.hello", self._greeting())
+
+    def _greeting(self) -> dict[str, Any]:
+        return {"client": f"{self.agent} ({program_name()} mcp)", "protocol": PROTOCOL_VERSION}

@@ -13,7 +13,10 @@ def serve(socket: str | None, timeout_seconds: float) -> None:
     """Serve the MCP client at the standard streams until it closes them. What else is printed goes to stderr."""
     # At once, for a thread waits for stdin: Ctrl-C would wait for its next line. The daemon ends what was claimed.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    anyio.run(_serve, socket, timeout_seconds, backend="trio")
+    try:
+        anyio.run(_serve, socket, timeout_seconds, backend="trio")
+    except* BrokenPipeError:
+        pass  # the client has gone with an answer unread
 
 
 async def _serve(socket: str | None, timeout_seconds: float) -> None:

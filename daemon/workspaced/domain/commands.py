@@ -6,7 +6,8 @@ writes have left. So each check and the change that relies on it see the same st
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from workspaced.domain.errors import ActiveSessions, NotFound
 from workspaced.domain.outcome import Outcome

@@ -8,7 +8,7 @@ The strategy:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -35,7 +35,7 @@ _TOPICS: Final[Mapping[str, Topic]] = {
 """The topic of a method's changes, but for a check of projects; other methods create, update or delete a workspace."""
 
 
-class Cause(NamedTuple):
+class Cause(Struct, frozen=True, gc=False):
     """The cause of a change or an event: a client's request, or, without a peer, the daemon itself."""
 
     correlation_id: str
@@ -71,7 +71,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
         return Cause(self.correlation_id, self.by if self.correlation_id else None, self.method)
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True, gc=False):
     """Something that happened, published only once it is durable."""
 
     topic: Topic

@@ -1,15 +1,15 @@
 """The outcome of a command: its result, and the changes that a draft applies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from workspaced.domain.entries import Event
 from workspaced.domain.records import OwnedSession
 from workspaced_protocol.models import Change, Unreachable
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The outcome of a command: its result and its changes.
 
     `changes` are applied in order, each with its own revision. Several that are the same object are one change of the

@@ -8,9 +8,9 @@ The strategy: the event loop tells how long it is about to sleep. If it wakes mu
 since its last sign of life is counted, so each deadline has as much time left as before.
 """
 
-import threading
 import time
 from collections.abc import Callable
+from threading import get_ident
 from typing import Final
 
 import trio
@@ -27,17 +27,17 @@ class AwakeClock(trio.abc.Clock):
         self._uncounted_seconds = 0.0
         self._seen_at = monotonic()  # the loop's last sign of life
         self._asleep_seconds = 0.0  # how long it meant to sleep from then on
-        self._loop_thread = threading.get_ident()
+        self._loop_thread = get_ident()
 
     def start_clock(self) -> None:
         """Begin to count: called by trio."""
-        self._loop_thread = threading.get_ident()
+        self._loop_thread = get_ident()
         self._seen_at = self._monotonic()
 
     def current_time(self) -> float:
         """Return the counted seconds."""
         now = self._monotonic()
-        if threading.get_ident() == self._loop_thread:
+        if get_ident() == self._loop_thread:
             since = now - self._seen_at
             if since > self._asleep_seconds + _SLACK_SECONDS:
                 self._uncounted_seconds += since

@@ -17,7 +17,7 @@ from workspaced.rpc.request_log import RequestLog
 from workspaced.service.requests import Caller, Json
 from workspaced.writer.actor import Writer
 from workspaced_protocol.messages import PROGRESS, Call, encode_error, encode_notification, encode_result
-from workspaced_protocol.models import Progress
+from workspaced_protocol.models import Progress, Workspace
 
 _PROGRESS_SECONDS: Final = 0.1  # at most ten notifications a second (protocol.md, Long work)
 
@@ -109,7 +109,15 @@ class PendingRequest:
         if isinstance(result, Exception):
             self._refuse(result)
         else:
-            self.answer_json(encode(result))
+            self.answer_json(self._encoded(result))
+
+    def _encoded(self, result: object) -> Json:
+        """Return the result as JSON. A workspace has been encoded for the store, unless a later write changed it."""
+        if isinstance(result, Workspace):
+            record = self._writer.state.records.get(result.id)
+            if record is not None and record.workspace is result:
+                return record.json
+        return encode(result)
 
     def answer_json(self, result: Json) -> None:
         """Answer with a result in JSON."""

@@ -50,25 +50,29 @@ class Maintenance:
         self._own_files = trio.CapacityLimiter(_THREADS)
         self._copying = trio.CapacityLimiter(1)  # an abandoned thread holds it until its call ends
         self._named_files = trio.CapacityLimiter(_THREADS)
+        self._newest_copies: set[int] | None = None  # their revisions, once they are known
 
     async def keep_backups(self, retention: Callable[[], Retention]) -> None:
         """Make a copy every hour if the store has changed, and thin out the old copies; never return."""
-        newest: set[int] | None = None  # the revisions of the newest copies
         while True:
             try:
-                state = self._writer.state
-                if newest is None:
-                    found = await _in_thread(self._own_files, self._backups.list)
-                    # Of either order: after a wrong clock, the newest by time may be an old copy.
-                    newest = {max(found, key=order).revision for order in _ORDERS if found}
-                if state.records and state.revision not in newest:
-                    made = await _in_thread(self._copying, self._backups.write, state)
-                    newest = {made.revision}
-                    for removed in await _in_thread(self._copying, self._backups.thin_out, retention(), made):
-                        _log.info("A superfluous backup was removed.", name=removed.name)
+                await self._keep_backup(retention())
             except RequestError as error:
                 _log.error("An automatic backup failed.", reason=error.message)
             await trio.sleep(_HOUR_SECONDS)
+
+    async def _keep_backup(self, retention: Retention) -> None:
+        # A function of its own: for an hour of sleep, its `state` would keep all that has changed since in memory.
+        state = self._writer.state
+        if self._newest_copies is None:
+            found = await _in_thread(self._own_files, self._backups.list)
+            # Of either order: after a wrong clock, the newest by time may be an old copy.
+            self._newest_copies = {max(found, key=order).revision for order in _ORDERS if found}
+        if state.records and state.revision not in self._newest_copies:
+            made = await _in_thread(self._copying, self._backups.write, state)
+            self._newest_copies = {made.revision}
+            for removed in await _in_thread(self._copying, self._backups.thin_out, retention, made):
+                _log.info("A superfluous backup was removed.", name=removed.name)
 
     async def check(self, _params: p.NoParams, _: Request) -> Json:
         """Check the files on the disk as they are now."""

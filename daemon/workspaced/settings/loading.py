@@ -89,7 +89,7 @@ def option(name: str) -> str:
 def _checked(name: str, given: Given | None) -> Any:
     """Return the value of a setting that is given, or of a path. Raises BadConfiguration or UnusablePath."""
     if given is None:
-        given = Given(str(DEFAULT_PATHS[name]()), "default", f"the default of {option(name)}")
+        given = Given(DEFAULT_PATHS[name](), "default", f"the default of {option(name)}")
     elif name in DEFAULT_PATHS and given.origin == "file":
         check_written_path(given.value, given.place)
     try:

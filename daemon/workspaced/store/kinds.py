@@ -67,8 +67,8 @@ def _kind(choice: Choice, data_dir: Path) -> Kind:
         (other,) = found
         raise OtherKind(
             f"{data_dir} holds a {_NAMES[other]} store, but the setting `store` is {choice}",
-            f"leave the setting out to serve that store. To change to {_NAMES[choice]}, save its workspaces with "
-            "`workspacectl backup FILE` first, then choose another data directory, and bring them there with "
+            f"leave the setting out to serve that store. To change to {_NAMES[choice]}, do so once more and save its "
+            "workspaces with `workspacectl backup FILE`; then start with another data directory, and bring them there with "
             "`workspacectl restore FILE`",
         )
     return choice

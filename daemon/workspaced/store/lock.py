@@ -11,7 +11,7 @@ from typing import Final
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
-from workspaced_protocol.datadir import LOCK, MAX_OWNER_BYTES, LockOwner, owner_text, parse_owner
+from workspaced_protocol.datadir import LOCK, LOCK_HELD, MAX_OWNER_BYTES, LockOwner, owner_text, parse_owner
 
 _OPEN_LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # waits for no reader of a pipe
 _TRIES: Final = 11  # 50 ms: a client that checks for an owner holds the lock for a moment
@@ -23,7 +23,7 @@ class LockHeld(Exception):
 
     def __init__(self, directory: str, owner: LockOwner | None) -> None:
         who = f"the daemon with pid {owner.pid}" if owner else "another daemon"
-        super().__init__(f"{who} owns {directory}: stop it first, or choose another data directory.")
+        super().__init__(f"{who} owns {directory}: {LOCK_HELD}")
         self.owner = owner
         self.message = str(self)[:1].upper() + str(self)[1:]
 

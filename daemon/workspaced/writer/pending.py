@@ -3,9 +3,9 @@
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import trio
+from msgspec import Struct
 
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
@@ -38,8 +38,7 @@ class CommandFailed(RequestError):
     code = ErrorCode.INTERNAL_ERROR
 
 
-@dataclass(slots=True, eq=False)
-class Write:
+class Write(Struct, eq=False):
     """A write from its arrival to its answer, of which there is exactly one."""
 
     command: Command

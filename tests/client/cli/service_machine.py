@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from client.cli.workspacectl import Result, run_here
-from workspaced_client._testing.environment import leads_elsewhere
+from support.daemon_process import leads_elsewhere
 from workspaced_client.cli.service import this_machine
 from workspaced_protocol.paths import default_config_file, default_data_dir
 

@@ -14,10 +14,9 @@ from client.cli.doctor_checks import Doctor, checks_of, expect, without_daemon
 from client.cli.workspacectl import Ctl, ctl_for, run_process
 from client.conftest import Serve
 from client.fake_server import Peer, Request, answering
-from support.daemon_process import DaemonProcess, running_daemon
+from support.daemon_process import DaemonProcess, leads_elsewhere, running_daemon
 from support.documents import PRIMARY, SNAPSHOT
-from workspaced_client._testing.environment import leads_elsewhere
-from workspaced_protocol import __version__
+from workspaced_protocol import __version__, mounts
 
 
 def test_all_is_well(patient: DaemonProcess, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,7 +243,8 @@ def test_no_git(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
     expect(checks["git"], "warning", "failed with exit code 3", "Install git")
 
 
-def test_data_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_in_memory(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "TABLE", "/proc/self/mountinfo")
     if sys.platform != "linux":
         pytest.skip("only Linux has /dev/shm")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:

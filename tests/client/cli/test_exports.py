@@ -159,8 +159,11 @@ def test_a_terminal_gets_nothing_that_it_would_act_on(
 
 def test_wrong_usage(ctl: Ctl, tmp_path: Path) -> None:
     for arguments, problem in (
-        (["alpha"], "Missing option '--format'"),
-        (["alpha", "--format", "pdf"], "Invalid value for '--format'"),
+        (["alpha"], "The option --format is missing: code-workspace, json or helios-v1."),
+        (
+            ["alpha", "--format", "pdf"],
+            "The value of --format is code-workspace, json or helios-v1, not “pdf”.",
+        ),
         (["--format", "json"], "Give a WORKSPACE to export, or --all."),
         (["alpha", "--all", "--format", "json"], "Give a WORKSPACE or --all, not both."),
         (["--all", "--format", "code-workspace"], "A .code-workspace file holds one workspace"),

@@ -15,7 +15,12 @@ from support.hanging_paths import hanging
 from support.other_programs import folder, recent_projects, state_database, zoxide_database
 from workspaced_client.exchange import directories
 
-COUNTED = "When they were last used is not imported: the daemon counts uses of its own."
+COUNTED = "Times of use are not imported: the daemon counts uses of its own."
+
+VISITED = (
+    "Of the directories visited, those with version control are taken: `workspacectl create` makes a workspace of any "
+    "other."
+)
 
 
 @pytest.fixture
@@ -176,6 +181,7 @@ def test_where_zoxide_has_been(ctl: Ctl, home: Path) -> None:
     assert done.out.splitlines()[:-2] == [
         f"Read {file}.",
         COUNTED,
+        VISITED,
         f"! code  {home}/code  left out: there is no version control in it",
         f"! gone  {home}/gone  left out: it does not exist",
         "! /  /  left out: there is no version control in it",
@@ -271,7 +277,7 @@ def test_wrong_usage_and_other_files(home: Path, tmp_path: Path, capsys: pytest.
         (
             ["--from", "emacs"],
             2,
-            "--from does not know “emacs”. It knows vscode, project-manager, jetbrains, zoxide, ghq.",
+            "The value of --from is vscode, project-manager, jetbrains, zoxide or ghq, not",
         ),
         (["--from", "ghq", "--scan", "."], 2, "Give --from PROGRAM or --scan DIR, not both."),
         (["--from", "vscode"], 1, f"vscode has no list in its default places: {home}/"),

@@ -8,50 +8,11 @@ import pytest
 
 from client.cli.workspacectl import run_here, run_on_terminal, run_process
 from support.daemon_process import DaemonProcess
+from workspaced_client.cli import commands
+from workspaced_client.cli.commands.row import Command
 from workspaced_protocol import __version__
 
-COMMANDS = [
-    ("list",),
-    ("show",),
-    ("create",),
-    ("update",),
-    ("rename",),
-    ("move",),
-    ("open",),
-    ("close",),
-    ("delete",),
-    ("path",),
-    ("which",),
-    ("bind",),
-    ("clone",),
-    ("unbind",),
-    ("check",),
-    ("watch",),
-    ("history",),
-    ("undo",),
-    ("sessions",),
-    ("backup",),
-    ("backups",),
-    ("restore",),
-    ("import",),
-    ("export",),
-    ("recovery", "show"),
-    ("recovery", "salvage"),
-    ("recovery", "ack"),
-    ("status",),
-    ("doctor",),
-    ("flush",),
-    ("service", "install"),
-    ("service", "uninstall"),
-    ("service", "start"),
-    ("service", "stop"),
-    ("service", "restart"),
-    ("service", "status"),
-    ("service", "logs"),
-    ("shell-init",),
-    ("help",),
-    ("version",),
-]
+COMMANDS = [tuple(row.name.split()) for row in commands.ROWS if isinstance(row, Command)]
 
 
 def test_options_stand_before_the_command_or_behind_it(
@@ -171,10 +132,10 @@ def test_an_update_of_nothing_names_the_commands_for_the_rest(capsys: pytest.Cap
 
 
 def test_an_argument_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
-    result = run_here(capsys, "show")
+    result = run_here(capsys, "rename")
     assert result.code == 2
     assert result.err == (
-        "error: The argument WORKSPACE is missing: its name or its id.\nTry: workspacectl show --help\n"
+        "error: The argument WORKSPACE is missing: its name or its id.\nTry: workspacectl rename --help\n"
     )
 
 
@@ -205,7 +166,7 @@ def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         result = run_here(capsys, option)
         assert result.code == 0
         listed = re.findall("^  ([a-z-]+)  ", result.out.partition("\nOptions")[0], re.MULTILINE)
-        assert listed == list(dict.fromkeys(command[0] for command in COMMANDS))
+        assert listed == [row.name for row in commands.top_level()]
 
 
 def test_the_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

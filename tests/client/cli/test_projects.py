@@ -70,7 +70,7 @@ def test_a_directory_is_bound_by_any_way_to_write_it(
     result = ctl("bind", "shop", "web")
     assert (result.code, result.out) == (0, f"Bound {here}/web to workspace “shop”.\n")
     assert ctl("bind", "shop", "~/shop/api", "--quiet").out == ""
-    assert len(ctl("bind", "shop", "--json").json["projects"]) == 3
+    assert len(ctl("bind", "shop", ".", "--json").json["projects"]) == 3
     assert bound(ctl) == [f"{here}/web", f"{here}/api", str(here)]
 
 
@@ -147,6 +147,7 @@ def test_check_waits_for_no_path_that_hangs(ctl: Ctl, here: Path, monkeypatch: p
 
 
 def test_check_without_projects(ctl: Ctl, here: Path) -> None:
+    os.chdir("/")
     assert ctl("check").err == "There are no projects.\n"
     assert (ctl("check", "--json").json, ctl("check", "--quiet").err) == ([], "")
     assert ctl("check", "nope").code == 1

@@ -46,10 +46,11 @@ def test_status_tells_who_is_connected(ctl: Ctl, daemon: DaemonProcess) -> None:
     table = result.out.partition("\n\n")[2]
     header, *rows = [re.split("  +", line) for line in table.splitlines()]
     assert header == ["PROGRAM", "PID", "UID", "SINCE", "REQUESTS", "IN FLIGHT", "EVENTS", "SESSIONS"]
-    peer = [found[0].program, str(os.getpid()), str(os.getuid())]
+    process = [str(os.getpid()), str(os.getuid())]
+    programs = [found[0].program, found[0].program, "workspacectl"]
     # Between the events and this command, an earlier command's connection may be about to go.
     told = [rows[0], rows[1], rows[-1]]
-    assert [row[:3] for row in told] == [peer] * 3
+    assert [row[:3] for row in told] == [[program, *process] for program in programs]
     assert [row[5:] for row in told] == [["-", "-", "1"], ["-", "project.*", "-"], ["-", "-", "-"]]
     first, second, *_ = as_json["clients"]
     assert as_json["connections"] == len(as_json["clients"])

@@ -78,7 +78,27 @@ def test_wcd_changes_to_the_directory(shell: str, daemon: DaemonProcess, tmp_pat
     assert code != 0
     assert told.startswith(f"{directory}\n")
     assert "no workspace" in told
-    assert run_in(shell, "wcd", daemon, tmp_path) == (2, "usage: wcd WORKSPACE\n")
+    assert run_in(shell, "wcd a b", daemon, tmp_path) == (2, "usage: wcd [WORKSPACE]\n")
+    _, told = run_in(shell, "wcd", daemon, tmp_path)
+    assert told == "error: There is no terminal to choose on: name a workspace.\n"
+
+
+def test_wcd_goes_back(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    create(daemon, "there", at=tmp_path / "there")
+    script = "cd /; wcd there; wcd - >/dev/null; pwd; wcd - >/dev/null; pwd"
+    assert run_in(shell, script, daemon, tmp_path) == (0, f"/\n{tmp_path}/there\n")
+
+
+def test_wcd_alone_goes_where_the_user_chooses(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
+    (tmp_path / "two\nlines").mkdir()
+    create(daemon, "there", at=tmp_path / "two\nlines")
+    fake = tmp_path / "bin" / "workspacectl"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\n[ "$*" = "path --pick" ] && exec {WORKSPACECTL} path there\nexit 130\n')
+    fake.chmod(0o755)
+    script = f"set PATH {fake.parent} $PATH" if shell == "fish" else f"PATH={fake.parent}:$PATH"
+    assert run_in(shell, f"{script}\nwcd; pwd", daemon, tmp_path) == (0, f"{tmp_path}/two\nlines\n")
 
 
 def test_wcd_counts_as_a_use(shell: str, daemon: DaemonProcess, tmp_path: Path) -> None:
@@ -278,6 +298,14 @@ def test_each_argument_is_completed_with_what_it_takes(
     ]
     (terminal.home / "file.json").write_text("{}")
     assert terminal.complete("workspacectl import --dry-run file") == ["import", "--dry-run", "file.json"]
+    assert terminal.complete("workspacectl export --output=file.j") == ["export", "--output=file.json"]
+    (terminal.home / "file folder").mkdir()
+    completed = terminal.complete(
+        "workspacectl list --under file"
+    )  # zsh takes the slash off at the end of a line
+    assert [each.rstrip("/") for each in completed] == ["list", "--under", "file folder"]
+    assert terminal.complete("workspacectl list --sort=rec") == ["list", "--sort=recent"]
+    assert terminal.complete("workspacectl recov") == ["recovery"]
 
 
 # What bash 3.2 of macOS lacks is taken away from the bash that is here.

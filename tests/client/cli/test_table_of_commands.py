@@ -23,7 +23,7 @@ def expected(place: Argument | Option) -> set[str]:
     if isinstance(place, Option) and not place.value:
         return {"bool"}
     kind = "str" if place.parse is None else inspect.signature(place.parse).return_annotation
-    needed = place.required if isinstance(place, Option) else not place.optional
+    needed = bool(place.required or place.preset) if isinstance(place, Option) else not place.optional
     return {kind} if needed else {f"{kind} | None"}
 
 

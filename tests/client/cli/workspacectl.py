@@ -23,8 +23,8 @@ from typing import Any
 
 import pytest
 
+from support.daemon_process import environment_at
 from support.waiting import PATIENCE_SECONDS
-from workspaced_client._testing.environment import environment_at
 from workspaced_client.cli import main
 
 WORKSPACECTL = str(Path(sys.executable).with_name("workspacectl"))

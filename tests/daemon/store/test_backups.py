@@ -1,5 +1,7 @@
 """Timed copies: what is written, which are kept, and that a damaged disk is never mistaken for a copy."""
 
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -254,6 +256,23 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
     with capture_logs() as told:
         assert await hour() == [5, 4, 3]
     assert [line["name"] for line in told if "backup was removed" in line["event"]] == [first]
+
+
+async def test_between_two_copies_no_older_state_stays_in_memory(
+    nursery: trio.Nursery, mock_clock: MockClock, tmp_path: Path
+) -> None:
+    store = InMemoryWorkspaceStore()
+    writer = Writer(store, EventHub())
+    await nursery.start(writer.run)
+    await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
+    maintenance = Maintenance(store, writer, BoundPaths(writer, PathChecker()), Hours(tmp_path), tmp_path)
+    nursery.start_soon(maintenance.keep_backups, Retention)
+    await wait_all_tasks_blocked(0.01)
+    await until(lambda: active_thread_count() == 0)
+    copied = weakref.ref(writer.state)
+    await writer.write(workspaces.create("ws_02", "Beta", "/b", 1))
+    gc.collect()  # whatever else has referred to it
+    assert copied() is None
 
 
 async def test_a_disk_that_refuses_a_copy_stops_nothing(

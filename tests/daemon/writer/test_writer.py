@@ -138,7 +138,7 @@ async def test_a_batch_is_applied_in_the_order_sent(nursery: trio.Nursery, gated
         ("z", "active", 6),
         StoreRevision(6),
     ]
-    assert [(event.topic, event.revision) for event, *_ in desk.events] == [
+    assert [(each.event.topic, each.event.revision) for each in desk.events] == [
         ("workspace.created", 1),
         ("workspace.updated", 2),
         ("workspace.updated", 3),
@@ -321,7 +321,7 @@ async def test_a_listener_may_write_however_deeply_that_nests(
     replies += desk.create("first")
     await done.wait()
     assert [type(await reply.result()) for reply in replies] == [Workspace] * 100
-    assert [sequence for _, sequence, *_ in desk.events] == list(range(1, 101))
+    assert [each.sequence for each in desk.events] == list(range(1, 101))
     assert len(logged) == 100  # each failed delivery is logged, and fails no write
 
 

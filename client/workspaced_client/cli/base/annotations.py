@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from workspaced_client.cli.base.failures import WrongUsage
-from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_client.cli.base.output import shown_name
 from workspaced_protocol.json_limits import Unkept, check_text
 from workspaced_protocol.urls import BLACKED_OUT, without_secret
 
@@ -50,15 +50,9 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def annotation_lines(tags: Sequence[str], metadata: Mapping[str, Any]) -> list[str]:
-    """Return the lines of `show` about tags and metadata: none of what is empty."""
-    lines: list[str] = []
-    if tags:
-        lines.append(f"Tags      {', '.join(map(shown_name, tags))}")
-    if metadata:
-        text = json.dumps(_without_secrets(metadata), ensure_ascii=False, separators=(",", ":"))
-        lines.append(f"Metadata  {shown(text)}")
-    return lines
+def metadata_text(metadata: Mapping[str, Any]) -> str:
+    """Return metadata as JSON for people, without its secrets."""
+    return json.dumps(_without_secrets(metadata), ensure_ascii=False, separators=(",", ":"))
 
 
 def _without_secrets(value: Any) -> Any:

@@ -1,18 +1,83 @@
-"""The argument of most commands: a workspace, found by its id or its name."""
+"""The argument of most commands: a workspace, found by its id, by its name or a part of it, or by where the user is."""
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
 from workspaced_client import Client, NotFound, Workspace
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.output import shown_name
+from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_client.cli.base.partial_names import partly_named
+from workspaced_client.cli.base.typed_paths import current_directory
+from workspaced_client.cli.commands.shared import DOT
 from workspaced_protocol.urls import without_secret
 
 _ID: Final = re.compile(r"ws_[0-9A-HJKMNP-TV-Z]{26}")
 
 
-def find_workspace(client: Client, given: str) -> Workspace:
+_MOST_CANDIDATES: Final = 10  # to show: one line each
+
+
+def find_workspace(client: Client, given: str | None) -> Workspace:
+    """Return the workspace that the user means. Raise Failure if there is none, or more than one.
+
+    It is the one with this id or name; else the one whose name begins with `given`; else the one whose name holds it.
+    None and `.` mean the innermost workspace around the current directory.
+    """
+    if given is None or given == DOT:
+        return _around(client)
+    try:
+        return find_whole(client, given)
+    except Failure:
+        found = partly_named(
+            given, [each for each in client.workspaces.list() if each.state != "deleted"], _name
+        )
+        if not found:
+            raise
+        if len(found) > 1:
+            raise _ambiguous(given, found) from None
+        return found[0]
+
+
+def workspace_around(client: Client) -> Workspace | None:
+    """Return the innermost workspace around the current directory, or None."""
+    try:
+        return client.workspaces.resolve(current_directory()).workspace
+    except NotFound:
+        return None
+
+
+def _around(client: Client) -> Workspace:
+    found = workspace_around(client)
+    if found is None:
+        raise Failure(
+            f"No workspace holds the current directory, {shown(current_directory())}.",
+            kind="notFound",
+            hint="Name a workspace, or make one here: workspacectl create NAME",
+        )
+    return found
+
+
+def _ambiguous(given: str, found: Sequence[Workspace]) -> Failure:
+    lines = [f"  {shown_name(each.name)}  {shown(each.root_path)}" for each in found[:_MOST_CANDIDATES]]
+    if len(found) > _MOST_CANDIDATES:
+        lines.append(f"  and {len(found) - _MOST_CANDIDATES} more")
+    return Failure(
+        f"“{shown_name(given)}” is a part of {len(found)} names: give more of the name.",
+        kind="ambiguous",
+        data={
+            "candidates": [{"id": each.id, "name": each.name, "rootPath": each.root_path} for each in found]
+        },
+        hint="\n".join(lines),
+    )
+
+
+def _name(workspace: Workspace) -> str:
+    return workspace.name
+
+
+def find_whole(client: Client, given: str) -> Workspace:
     """Return the workspace with this id or name, in any case. Raise Failure if there is none.
 
     A text in the form of an id is never taken as a name: the name could belong to another workspace.

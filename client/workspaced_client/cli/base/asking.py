@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
+from workspaced_client.cli.base.shapes import STATUS, WORKSPACE, fits
+from workspaced_client.cli.commands.shared import DOT
 from workspaced_protocol import PROTOCOL_VERSION
 
 TYPE_CHECKING = False
@@ -14,42 +16,82 @@ if TYPE_CHECKING:
     from workspaced_client.cli.base.options import Options
 
 
-# Any: JSON values.
-def ask(
-    options: Options, method: str, params: Mapping[str, Any], otherwise: Callable[[Client], Any] | None = None
-) -> Any:
-    """Return the result of a read as plain JSON, in the form of the protocol.
+# Any: JSON values, and shapes.
+class Read:
+    """A method that only reads, with its params; the `shape` of its result; and the same call by the whole client."""
 
-    `otherwise` asks by the whole client, and may return a model; without it, the client calls the same method. That
-    happens for every error, and for a recovery that nobody has acknowledged: the client warns of it. Raise what a
-    connected client raises.
+    __slots__ = ("by_client", "method", "params", "shape")
+
+    def __init__(
+        self, method: str, params: Mapping[str, Any], shape: Any, by_client: Callable[[Client], object]
+    ) -> None:
+        self.method = method
+        self.params = params
+        self.shape = shape
+        self.by_client = by_client
+
+
+def ask(options: Options, *reads: Read) -> list[Any]:
+    """Return the results of reads as plain JSON, in the form of the protocol.
+
+    The whole client asks again after every error, and after a recovery that nobody has acknowledged: it warns of that.
+    Raise what a connected client raises.
     """
-    found = quick_call(
-        options.socket,
-        [hello(), ("daemon.status", {}), (method, params)],
-        min(options.patience_seconds(), QUICK_SECONDS),
-    )
-    if found is not None and not is_pending(found[1]["recovery"]):
-        return found[2]
-    from workspaced_client.cli.base.connecting import connected  # few runs need it, and it loads much
-
-    with connected(options) as client:
-        if otherwise is None:
-            return client.call(method, dict(params))
-        import msgspec
-
-        return msgspec.to_builtins(otherwise(client))
+    found = _ask_quickly(options, *reads)
+    return _ask_by_client(options, *(read.by_client for read in reads)) if found is None else found
 
 
-def ask_for_workspace(options: Options, given: str) -> Any:
-    """Return the workspace with this id or name, as plain JSON. Raise Failure if there is none."""
+def ask_for_workspace(options: Options, given: str | None) -> Any:
+    """Return the workspace that the user means, as plain JSON. Raise Failure as `find_workspace` does."""
 
     def find(client: Client) -> object:
         from workspaced_client.cli.base.arguments import find_workspace
 
         return find_workspace(client, given)
 
-    return ask(options, "workspace.get", identity(given), find)
+    if given is None or given == DOT:
+        from workspaced_client.cli.base.typed_paths import current_directory
+
+        around = Read("workspace.resolve", {"path": current_directory()}, {"workspace": WORKSPACE}, find)
+        found = _ask_quickly(options, around)
+        if found is not None:
+            return found[0]["workspace"]
+    else:
+        found = _ask_quickly(options, Read("workspace.get", identity(given), WORKSPACE, find))
+        if found is not None:
+            return found[0]
+        # Of a part of a name, only the list knows.
+        from workspaced_client.cli.base.partial_names import partly_named
+
+        (listed,) = _ask_quickly(options, Read("workspace.list", {}, [WORKSPACE], find)) or ((),)
+        living = [each for each in listed if each["state"] != "deleted"]
+        named = partly_named(given, living, lambda each: each["name"])
+        if len(named) == 1:
+            return named[0]
+    (by_client,) = _ask_by_client(options, find)
+    return by_client
+
+
+def _ask_quickly(options: Options, *reads: Read) -> list[Any] | None:
+    """Return the results, or None where only the whole client knows what to tell the user."""
+    found = quick_call(
+        options.socket,
+        [hello(), ("daemon.status", {}), *((read.method, read.params) for read in reads)],
+        min(options.patience_seconds(), QUICK_SECONDS),
+    )
+    shapes = [dict, STATUS, *(read.shape for read in reads)]
+    if found is None or not all(map(fits, found, shapes)) or is_pending(found[1]["recovery"]):
+        return None
+    return found[2:]
+
+
+def _ask_by_client(options: Options, *calls: Callable[[Client], object]) -> list[Any]:
+    from msgspec import to_builtins  # few runs need these, and they load much
+
+    from workspaced_client.cli.base.connecting import connected
+
+    with connected(options) as client:
+        return [to_builtins(call(client)) for call in calls]
 
 
 def identity(given: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit
 from workspaced_client.cli.base.quick_call import quick_call
 from workspaced_client.cli.base.reading import Reading
+from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, fits
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     COMMANDS,
@@ -29,6 +30,7 @@ from workspaced_client.cli.commands.row import (
     Family,
     Option,
 )
+from workspaced_client.cli.commands.shared import DOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def complete(words: list[str]) -> int:
         try:
             reading.take(word)
         except WrongUsage:
-            continue  # the rest may be right
+            if not word.startswith("-"):
+                return 0  # there is no such command
     lines = _lines(reading, words[-1] if words else "")
     try:
         if lines:
@@ -66,7 +69,7 @@ def _lines(reading: Reading, incomplete: str) -> list[str]:
                 f"{each}\t{option.help}"
                 for option in reading.options
                 for each in option.flags
-                if each.startswith(incomplete) and len(each) >= min(len(incomplete), 3)
+                if each.startswith(incomplete)
             ]
         for option in reading.options:
             if flag in option.flags and option.value:
@@ -75,8 +78,21 @@ def _lines(reading: Reading, incomplete: str) -> list[str]:
         return []
     if not isinstance(reading.row, Command):
         return _names_of_commands(reading.row, incomplete)
-    argument = reading.argument_at(len(reading.arguments))
+    leading = reading.row.arguments[0] if reading.row.arguments else None
+    if leading is not None and leading.leads and not reading.arguments:
+        return _first_values(reading, leading, reading.row.arguments[1], incomplete)
+    place = len(reading.arguments)
+    argument = reading.argument_at(place, place + 1)
     return [] if argument is None else _values(reading, argument, incomplete)
+
+
+def _first_values(reading: Reading, leading: Argument, second: Argument, incomplete: str) -> list[str]:
+    """Return what the first word can become: the argument that leads, or the next one in its absence."""
+    of_second = _values(reading, second, incomplete)
+    if of_second[:1] == [f"\t{second.completes}"]:
+        is_path = "/" in incomplete or incomplete.startswith((".", "~"))
+        return of_second if is_path else _values(reading, leading, incomplete) or of_second
+    return list(dict.fromkeys((*of_second, *_values(reading, leading, incomplete))))
 
 
 def _names_of_commands(row: Command | Family | None, incomplete: str) -> list[str]:
@@ -96,8 +112,11 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
         return [f"\t{kind}"]
     if kind == COMMANDS:
         inner = Reading()
-        for word in reading.arguments:
-            inner.take(word)
+        try:
+            for word in reading.arguments:
+                inner.take(word)
+        except WrongUsage:
+            return []
         return [] if isinstance(inner.row, Command) else _names_of_commands(inner.row, incomplete)
     if kind == TOPICS:
         from workspaced_protocol.events import TOPICS as NAMES  # it loads much
@@ -115,21 +134,34 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
 def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
     """Return names from the daemon; none if it does not answer."""
     if kind == WORKSPACES:
-        return _names(_ask(reading, "workspace.list", {}))
+        return _names(_ask(reading, "workspace.list", {}, [WORKSPACE]))
     if kind == PAST_NAMES:
-        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE})
+        past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE}, [PAST_NAME])
         names = dict.fromkeys(
-            (*_names(_ask(reading, "workspace.list", {})), *(each["name"] for each in past or ()))
+            (
+                *_names(_ask(reading, "workspace.list", {}, [WORKSPACE])),
+                *(each["name"] for each in past or ()),
+            )
         )
         return list(names)
     if kind == BACKUPS:
-        return [each["name"] for each in _ask(reading, "store.listBackups", {}) or ()]
-    if kind == PROJECTS and reading.arguments:
-        found = _ask(reading, "workspace.get", identity(reading.arguments[0]))
+        return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
+    if kind == PROJECTS:
+        found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
         return _names_of_projects(
             [each["rootPath"] for each in found["projects"]] if found else [], incomplete
         )
     return []
+
+
+def _workspace(reading: Reading, given: str) -> Any:
+    if given == DOT:
+        from workspaced_client.cli.base.typed_paths import current_directory
+
+        around = {"workspace": WORKSPACE}
+        found = _ask(reading, "workspace.resolve", {"path": current_directory()}, around)
+        return found["workspace"] if found else None
+    return _ask(reading, "workspace.get", identity(given), WORKSPACE)
 
 
 def _names(workspaces: list[Any] | None) -> list[str]:
@@ -145,9 +177,9 @@ def _names_of_projects(paths: list[str], incomplete: str) -> list[str]:
     ]
 
 
-def _ask(reading: Reading, method: str, params: dict[str, Any]) -> Any:
-    """Return the result of a method as plain JSON, or None."""
+def _ask(reading: Reading, method: str, params: dict[str, Any], shape: Any) -> Any:
+    """Return the result of a method as plain JSON, or None without one of this shape."""
     given = next((option for option in reading.values if option.parameter == "socket"), None)
     socket = os.path.expanduser(reading.values[given][-1]) if given else None
     found = quick_call(socket, [hello(), (method, params)], _SECONDS)
-    return None if found is None else found[1]
+    return found[1] if found is not None and fits(found[1], shape) else None

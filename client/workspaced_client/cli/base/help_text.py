@@ -6,7 +6,7 @@ from workspaced_client.cli import commands
 from workspaced_client.cli.base.reading import PROGRAM
 from workspaced_client.cli.base.screen import columns_of_terminal
 from workspaced_client.cli.commands.row import Argument, Command, Family, Option
-from workspaced_client.cli.commands.shared import GLOBAL_OPTIONS
+from workspaced_client.cli.commands.shared import EXIT_CODES, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 _WIDEST: Final = 80  # longer lines read badly
 _NARROWEST: Final = 40
 _LONGEST_NAME: Final = 26  # the text of one that is longer begins below it
-_FIRST: Final = ("create", "list", "show", "status")
-_EXIT_CODES: Final = (
-    "Exit codes: 0 success; 1 refused, failed, or a problem found; 2 wrong usage; 3 no daemon or no service manager "
-    "reached; 130 interrupted; 141 output closed."
-)
 
 
 def help_of(row: Command | Family | None) -> str:
@@ -35,17 +30,19 @@ def _of_program(width: int) -> list[str]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for row in commands.top_level():
         groups.setdefault(row.group, []).append((row.name, row.summary))
+    column = max(len(row.name) for row in commands.top_level()) + 4
     lines = [
         *_usage(f"{PROGRAM} [OPTIONS] COMMAND …", width),
         "",
         "Manage your workspaces through the daemon workspaced.",
     ]
     for group, listed in groups.items():
-        lines += _section(group, listed, width)
+        lines += _section(group, listed, width, column)
     lines += _section("Options, before a command or behind it", map(_line_of, GLOBAL_OPTIONS), width)
     examples = ("create shop ~/src/shop", "list --sort recent", "help create")
     lines += _examples(examples)
-    ending = f"With --json, an error is a JSON object on the last line of stderr. {_EXIT_CODES}"
+    codes = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
+    ending = f"With --json, an error is a JSON object on the last line of stderr. Exit codes: {codes}."
     return [*lines, "", *_wrapped(ending, width)]
 
 
@@ -95,10 +92,11 @@ def _text_of(place: Argument | Option) -> str:
     return f"{place.help}  [default: {place.default}]" if place.default else place.help
 
 
-def _section(title: str, listed: Iterable[tuple[str, str]], width: int) -> list[str]:
-    """Return a title, and a line for each name with its text beside it."""
+def _section(title: str, listed: Iterable[tuple[str, str]], width: int, column: int = 0) -> list[str]:
+    """Return a title, and a line for each name with its text beside it, from `column` on."""
     rows = list(listed)
-    column = max((len(name) for name, _ in rows if len(name) <= _LONGEST_NAME), default=0) + 4
+    longest = min(_LONGEST_NAME, width // 3)
+    column = column or max((len(name) for name, _ in rows if len(name) <= longest), default=0) + 4
     lines = ["", f"{title}:"]
     for name, text in rows:
         if len(name) + 4 > column:

@@ -25,6 +25,9 @@ QUICK_SECONDS: Final = 0.5
 
 _RECEIVE_BYTES: Final = 64 * 1024
 
+_NO_JSON: Final = (ValueError, StopIteration, RecursionError)
+"""The errors for bytes that are not UTF-8, for texts that are no JSON, and for a text that is none in UTF-8."""
+
 
 # Any: JSON values.
 def quick_call(
@@ -46,17 +49,17 @@ def quick_call(
         try:
             connection.settimeout(seconds)
             connection.connect(path)
-            connection.sendall(data, getattr(_socket, "MSG_NOSIGNAL", 0))
+            connection.sendall(data)  # Python ignores SIGPIPE
             return _results(connection, len(requests), deadline)
         finally:
             connection.close()
-    except (OSError, ValueError, StopIteration, UnusablePath):  # ValueError: it is not UTF-8, or no JSON
+    except (OSError, UnusablePath, *_NO_JSON):
         return None
 
 
 def _results(connection: _socket.socket, count: int, deadline: float) -> list[Any] | None:
     results: dict[int, Any] = {}
-    rest = b""
+    parts: list[bytes] = []  # of a line that has not ended yet
     while len(results) < count:
         left = deadline - monotonic()
         if left <= 0:
@@ -65,20 +68,23 @@ def _results(connection: _socket.socket, count: int, deadline: float) -> list[An
         received = connection.recv(_RECEIVE_BYTES)
         if not received:
             return None
+        parts.append(received)
         if b"\n" not in received:
-            rest += received
             continue
-        *lines, rest = (rest + received).split(b"\n")
+        *lines, rest = b"".join(parts).split(b"\n")
+        parts = [rest]
         for line in lines:
             answer = decoded(line.decode())
-            if not isinstance(answer, dict) or "result" not in answer:
-                return None
-            results[answer["id"]] = answer["result"]
-    return [results.get(number) for number in range(count)]
+            match answer:
+                case {"id": int(number), "result": result} if 0 <= number < count:
+                    results[number] = result
+                case _:
+                    return None
+    return [results[number] for number in range(count)]
 
 
 def decoded(text: str) -> Any:
-    """Return the value of a JSON text. Raise ValueError or StopIteration for another text."""
+    """Return the value of a JSON text. Raise one of `_NO_JSON` for another text."""
     try:
         from _json import make_scanner
     except ImportError:  # a Python without it
@@ -100,14 +106,14 @@ class _LikeJson:
     parse_constant = float
 
 
-def _encoded(value: Any) -> str:
+def _encoded(value: str | int | list[Any] | Mapping[str, Any]) -> str:
     """Return a text, an integer, a list or an object of such as JSON."""
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return f"[{','.join(map(_encoded, value))}]"
+        return f"[{','.join(_encoded(each) for each in value)}]"
     return f"{{{','.join(f'{_quoted(key)}:{_encoded(each)}' for key, each in value.items())}}}"
 
 

@@ -59,9 +59,15 @@ class Reading:
         """The program with the command so far, for `Try: … --help`."""
         return PROGRAM if self.row is None else f"{PROGRAM} {self.row.name}"
 
-    def argument_at(self, index: int) -> Argument | None:
-        """Return the argument that the value at this place is for, or None if there is none."""
+    def takes(self, count: int) -> Sequence[Argument]:
+        """Return the arguments that so many values are for: without the one that leads, if they are too few for it."""
         arguments = self.row.arguments if isinstance(self.row, Command) else ()
+        required = sum(not argument.optional for argument in arguments)
+        return arguments[1:] if arguments and arguments[0].leads and count <= required else arguments
+
+    def argument_at(self, index: int, count: int) -> Argument | None:
+        """Return the argument that the value at this place is for, of so many values, or None if there is none."""
+        arguments = self.takes(count)
         if index < len(arguments):
             return arguments[index]
         return arguments[-1] if arguments and arguments[-1].many else None
@@ -117,7 +123,7 @@ class Reading:
     def _take_command(self, word: str) -> None:
         name = word if self.row is None else f"{self.row.name} {word}"
         found = commands.find(name)
-        if found is None or (self.row is None and " " in word):
+        if found is None:
             raise self.wrong(f"There is no command “{name}”.{_commands_like(self.row, word)}")
         self.row = found
 
@@ -148,7 +154,9 @@ def finish(reading: Reading) -> dict[str, object]:
     _check_end(reading, command)
     values: dict[str, object] = {}
     given = reading.arguments
-    for index, argument in enumerate(command.arguments):
+    for argument in command.arguments:
+        values[argument.parameter] = None
+    for index, argument in enumerate(reading.takes(len(reading.arguments))):
         if argument.many:
             values[argument.parameter] = [_value(reading, argument, each) for each in given[index:]]
         else:
@@ -161,16 +169,19 @@ def finish(reading: Reading) -> dict[str, object]:
 
 
 def _check_end(reading: Reading, command: Command) -> None:
-    for index, argument in enumerate(command.arguments):
+    if reading.waiting is not None:
+        raise _no_value(reading, reading.waiting)
+    for index, argument in enumerate(reading.takes(len(reading.arguments))):
         if index >= len(reading.arguments) and not argument.optional:
             raise reading.wrong(f"The argument {argument.name} is missing: {_lower(argument.help)}")
     for index, word in enumerate(reading.arguments):
-        if reading.argument_at(index) is None:
+        if reading.argument_at(index, len(reading.arguments)) is None:
             takes = "takes no argument" if index == 0 else f"takes no more than {index}"
             raise reading.wrong(f"“{word}” is one argument too many: `{command.name}` {takes}.")
     for option in command.options:
         if option.required and option not in reading.values:
-            raise reading.wrong(f"The option {option.flags[0]} is missing: {_lower(option.help)}")
+            values = f"{_listed(option.choices)}." if option.choices else _lower(option.help)
+            raise reading.wrong(f"The option {option.flags[0]} is missing: {values}")
 
 
 def _lower(sentence: str) -> str:
@@ -181,9 +192,9 @@ def _lower(sentence: str) -> str:
 
 def option_value(reading: Reading, option: Option) -> object:
     """Return the value of an option for the command's function. Raise WrongUsage."""
-    given = reading.values.get(option, [])
+    given = reading.values.get(option) or ([option.preset] if option.preset else [])
     if reading.waiting is option:
-        raise reading.wrong(f"The option {option.flags[0]} needs a value: {option.value}.")
+        raise _no_value(reading, option)
     if not option.value:
         return bool(given)
     checked = [_value(reading, option, each) for each in given]
@@ -192,12 +203,20 @@ def option_value(reading: Reading, option: Option) -> object:
     return checked[-1] if checked else None
 
 
+def _no_value(reading: Reading, option: Option) -> WrongUsage:
+    values = _listed(option.choices) if option.choices else option.value
+    return reading.wrong(f"The option {option.flags[0]} needs a value: {values}.")
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
 def _value(reading: Reading, place: Argument | Option, text: str) -> object:
     name = place.flags[0] if isinstance(place, Option) else place.name
     if place.choices and text not in place.choices:
-        allowed = ", ".join(place.choices[:-1]) + f" or {place.choices[-1]}"
         meant = did_you_mean(text, place.choices)
-        raise reading.wrong(f"The value of {name} is {allowed}, not “{text}”.{meant}")
+        raise reading.wrong(f"The value of {name} is {_listed(place.choices)}, not “{text}”.{meant}")
     if place.parse is None:
         return text
     try:

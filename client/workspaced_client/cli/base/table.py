@@ -5,7 +5,7 @@ Widths are in a terminal's cells; a wide character takes two.
 
 from __future__ import annotations
 
-from unicodedata import category, combining, east_asian_width
+from unicodedata import category, combining
 
 from workspaced_client.cli.base.output import (
     bold,
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
 """The least width of a column that shrinks; a table may then be wider than the terminal."""
-
-_FIRST_EMOJI: Final = "\U0001f000"
 
 
 class Column:
@@ -169,10 +167,9 @@ def set_cell_size(text: str, width: int) -> str:
 
 
 def _is_narrow(text: str) -> bool:
-    """Return whether each character is known to take one cell."""
+    """Return whether each character is known to take one cell: in scripts from Latin to Georgian, and punctuation."""
     if text.isascii():
         return text.isprintable()
     return all(
-        east_asian_width(each) not in "WF" and category(each)[0] not in "MC" and each < _FIRST_EMOJI
-        for each in text
+        (each < "\u1100" or "\u2010" <= each <= "\u2027") and category(each)[0] not in "MC" for each in text
     )

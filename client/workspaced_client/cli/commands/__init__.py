@@ -6,14 +6,19 @@ function.
 
 from __future__ import annotations
 
-from workspaced_client.cli.commands import on_the_daemon, on_the_store, on_workspaces
+from workspaced_client.cli.commands import on_changes, on_copies, on_the_daemon, on_workspaces
 from workspaced_client.cli.commands.row import Command, Family
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-ROWS: Final[tuple[Command | Family, ...]] = (*on_workspaces.ROWS, *on_the_store.ROWS, *on_the_daemon.ROWS)
+ROWS: Final[tuple[Command | Family, ...]] = (
+    *on_workspaces.ROWS,
+    *on_changes.ROWS,
+    *on_copies.ROWS,
+    *on_the_daemon.ROWS,
+)
 
 
 def find(name: str) -> Command | Family | None:

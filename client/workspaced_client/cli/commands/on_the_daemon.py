@@ -106,7 +106,7 @@ The service sees no variables and no options of this shell: put settings into co
                 "-n",
                 value="N",
                 parse=values.whole_number,
-                default="50",
+                preset="50",
                 help="The number of lines.",
             ),
             Option("--follow", "-f", help="Also print new lines as they come."),
@@ -116,8 +116,26 @@ The service sees no variables and no options of this shell: put settings into co
         examples=("service logs", "service logs --follow --lines 10"),
     ),
     Command(
+        "mcp",
+        "Serve an agent over MCP, on stdin and stdout.",
+        group=_OF_THE_DAEMON,
+        run="mcp:mcp",
+        text="""\
+Agents start this command themselves: register it with yours. With Claude Code that is
+
+  claude mcp add --scope user workspaced -- workspacectl mcp
+
+and with Codex
+
+  codex mcp add workspaced -- workspacectl mcp
+
+It needs the extra of the package: uv tool install 'workspaced[mcp]'. It starts the daemon if none runs. What the agent
+has claimed ends with it.""",
+        examples=("mcp",),
+    ),
+    Command(
         "shell-init",
-        "Print shell code for `wcd WORKSPACE` and for completion.",
+        "Print shell code for `wcd [WORKSPACE]` and for completion.",
         group=_OF_THE_SHELL,
         run="shell_init:shell_init",
         arguments=(Argument("SHELL", "Your shell: bash, zsh or fish.", choices=("bash", "zsh", "fish")),),
@@ -151,7 +169,7 @@ Add the line for your shell to its start-up file:
         "version",
         "Print the version.",
         group=_OF_THE_SHELL,
-        run="help:version",
+        run="version:version",
         examples=("version",),
     ),
 )

@@ -11,7 +11,7 @@ from workspaced_client.cli.commands.row import (
     Command,
     Option,
 )
-from workspaced_client.cli.commands.shared import META, TAG, WORKSPACE, YES
+from workspaced_client.cli.commands.shared import HERE, HERE_IN_FRONT, META, TAG, WORKSPACE, YES
 
 _OF_WORKSPACES = "Workspaces"
 _OF_PROJECTS = "Projects"
@@ -45,7 +45,7 @@ ROWS = (
                 "--sort",
                 value="ORDER",
                 choices=("created", "changed", "name", "path", "projects", "recent"),
-                default="created",
+                preset="created",
                 help="By created, changed, name, path, projects or recent: the last used first.",
             ),
             Option("--reverse", "-r", help="Reverse the order."),
@@ -62,7 +62,7 @@ ROWS = (
         "Show a workspace and its projects.",
         group=_OF_WORKSPACES,
         run="show:show",
-        arguments=(WORKSPACE,),
+        arguments=(HERE,),
         examples=("show alpha", "show alpha --json"),
     ),
     Command(
@@ -98,6 +98,7 @@ ROWS = (
         group=_OF_WORKSPACES,
         run="workspaces:rename",
         arguments=(WORKSPACE, Argument("NEW_NAME", "Its new name.")),
+        text="Takes the whole name, or the id.",
         examples=("rename alpha beta",),
     ),
     Command(
@@ -109,7 +110,7 @@ ROWS = (
             WORKSPACE,
             Argument("DIRECTORY", "Its new directory.", optional=True, default=_HERE, completes=DIRECTORIES),
         ),
-        text="Its projects stay bound where they are.",
+        text="Takes the whole name. Its projects stay bound where they are.",
         examples=("move alpha", "move alpha ~/src/beta"),
     ),
     Command(
@@ -117,7 +118,7 @@ ROWS = (
         "Open a closed workspace. The daemon checks its projects' directories.",
         group=_OF_WORKSPACES,
         run="workspaces:open_",
-        arguments=(WORKSPACE,),
+        arguments=(HERE,),
         examples=("open alpha",),
     ),
     Command(
@@ -125,7 +126,7 @@ ROWS = (
         "Close an active workspace. It stays in the list; `workspacectl open` opens it again.",
         group=_OF_WORKSPACES,
         run="workspaces:close",
-        arguments=(WORKSPACE,),
+        arguments=(HERE,),
         examples=("close alpha",),
     ),
     Command(
@@ -136,7 +137,7 @@ ROWS = (
         aliases=("rm",),
         arguments=(WORKSPACE,),
         options=(YES,),
-        text="Asks first, unless --yes is given. A script, which nobody can answer for, needs --yes.",
+        text="Takes the whole name. Asks first, unless --yes is given. A script, which nobody can answer for, needs --yes.",
         examples=("delete alpha", "delete alpha --yes"),
     ),
     Command(
@@ -144,7 +145,8 @@ ROWS = (
         "Print a workspace's directory, for use in scripts.",
         group=_OF_WORKSPACES,
         run="path:path",
-        arguments=(WORKSPACE,),
+        arguments=(HERE,),
+        options=(Option("--pick", help="Choose from a list, the last used first: `wcd` alone does this."),),
         text='This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"',
         examples=("path alpha", "path alpha --json"),
     ),
@@ -164,10 +166,11 @@ ROWS = (
         run="projects:bind",
         aliases=("add",),
         arguments=(
-            WORKSPACE,
-            Argument("PATH", "The directory.", optional=True, default=_HERE, completes=DIRECTORIES),
+            HERE_IN_FRONT,
+            Argument("PATH", "The directory.", completes=DIRECTORIES),
         ),
-        examples=("bind alpha", "bind alpha ~/src/alpha/web"),
+        text="With one argument, that is the directory.",
+        examples=("bind web", "bind alpha ~/src/alpha/web", "bind alpha ."),
     ),
     Command(
         "clone",
@@ -175,7 +178,7 @@ ROWS = (
         group=_OF_PROJECTS,
         run="clone:clone",
         arguments=(
-            WORKSPACE,
+            HERE_IN_FRONT,
             Argument("URL", "An address for `git clone`, or a directory on this machine.", completes=FILES),
         ),
         options=(
@@ -187,9 +190,10 @@ ROWS = (
                 default="the repository's name, below the workspace's directory",
             ),
         ),
-        text="The daemon runs git for you, with your keys. A password in the URL is used for this clone, and not kept. "
+        text="With one argument, that is the address. The daemon runs git for you, with your keys. A password in the URL is used for this clone, and not kept. "
         "Ctrl-C stops the clone and removes its files.",
         examples=(
+            "clone https://example.com/web.git",
             "clone alpha https://example.com/web.git",
             "clone alpha git@example.com:web.git --into ~/src/web",
         ),
@@ -200,10 +204,11 @@ ROWS = (
         group=_OF_PROJECTS,
         run="projects:unbind",
         arguments=(
-            WORKSPACE,
+            HERE_IN_FRONT,
             Argument("PROJECT", "Its path, the last part of its path, or its id.", completes=PROJECTS),
         ),
-        examples=("unbind alpha web", "unbind alpha ~/src/alpha/web"),
+        text="With one argument, that is the project.",
+        examples=("unbind web", "unbind alpha web", "unbind alpha ~/src/alpha/web"),
     ),
     Command(
         "check",
@@ -216,7 +221,7 @@ ROWS = (
                 "Names or ids.",
                 parameter="workspaces",
                 many=True,
-                default="all",
+                default="the one around the current directory, else all",
                 completes=WORKSPACES,
             ),
         ),

@@ -22,13 +22,27 @@ DIRECTORIES: Final = "directories"
 
 
 class Argument:
-    """An argument: required, unless it is `optional` or `many` (which may be none at all).
+    """An argument: required, unless it is `optional`, `many` (which may be none at all), or `leads`.
+
+    One that `leads` is left out where there are too few values for all the required ones: the first is then the next
+    one's.
 
     `name` is its name in help texts, in capitals. The command's function gets the value as the parameter
     `parameter`, or the list of values of `many`, or None.
     """
 
-    __slots__ = ("choices", "completes", "default", "help", "many", "name", "optional", "parameter", "parse")
+    __slots__ = (
+        "choices",
+        "completes",
+        "default",
+        "help",
+        "leads",
+        "many",
+        "name",
+        "optional",
+        "parameter",
+        "parse",
+    )
 
     def __init__(
         self,
@@ -38,6 +52,7 @@ class Argument:
         parameter: str = "",
         optional: bool = False,
         many: bool = False,
+        leads: bool = False,
         default: str = "",
         completes: str = "",
         choices: tuple[str, ...] = (),
@@ -46,7 +61,8 @@ class Argument:
         self.name = name
         self.help = help
         self.parameter = parameter or name.lower()
-        self.optional = optional or many
+        self.optional = optional or many or leads
+        self.leads = leads
         self.many = many
         self.default = default  # in words
         self.completes = completes
@@ -58,7 +74,8 @@ class Option:
     """An option: a flag, or with a `value` one that takes a value; `many` may be given more than once.
 
     `value` is the name of the value in help texts, in capitals. The command's function gets a flag as a bool, the
-    values of `many` as a list, and else the value or None. `default` is in words: the function knows the value.
+    values of `many` as a list, and else the value or None. A `preset` is the value where none is given; a `default` tells in
+    words what the function does then.
     """
 
     __slots__ = (
@@ -70,6 +87,7 @@ class Option:
         "many",
         "parameter",
         "parse",
+        "preset",
         "required",
         "value",
     )
@@ -82,6 +100,7 @@ class Option:
         parameter: str = "",
         required: bool = False,
         many: bool = False,
+        preset: str = "",
         default: str = "",
         completes: str = "",
         choices: tuple[str, ...] = (),
@@ -93,7 +112,8 @@ class Option:
         self.parameter = parameter or flags[0].removeprefix("--").replace("-", "_")
         self.required = required
         self.many = many
-        self.default = default
+        self.preset = preset
+        self.default = default or preset
         self.completes = completes
         self.choices = choices
         self.parse = parse

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share, and those of every command."""
+"""The arguments and options that several commands share, and the options and exit codes of every command."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ GLOBAL_OPTIONS: Final = (
 """The options that may stand before a command or behind it."""
 
 WORKSPACE: Final = Argument("WORKSPACE", "Its name or its id.", completes=WORKSPACES)
+
+DOT: Final = "."
+"""In the place of a workspace's name: the one around the current directory."""
+
+_PARTLY: Final = "Its name, or a beginning or part that no other has; or its id."
+_AROUND: Final = "the one around the current directory, also as `.`"
+HERE: Final = Argument("WORKSPACE", _PARTLY, optional=True, default=_AROUND, completes=WORKSPACES)
+HERE_IN_FRONT: Final = Argument("WORKSPACE", _PARTLY, leads=True, default=_AROUND, completes=WORKSPACES)
 YES: Final = Option("--yes", "-y", help="Do not ask.")
 DRY_RUN: Final = Option("--dry-run", help="Only show the changes.")
 TAG: Final = Option("--tag", value="TAG", many=True, help="A tag; once for each.")
@@ -46,3 +54,13 @@ META: Final = Option(
     many=True,
     help="A key of its metadata, such as 'editor.size=13'; once for each.",
 )
+
+EXIT_CODES: Final = (
+    (0, "success"),
+    (1, "refused, failed, or a problem found"),
+    (2, "wrong usage"),
+    (3, "no daemon or no service manager reached"),
+    (130, "interrupted"),
+    (141, "output closed"),
+)
+"""What each exit code tells a script."""

@@ -28,9 +28,9 @@ def plan_import(
     `contents` are files with their paths, `found` is a scanned directory with its repositories. `into` is the
     workspace that gets all of it, if the user gave one.
     """
-    from workspaced_client.exchange.code_workspace import CodeWorkspace
     from workspaced_client.exchange.directories import real_directories_in_time
     from workspaced_client.exchange.import_plan import ImportPlan
+    from workspaced_client.exchange.listed import Listing
     from workspaced_client.exchange.stores import Workspaces
 
     gathers = found is not None or any(not isinstance(content, Workspaces) for _, content in contents)
@@ -44,14 +44,14 @@ def plan_import(
         roots.append(found[0])
     lists: list[tuple[str, Listing]] = []
     for path, content in contents:
-        if isinstance(content, CodeWorkspace):
+        if isinstance(content, Listing):
+            lists.append((path, content))
+            continue
+        if not isinstance(content, Workspaces):
             root, directories = _plan_folders(plan, content, into)
             if into is not None and directories:
                 gathered += directories
                 roots.append(root)
-            continue
-        if not isinstance(content, Workspaces):
-            lists.append((path, content))
             continue
         if content.unknown_members:
             members = ", ".join(content.unknown_members)
@@ -89,24 +89,29 @@ def _plan_scan(plan: "ImportPlan", root: str, found: "Found", gathers: list[str]
 
 def _plan_lists(plan: "ImportPlan", lists: "Sequence[tuple[str, Listing]]", into: str | None) -> list[str]:
     """Plan the projects of other programs' lists; return their directories, for the workspace `into`."""
-    from workspaced_client.exchange.code_workspace import SUFFIX
+    from workspaced_client.exchange.folders import CODE_WORKSPACE_SUFFIX
     from workspaced_client.exchange.listed import merged
     from workspaced_client.exchange.own_workspaces import plan_projects
 
     plan.remarks += [f"Read {path}." for path, _ in lists]
     if any(listing.has_uses for _, listing in lists):
-        plan.remarks.append("When they were last used is not imported: the daemon counts uses of its own.")
+        plan.remarks.append("Times of use are not imported: the daemon counts uses of its own.")
+    if any(project.is_visited_directory for _, listing in lists for project in listing.projects):
+        plan.remarks.append(
+            "Of the directories visited, those with version control are taken: `workspacectl create` makes a workspace "
+            "of any other."
+        )
     for each in dict.fromkeys(left_out for _, listing in lists for left_out in listing.left_out):
         plan.skip(each.name or os.path.basename(each.path.rstrip("/")) or each.path, each.path, each.reason)
     # Several programs, and several versions of one, list the same projects.
     projects = merged(project for _, listing in lists for project in listing.projects)
-    usable = merged(_usable(plan, [each for each in projects if not each.path.endswith(SUFFIX)]))
+    files = [each for each in projects if each.path.endswith(CODE_WORKSPACE_SUFFIX)]
+    usable = merged(_usable(plan, [each for each in projects if each not in files]))
     if into is None:
         plan_projects(plan, usable)
     directories = [path for each in usable for path in each.paths]
-    for project in projects:
-        if project.path.endswith(SUFFIX):
-            directories += _plan_listed_file(plan, project, into)
+    for file in files:
+        directories += _plan_listed_file(plan, file, into)
     return [] if into is None else directories
 
 
@@ -114,13 +119,13 @@ def _plan_listed_file(plan: "ImportPlan", project: "Listed", into: str | None) -
     """Plan the workspace of a `.code-workspace` file in a list; return its folders, for the workspace `into`."""
     from workspaced_client.exchange import code_workspace, regular_files
     from workspaced_client.exchange.json_text import Unusable
-    from workspaced_client.exchange.listed import usable_tags
+    from workspaced_client.exchange.listed import reason_of, usable_tags
 
     try:
         content = code_workspace.decode(project.path, regular_files.read(project.path))
     except Unusable as error:
-        reason = str(error).removeprefix(project.path).lstrip(" ,:").removesuffix(".")
-        plan.skip(project.name or os.path.basename(project.path), project.path, reason)
+        name = project.name or os.path.basename(project.path)
+        plan.skip(name, project.path, reason_of(error, project.path))
         return []
     tags, note = usable_tags(project.tags)
     content = replace(content, name=project.name or content.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, shown
+from workspaced_client.cli.base.output import count
 from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
@@ -39,9 +39,7 @@ def _load_lists(program: str, given: Sequence[str]) -> "Lists":
     from workspaced_client.exchange.elsewhere import formats, lists
     from workspaced_client.exchange.json_text import Unusable
 
-    name = formats.named(program)
-    if name is None:
-        raise WrongUsage(f"--from does not know “{shown(program, 40)}”. It knows {', '.join(formats.NAMES)}.")
+    name = formats.BY_NAME[program]
     if not given:
         try:
             return lists.read_default(name, _machine())
@@ -65,8 +63,9 @@ def _machine() -> "Machine":
 
 
 def _load_file(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWorkspace | Listing]":
-    from workspaced_client.exchange import code_workspace, regular_files, stores
+    from workspaced_client.exchange import regular_files, stores
     from workspaced_client.exchange.elsewhere import formats
+    from workspaced_client.exchange.folders import CODE_WORKSPACE_SUFFIX
     from workspaced_client.exchange.json_text import OtherFormat, Unusable
 
     path = absolute_path(given)
@@ -80,7 +79,9 @@ def _load_file(given: str, into: str | None) -> "tuple[str, Workspaces | CodeWor
                 hint=f"Name a file, or look for git repositories with --scan {os.path.dirname(path)}",
             )
     try:
-        if path.endswith(code_workspace.SUFFIX):
+        if path.endswith(CODE_WORKSPACE_SUFFIX):
+            from workspaced_client.exchange import code_workspace  # with pydantic
+
             return path, code_workspace.decode(path, regular_files.read(path))
         if formats.of_first_bytes(path) is not None:
             return path, formats.read_any(path, _machine().home)

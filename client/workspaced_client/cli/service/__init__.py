@@ -40,7 +40,6 @@ _CONDITIONS: Final = {
     Condition.OUTDATED: "of another release or installation: `workspacectl service install` renews it",
     Condition.FOREIGN: "not written by workspacectl",
 }
-_LINES: Final = 50  # as its row says
 
 
 def install(options: Options, *, dry_run: bool, force: bool) -> None:
@@ -100,9 +99,8 @@ def status(options: Options) -> int:
     return 0 if state.is_running else EXIT_UNREACHABLE
 
 
-def logs(options: Options, lines: int | None, *, follow: bool) -> int:
+def logs(options: Options, lines: int, *, follow: bool) -> int:
     """Print the last lines of the daemon's log."""
-    lines = _LINES if lines is None else lines
     return find_manager().show_log(lines, follow=follow, as_json=options.as_json)
 
 

@@ -1,12 +1,20 @@
-# For bash, from 3.2 on: `wcd WORKSPACE`, and completion for it and for workspacectl.
+# For bash, from 3.2 on: `wcd [WORKSPACE]`, and completion for it and for workspacectl.
 wcd() {
-    if [ "$#" -ne 1 ]; then
-        echo "usage: wcd WORKSPACE" >&2
+    if [ "$#" -gt 1 ]; then
+        echo "usage: wcd [WORKSPACE]" >&2
         return 2
+    fi
+    if [ "$#" -eq 0 ]; then
+        set -- --pick
+    elif [ "$1" = - ]; then
+        builtin cd -
+        return
+    else
+        set -- -- "$1"
     fi
     local directory
     # The slash keeps newlines at the end of a path. The builtin: `cd` itself may be a function or an alias.
-    directory=$(workspacectl path -- "$1" && echo /) && builtin cd -- "${directory%?/}"
+    directory=$(workspacectl path "$@" && echo /) && builtin cd -- "${directory%?/}"
 }
 
 # Completes the word at the cursor; with arguments, these stand for the words before it. It reads and writes the quotes

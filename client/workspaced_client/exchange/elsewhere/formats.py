@@ -13,7 +13,8 @@ from workspaced_client.exchange.json_text import OtherFormat, Unusable, parse
 from workspaced_client.exchange.json_types import is_list, is_object
 from workspaced_client.exchange.listed import Listing
 
-NAMES: Final[tuple[Program, ...]] = get_args(Program)
+BY_NAME: Final[dict[str, Program]] = {name: name for name in get_args(Program)}
+"""The programs; the row of the command lists the same names."""
 
 SHAPES: Final[dict[Program, str]] = {
     "vscode": "a database of SQLite with a table ItemTable (state.vscdb)",
@@ -33,12 +34,6 @@ _SQLITE: Final = b"SQLite format 3\0"
 _ZOXIDE: Final = re.compile(rb"[\x01-\x08]\0\0\0")  # its version; no text begins so, in any encoding
 _XML: Final = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\s\0]*<")
 _HEAD_BYTES: Final = 4096
-
-
-def named(name: str) -> Program | None:
-    """Return the program of this name, if it is one of them."""
-    by_name: dict[str, Program] = {each: each for each in NAMES}
-    return by_name.get(name)
 
 
 def of_first_bytes(file: str) -> Program | None:

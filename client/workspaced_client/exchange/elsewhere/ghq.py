@@ -53,11 +53,11 @@ def _configured(*arguments: str) -> list[str]:
     return os.fsdecode(done.stdout).splitlines()
 
 
-def read(file: str, home: str) -> Listing:
-    """Return the repositories below the root `file`, sorted. Raise Unusable if it can't be read."""
+def read(root: str, home: str) -> Listing:
+    """Return the repositories below a root, sorted. Raise Unusable if it can't be read."""
     found: list[str] = []
     left_out: list[LeftOut] = []
-    queue = deque([file])
+    queue = deque([root])
     while queue:
         directory = queue.popleft()
         try:
@@ -72,7 +72,7 @@ def read(file: str, home: str) -> Listing:
                         found.append(entry.path)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
-            if directory == file:
-                raise Unusable(f"{file} can't be read: {reason or error}.") from error
+            if directory == root:
+                raise Unusable(f"{root} can't be read: {reason or error}.") from error
             left_out.append(LeftOut("", directory, f"it could not be read ({reason or error})"))
     return Listing(tuple(map(Listed, sorted(found))), tuple(left_out))

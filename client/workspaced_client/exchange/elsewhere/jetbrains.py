@@ -3,8 +3,8 @@
 Its format is that of `RecentProjectMetaInfo.kt` and `RecentProjectsManagerBase.kt` in
 https://github.com/JetBrains/intellij-community (below `platform/platform-impl/src/com/intellij/ide/`): the options of a
 component in an `<application>`. `additionalInfo` maps the path of each project to a `RecentProjectMetaInfo`, whose
-`displayName` was given by a person and whose `hidden` keeps it from lists; before 2020.3, `recentPaths` lists the
-paths. `groups` names groups of projects: these become tags. `$USER_HOME$` in a path is the home. Rider keeps its
+`displayName` is its name where that is another than its directory's, and whose `hidden` keeps it from lists; before
+2020.3, `recentPaths` lists the paths. `groups` names groups of projects: these become tags. `$USER_HOME$` in a path is the home. Rider keeps its
 solutions in `recentSolutions.xml`, and PyCharm kept `recentProjectDirectories.xml`, with components named alike.
 
 The parser is expat, without a tree in memory. A document type is refused, and with it every entity; so is depth.
@@ -28,7 +28,7 @@ _FILES_OF_PROJECTS: Final = (".sln", ".slnx", ".slnf", ".ipr", ".csproj", ".upro
 """Files that stand for the directory they are in, as solutions do."""
 
 _DEEPEST: Final = 64
-"""Of elements in elements; a file of today has 9."""
+"""Of elements in elements; a group of today has 8."""
 
 
 def read(file: str, home: str) -> Listing:
@@ -40,9 +40,9 @@ def decode(file: str, data: bytes, home: str) -> Listing:
     """Return the projects in `data`, the content of `file`, for the user at `home`. Raise Unusable."""
     found = _Reader(file).read(data)
     groups: dict[str, list[str]] = {}
-    for group, paths in found.groups:
-        for path in paths:
-            groups.setdefault(path, []).append(group)
+    for group in found.groups:
+        for path in group.paths if group.name else ():
+            groups.setdefault(path, []).append(group.name)
     projects: list[Listed] = []
     left_out: list[LeftOut] = []
     for written, info in found.projects.items():
@@ -76,18 +76,24 @@ class _Refused(Exception):
 
 
 @dataclass
+class _Group:
+    name: str = ""
+    paths: list[str] = field(default_factory=list[str])
+    """Of projects, as written."""
+
+
+@dataclass
 class _Reader:
     """Reads one document, element by element; `_path` are the elements that are open, the root first."""
 
     file: str
     projects: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """The attributes of each project's info, by its path as written."""
-    groups: list[tuple[str, list[str]]] = field(default_factory=list[tuple[str, list[str]]])
+    groups: list[_Group] = field(default_factory=list[_Group])
     has_times: bool = False
     _path: list[str] = field(default_factory=list[str])
     _is_known: bool = False
     _entry: str = ""
-    _group: tuple[str, list[str]] = ("", [])
 
     def read(self, data: bytes) -> "_Reader":
         """Read the whole document. Raise Unusable."""
@@ -143,15 +149,13 @@ class _Reader:
                 if path := attributes.get("value"):
                     self.projects.setdefault(path, {})
             case ["option groups", "list", "ProjectGroup"]:
-                self._group = ("", [])
+                self.groups.append(_Group())
             case ["option groups", "list", "ProjectGroup", "option name"]:
-                self._group = (attributes.get("value", ""), self._group[1])
+                self.groups[-1].name = attributes.get("value", "")
             case ["option groups", "list", "ProjectGroup", "option projects", "list", "option"]:
-                self._group[1].append(attributes.get("value", ""))
+                self.groups[-1].paths.append(attributes.get("value", ""))
             case _:
                 pass
 
-    def _end(self, tag: str) -> None:
+    def _end(self, _: str) -> None:
         self._path.pop()
-        if tag == "ProjectGroup" and self._group[0]:
-            self.groups.append(self._group)

@@ -5,7 +5,7 @@ import os
 from workspaced_client.exchange.elsewhere import formats, places
 from workspaced_client.exchange.elsewhere.places import Machine, Program
 from workspaced_client.exchange.json_text import LeftOut, Unusable
-from workspaced_client.exchange.listed import Listing
+from workspaced_client.exchange.listed import Listing, reason_of
 
 Lists = list[tuple[str, Listing]]
 """Lists with the paths that they were read from."""
@@ -32,8 +32,7 @@ def read_default(name: Program, machine: Machine) -> Lists:
             lists.append((file, formats.read(name, file, machine.home)))
         except Unusable as error:
             problems.append(error)
-            reason = str(error).removeprefix(file).lstrip(" ,:").removesuffix(".")
-            lists.append((file, Listing((), (LeftOut("", file, reason),))))
+            lists.append((file, Listing((), (LeftOut("", file, reason_of(error, file)),))))
     if len(problems) == len(files):
         raise problems[0]
     return lists

@@ -9,6 +9,7 @@ write-ahead log beside it holds a part of the content, or what a crashed editor 
 copied, and SQLite puts the copy in order.
 """
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -72,9 +73,9 @@ def _state(file: str) -> _State:
             # O_NONBLOCK: if it is a pipe, do not wait for another program.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if path == file:
-                raise Unusable(f"{file} can't be read: {error.strerror or error}.") from error
-            continue
+            if path != file and error.errno == errno.ENOENT:
+                continue
+            raise Unusable(f"{path} can't be read: {error.strerror or error}.") from error
         except ValueError as error:  # a NUL in the path
             raise Unusable(f"{file} can't be read: {error}.") from error
         try:
@@ -95,6 +96,8 @@ def _look_up(file: str, key: str, *, has_journal: bool) -> bytes | sqlite3.Error
         return _look_up_in_copy(file, key) if has_journal else _query(file, "mode=ro&immutable=1", key)
     except (sqlite3.Error, OSError) as error:
         return error
+    except UnicodeDecodeError:  # of SQLite's message, which names what is damaged as it stands in the file
+        return sqlite3.DatabaseError("it is damaged")
 
 
 def _look_up_in_copy(file: str, key: str) -> bytes | None:
@@ -136,5 +139,5 @@ def _failure(file: str, error: sqlite3.Error | OSError) -> Unusable:
         return Unusable(f"{file} can't be copied to read it: {error.strerror or error}.")
     if "no such table" in str(error) or "no such column" in str(error):
         return OtherFormat(f"{file} has no table `ItemTable` with the columns `key` and `value`.")
-    words = _WORDS.get(error.sqlite_errorname, str(error))
+    words = _WORDS.get(getattr(error, "sqlite_errorname", ""), str(error))
     return Unusable(f"{file} can't be read as a database of VS Code: {words}.")

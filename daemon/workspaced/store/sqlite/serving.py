@@ -13,9 +13,8 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-import structlog
-
 from workspaced.domain.state import State
+from workspaced.process.log import Logger
 from workspaced.store.contract import CommitUnknown, StorageFailure, StoreUnusable
 from workspaced.store.files import Directory
 from workspaced.store.place import blocked
@@ -28,7 +27,7 @@ from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 LOG_BYTES: Final = 4 * 1024 * 1024
 """Once about that much is in the log, it is written back into the database, and begun anew."""
 
-_logger = structlog.get_logger(__name__)
+_logger = Logger()
 
 _File = tuple[int, int]
 """A file's device and inode."""

@@ -2,12 +2,18 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.documents import version_1_text
 from support.other_programs import folder, recent_projects, state_database, zoxide_database
+from workspaced_client.cli.commands import ROWS
+from workspaced_client.cli.commands.row import Command
 from workspaced_client.exchange.elsewhere import formats, places
 from workspaced_client.exchange.elsewhere.lists import read_at, read_default
 from workspaced_client.exchange.elsewhere.places import Machine, Program
@@ -116,10 +122,10 @@ def test_a_path_may_be_that_of_a_directory_above_the_list(tmp_path: Path) -> Non
     xml = write(tmp_path / "JetBrains/A2025.1/options/recentProjects.xml", XML)
     zoxide = write(tmp_path / "db.zo", zoxide_database([]))
     for name, file, count in (("vscode", str(state), 4), ("jetbrains", xml, 4), ("zoxide", zoxide, 2)):
-        assert name in formats.NAMES
+        program = formats.BY_NAME[name]
         path = file
         for _ in range(count):
-            assert [found for found, _ in read_at(name, path, machine)] == [file]
+            assert [found for found, _ in read_at(program, path, machine)] == [file]
             path = os.path.dirname(path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(Unusable, match=f"There is no list of zoxide in {tmp_path}/empty: no db.zo"):
@@ -174,14 +180,36 @@ def test_the_list_of_another_program_is_told_as_such(tmp_path: Path) -> None:
         ("project-manager", older, "it is JSON: an object with `version`, `workspaces`, `_checksum`."),
         ("jetbrains", write(tmp_path / "other", "<a/>"), "it is XML, and begins with <a>."),
     ):
-        assert name in formats.NAMES
+        program = formats.BY_NAME[name]
         with pytest.raises(Unusable) as caught:
-            formats.read(name, file, "/home/ada")
+            formats.read(program, file, "/home/ada")
         assert str(caught.value).startswith(
-            f"{file} is no list of {name}, which is {formats.SHAPES[name]}: it is "
+            f"{file} is no list of {name}, which is {formats.SHAPES[program]}: it is "
         )
         assert str(caught.value).endswith(advice)
 
 
-def test_every_program_has_a_shape_and_places() -> None:
-    assert set(formats.SHAPES) == set(formats.NAMES) == set(places.INSIDE)
+def test_every_program_has_a_shape_and_places_and_is_known_to_the_command() -> None:
+    assert set(formats.SHAPES) == set(formats.BY_NAME) == set(places.INSIDE)
+    commands = [each for each in ROWS if isinstance(each, Command) and each.name == "import"]
+    choices = [each.choices for each in commands[0].options if "--from" in each.flags]
+    assert choices == [tuple(formats.BY_NAME)]
+
+
+SAMPLES: dict[Program, bytes] = {
+    "project-manager": PROJECTS.encode(),
+    "jetbrains": XML.encode(),
+    "zoxide": zoxide_database(["/srv/api", "/srv/web"]),
+}
+
+
+@given(st.sampled_from(sorted(SAMPLES)), st.integers(0), st.integers(0, 20), st.binary(max_size=8))
+def test_damage_of_every_kind_is_told_in_a_sentence(name: Program, at: int, cut: int, more: bytes) -> None:
+    whole = SAMPLES[name]
+    at %= len(whole)
+    with TemporaryDirectory() as directory:
+        file = write(Path(directory) / "list", whole[:at] + more + whole[at + cut :])
+        with suppress(Unusable):
+            formats.read(name, file, "/home/ada")
+        with suppress(Unusable):
+            formats.read_any(file, "/home/ada")

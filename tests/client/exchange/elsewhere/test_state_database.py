@@ -129,6 +129,17 @@ def test_a_large_database_is_not_copied(file: Path, monkeypatch: pytest.MonkeyPa
             read_value(str(file), RECENTLY_OPENED)
 
 
+def test_a_journal_that_can_not_be_read_is_told(file: Path) -> None:
+    beside = file.with_name("state.vscdb-wal")
+    beside.symlink_to(beside.name)
+    with pytest.raises(Unusable, match=r"state\.vscdb-wal can't be read: "):
+        read_value(str(file), RECENTLY_OPENED)
+    beside.unlink()
+    os.mkfifo(beside)
+    with pytest.raises(Unusable, match=r"state\.vscdb-wal is not a regular file"):
+        read_value(str(file), RECENTLY_OPENED)
+
+
 def database(path: Path, *statements: str) -> str:
     with closing(sqlite3.connect(path)) as connection:
         for statement in statements:
@@ -151,6 +162,7 @@ def test_other_files_are_told_as_such(file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     (tmp_path / "cut").write_bytes(whole[:5000])
     (tmp_path / "broken").write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
+    (tmp_path / "named").write_bytes(whole.replace(b"sqlite_autoindex", b"sqlit\xe1_autoindex"))
     large = database(
         tmp_path / "large.db",
         ITEM_TABLE,
@@ -165,6 +177,7 @@ def test_other_files_are_told_as_such(file: Path, tmp_path: Path) -> None:
         (columns, OtherFormat, "has no table `ItemTable` with the columns `key` and `value`"),
         (tmp_path / "cut", Unusable, "can't be read as a database of VS Code: it is damaged"),
         (tmp_path / "broken", Unusable, "can't be read as a database of VS Code: it is damaged"),
+        (tmp_path / "named", Unusable, "can't be read as a database of VS Code: it is damaged"),
         (large, Unusable, "the value is longer than 67,108,864 bytes"),
         (database(tmp_path / "endless.db", ENDLESS), Unusable, "a look-up in it has no end"),
     ):

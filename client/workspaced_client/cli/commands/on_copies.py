@@ -1,14 +1,11 @@
-"""The rows of the commands on changes, on copies of the store, and on the formats of other programs."""
+"""The rows of the commands on copies of the store, and on the formats of other programs."""
 
 from __future__ import annotations
 
-from workspaced_client.cli.commands import values
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     DIRECTORIES,
     FILES,
-    PAST_NAMES,
-    TOPICS,
     WORKSPACES,
     Argument,
     Command,
@@ -17,102 +14,9 @@ from workspaced_client.cli.commands.row import (
 )
 from workspaced_client.cli.commands.shared import DRY_RUN, YES
 
-_OF_CHANGES = "Changes"
 _OF_COPIES = "Copies, import and export"
 
 ROWS = (
-    Command(
-        "watch",
-        "Show events as they happen, until Ctrl-C.",
-        group=_OF_CHANGES,
-        run="watch:watch",
-        arguments=(
-            Argument(
-                "TOPIC",
-                "Such as workspace.created or 'project.*'.",
-                parameter="topics",
-                many=True,
-                default="all",
-                completes=TOPICS,
-            ),
-        ),
-        options=(
-            Option(
-                "--since",
-                value="REVISION",
-                parse=values.whole_number,
-                help="Start after this revision of the store, also of before a restart.",
-            ),
-        ),
-        text="Continues by itself after a restart of the daemon, with what happened meanwhile. With --json, each event "
-        "is one line.",
-        examples=("watch", "watch 'workspace.*' --json"),
-    ),
-    Command(
-        "history",
-        "Show the changes of all workspaces or of one, newest first.",
-        group=_OF_CHANGES,
-        run="history:history",
-        arguments=(
-            Argument(
-                "WORKSPACE",
-                "Its name or its id, also of a deleted one.",
-                optional=True,
-                default="all",
-                completes=PAST_NAMES,
-            ),
-        ),
-        options=(
-            Option(
-                "--limit",
-                value="NUMBER",
-                parse=values.count,
-                default="20",
-                help="The most changes to show.",
-            ),
-            Option(
-                "--before",
-                value="REVISION",
-                parse=values.whole_number,
-                help="Only changes before this revision of the store.",
-            ),
-        ),
-        text="`workspacectl undo` takes a change back.",
-        examples=("history", "history alpha --limit 5", "history --before 17 --json"),
-    ),
-    Command(
-        "undo",
-        "Undo a change: its workspace becomes what it was before.",
-        group=_OF_CHANGES,
-        run="history:undo",
-        arguments=(
-            Argument(
-                "REVISION",
-                "That of a change in `workspacectl history`.",
-                optional=True,
-                default="the newest change",
-                parse=values.whole_number,
-            ),
-        ),
-        options=(YES,),
-        text="Without a revision, shows the newest change of all and asks. An undo is a change too, and can be undone.",
-        examples=("undo", "undo 17"),
-    ),
-    Command(
-        "sessions",
-        "List the sessions: the programs at work in a workspace.",
-        group=_OF_CHANGES,
-        run="sessions:sessions",
-        arguments=(
-            Argument(
-                "WORKSPACE",
-                "Only sessions in this workspace, by name or id.",
-                optional=True,
-                completes=WORKSPACES,
-            ),
-        ),
-        examples=("sessions", "sessions alpha"),
-    ),
     Command(
         "backup",
         "Copy the store, and verify the copy.",
@@ -175,6 +79,7 @@ ROWS = (
                 "--from",
                 value="PROGRAM",
                 parameter="source",
+                choices=("vscode", "project-manager", "jetbrains", "zoxide", "ghq"),
                 help="Take the list of a program, at FILE or in its default places: vscode, project-manager, "
                 "jetbrains, zoxide or ghq.",
             ),

@@ -1,0 +1,70 @@
+"""The shapes of the answers that quick commands show: those members alone that they look at.
+
+The models of the protocol say the same in full, and take three times as long to load as Python takes to start. A test
+holds these to them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+# A shape is a type, a list of one shape for lists of such, or a dict of shapes by member. A member with a question mark
+# may be absent.
+WORKSPACE: Final = {
+    "id": str,
+    "name": str,
+    "rootPath": str,
+    "state": str,
+    "createdAt": int,
+    "updatedAt": int,
+    "revision?": int,
+    "tags?": [str],
+    "metadata?": dict,
+    "projects": [{"rootPath": str, "status": str, "gitUrl?": str}],
+}
+STATUS: Final = {
+    "version": str,
+    "pid": int,
+    "dataDir": str,
+    "socket": str,
+    "startedAt": int,
+    "revision": int,
+    "workspaces": int,
+    "sessions": int,
+    "connections": int,
+    "recovery": {"outcome": str, "reason?": str, "acknowledged": bool},
+    "store": {"state": str, "lastError?": str},
+    "commits": {"count": int, "requests": int, "p50Ms": float, "p95Ms": float},
+}
+CLIENT: Final = {
+    "pid": int,
+    "uid": int,
+    "program?": str,
+    "connectedAt": int,
+    "requests": int,
+    "inFlight": {"count": int, "oldest": [{"method": str, "forMs": int}]},
+    "subscription?": {"topics?": [str]},
+    "sessions": [str],
+}
+BACKUP: Final = {"name": str}
+PAST_NAME: Final = {"name": str}
+
+
+# Any: JSON values, and the shapes within a shape.
+def fits(value: Any, shape: type | list[Any] | dict[str, Any]) -> bool:
+    """Return whether a value read from JSON has this shape."""
+    if isinstance(shape, list):
+        return _is_a(list, value) and all(fits(each, shape[0]) for each in value)
+    if isinstance(shape, dict):
+        return _is_a(dict, value) and all(
+            fits(value[name], inner) if (name := member.rstrip("?")) in value else member.endswith("?")
+            for member, inner in shape.items()
+        )
+    return isinstance(value, (int, float) if shape is float else shape)
+
+
+def _is_a(kind: type, value: object) -> bool:
+    """Return isinstance(), which would make checkers forget that members are any JSON values."""
+    return isinstance(value, kind)
