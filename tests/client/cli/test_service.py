@@ -93,7 +93,7 @@ def test_flush_writes_the_files_anew(ctl: Ctl, daemon: DaemonProcess) -> None:
     assert result.code == 0
     assert (daemon.data_dir / "workspaces.json").exists()
     revision = ctl("status", "--json").json["revision"]
-    assert result.out == f"Wrote both files again, at revision {revision}.\n"
+    assert result.out == f"Wrote the whole store again, at revision {revision}.\n"
     assert ctl("flush", "--json").json == {"revision": revision}
     assert ctl("flush", "--quiet").out == ""
 
