@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -107,7 +107,7 @@ class Database:
         return self._connection.execute(statement, values)
 
     @contextmanager
-    def transaction(self, action: str) -> Iterator[None]:
+    def transaction(self, action: str) -> Generator[None]:
         """Commit what the `with` block does, durably.
 
         Raises StorageFailure where nothing was applied, CommitUnknown where that is not sure: the database must be
