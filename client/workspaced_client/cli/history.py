@@ -46,7 +46,7 @@ def history(options: Options, workspace: str | None, limit: int, before: int | N
             (
                 Column("WHEN", gives_way=True),
                 Column("REVISION"),
-                Column("WHAT", shrinks=True, is_sentence=True),
+                Column("WHAT", shrinks=True),
                 Column("WORKSPACE", shrinks=True),
                 Column("BY", shrinks=True, gives_way=True),
                 Column("PID", optional=True),
@@ -60,7 +60,9 @@ def history(options: Options, workspace: str | None, limit: int, before: int | N
             tell(f"There are older ones: --before {entries[-1].revision} shows them.")
     elif not options.quiet:
         tell(
-            "There are no changes yet." if before is None else f"No change before revision {before} is kept."
+            "There are no changes yet: `workspacectl create` makes the first one."
+            if before is None
+            else f"No change before revision {before} is kept."
         )
 
 
@@ -176,8 +178,6 @@ def _refusal(error: DaemonError, revision: int, entry: HistoryEntry | None) -> F
                 f"To see what it was before each change: workspacectl history {which}--json"
             )
         case NameConflict(id=str(holder)):
-            name = f" “{shown_name(entry.before.name)}”" if entry and entry.before else ""
-            message = f"The name{name} is taken by now, by workspace {holder}."
             hint = f"Give that one another name first: workspacectl rename {holder} NEW_NAME"
         case ActiveSessions() if entry is not None:
             hint = f"To see them: workspacectl sessions {entry.workspace_id}"

@@ -101,7 +101,7 @@ def test_an_update_is_told_in_words_and_its_program_is_escaped(
     by = rf"(by an\x1b[2Jeditor\n, pid {os.getpid()})"
     assert created.endswith(f"  old-name  /srv  {by}\n")
     assert updated.endswith(
-        rf"  new\x07  renamed from old-name; root path /srv → /\x07; tags \x07  {by}" + "\n"
+        rf"  new\x07  name: old-name -> new\x07; path: /srv -> /\x07; tags: none -> \x07  {by}" + "\n"
     )
 
 
