@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from workspaced_client._core import data_lock
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base import data_lock
 from workspaced_client.cli.base.asking import Read, ask, is_pending
 from workspaced_client.cli.base.failures import Unreachable
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_path, tell
@@ -26,7 +26,8 @@ def status(options: Options, *, clients: bool) -> None:
     """Show whether the daemon runs, and its state."""
     try:
         reads = [_STATUS, _CLIENTS] if clients else [_STATUS]
-        found, *more = ask(options, *reads, warns=options.as_json)  # the text below tells of a recovery
+        # The text below tells of a recovery.
+        found, *more = ask(options, *reads, warns=options.as_json, starts_daemon=False)
     except Unreachable as error:
         error.hint = _stranded(options, None) or error.hint
         raise
