@@ -153,7 +153,8 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
 def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
     for action in parser._actions:  # noqa: SLF001 - as above
         flags = ", ".join(action.option_strings)
-        yield f"{flags} {action.metavar}" if action.metavar else flags, f"{action.help}."
+        value = action.metavar or "|".join(action.choices or ())
+        yield f"{flags} {value}" if value else flags, f"{action.help}."
 
 
 def _head(program: str, does: str) -> Iterator[str]:

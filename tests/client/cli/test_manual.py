@@ -12,6 +12,7 @@ from client.cli.workspacectl import run_here
 from support.repository import ROOT
 from workspaced.settings.model import FIELDS
 from workspaced_client.cli import commands
+from workspaced_client.cli.commands.row import Command
 
 SCRIPT = ROOT / "client/man_pages.py"
 PAGES = [ROOT / "docs/man" / name for name in ("workspacectl.1", "workspaced.1")]
@@ -48,7 +49,7 @@ def test_man_shows_each_command_and_each_setting_without_a_warning() -> None:
     for row in commands.ROWS:
         assert f"{row.name} " in client
         assert row.summary.replace("`", "") in client
-        if isinstance(row, commands.Command):
+        if isinstance(row, Command):
             assert all(f"workspacectl {example}" in client for example in row.examples)
     assert [name for name in FIELDS if f" {name} = " not in daemon] == []
 
