@@ -48,6 +48,7 @@ _PLATFORM: Final = (
 _ENVIRONMENT: Final = (
     ("WORKSPACED_SOCKET", "The daemon's socket, as with --socket."),
     ("WORKSPACED_DATA_DIR", "The data directory of the daemon, for commands that look at it or start one."),
+    ("WORKSPACED_AUTOSTART", "0 keeps commands from starting a daemon, as --no-autostart does."),
     ("COLUMNS", "The width of tables, if not that of the terminal."),
     ("NO_COLOR", "If it is set and not empty, nothing is coloured."),
 )
