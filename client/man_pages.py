@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from workspaced import cli as daemon
 from workspaced.settings import model
@@ -145,8 +145,9 @@ def _of_the_daemon() -> Iterator[str]:
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Yield the parsers of the commands that run something, at any depth."""
     for action in parser._actions:  # noqa: SLF001 - argparse tells of a parser's commands nowhere else
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
-            for each in action.choices.values():
+        choices: object = action.choices  # a dict of parsers, or values of another kind
+        if isinstance(choices, dict):
+            for each in cast("dict[str, argparse.ArgumentParser]", choices).values():
                 inner = list(_commands(each))
                 yield from inner or [each]
 
@@ -154,7 +155,7 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
 def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
     for action in parser._actions:  # noqa: SLF001 - as above
         flags = ", ".join(action.option_strings)
-        value = action.metavar or "|".join(action.choices or ())
+        value = action.metavar or "|".join(map(str, action.choices or ()))
         yield f"{flags} {value}" if value else flags, f"{action.help}."
 
 
