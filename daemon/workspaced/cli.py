@@ -42,6 +42,25 @@ EX_CONFIG: Final = 78
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell reports it
 EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE, as a shell reports it
 
+EXIT_CODES: Final = (
+    (0, "stopped by SIGTERM or SIGINT, with all queued writes committed"),
+    (EXIT_OUTPUT_FAILED, "the output of config or --help could not be written"),
+    (EX_USAGE, "wrong arguments"),
+    (EX_SOFTWARE, "a defect; the log has the traceback"),
+    (
+        EX_IOERR,
+        "the data can't be read or written, the socket can't be bound, or the disk hung or failed at the stop",
+    ),
+    (EX_TEMPFAIL, "another daemon, or a migration, owns the data directory; its pid is named"),
+    (
+        EX_CONFIG,
+        "wrong settings, each named; data of a newer release, or of another kind than the setting store",
+    ),
+    (EXIT_INTERRUPTED, "migrate was interrupted; one whole store serves"),
+    (EXIT_OUTPUT_CLOSED, "the reader of that output is gone"),
+)
+"""What each exit code tells a service manager or a script."""
+
 
 _PRECEDENCE: Final = (
     "Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the configuration "
@@ -64,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `workspaced` with these arguments, or those of the process; return its exit code."""
-    options, surplus = _parser().parse_known_args(arguments)
+    options, surplus = parser().parse_known_args(arguments)
     if surplus:
         options.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
     if options.command == "sample":
@@ -138,15 +157,14 @@ def _migrate(settings: Settings, to: Kind) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; its texts are those of `--help` and of the manual."""
+    whole = _Parser(
         prog="workspaced",
         description="Keeps a developer's workspaces and projects for all apps on the machine.",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"workspaced {workspaced_protocol.__version__}"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"workspaced {workspaced_protocol.__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     settings = _settings_parser()
     run_parser = commands.add_parser(
         "run",
@@ -190,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The default configuration file is {default_config_file() or 'in your home directory'}.",
     )
     sample_parser.set_defaults(command="sample", parser=sample_parser)
-    return parser
+    return whole
 
 
 def _settings_parser() -> _Parser:
