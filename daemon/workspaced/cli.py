@@ -104,21 +104,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe = as_json if options.json else as_table
         return _print(describe(configuration))
     settings = configuration.settings
-    if options.command == "migrate":
-        return _migrate(settings, options.to)
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
             log.passed_over(variable)
-        failure = _run_daemon(settings, lambda: load().settings)
+        if options.command == "migrate":
+            try:
+                failure = _failure_of(partial(_migrate, settings, options.to))
+            except KeyboardInterrupt:
+                told = "interrupted: one whole store serves, and the next start moves away what is left beside it."
+                failure = EXIT_INTERRUPTED, told
+        else:
+            failure = _failure_of(partial(_run_daemon, settings, lambda: load().settings))
     return _fail(*failure) if failure else 0
 
 
-def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
-    """Run the daemon; return the exit code and the line of its error, or None after a signal."""
-    try:
-        trio.run(
-            partial(run, settings, partial(_announce, settings), load, owns_process=True), clock=AwakeClock()
+def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> None:
+    trio.run(
+        partial(run, settings, partial(_announce, settings), load, owns_process=True), clock=AwakeClock()
+    )
+
+
+def _migrate(settings: Settings, to: Kind) -> None:
+    from workspaced.store.migration import migrate  # loaded late: `run` migrates nothing
+
+    migrate(settings.data_dir, to, partial(say, sys.stdout))
+    if settings.store not in ("auto", to):
+        say(
+            sys.stdout,
+            f"Before that, take the setting `store` out, or change it to {to}: `workspaced config show` tells where "
+            f"{settings.store} comes from.",
         )
+
+
+def _failure_of(action: Callable[[], None]) -> tuple[int, str] | None:
+    """Do something; return the exit code and the line of its error, or None."""
+    try:
+        action()
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except (WrittenByNewerRelease, OtherKind) as error:
@@ -129,32 +150,6 @@ def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
         log.crashed(error)
         return EX_SOFTWARE, "stopped by a defect: please report it, with the traceback in the log above."
     return None
-
-
-def _migrate(settings: Settings, to: Kind) -> int:
-    """Make the store one of the kind `to`; return the exit code."""
-    from workspaced.store.migration import migrate  # loaded late: `run` migrates nothing
-
-    try:
-        migrate(settings.data_dir, to, partial(say, sys.stdout))
-    except KeyboardInterrupt:
-        return _fail(
-            EXIT_INTERRUPTED,
-            "interrupted: one whole store serves, and the next start takes away what is left.",
-        )
-    except LockHeld as error:
-        return _fail(EX_TEMPFAIL, error.message)
-    except (WrittenByNewerRelease, OtherKind) as error:
-        return _fail(EX_CONFIG, error.message)
-    except StoreUnusable as error:
-        return _fail(EX_IOERR, error.message)
-    if settings.store not in ("auto", to):
-        say(
-            sys.stdout,
-            f"Before that, take the setting `store` out, or change it to {to}: `workspaced config show` tells where "
-            f"{settings.store} comes from.",
-        )
-    return 0
 
 
 def parser() -> argparse.ArgumentParser:
