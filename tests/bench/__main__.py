@@ -10,6 +10,7 @@ from bench import (
     command_line,
     compare,
     crowd,
+    databases,
     footprint,
     history,
     locations,
@@ -58,6 +59,8 @@ def main() -> int:
 
 def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
+    yield from databases.sqlite_writes((50, 10_000), rounds=30)
+    yield from databases.sqlite_restores(10_000, rounds=3)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
     yield from command_line.commands(rounds=5)
@@ -74,6 +77,8 @@ def _quick() -> Iterator[Row]:
 
 def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
+    yield from databases.sqlite_writes((50, 10_000, 100_000), rounds=200)
+    yield from databases.sqlite_restores(10_000, rounds=15)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
     yield from command_line.commands(rounds=15)

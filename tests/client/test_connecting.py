@@ -43,7 +43,7 @@ def without_socket(socket_dir: Path) -> Path:
 
 
 def test_no_socket_means_not_running(flavour: str, without_socket: Path) -> None:
-    with pytest.raises(NotRunning, match="`workspaced run`") as caught:
+    with pytest.raises(NotRunning, match="`workspacectl start`") as caught:
         connect_only(flavour, without_socket)
     assert caught.value.path == str(without_socket)
     assert str(without_socket) in str(caught.value)

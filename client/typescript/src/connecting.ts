@@ -87,7 +87,7 @@ export function turnedAway(path: string, lost: WorkspacedError): WorkspacedError
 
 function notRunning(path: string, reason: string, cause: Error): WorkspacedError {
   const message =
-    `The daemon is not running: ${reason} at ${path}. Start it with \`workspaced run\`; if it runs already, give ` +
+    `The daemon is not running: ${reason} at ${path}. Start it with \`workspacectl start\`; if it runs already, give ` +
     "it and its clients the same socket path (--socket or WORKSPACED_SOCKET).";
   return new WorkspacedError(message, { kind: "notRunning", data: { path, reason } }, { cause });
 }
@@ -95,7 +95,7 @@ function notRunning(path: string, reason: string, cause: Error): WorkspacedError
 function notAllowed(path: string, reason: string, cause: Error): WorkspacedError {
   const message =
     `You may not use the daemon at ${path}: ${reason}. A daemon serves only the user who started it: start one of ` +
-    "your own with `workspaced run`.";
+    "your own with `workspacectl start`.";
   return new WorkspacedError(message, { kind: "notAllowed", data: { path, reason } }, { cause });
 }
 

@@ -1,6 +1,7 @@
 /** Calls of a real daemon: their results, their errors, and what they refuse to send. */
 
 import assert from "node:assert/strict";
+import { basename } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Client, ERROR_CODES, VERSION } from "../src/index.js";
@@ -22,7 +23,7 @@ test("the namespaces and `call` are the same calls", async () => {
   assert.equal((await client.workspaces.close({ id: shop.id, ifRevision: shop.revision })).state, "closed");
   const entries = await client.history.list({ workspaceId: shop.id, limit: 1 });
   assert.equal(entries[0]?.after?.state, "closed");
-  assert.equal(entries[0]?.by.program, "calls.test.js");
+  assert.equal(entries[0]?.by.program, basename(process.argv[1]!));
   assert.equal(await client.store.getById({ id: "ws_none" }), null);
   assert.equal((await errorOf(client.workspaces.close({ id: shop.id }))).kind, "invalidState");
 });
@@ -143,7 +144,7 @@ test("without a daemon the error says how to start one", async () => {
   const home = await newHome();
   const error = await errorOf(Client.connect({ socketPath: `${home}/none.sock` }));
   assert.equal(error.kind, "notRunning");
-  assert.match(error.message, /there is no socket at .*none\.sock\. Start it with `workspaced run`/);
+  assert.match(error.message, /there is no socket at .*none\.sock\. Start it with `workspacectl start`/);
   assert.match(
     (await errorOf(Client.connect({ socketPath: home }))).message,
     /a directory instead of a socket/,

@@ -164,7 +164,10 @@ class AsyncCalls:
         try:
             await start_daemon(self._path, attempts.left_seconds(now()))
         except WorkspacedError as error:
-            raise attempts.not_started(error) from None
+            if type(error) is NotRunning:  # switched off by the user, so another start is waited for
+                self._autostarts = False
+            else:
+                raise attempts.not_started(error) from None
 
     def _check_open(self) -> None:
         """Raise ConnectionLost, as every call, if this client was closed."""

@@ -3,32 +3,45 @@
 The strategy:
 - The process that holds the lock of the socket's directory starts the daemon, and keeps the lock until the
   daemon answers. The others find it running when they get the lock.
-- The daemon has no terminal and no parent but the system's first process: a shell starts it in the
+- Where a service is installed that listens at this socket, its manager starts the daemon.
+- Else this process does. The daemon has no terminal and no parent but the system's first process: a shell starts it in the
   background and ends.
 - The daemon holds the write end of a pipe all its life, so that a failed start is noticed at once.
 """
 
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
+from workspaced_client._core import data_lock
+from workspaced_client._core.autostart_setting import is_autostart_on
 from workspaced_client._core.connecting import try_to_connect
-from workspaced_client._core.local_errors import NotRunning, NotStarted
+from workspaced_client._core.local_errors import NotRunning, NotStarted, UnusableSocketPath
+from workspaced_client._core.service_manager import Service, ServiceFailed, find_service, is_same_path
 from workspaced_client._core.socket_io import wait_until_ready
 from workspaced_client._core.timeouts import remaining
 from workspaced_protocol.datadir import LOCK_HELD
 from workspaced_protocol.git_environment import without_git_invocation
 from workspaced_protocol.messages import encode_request
-from workspaced_protocol.paths import UnusablePath, data_dir, default_log_dir, make_private_directory
+from workspaced_protocol.paths import (
+    UnusablePath,
+    data_dir,
+    default_data_dir,
+    default_log_dir,
+    make_private_directory,
+)
 
 _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
+_LOOKS_BETWEEN: Final = 10  # two looks at the state of the service, which take a process each
 _OTHER_COMES_UP_SECONDS: Final = 3.0
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
 
@@ -38,24 +51,89 @@ KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_", "GIT_", "SSL_CERT_")
 PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # in capitals, too
 
 
-def ensure_running(path: str, timeout_seconds: float) -> None:
-    """Return once a daemon answers at `path`; start one if none does.
+@dataclass(frozen=True)
+class Started:
+    """How a daemon was started: by the service manager of this name, or by hand, with its log at `log`."""
 
-    Raises NotStarted, and the errors of connecting except NotRunning.
+    manager: str = ""
+    log: str = ""
+
+
+def ensure_running(path: str, timeout_seconds: float, *, is_ordered: bool = False) -> Started | None:
+    """Return once a daemon answers at `path`; start one if none does. Return None if it ran already.
+
+    `is_ordered` is whether the user has ordered the start: it then happens whatever the setting `autostart`, and also
+    after failures that have made the service manager give up.
+
+    Raises NotStarted, UnusableSocketPath for a configuration that can't be read, NotRunning itself if the user has
+    switched this off, and the other errors of connecting.
     """
     deadline = monotonic() + timeout_seconds
     if _answers(path, deadline):
-        return
+        return None
+    if not is_ordered and not _is_allowed():
+        connection = try_to_connect(path)  # its error tells what is there
+        if connection is not None:
+            connection.close()
+        return None
     try:
         beside = Path(path).parent
         make_private_directory(beside)
-        log = _log_file(beside)
         directory = os.open(beside, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise NotStarted(path, f"{error.filename} can't be made or opened ({error.strerror})") from error
+        raise _not_opened(path, error) from error
     with _locked(directory, path, deadline) as is_free:
-        if is_free and not _answers(path, deadline):
-            _start(path, log, deadline)
+        if not is_free or _answers(path, deadline):
+            return None
+        service = find_service(path, deadline) if _would_serve_the_same_data() else None
+        if service is not None:
+            _start_by(service, path, deadline, forgives=is_ordered)
+            return Started(manager=service.manager)
+        try:
+            log = _log_file(beside)
+        except OSError as error:
+            raise _not_opened(path, error) from error
+        _start(path, log, deadline)
+        return Started(log=str(log))
+
+
+def _is_allowed() -> bool:
+    """Return whether the user lets clients start a daemon. Raises UnusableSocketPath for a file that can't be read."""
+    try:
+        return is_autostart_on()
+    except UnusablePath as error:
+        raise UnusableSocketPath(str(error)) from error
+
+
+def _not_opened(path: str, error: OSError) -> NotStarted:
+    return NotStarted(path, f"{error.filename} can't be made or opened ({error.strerror})")
+
+
+def _would_serve_the_same_data() -> bool:
+    """Return whether a service, which does not see this process's variables, has the data that they ask for."""
+    if not os.environ.get("WORKSPACED_DATA_DIR"):
+        return True
+    try:
+        return data_dir() == default_data_dir()
+    except UnusablePath:
+        return False
+
+
+def _start_by(service: Service, path: str, deadline: float, *, forgives: bool) -> None:
+    look_at = f"{service.manager} runs it; its log: workspacectl service logs"
+    try:
+        service.start(deadline, forgives=forgives)
+    except ServiceFailed as error:
+        raise NotStarted(path, f"{error} ({look_at})") from error
+    looks = 0
+    while not _answers(path, deadline):
+        if not remaining(deadline, monotonic()):
+            raise NotStarted(path, f"it has not answered in time ({look_at})")
+        looks += 1
+        failure = service.failure(deadline) if looks % _LOOKS_BETWEEN == 0 else None
+        if failure is not None:
+            raise NotStarted(path, f"{failure} ({look_at})")
+        sleep(_LOOK_SECONDS)
 
 
 def _answers(path: str, deadline: float) -> bool:
@@ -134,8 +212,27 @@ def _comes_up(path: str, deadline: float) -> bool:
     take the lock of the socket's directory, may have started it."""
     deadline = min(deadline, monotonic() + _OTHER_COMES_UP_SECONDS)
     while not (answers := _answers(path, deadline)) and remaining(deadline, monotonic()):
+        elsewhere = _listens_elsewhere(path)
+        if elsewhere is not None:
+            raise NotStarted(path, elsewhere)
         sleep(_LOOK_SECONDS)
     return answers
+
+
+def _listens_elsewhere(path: str) -> str | None:
+    """Return a sentence if the daemon that holds the data has another socket."""
+    try:
+        directory = data_dir()
+        held = data_lock.look(directory)
+    except (OSError, UnusablePath):
+        return None
+    owner = held.owner if held is not None else None
+    if owner is None or not owner.socket or is_same_path(owner.socket, path):
+        return None
+    return (
+        f"the daemon with pid {owner.pid} has {directory}, and listens on {owner.socket}: use that socket "
+        f"(--socket or WORKSPACED_SOCKET), or stop it: workspacectl --socket {shlex.quote(owner.socket)} stop"
+    )
 
 
 def _program(path: str) -> str:

@@ -24,7 +24,7 @@ class NotRunning(CannotConnect):
 
     def __str__(self) -> str:
         return (
-            f"The daemon is not running: {self.reason} at {self.path}. Start it with `workspaced run`; if it "
+            f"The daemon is not running: {self.reason} at {self.path}. Start it with `workspacectl start`; if it "
             "runs already, give it and its clients the same socket path (--socket or WORKSPACED_SOCKET)."
         )
 
@@ -42,7 +42,7 @@ class NotAllowed(CannotConnect):
     def __str__(self) -> str:
         return (
             f"You may not use the daemon at {self.path}: {self.reason}. A daemon serves only the user who "
-            "started it: start one of your own with `workspaced run`."
+            "started it: start one of your own with `workspacectl start`."
         )
 
 

@@ -72,6 +72,7 @@ def _run(arguments: list[str]) -> int:
         timeout if isinstance(timeout, float) else None,
         as_json=bool(given["json"]),
         quiet=bool(given["quiet"]),
+        autostart=not given["no_autostart"],
     )
     module, _, name = command.run.partition(":")
     found = __import__(f"{__package__}.{module}", fromlist=[name])  # `importlib` takes time, too

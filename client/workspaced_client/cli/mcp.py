@@ -25,4 +25,4 @@ def mcp(options: Options) -> None:
             "This serves an agent on stdin and stdout, which start it themselves: register it with your agent, as in "
             "docs/integrate/agents.md. Ctrl-C ends it."
         )
-    serve(options.socket, options.patience_seconds())
+    serve(options.socket, options.patience_seconds(), autostart=options.autostart)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from workspaced_client._core import data_lock
 from workspaced_client._core.local_time import when
-from workspaced_client.cli.base import data_lock
 from workspaced_client.cli.base.asking import Read, ask, is_pending
 from workspaced_client.cli.base.failures import Unreachable
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, tell
@@ -25,7 +25,7 @@ _CLIENTS: Final = Read("daemon.clients", {}, [CLIENT], lambda client: client.dae
 def status(options: Options, *, clients: bool) -> None:
     """Show whether the daemon runs, and its state."""
     try:
-        found, *more = ask(options, *([_STATUS, _CLIENTS] if clients else [_STATUS]))
+        found, *more = ask(options, *([_STATUS, _CLIENTS] if clients else [_STATUS]), starts_daemon=False)
     except Unreachable as error:
         error.hint = _stranded(options, None) or error.hint
         raise

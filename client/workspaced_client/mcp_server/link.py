@@ -22,13 +22,14 @@ _MOST_NEWS: Final = 20  # of an agent that makes no calls, while the daemon is r
 
 
 class Link:
-    """Calls of the daemon, which is started if none runs, and sentences for the agent that come with the next answer.
+    """Calls of the daemon, which is started if none runs and `autostart` allows it, and sentences for the agent that come with the next answer.
 
     To be used as a block, whose end closes the connection and ends the agent's claims.
     """
 
-    def __init__(self, socket: str | None, timeout_seconds: float) -> None:
+    def __init__(self, socket: str | None, timeout_seconds: float, *, autostart: bool) -> None:
         self._socket = socket
+        self._autostart = autostart
         self.timeout_seconds = timeout_seconds
         self.agent = "an MCP client"
         """The name that claims and changes are known by; the MCP client's own, once it has told it."""
@@ -63,7 +64,7 @@ class Link:
         async with self._connecting:
             if self._client is None:
                 connect = AsyncClient.connect(
-                    self._socket, timeout_seconds=self.timeout_seconds, autostart=True
+                    self._socket, timeout_seconds=self.timeout_seconds, autostart=self._autostart
                 )
                 self._client = await self._stack.enter_async_context(connect)
                 self.connected.set()

@@ -40,12 +40,17 @@ class Agent:
 Context = ServerRequestContext[Agent]
 
 
-def build(socket: str | None = None, timeout_seconds: float = 10.0) -> Server[Agent]:
+def build(
+    socket: str | None = None, timeout_seconds: float = 10.0, *, autostart: bool = True
+) -> Server[Agent]:
     """Return a server for a daemon: that of `socket`, or of the usual one. Each run of it serves one MCP client."""
 
     @asynccontextmanager
     async def agent(_: Server[Agent]) -> AsyncGenerator[Agent]:
-        async with Link(socket, timeout_seconds) as link, anyio.create_task_group() as group:
+        async with (
+            Link(socket, timeout_seconds, autostart=autostart) as link,
+            anyio.create_task_group() as group,
+        ):
             changes = Changes(link)
             group.start_soon(changes.follow)
             yield Agent(link, changes, ListenHandler(changes.bus))

@@ -29,8 +29,8 @@ def check(name: str, value: object) -> Any:
             return Path(check_socket_path(str(path))) if name == "socket" else path
         except ValueError as error:
             raise WrongSetting(f"{_shown(value)}: {str(error).removesuffix('.')}") from error
-    if isinstance(value, bool):  # pydantic would take it for 1 or 0
-        raise WrongSetting(f"{_shown(value)}: true and false are not allowed for any setting")
+    if isinstance(value, bool) and FIELDS[name].type is not bool:  # pydantic would take it for 1 or 0
+        raise WrongSetting(f"{_shown(value)}, but it must be {allowed(name)}")
     from pydantic import ValidationError
 
     try:
@@ -46,6 +46,8 @@ def allowed(name: str) -> str:
     schema = _adapter(name).json_schema()
     if "enum" in schema:
         return f"{', '.join(schema['enum'][:-1])} or {schema['enum'][-1]}"
+    if schema["type"] == "boolean":
+        return "true or false"
     if schema["type"] == "string":
         return "names separated by colons"
     kind = "a whole number" if schema["type"] == "integer" else "a number"

@@ -49,6 +49,13 @@ class Settings:
             "is what the data directory holds, and JSON if it is empty."
         },
     )
+    autostart: bool = field(
+        default=True,
+        metadata={
+            "description": "Whether workspacectl and apps start the daemon where none runs. It is for them: the daemon "
+            "only checks it."
+        },
+    )
     log_level: LogLevel = field(
         default="info", metadata={"description": "The lowest level of log lines that are written."}
     )

@@ -12,6 +12,12 @@ from support.daemon_process import DaemonProcess, running_daemon
 from workspaced_client.cli.doctor import environment
 
 
+@pytest.fixture(autouse=True)
+def _no_autostart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command in this process starts a daemon, unless a test is about that."""
+    monkeypatch.setenv("WORKSPACED_AUTOSTART", "0")
+
+
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """Run a daemon for a module's tests."""

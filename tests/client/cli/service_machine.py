@@ -15,7 +15,7 @@ import pytest
 
 from client.cli.workspacectl import Result, run_here
 from support.daemon_process import leads_elsewhere
-from workspaced_client.cli.service import this_machine
+from workspaced_client._core import service_manager
 from workspaced_protocol.paths import default_config_file, default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")
@@ -110,7 +110,7 @@ def new_machine(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
     monkeypatch.setenv("FAKE_STATE", str(machine.state))
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
-    monkeypatch.setattr(this_machine, "platform", lambda: platform)
+    monkeypatch.setattr(service_manager, "platform", lambda: platform)
     try:
         yield machine
     finally:

@@ -43,7 +43,7 @@ def test_quiet_tells_only_what_is_wrong(patient: DaemonProcess, capsys: pytest.C
 
 def test_no_daemon_and_no_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checks = without_daemon(tmp_path / "data", capsys)
-    expect(checks["daemon"], "warning", "No daemon runs at", "workspaced run")
+    expect(checks["daemon"], "warning", "No daemon runs at", "workspacectl start")
     for name in ("socket", "data directory", "lock", PRIMARY, SNAPSHOT):
         assert checks[name]["status"] == "ok"
     assert not (tmp_path / "data").exists()
@@ -168,8 +168,8 @@ def test_a_socket_left_by_a_killed_daemon(tmp_path: Path, capsys: pytest.Capture
         ctl = ctl_for(daemon.socket, capsys)
         checks = checks_of(ctl("doctor", "--json", "--data-dir", str(daemon.data_dir)))
     assert daemon.socket.exists()
-    expect(checks["socket"], "warning", "is left over", "workspaced run")
-    expect(checks["daemon"], "warning", "No daemon runs", "workspaced run")
+    expect(checks["socket"], "warning", "is left over", "workspacectl start")
+    expect(checks["daemon"], "warning", "No daemon runs", "workspacectl start")
     expect(checks["lock"], "ok", "No daemon holds")
 
 
@@ -193,7 +193,7 @@ def test_a_lock_that_is_held_by_a_daemon_that_does_not_answer(
         away.rename(patient.socket)
         patient.send_signal(signal.SIGCONT)
     message = f"is held by pid {patient.pid}, which does not answer"
-    expect(checks["lock"], "problem", message, "workspaced run")
+    expect(checks["lock"], "problem", message, "workspacectl start")
 
 
 def test_a_lock_without_a_name_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,7 +149,7 @@ def test_what_a_daemon_refuses_is_damaged(
 
 def test_a_missing_file_without_a_daemon(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (stored / PRIMARY).unlink()
-    expect(without_daemon(stored, capsys)[PRIMARY], "warning", "It is missing.", "workspaced run")
+    expect(without_daemon(stored, capsys)[PRIMARY], "warning", "It is missing.", "workspacectl start")
 
 
 def test_a_file_of_a_newer_release(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:

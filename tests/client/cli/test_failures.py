@@ -52,7 +52,7 @@ def check_told(
     assert as_json.error["kind"] == kind
     if code == 3:
         assert str(path) in result.err
-        assert "`workspaced run`" in result.err
+        assert "`workspacectl start`" in result.err
         assert as_json.error["data"]["socket"] == str(path)
     return result.err
 
@@ -63,7 +63,7 @@ def test_no_daemon(socket_dir: Path, capsys: pytest.CaptureFixture[str], argumen
     assert (result.code, result.out) == (3, "")
     assert result.err.startswith("error: The daemon is not running: there is no socket at ")
     assert str(socket_dir / "none.sock") in result.err
-    assert "`workspaced run`" in result.err
+    assert "`workspacectl start`" in result.err
 
 
 def test_not_running(socket_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

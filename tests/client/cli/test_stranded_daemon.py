@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workspaced.store import create_json_store
-from workspaced_client.cli.base.data_lock import stranded
+from workspaced_client._core.data_lock import stranded
 
 SOCKET = "/run/user/1000/workspaced/workspaced.sock"
 

@@ -34,8 +34,8 @@ _CHANGE_OUTPUT = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "PYTHONUNBUFFERED")
 
 
 def user_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a user at this home, on a terminal with colours."""
-    usual = environment_at(home, TERM="xterm-256color", LANG="C.UTF-8")
+    """Return the environment of a user at this home, on a terminal with colours; no command starts a daemon in it."""
+    usual = environment_at(home, TERM="xterm-256color", LANG="C.UTF-8", WORKSPACED_AUTOSTART="0")
     return {name: value for name, value in usual.items() if name not in _CHANGE_OUTPUT} | more
 
 

@@ -4,7 +4,14 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from workspaced_client import CannotConnect, Client, RecoveryWarning, Unanswered, UnusableSocketPath
+from workspaced_client import (
+    CannotConnect,
+    Client,
+    NotRunning,
+    RecoveryWarning,
+    Unanswered,
+    UnusableSocketPath,
+)
 from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.failures import Unreachable
 from workspaced_client.cli.base.options import Options
@@ -15,15 +22,19 @@ from workspaced_protocol import paths
 
 @contextmanager
 def connected(
-    options: Options, *, warn: bool = True, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    options: Options,
+    *,
+    warn: bool = True,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    starts_daemon: bool = True,
 ) -> Generator[Client]:
     """Connect a client for the `with` block. Raise Unreachable if the daemon is not there, or goes away.
 
     `warn` is False for commands that show the recovery themselves. `timeout_seconds` applies to each answer
-    unless the user chose another time.
+    unless the user chose another time. `starts_daemon` is False for commands that need none: they only look.
     """
     try:
-        with connect(options, timeout_seconds) as client:
+        with connect(options, timeout_seconds, starts_daemon=starts_daemon and options.autostart) as client:
             if warn:
                 warning = recovery_notice.warning(client.daemon.status().recovery)
                 if warning:
@@ -33,14 +44,22 @@ def connected(
         raise Unreachable(error, socket_of(options, error)) from error
 
 
-def connect(options: Options, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Client:
+def connect(
+    options: Options, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, *, starts_daemon: bool = False
+) -> Client:
     """Return a connected client, without any warning. Raise what `Client.connect` raises."""
+    if starts_daemon:
+        try:
+            return connect(options, timeout_seconds)
+        except NotRunning:
+            pass
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecoveryWarning)
         return Client.connect(
             options.socket,
             timeout_seconds=options.patience_seconds(timeout_seconds),
             reconnect=False,  # the user waits, and gets the error at once
+            autostart=starts_daemon,
         )
 
 

@@ -60,8 +60,8 @@ class Unreachable(Failure):
 
         message = str(error)
         where = "" if socket in message else f" The socket is {socket}."
-        if "workspaced run" not in message:
-            where += " If no daemon runs there, start one with `workspaced run`."
+        if "`workspace" not in message:
+            where += " If no daemon runs there, start one with `workspacectl start`."
         name = type(error).__name__
         data: dict[str, object] = {"socket": socket}
         if isinstance(error, Unanswered):

@@ -6,9 +6,12 @@ from workspaced_client.cli.commands.shared import DEFAULT_TIMEOUT_SECONDS
 
 
 class Options:
-    """The values of these options; `socket` and `timeout_seconds` are None for the default ones."""
+    """The values of these options; `socket` and `timeout_seconds` are None for the default ones.
 
-    __slots__ = ("as_json", "quiet", "socket", "timeout_seconds")
+    `autostart` is whether a command may start the daemon that it needs, if the settings allow it, too.
+    """
+
+    __slots__ = ("as_json", "autostart", "quiet", "socket", "timeout_seconds")
 
     def __init__(
         self,
@@ -17,11 +20,13 @@ class Options:
         *,
         as_json: bool = False,
         quiet: bool = False,
+        autostart: bool = True,
     ) -> None:
         self.socket = socket
         self.timeout_seconds = timeout_seconds
         self.as_json = as_json
         self.quiet = quiet
+        self.autostart = autostart
 
     def patience_seconds(self, default: float = DEFAULT_TIMEOUT_SECONDS) -> float:
         """Return the time to wait for an answer: the user's choice, else `default`."""

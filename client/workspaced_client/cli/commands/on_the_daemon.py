@@ -12,6 +12,27 @@ _DRY_RUN = Option("--dry-run", help="Show the files and the commands, and change
 
 ROWS = (
     Command(
+        "start",
+        "Start the daemon, if it does not run.",
+        group=_OF_THE_DAEMON,
+        run="start:start",
+        text="""\
+Starts it by its service where that is installed, else in the background, and waits until it answers (for 60 s, or
+--timeout). It is needed seldom: commands that need the daemon start it themselves, unless the setting autostart is
+false.""",
+        examples=("start",),
+    ),
+    Command(
+        "stop",
+        "Stop the daemon, however it was started.",
+        group=_OF_THE_DAEMON,
+        run="stop:stop",
+        text="""\
+Waits until its data is free (for 30 s, or --timeout). A service is stopped by its manager, together with its socket, so
+that no connection starts it again. A daemon that does not end in time is not killed: the error tells how to.""",
+        examples=("stop", "stop --timeout 60"),
+    ),
+    Command(
         "status",
         "Show whether the daemon runs, and its state.",
         group=_OF_THE_DAEMON,

@@ -29,6 +29,10 @@ GLOBAL_OPTIONS: Final = (
         help="How long to wait for each answer.",
         default=f"{DEFAULT_TIMEOUT_SECONDS:g}; for backups {COPY_TIMEOUT_SECONDS:g}, for clone {CLONE_TIMEOUT_SECONDS:g}",
     ),
+    Option(
+        "--no-autostart",
+        help="Fail if no daemon runs, instead of starting it.  [env: WORKSPACED_AUTOSTART=0]",
+    ),
     Option("--json", help="Print one JSON document, for programs."),
     Option("--quiet", "-q", help="Print only results and warnings."),
     Option("--version", help="Print the version and exit."),

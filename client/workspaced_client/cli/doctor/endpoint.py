@@ -77,9 +77,9 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
     """Check that a daemon answers, that it is of this release, and that its data is in `data_dir`."""
     error, status = daemon.error, daemon.status
     if isinstance(error, NotRunning):
-        return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspaced run")
+        return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspacectl start")
     if isinstance(error, (CannotConnect, Unanswered)):
-        advice = "See its log. If it hangs, stop it and start it again: workspaced run"
+        advice = "See its log. If it hangs, stop it and start it again: workspacectl start"
         return problem("daemon", Unreachable(error, daemon.socket).message, advice)
     if error is not None or status is None:
         return problem("daemon", str(error), "Fix that, then run doctor again.")
@@ -155,6 +155,6 @@ def check_socket(daemon: Daemon) -> Finding:
         return warning(
             name,
             f"{path} is left over from a daemon that did not remove it.",
-            "Start the daemon, which replaces it: workspaced run",
+            "Start the daemon, which replaces it: workspacectl start",
         )
     return ok(name, f"{path} (mode 0600).")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from workspaced_client import DaemonStatus
-from workspaced_client.cli.base import data_lock
-from workspaced_client.cli.base.data_lock import Held
+from workspaced_client._core import data_lock
+from workspaced_client._core.data_lock import Held
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
 from workspaced_protocol import paths
@@ -48,7 +48,7 @@ def _held(data_dir: Path, held: Held, socket: str, status: DaemonStatus | None) 
         return problem(
             _NAME,
             f"{data_dir} is held by {who}, not by the daemon that answers (pid {status.pid}).",
-            "Stop both, then start one: workspaced run",
+            "Stop both, then start one: workspacectl start",
         )
     message = f"{data_dir} is held by {who}"
     if where and where != socket:
@@ -57,7 +57,7 @@ def _held(data_dir: Path, held: Held, socket: str, status: DaemonStatus | None) 
         _NAME,
         f"{message}, which does not answer at {socket}.",
         "If it is just starting, or its socket has gone, wait ten seconds; else see its log, stop it, and start the "
-        "daemon: workspaced run",
+        "daemon: workspacectl start",
     )
 
 

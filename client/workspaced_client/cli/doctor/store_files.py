@@ -15,10 +15,10 @@ from typing import Final, Literal
 import msgspec
 
 from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
-from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
+from workspaced_client.cli.doctor.pending_recovery import check_recovery, notice_of
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, is_damaged_version
 from workspaced_protocol.datadir import (
@@ -122,26 +122,8 @@ def _identity(document: _Document) -> str:
     return f"{whose} at revision {document.revision}"
 
 
-def check_recovery(notice: RecoveryStatus) -> Finding:
-    """Report a recovery that nobody has acknowledged."""
-    told, edit = recovery_notice.warning(notice), recovery_notice.edit(notice)
-    if told is not None:
-        message = told if edit is None else f"{told} After that, {edit}"
-        return warning("recovery", message, "The damage, and the damaged files: workspacectl recovery show")
-    if edit is not None:
-        advice = "Change the store by workspacectl alone. The notice ends when the daemon does."
-        return warning("recovery", edit, advice)
-    return ok("recovery", "Nothing to acknowledge.")
-
-
 def _notice(read: _Read) -> RecoveryStatus | None:
-    if read.document is None or read.document.recovery is None:
-        return None
-    try:
-        notice = {"quarantined": (), **read.document.recovery, "acknowledged": False}
-        return msgspec.convert(notice, RecoveryStatus)
-    except msgspec.ValidationError:
-        return None  # for the daemon, this is damage of the file
+    return None if read.document is None else notice_of(read.document.recovery)
 
 
 def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
@@ -151,7 +133,7 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
         if other.state == "missing":
             return ok(name, "It does not exist yet: nothing has been stored.")
         advice = (
-            "Start the daemon, which writes it again: workspaced run"
+            "Start the daemon, which writes it again: workspacectl start"
             if other.state == "valid"
             else "It can't be written again from the other file: see there."
         )
@@ -163,7 +145,9 @@ def _check_alone(name: str, this: _Read, other: _Read) -> Finding:
             name, this.message, "Fix that before you start the daemon; it changes nothing until then."
         )
     if other.state == "valid":
-        advice = "Start the daemon, which recovers it from the other file and keeps a copy: workspaced run"
+        advice = (
+            "Start the daemon, which recovers it from the other file and keeps a copy: workspacectl start"
+        )
     elif other.state in ("newer", "unusable"):
         advice = "No daemon starts until the other file is fixed: see there."
     else:

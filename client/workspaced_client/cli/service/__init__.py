@@ -18,7 +18,7 @@ from workspaced_client.cli.service.running_daemon import (
     wait_until_it_answers,
 )
 from workspaced_client.cli.service.steps import Kind, Step
-from workspaced_client.cli.service.this_machine import find_manager
+from workspaced_client.cli.service.this_machine import find_manager, manager_of_platform
 
 _DONE: Final[dict[Kind, str]] = {
     "make": "Made",
@@ -44,14 +44,14 @@ _CONDITIONS: Final = {
 
 def install(options: Options, *, dry_run: bool, force: bool) -> None:
     """Run the daemon now and at each login."""
-    service = _service(options)
+    service = _service(options, only_shown=dry_run)
     plan = plans.install(service, force=force)
     _carry_out(options, service, plan, dry_run=dry_run, tell_notes=True)
 
 
 def uninstall(options: Options, *, dry_run: bool, force: bool) -> None:
     """Stop the service and remove its files."""
-    service = _service(options)
+    service = _service(options, only_shown=dry_run)
     _carry_out(options, service, plans.uninstall(service, force=force), dry_run=dry_run)
 
 
@@ -104,11 +104,16 @@ def logs(options: Options, lines: int, *, follow: bool) -> int:
     return find_manager().show_log(lines, follow=follow, as_json=options.as_json)
 
 
-def _service(options: Options) -> Service:
-    """Return this machine's service; the user names its socket if that was moved."""
-    manager = find_manager()
+def _service(options: Options, *, only_shown: bool = False) -> Service:
+    """Return this machine's service; the user names its socket if that was moved.
+
+    A plan that is only shown needs no service manager.
+    """
+    manager, absence = manager_of_platform()
+    if absence is not None and not only_shown:
+        raise absence
     socket = Path(options.socket) if options.socket else manager.socket
-    return Service(manager, socket, options.patience_seconds(END_SECONDS))
+    return Service(manager, socket, options.patience_seconds(END_SECONDS), absence)
 
 
 def _carry_out(
@@ -131,7 +136,7 @@ def _carry_out(
             emit(f"{_WOULD['wait'] if dry_run else 'Waiting'} {shown(waiting)}")
         if not dry_run:
             answer = wait_until_it_answers(socket, seconds, service.manager.state)
-    notes = [*service.manager.notes(), *_of_this_shell()] if tell_notes else []
+    notes = [*service.manager.notes(), *_of_this_shell()] if tell_notes and service.absence is None else []
     if plan.obstacle is not None:
         notes.insert(0, f"At present, this would be refused: {plan.obstacle.message}")
     if options.as_json:

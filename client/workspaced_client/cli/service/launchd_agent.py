@@ -1,12 +1,18 @@
 """launchd as the service manager: the daemon is an agent of the user's graphical session (launchctl(1), gui/UID)."""
 
-import os
 import re
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from workspaced_client._core.service_manager import (
+    AGENT,
+    GOING_OR_GONE,
+    agent_domain,
+    agent_file,
+    agent_log,
+    agent_target,
+)
 from workspaced_client.cli.base import installation
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.programs import Done
@@ -20,13 +26,8 @@ from workspaced_client.cli.service.steps import (
     run,
     wait,
 )
-from workspaced_protocol.paths import home_directory
 
-_LABEL: Final = "io.github.workspaced"
-_FILE: Final = f"{_LABEL}.plist"
-
-# macOS's ESRCH and EINPROGRESS: exit codes of `bootout` for an agent that is gone, or still ending.
-_GOING_OR_GONE: Final = (3, 36)
+_FILE: Final = f"{AGENT}.plist"
 
 
 class Launchd(Manager):
@@ -37,21 +38,21 @@ class Launchd(Manager):
     @staticmethod
     def is_there() -> bool:
         """Return whether this user has a graphical session; an ssh session has no agents."""
-        return bool(shutil.which("launchctl")) and call("launchctl", "print", _domain()).code == 0
+        return bool(shutil.which("launchctl")) and call("launchctl", "print", agent_domain()).code == 0
 
     def _files(self) -> Sequence[ServiceFile]:
         """Return the agent's property list."""
         values = {
             "WORKSPACED": str(installation.executable()),
             "SOCKET": str(self.socket),
-            "LOG": str(_log()),
+            "LOG": str(agent_log()),
         }
-        return [ServiceFile(_plist(), file_texts.launchd_plist(installation.shipped_text(_FILE), values))]
+        return [ServiceFile(agent_file(), file_texts.launchd_plist(installation.shipped_text(_FILE), values))]
 
     def state(self) -> State:
         """Read `launchctl print`; its text is no API, so only its clearest lines are used."""
         found = _print()
-        is_enabled = _plist().exists()
+        is_enabled = agent_file().exists()
         if found.code != 0:
             return State("not loaded", is_known=is_enabled, is_enabled=is_enabled)
         pid = _number(r"pid = (\d+)", found.out)
@@ -86,22 +87,22 @@ class Launchd(Manager):
     def start(self, state: State) -> list[Step]:
         """Load the agent, which also runs it, or run it if it is loaded."""
         if state.is_listening:
-            return [run("launchctl", "kickstart", _target())]
+            return [run("launchctl", "kickstart", agent_target())]
         return [
             make_directory(self.socket.parent),  # launchd does not create the socket's directory
-            run("launchctl", "enable", _target()),
-            run("launchctl", "bootstrap", _domain(), str(_plist())),
+            run("launchctl", "enable", agent_target()),
+            run("launchctl", "bootstrap", agent_domain(), str(agent_file())),
         ]
 
     def stop(self) -> list[Step]:
         """Unload the agent: while it is loaded, launchd starts it for each client."""
         return [
-            run("launchctl", "bootout", _target(), also_fine=_GOING_OR_GONE),
+            run("launchctl", "bootout", agent_target(), also_fine=GOING_OR_GONE),
             wait(
                 "until launchd has unloaded it",
                 lambda: _print().code != 0,
                 PROGRAM_SECONDS,
-                lambda: f"launchd still has {_LABEL} loaded after {PROGRAM_SECONDS:g} s.",
+                lambda: f"launchd still has {AGENT} loaded after {PROGRAM_SECONDS:g} s.",
             ),
         ]
 
@@ -111,7 +112,7 @@ class Launchd(Manager):
 
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
         """Print the end of the agent's log file."""
-        log = _log()
+        log = agent_log()
         if not log.exists():
             raise Failure(f"There is no log at {log}: the service has not run yet.")
         command = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(log)]
@@ -119,29 +120,13 @@ class Launchd(Manager):
 
     def notes(self) -> list[str]:
         """Return when the daemon runs, and where its log grows."""
-        return [f"It runs while you are logged in; its log is {_log()}, which launchd never truncates."]
-
-
-def _domain() -> str:
-    return f"gui/{os.getuid()}"
-
-
-def _target() -> str:
-    return f"{_domain()}/{_LABEL}"
+        return [f"It runs while you are logged in; its log is {agent_log()}, which launchd never truncates."]
 
 
 def _print() -> Done:
-    return call("launchctl", "print", _target())
+    return call("launchctl", "print", agent_target())
 
 
 def _number(pattern: str, text: str) -> int | None:
     found = re.search(rf"^\s*{pattern}", text, re.MULTILINE)
     return int(found[1]) if found else None
-
-
-def _plist() -> Path:
-    return Path(home_directory()) / "Library/LaunchAgents" / _FILE
-
-
-def _log() -> Path:
-    return Path(home_directory()) / "Library/Logs/workspaced.log"

@@ -35,6 +35,12 @@ class Service:
     """The socket of its daemon."""
     end_seconds: float
     """The time for a stopped daemon to free its data."""
+    absence: Failure | None = None
+    """The reason why this machine lacks the manager: its plans can only be shown."""
+
+    def state(self) -> State:
+        """Return the current state; that of a service that never was, without a manager."""
+        return State("no manager") if self.absence is not None else self.manager.state()
 
     def stop(self, state: State) -> list[Step]:
         """Return the steps that stop it, and wait until its data is free."""
@@ -44,10 +50,10 @@ class Service:
 
 def install(service: Service, *, force: bool) -> Plan:
     """Plan to write the files that are not up to date, and to run the service; an outdated daemon is replaced."""
-    state = service.manager.state()
+    state = service.state()
     changed = [each for each in service.manager.files if each.condition is not Condition.CURRENT]
     obstacle = None if force else _not_ours(changed, "add --force to replace it")
-    obstacle = obstacle or another_daemon(service.manager, service.socket, state)
+    obstacle = obstacle or service.absence or another_daemon(service.manager, service.socket, state)
     steps: list[Step] = []
     # A manager can't start to listen while the daemon runs.
     if not state.is_stopped and (changed or not state.is_listening):
@@ -70,7 +76,8 @@ def uninstall(service: Service, *, force: bool) -> Plan:
     if not present:
         return Plan([], "The service is not installed: nothing to do.")
     obstacle = None if force else _not_ours(present, "remove it yourself, or add --force")
-    state = service.manager.state()
+    obstacle = obstacle or service.absence
+    state = service.state()
     data_dir = data_directory(service.socket, state)
     steps: list[Step] = []
     if not state.is_stopped:

@@ -7,9 +7,9 @@ from time import monotonic
 from typing import Final
 
 from workspaced_client import DaemonStatus, UnusableSocketPath, WorkspacedError
-from workspaced_client.cli.base import data_lock
+from workspaced_client._core import data_lock
+from workspaced_client._core.data_lock import Held
 from workspaced_client.cli.base.connecting import connect
-from workspaced_client.cli.base.data_lock import Held
 from workspaced_client.cli.base.failures import EXIT_UNREACHABLE, Failure, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.service.manager import Manager, State

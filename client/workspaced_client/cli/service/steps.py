@@ -1,6 +1,5 @@
 """The steps of a plan: done one after the other, each with its own deadline, or only shown (`--dry-run`)."""
 
-import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Literal
 
+from workspaced_client._core.service_manager import environment_of_calls
 from workspaced_client.cli.base.failures import Failure, reason
 from workspaced_client.cli.base.programs import Done, run_program
 from workspaced_protocol.paths import make_private_directory
@@ -100,14 +100,4 @@ def wait(what: str, is_over: Callable[[], bool], seconds: float, too_late: Calla
 
 def call(*command: str) -> Done:
     """Call a service manager. Raise Failure if the program can't be run, or takes more than PROGRAM_SECONDS."""
-    return run_program(*command, seconds=PROGRAM_SECONDS, environment=_environment())
-
-
-def _environment() -> dict[str, str]:
-    """Return the variables of this process, with the directory in which `systemctl --user` finds its manager.
-
-    `su` and cron do not set it, even if a manager runs.
-    """
-    runtime_dir = f"/run/user/{os.getuid()}"
-    found = {"XDG_RUNTIME_DIR": runtime_dir} if os.path.isdir(runtime_dir) else {}
-    return {**found, **os.environ}
+    return run_program(*command, seconds=PROGRAM_SECONDS, environment=environment_of_calls())

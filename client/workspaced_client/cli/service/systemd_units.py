@@ -6,24 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from workspaced_client._core.service_manager import (
+    ACTIVE_STATES,
+    FORGIVE_UNITS,
+    NOT_LOADED,
+    SERVICE_UNIT,
+    SOCKET_UNIT,
+    START_UNITS,
+    STOP_UNITS,
+    SYSTEMCTL,
+    UNITS,
+)
 from workspaced_client.cli.base import installation
 from workspaced_client.cli.service import file_texts, foreground
 from workspaced_client.cli.service.manager import Manager, ServiceFile, State
 from workspaced_client.cli.service.steps import Step, call, run
 from workspaced_protocol.paths import home_directory
 
-_SOCKET: Final = "workspaced.socket"
-_SERVICE: Final = "workspaced.service"
-_BOTH: Final = (_SOCKET, _SERVICE)
-_CTL: Final = ("systemctl", "--user")
-
 # The answers of `is-system-running` from a usable manager (systemctl(1)); `offline` and `unknown` are the others.
 _MANAGER_STATES: Final = ("initializing", "starting", "running", "degraded", "maintenance", "stopping")
-_RUNNING: Final = ("active", "activating", "reloading", "deactivating")
-
-# Exit code of systemctl for a unit that it does not know (systemctl(1), Exit status): a user may have made only one.
-_NOT_LOADED: Final = 5
-
 # Exit code of `reset-failed` for a unit that is not loaded: systemd has counted no starts of it.
 _NOTHING_TO_FORGIVE: Final = 1
 
@@ -37,7 +38,7 @@ class Systemd(Manager):
     def is_there() -> bool:
         """Return whether this user's manager answers."""
         return bool(shutil.which("systemctl")) and (
-            call(*_CTL, "is-system-running").out.strip() in _MANAGER_STATES
+            call(*SYSTEMCTL, "is-system-running").out.strip() in _MANAGER_STATES
         )
 
     def _files(self) -> Sequence[ServiceFile]:
@@ -48,13 +49,13 @@ class Systemd(Manager):
                 _unit_directory() / name,
                 file_texts.systemd_unit(name, installation.shipped_text(name), program),
             )
-            for name in _BOTH
+            for name in UNITS
         ]
 
     def state(self) -> State:
         """Read `systemctl show` for both units."""
         units = _show()
-        service, socket = units.get(_SERVICE, {}), units.get(_SOCKET, {})
+        service, socket = units.get(SERVICE_UNIT, {}), units.get(SOCKET_UNIT, {})
         active = service.get("ActiveState", "")
         told = f"{active} ({service.get('SubState', '')})"
         if active == "failed":
@@ -63,7 +64,7 @@ class Systemd(Manager):
             told,
             is_known=service.get("LoadState") == "loaded",
             is_enabled=all(unit.get("UnitFileState") == "enabled" for unit in (service, socket)),
-            is_running=active in _RUNNING,
+            is_running=active in ACTIVE_STATES,
             is_listening=socket.get("ActiveState") == "active",
             has_failed="failed" in (active, socket.get("ActiveState")),
             pid=int(service.get("MainPID") or 0) or None,
@@ -71,31 +72,31 @@ class Systemd(Manager):
 
     def reload(self) -> list[Step]:
         """Make systemd read the unit files again."""
-        return [run(*_CTL, "daemon-reload")]
+        return [run(*SYSTEMCTL, "daemon-reload")]
 
     def enable(self, state: State) -> list[Step]:
         """Enable both units, and start them now."""
-        return [*(_forgive() if state.has_failed else []), run(*_CTL, "enable", "--now", *_BOTH)]
+        return [*(_forgive() if state.has_failed else []), run(*SYSTEMCTL, "enable", "--now", *UNITS)]
 
     def disable(self, files: Sequence[ServiceFile]) -> list[Step]:
         """Remove the links that start the units at the login."""
-        return [run(*_CTL, "disable", *(file.path.name for file in files))]
+        return [run(*SYSTEMCTL, "disable", *(file.path.name for file in files))]
 
     def start(self, state: State) -> list[Step]:
-        """Start both units with one command: the socket can't be started while the service runs."""
-        return [*_forgive(), run(*_CTL, "start", *_BOTH)]
+        """Start both units."""
+        return [*_forgive(), run(*START_UNITS)]
 
     def stop(self) -> list[Step]:
-        """Stop both units with one command, so that systemd starts nothing for new clients."""
-        return [run(*_CTL, "stop", *_BOTH, also_fine=(_NOT_LOADED,))]
+        """Stop both units."""
+        return [run(*STOP_UNITS, also_fine=(NOT_LOADED,))]
 
     def restart(self) -> list[Step]:
         """Restart the service; new clients wait at the socket."""
-        return [*_forgive(), run(*_CTL, "restart", _SERVICE)]
+        return [*_forgive(), run(*SYSTEMCTL, "restart", SERVICE_UNIT)]
 
     def show_log(self, lines: int, *, follow: bool, as_json: bool) -> int:
         """Print the end of the journal."""
-        command = ["journalctl", "--user", f"--unit={_SERVICE}", f"--lines={lines}", "--no-pager"]
+        command = ["journalctl", "--user", f"--unit={SERVICE_UNIT}", f"--lines={lines}", "--no-pager"]
         if follow:
             command.append("--follow")
         if as_json:
@@ -114,14 +115,13 @@ class Systemd(Manager):
 
 
 def _forgive() -> list[Step]:
-    """Reset systemd's count of starts: it refuses a unit that failed or was started too often within a minute."""
-    return [run(*_CTL, "reset-failed", *_BOTH, also_fine=(_NOTHING_TO_FORGIVE, _NOT_LOADED))]
+    return [run(*FORGIVE_UNITS, also_fine=(_NOTHING_TO_FORGIVE, NOT_LOADED))]
 
 
 def _show() -> dict[str, dict[str, str]]:
     """Return the properties of both units; `systemctl show` prints them in blocks between blank lines."""
     properties = "Id,LoadState,ActiveState,SubState,Result,ExecMainStatus,UnitFileState,MainPID"
-    blocks = call(*_CTL, "show", *_BOTH, f"--property={properties}").out.split("\n\n")
+    blocks = call(*SYSTEMCTL, "show", *UNITS, f"--property={properties}").out.split("\n\n")
     units = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
     return {unit.get("Id", ""): unit for unit in units}
 

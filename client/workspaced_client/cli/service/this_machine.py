@@ -1,30 +1,30 @@
 """The service manager of this machine."""
 
-import sys
-
+from workspaced_client._core import service_manager
 from workspaced_client.cli.base.failures import EXIT_UNREACHABLE, Failure
 from workspaced_client.cli.service.manager import Manager
 
 
-def platform() -> str:
-    """Return the platform, as in `sys.platform`."""
-    return sys.platform
-
-
 def find_manager() -> Manager:
     """Return the manager of this machine. Raise Failure if there is none."""
+    manager, absence = manager_of_platform()
+    if absence is not None:
+        raise absence
+    return manager
+
+
+def manager_of_platform() -> tuple[Manager, Failure | None]:
+    """Return the manager that machines of this kind have, and the failure if this one lacks it."""
     # Imported here: a command needs at most one of them.
-    if platform() == "darwin":
+    if service_manager.platform() == "darwin":
         from workspaced_client.cli.service.launchd_agent import Launchd
 
-        if Launchd.is_there():
-            return Launchd()
-        raise _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
+        absence = _no_manager("launchd has no session of yours here: log in on the machine's screen, or")
+        return Launchd(), None if Launchd.is_there() else absence
     from workspaced_client.cli.service.systemd_units import Systemd
 
-    if Systemd.is_there():
-        return Systemd()
-    raise _no_manager("systemd does not run for your user here (is this a container?):")
+    absence = _no_manager("systemd does not run for your user here (is this a container?):")
+    return Systemd(), None if Systemd.is_there() else absence
 
 
 def _no_manager(why: str) -> Failure:

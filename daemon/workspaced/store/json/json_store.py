@@ -65,8 +65,9 @@ class JsonWorkspaceStore(StoreBase):
         socket: str = "",
         disk: Disk | None = None,
         time_ns: Callable[[], int] = time.time_ns,
+        home: LockedDirectory | None = None,
     ) -> None:
-        """See `create_json_store`; tests set `disk` and `time_ns`."""
+        """See `create_json_store`; tests set `disk` and `time_ns`. With a `home`, the directory is locked already."""
         self._path = data_dir
         self._disk = disk or Disk()
         self._time_ns = time_ns
@@ -75,7 +76,7 @@ class JsonWorkspaceStore(StoreBase):
         self._pending: State | None = None  # the state of a commit under way
         self._history = HistoryFile(self._disk)
         self.state = State()
-        self._home = LockedDirectory(self._disk, data_dir, socket)
+        self._home = home or LockedDirectory(self._disk, data_dir, socket)
         self.warnings = warnings_about(data_dir)
         try:
             self.recovery = self._recovery_at_start = self._load()

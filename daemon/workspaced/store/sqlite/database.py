@@ -44,6 +44,7 @@ _OWN_WORDS: Final = {
     sqlite3.SQLITE_LOCKED: "another program has locked the database",
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "the database is damaged",
+    sqlite3.SQLITE_READONLY: "the database, its log or their directory can't be written to",
     sqlite3.SQLITE_CANTOPEN: "SQLite can't open the database or its log",
 }
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)

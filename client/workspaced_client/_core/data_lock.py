@@ -46,7 +46,7 @@ def stranded(data_dir: str | os.PathLike[str], socket: str, answering_pid: int |
     return (
         f"The daemon that holds {data_dir} (pid {owner.pid}) can't be reached at its socket {socket}, {found}. Its log "
         "says why; it listens there again within seconds if it can. If not, stop it (or restart the unit of its socket), "
-        "then start it: workspaced run"
+        "then start it: workspacectl start"
     )
 
 
@@ -70,3 +70,24 @@ def look(data_dir: str | os.PathLike[str]) -> Held | None:
         return None
     finally:
         os.close(descriptor)  # also unlocks it
+
+
+def has_open(pid: int, path: str) -> bool | None:
+    """Return whether this process has the file open, or None where the system does not tell: no /proc, another user's.
+
+    A pid of another container is another process here, or none.
+    """
+    try:
+        file = os.stat(path)
+        names = os.listdir(f"/proc/{pid}/fd")
+    except FileNotFoundError:
+        return False if os.path.exists("/proc/self/fd") else None
+    except OSError:
+        return None
+    for name in names:
+        try:
+            if os.path.samestat(os.stat(f"/proc/{pid}/fd/{name}"), file):
+                return True
+        except OSError:
+            continue  # closed in the meantime
+    return False
