@@ -65,8 +65,9 @@ class Page:
         line = f"- {self._heading(2, module.path)}:"
         self._parts.append(_doc(module))
         links: list[str] = []
-        for exported in module.exports or ():
-            member = _target(module[str(exported)])
+        exported = [_target(module[str(each)]) for each in module.exports or ()]
+        # What has methods goes before what they return.
+        for member in sorted(exported, key=lambda each: not _has_methods(each)):
             if isinstance(member, griffe.Attribute) and member.name != "__version__":
                 self._aliases[member.name] = member
             elif member.path not in self._told and not (name == "" and member.path in self._errors):
@@ -157,31 +158,33 @@ class Page:
         return f"- `{attribute.name}{kind}`{doc}"
 
     def _function(self, function: griffe.Function) -> None:
-        parts = []
-        seen: set[griffe.ParameterKind | None] = set()
-        for parameter in function.parameters:
-            if parameter.name in ("self", "cls"):
-                continue
-            if parameter.kind is griffe.ParameterKind.keyword_only and not seen & {
-                parameter.kind,
-                griffe.ParameterKind.var_positional,
-            }:
-                parts.append("*")
-            seen.add(parameter.kind)
-            star = "*" if parameter.kind is griffe.ParameterKind.var_positional else ""
-            default = "" if parameter.default is None or star else f" = {self._value(parameter.default)}"
-            parts.append(f"{star}{parameter.name}: {self._type(parameter.annotation)}{default}")
         kind = "async def" if "async" in function.labels else "def"
         head, tail = f"{kind} {function.name}(", f") -> {self._type(function.returns)}"
-        text = ", ".join(parts)
+        parameters = self._parameters(function)
+        text = ", ".join(parameters)
         if len(head + text + tail) > _WIDTH:
-            text = "\n" + "".join(f"    {part},\n" for part in parts)
-        decorators = "".join(
-            f"@{decorator.value}\n"
-            for decorator in function.decorators
-            if "property" not in str(decorator.value)
-        )
+            text = "\n" + "".join(f"    {each},\n" for each in parameters)
+        decorators = "".join(f"@{each.value}\n" for each in function.decorators)
         self._parts += [f"```python\n{decorators}{head}{text}{tail}\n```", _doc(function)]
+
+    def _parameters(self, function: griffe.Function) -> list[str]:
+        """Return each parameter as it is written, and the bare `*` before those by keyword."""
+        told: list[str] = []
+        for each in function.parameters:
+            if each.name in ("self", "cls"):
+                continue
+            if each.kind is griffe.ParameterKind.keyword_only and not any(
+                one.startswith("*") for one in told
+            ):
+                told.append("*")
+            type_ = self._type(each.annotation)
+            if each.kind is griffe.ParameterKind.var_positional:
+                told.append(f"*{each.name}: {type_}")
+            elif each.default is None:
+                told.append(f"{each.name}: {type_}")
+            else:
+                told.append(f"{each.name}: {type_} = {self._value(each.default)}")
+        return told
 
     def _value(self, default: griffe.Expr | str) -> str:
         """Return a default; the number where it is a constant of ours."""
@@ -236,6 +239,10 @@ def _shown(annotation: griffe.Expr | str | None) -> str:
 
 def _target(member: griffe.Object | griffe.Alias) -> griffe.Object:
     return member.final_target if isinstance(member, griffe.Alias) else member
+
+
+def _has_methods(member: griffe.Object) -> bool:
+    return any(not name.startswith("_") for name in member.functions)
 
 
 def _doc(member: griffe.Object) -> str:
