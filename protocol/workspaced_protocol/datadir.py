@@ -57,6 +57,9 @@ DATABASE_APPLICATION_ID: Final = 0x77737064
 DATABASE_PAGE_BYTES: Final = 8192
 """The size of the database's pages: three workspaces of ten projects fit in one."""
 
+MANY_WORKSPACES: Final = 2000
+"""With more of them in a JSON store, a SQLite store is advised: a write of the JSON store takes longer with each."""
+
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""
 

@@ -1,6 +1,7 @@
 /** Calls of a real daemon: their results, their errors, and what they refuse to send. */
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -80,6 +81,7 @@ const unsendable: [unknown, RegExp][] = [
   [{ metadata: { act: () => 1 } }, /`metadata\.act` is a function/],
   [{ metadata: { url: new URL("file:///x") } }, /`metadata\.url` is a URL/],
   [{ metadata: { "\ud800": 1 } }, /`metadata` has a key with half of a surrogate pair/],
+  [{ metadata: { own: { toJSON: () => 1 } } }, /`metadata\.own` is an object with a toJSON of its own/],
   [{ name: "\ud800" }, /`name` has half of a surrogate pair/],
   [{ metadata: cyclic }, /contains itself/],
   [{ metadata: throwing }, /threw an error/],
@@ -149,6 +151,7 @@ test("without a daemon the error says how to start one", async () => {
     (await errorOf(Client.connect({ socketPath: home }))).message,
     /a directory instead of a socket/,
   );
+  await rm(home, { recursive: true });
 });
 
 test("a closed client says so", async () => {

@@ -23,7 +23,7 @@ from workspaced_client.cli.doctor.environment import check_configuration, check_
 from workspaced_client.cli.doctor.finding import Finding
 from workspaced_client.cli.doctor.lock_owner import check_lock, check_path
 from workspaced_client.cli.doctor.pending_recovery import check_recovery
-from workspaced_client.cli.doctor.store_files import checks_by_daemon, checks_without_daemon
+from workspaced_client.cli.doctor.store_files import check_number, checks_by_daemon, checks_without_daemon
 from workspaced_protocol import paths
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -80,6 +80,7 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
             yield database.check_by_daemon(daemon.store)
         else:
             yield from checks_by_daemon(daemon.store, status.revision)
+            yield from check_number(status.workspaces)
         yield check_recovery(status.recovery)
     else:
         yield from database.checks_alone(data_dir) if is_database else checks_without_daemon(data_dir)

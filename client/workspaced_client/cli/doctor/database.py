@@ -31,6 +31,7 @@ from workspaced_protocol.datadir import (
     DATABASE_APPLICATION_ID,
     DATABASE_LOG,
     DATABASE_VERSION,
+    MIGRATION,
     PRIMARY,
     QUARANTINE,
     SNAPSHOT,
@@ -68,6 +69,12 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     recovery: dict[str, object] | None = None
 
 
+class _Marker(msgspec.Struct, frozen=True):
+    """The member of a migration's marker that this check reads."""
+
+    kind: str
+
+
 class _Answered(msgspec.Struct, frozen=True, rename="camel"):
     """The members of the side file that this check reads."""
 
@@ -79,6 +86,12 @@ def is_database(data_dir: Path, found: StoreCheck | DaemonError | None) -> bool:
     """Return whether the store is a database: as the daemon's check of it says, else by the files that are there."""
     if isinstance(found, StoreCheck):
         return (found.snapshot.reason or "").startswith("none")
+    try:
+        marker = msgspec.json.decode((data_dir / MIGRATION).read_bytes(), type=_Marker)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        pass  # most often it is missing; a wrong one has a finding of its own
+    else:
+        return marker.kind == "sqlite"
     names = (DATABASE, DATABASE_LOG, DAMAGED_DATABASE, ANSWERED)
     return any(os.path.lexists(data_dir / name) for name in names)
 
@@ -105,7 +118,8 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
 
 def checks_alone(data_dir: Path) -> Iterator[Finding]:
     """Check the database in `data_dir`, and its side file."""
-    if any(os.path.lexists(data_dir / name) for name in (PRIMARY, SNAPSHOT)):
+    is_marked = os.path.lexists(data_dir / MIGRATION)
+    if not is_marked and any(os.path.lexists(data_dir / name) for name in (PRIMARY, SNAPSHOT)):
         advice = "Move the files of one of them away, or choose one by the setting `store`."
         yield problem("store", f"{data_dir} holds a JSON store, too.", advice)
     try:

@@ -23,6 +23,7 @@ from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, is_damaged_version
 from workspaced_protocol.datadir import (
     FORMAT_VERSION,
+    MANY_WORKSPACES,
     MAX_FILE_BYTES,
     PRIMARY,
     QUARANTINE,
@@ -39,6 +40,13 @@ def checks_by_daemon(found: StoreCheck | DaemonError, revision: int) -> Iterator
         return
     for name, file in ((PRIMARY, found.primary), (SNAPSHOT, found.snapshot)):
         yield _check_by_daemon(name, file, nothing_stored=not revision)
+
+
+def check_number(workspaces: int) -> Iterator[Finding]:
+    """Advise another kind of store where there are many workspaces."""
+    if workspaces > MANY_WORKSPACES:
+        told = f"A JSON store of {count(workspaces, 'workspace')}: each write writes them all."
+        yield warning("number of workspaces", told, "Stop the daemon, then: workspaced migrate --to sqlite")
 
 
 def _is_missing(file: FileCheck) -> bool:
@@ -91,6 +99,9 @@ def checks_without_daemon(data_dir: Path) -> Iterator[Finding]:
     primary, snapshot = _read(data_dir / PRIMARY), _read(data_dir / SNAPSHOT)
     yield _check_alone(PRIMARY, primary, snapshot)
     yield _another_snapshot(primary, snapshot) or _check_alone(SNAPSHOT, snapshot, primary)
+    document = primary.document or snapshot.document
+    if document is not None:
+        yield from check_number(len(document.workspaces))
     notice = _notice(primary) or _notice(snapshot)
     if notice is not None:
         yield check_recovery(notice)

@@ -1,5 +1,6 @@
 """A JSON store as a whole, for a migration: its state, and files that are made of a state."""
 
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,8 +9,16 @@ from workspaced.domain.state import State
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.document import NewerVersion, encode_document
 from workspaced.store.files import Directory
-from workspaced.store.json.history_file import HistoryFile
-from workspaced.store.json.history_lines import Writing, crc_seed, store_checksum
+from workspaced.store.json.history_lines import (
+    Line,
+    Writing,
+    crc_seed,
+    happened,
+    history_of,
+    parse,
+    store_checksum,
+)
+from workspaced.store.json.history_reading import newest_of
 from workspaced.store.json.snapshot import decide, examine
 from workspaced_protocol.datadir import EARLIER_HISTORY, HISTORY, MAX_HISTORY_BYTES, PRIMARY, SNAPSHOT
 
@@ -31,8 +40,29 @@ def read_state(directory: Directory) -> tuple[State, Sequence[str]]:
         advice = "start the daemon, which recovers the store and keeps a copy; acknowledge that, stop the daemon, then migrate"
         raise StoreUnusable(f"The store in {directory.path} is not whole ({decision.reason})", advice)
     document = decision.served.data if decision.served is not None else b""
-    history, warnings = HistoryFile(directory.disk).load(directory, decision.state, document)
+    lines, warnings = _read_history(directory, decision.state.store_id)
+    history = history_of(happened(lines, decision.state, store_checksum(document)), decision.state)
     return replace(decision.state, history=history), warnings
+
+
+def _read_history(directory: Directory, store_id: str) -> tuple[list[Line], list[str]]:
+    """Return the lines of the history's files. A start goes on without a file that it can't read, a migration does not."""
+    lines: list[Line] = []
+    warnings: list[str] = []
+    for name in (EARLIER_HISTORY, HISTORY):
+        path = directory.path / name
+        try:
+            parsed = parse(newest_of(directory, name).data, crc_seed(store_id))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            advice = "fix that, or move it away to migrate without the history in it"
+            raise StoreUnusable(f"{path} can't be read ({reason})", advice, error.errno or 0) from error
+        lines += parsed.lines
+        if parsed.damaged:
+            warnings.append(f"{path} has {parsed.damaged} damaged lines: there the history has a gap.")
+    return lines, warnings
 
 
 def make_files(directory: Directory, state: State) -> None:

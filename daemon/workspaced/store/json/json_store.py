@@ -33,7 +33,7 @@ from workspaced.store.notice import status_of, with_edit, with_notice
 from workspaced.store.place import unusable, warnings_about
 from workspaced.store.salvage import find_lost
 from workspaced_protocol.daemon_models import RecoveryStatus
-from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.datadir import MANY_WORKSPACES, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import StoreCheck
 
@@ -194,6 +194,11 @@ class JsonWorkspaceStore(StoreBase):
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
         self._load_history(decision)
+        if len(self.state.records) > MANY_WORKSPACES:
+            self.warnings.append(
+                f"The store holds {len(self.state.records):,} workspaces, and each write writes them all: for more than "
+                f"{MANY_WORKSPACES:,}, stop the daemon and run `workspaced migrate --to sqlite`."
+            )
         if decision.must_write:
             try:
                 self.commit(Commit(self.state, is_whole=True))
