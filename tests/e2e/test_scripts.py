@@ -1,4 +1,4 @@
-"""The scripts of docs/integrate/shell.md that its tour leaves out: one that follows events, and the bare socket."""
+"""The scripts that no tour runs: those of docs/integrate/shell.md that follow events or use the bare socket, and the ping of docs/protocol.md."""
 
 import os
 import re
@@ -16,6 +16,7 @@ from support.repository import ROOT
 from support.waiting import PATIENCE_SECONDS, wait_until
 
 PAGE = (ROOT / "docs/integrate/shell.md").read_text("utf-8")
+PROTOCOL = (ROOT / "docs/protocol.md").read_text("utf-8")
 FOLLOWING, *BARE = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
@@ -65,6 +66,25 @@ def test_a_script_asks_over_the_bare_socket(
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Asked by {program}" in done.stdout.splitlines()
+
+
+@pytest.mark.usefixtures("connection")
+def test_the_ping_of_the_protocol(shared_home: Home, tmp_path: Path) -> None:
+    if not has("nc"):
+        pytest.skip("nc for Unix sockets is not installed")
+    (block,) = re.findall(r"^```console\n\$ (.*?)^```$", PROTOCOL, re.MULTILINE | re.DOTALL)
+    command, answer = block.splitlines()
+    (tmp_path / "workspaced").mkdir()
+    (tmp_path / "workspaced" / "workspaced.sock").symlink_to(shared_home.socket)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"{answer}\n", "")
 
 
 def has(program: str) -> bool:
