@@ -32,7 +32,9 @@ _is_project_id = re.compile(_PROJECT_ID).match
 WRONG_WORKSPACE_ID: Final = "expected ws_, then 1 to 128 of - _ A-Z a-z 0-9"
 WRONG_PROJECT_ID: Final = "expected proj_, then 1 to 128 of - _ A-Z a-z 0-9"
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+"""Unix milliseconds."""
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
+"""A number that rises with each change of the store."""
 
 WorkspaceState = Literal["active", "closed", "deleted"]
 WorkspaceSort = Literal["created", "name", "recent"]

@@ -1,4 +1,4 @@
-"""The tours of README.md and docs/command-line.md run as they are printed, each in an empty home of its own.
+"""The tours of README.md, docs/command-line.md and docs/integrate/shell.md run as they are printed, each in an empty home of its own.
 
 A `console` block holds commands, each after `$ `, and below each what it prints on a terminal. `workspaced run` goes on
 in the background; `…` alone in a line stands for the rest of the output. What differs from one machine and
@@ -11,6 +11,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -190,7 +191,17 @@ def new_tour() -> Iterator[Tour]:
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="the documents print the paths of Linux")
-@pytest.mark.parametrize("name", ["README.md", "docs/command-line.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "docs/command-line.md",
+        pytest.param(
+            "docs/integrate/shell.md",
+            marks=pytest.mark.skipif(shutil.which("jq") is None, reason="its examples use jq"),
+        ),
+    ],
+)
 def test_a_tour_runs_as_it_is_printed(name: str) -> None:
     steps = steps_of(ROOT / name)
     assert RUN_DAEMON in [step.command for step in steps]
@@ -200,4 +211,4 @@ def test_a_tour_runs_as_it_is_printed(name: str) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_bytes()) < 6000
+    assert len((ROOT / "README.md").read_bytes()) < 4096

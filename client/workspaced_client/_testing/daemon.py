@@ -47,9 +47,9 @@ class Daemon:
         guard: GuardedDirectory | None = None,
     ) -> None:
         self.root = root
-        self.data_dir = data_dir or root / "data"
+        self.data_dir: Path = data_dir or root / "data"
         """Its data directory."""
-        self.socket = socket or root / "run" / "d.sock"
+        self.socket: Path = socket or root / "run" / "d.sock"
         """The path of its socket."""
         self._arguments = arguments
         self._environment = environment or {}

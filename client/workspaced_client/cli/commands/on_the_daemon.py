@@ -176,7 +176,7 @@ has claimed ends with it.""",
                 default="none",
             ),
         ),
-        text="For scripts. The methods and their params are in docs/protocol.md, and `call rpc.discover` describes them. "
+        text="For scripts. `call rpc.discover` describes the methods and their params, and so does docs/protocol.md. "
         "Errors are JSON on stderr. A session that it begins ends with it: see `workspacectl run`.",
         examples=(
             "call daemon.status",
