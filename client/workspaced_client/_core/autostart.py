@@ -41,6 +41,7 @@ from workspaced_protocol.paths import (
 )
 
 _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
+_START_LOOK_SECONDS: Final = 0.005  # while it starts, which takes some hundred milliseconds: a user waits
 _LOOKS_BETWEEN: Final = 10  # two looks at the state of the service, which take a process each
 _OTHER_COMES_UP_SECONDS: Final = 3.0
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
@@ -200,7 +201,7 @@ def _start(path: str, log: Path, deadline: float) -> None:
         while not _answers(path, deadline):
             if not remaining(deadline, monotonic()):
                 raise NotStarted(path, f"it has not answered in time; its log is {log}")
-            if any(wait_until_ready(ended, _LOOK_SECONDS, to_read=True)):  # nobody writes to it
+            if any(wait_until_ready(ended, _START_LOOK_SECONDS, to_read=True)):  # nobody writes to it
                 said = _last_line(log, begins_at)
                 if LOCK_HELD.removesuffix(".") not in said or not _comes_up(path, deadline):
                     raise NotStarted(path, said)
