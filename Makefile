@@ -46,12 +46,6 @@ $(VENV)/fuzz.stamp: $(VENV)/dev.stamp
 run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default paths
 	@exec $(BIN)/workspaced run
 
-# Hundreds of stores are written, and each write waits for the disk: in memory, where there is room for them.
-ROOM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 2000000 && $$6 == "/dev/shm" { print $$6 }')
-ifneq ($(ROOM),)
-test test-exhaustive: export TMPDIR ?= $(ROOM)
-endif
-
 # Hundreds of processes are started: where this variable is set, each would compile the sources again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage

@@ -66,7 +66,8 @@ def test_a_forked_daemon_inherits_what_an_executed_one_does() -> None:
             status = Path(f"/proc/{daemon.pid}/status").read_text().splitlines()
             return (
                 [line for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt", "Umask"))],
-                len(os.listdir(f"/proc/{daemon.pid}/fd")),
+                # The fewest: a file may be open for a moment just now.
+                min(len(os.listdir(f"/proc/{daemon.pid}/fd")) for _ in range(50)),
                 Path(f"/proc/{daemon.pid}/cwd").readlink() == daemon.home.root,
                 (os.getsid(daemon.pid), os.getpgid(daemon.pid)) == (daemon.pid, daemon.pid),
             )

@@ -4,6 +4,7 @@ Of two nested nurseries, the writer's is the outer one. So a stop can commit and
 before it closes the connections and the store.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -163,6 +164,9 @@ async def run(
         socket_path = supervisor.socket_path(settings.socket)
         await supervisor.restoring(settings.data_dir)
         store = await trio.to_thread.run_sync(_open_store, settings, socket_path)
+        if owns_process:
+            # What the store has loaded stays: a full garbage collection of 100,000 workspaces takes 140 ms.
+            gc.freeze()
         usage_file = UsageFile(settings.data_dir)
         try:
             uses = await trio.to_thread.run_sync(usage_file.read)

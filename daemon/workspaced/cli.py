@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, get_args
 
 import trio
 
@@ -25,6 +25,7 @@ from workspaced.settings.model import FIELDS, Settings
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.kinds import OtherKind
 from workspaced.store.lock import LockHeld
+from workspaced.store.unfinished import Kind
 from workspaced_protocol.paths import UnusablePath, default_config_file
 from workspaced_protocol.paths import socket_path as find_socket_path
 
@@ -38,6 +39,7 @@ EX_SOFTWARE: Final = 70
 EX_IOERR: Final = 74
 EX_TEMPFAIL: Final = 75
 EX_CONFIG: Final = 78
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell reports it
 EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE, as a shell reports it
 
 
@@ -83,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe = as_json if options.json else as_table
         return _print(describe(configuration))
     settings = configuration.settings
+    if options.command == "migrate":
+        return _migrate(settings, options.to)
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
             log.passed_over(variable)
@@ -108,6 +112,32 @@ def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
     return None
 
 
+def _migrate(settings: Settings, to: Kind) -> int:
+    """Make the store one of the kind `to`; return the exit code."""
+    from workspaced.store.migration import migrate  # loaded late: `run` migrates nothing
+
+    try:
+        migrate(settings.data_dir, to, partial(say, sys.stdout))
+    except KeyboardInterrupt:
+        return _fail(
+            EXIT_INTERRUPTED,
+            "interrupted: one whole store serves, and the next start takes away what is left.",
+        )
+    except LockHeld as error:
+        return _fail(EX_TEMPFAIL, error.message)
+    except (WrittenByNewerRelease, OtherKind) as error:
+        return _fail(EX_CONFIG, error.message)
+    except StoreUnusable as error:
+        return _fail(EX_IOERR, error.message)
+    if settings.store not in ("auto", to):
+        say(
+            sys.stdout,
+            f"Before that, take the setting `store` out, or change it to {to}: `workspaced config show` tells where "
+            f"{settings.store} comes from.",
+        )
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="workspaced",
@@ -126,6 +156,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_PRECEDENCE,
     )
     run_parser.set_defaults(command="run", parser=run_parser)
+    migrate_parser = commands.add_parser(
+        "migrate",
+        help="make the store one of another kind",
+        description="Copies workspaces, history and request keys to a store of another kind, compares them, and moves "
+        "the old store's files to quarantine/. The daemon must be stopped. Stopped at any point, one whole store serves.",
+        epilog=_PRECEDENCE,
+    )
+    migrate_parser.add_argument(
+        "--to",
+        required=True,
+        choices=get_args(Kind),
+        help="json, files that people can read; or sqlite, for thousands of workspaces",
+    )
+    _add_place(migrate_parser)
+    migrate_parser.set_defaults(command="migrate", parser=migrate_parser)
     config_parser = commands.add_parser("config", help="show the configuration, or a sample of it")
     config_commands = config_parser.add_subparsers(required=True, metavar="COMMAND")
     show_parser = config_commands.add_parser(
@@ -151,19 +196,24 @@ def _parser() -> argparse.ArgumentParser:
 def _settings_parser() -> _Parser:
     """Return the options for settings."""
     parser = _Parser(add_help=False)
-    parser.add_argument(
-        "--data-dir", metavar="DIR", help="where the data is kept (default: the user's data directory)"
-    )
+    _add_place(parser)
     parser.add_argument(
         "--socket", metavar="PATH", help="where to listen (default: below the user's runtime directory)"
     )
     parser.add_argument("--store", metavar="KIND", help="auto, json or sqlite (default: auto, what is there)")
-    parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
     parser.add_argument("--log-level", metavar="L", help="debug, info, warning or error (default: info)")
     parser.add_argument(
         "--log-format", metavar="F", help="console or json, one object a line (default: console)"
     )
     return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the options that tell where the data is."""
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="where the data is kept (default: the user's data directory)"
+    )
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration file (TOML)")
 
 
 def _announce(settings: Settings, socket_path: Path) -> None:

@@ -22,10 +22,14 @@ USAGE: Final = "usage.json"
 DATABASE: Final = "workspaces.db"
 DATABASE_LOG: Final = "workspaces.db-wal"
 """The database of a SQLite store, and its write-ahead log."""
+DATABASE_JOURNAL: Final = "workspaces.db-journal"
+"""SQLite reads it with the database where it is there; this store never makes one."""
 ANSWERED: Final = "workspaces.answered"
 """The last answered revision of a SQLite store."""
 DAMAGED_DATABASE: Final = "workspaces.damaged.db"
 """A database that was set aside, until a new one is in its place."""
+MIGRATION: Final = "workspaces.migration"
+"""Which of two stores serves, while a migration is under way."""
 FILES: Final = (
     PRIMARY,
     SNAPSHOT,
@@ -37,6 +41,7 @@ FILES: Final = (
     DATABASE_LOG,
     ANSWERED,
     DAMAGED_DATABASE,
+    MIGRATION,
 )
 """All files of a data directory beside the copies in its directories, and temporary files."""
 
@@ -51,6 +56,9 @@ DATABASE_APPLICATION_ID: Final = 0x77737064
 
 DATABASE_PAGE_BYTES: Final = 8192
 """The size of the database's pages: three workspaces of ten projects fit in one."""
+
+MANY_WORKSPACES: Final = 2000
+"""With more of them in a JSON store, a SQLite store is advised: a write of the JSON store takes longer with each."""
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
 """The maximum size of a store's file."""

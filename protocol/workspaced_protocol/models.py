@@ -194,7 +194,11 @@ class FileCheck(Model, frozen=True):
 
 
 class StoreCheck(Model, frozen=True):
-    """The answer to `store.check`."""
+    """The answer to `store.check`.
+
+    Of a SQLite store, `primary` is the database with its log. It has no snapshot: there the `reason` of `snapshot` begins
+    with `none`.
+    """
 
     primary: FileCheck
     snapshot: FileCheck

@@ -29,6 +29,12 @@ _LOGS_OF_MACOS: Final = "Library/Logs"
 SOCKET_PATH_LIMIT: Final = 103 if sys.platform == "darwin" else 107
 """The longest socket path in bytes: sun_path less its final NUL (unix(7); 104 on macOS, sys/un.h)."""
 
+WORKSPACE_VARIABLES: Final = (
+    "WORKSPACED_WORKSPACE",
+    "WORKSPACED_WORKSPACE_ID",
+    "WORKSPACED_WORKSPACE_ROOT",
+)
+"""What `workspacectl run` tells a command of its workspace: the name, the id and the root path. No settings."""
 
 _LARGEST_CONFIG_FILE: Final = 2**20
 """In bytes: over a hundred times the sample's size. A larger file was hardly meant, or has no end."""

@@ -6,7 +6,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import command_line, compare, crowd, footprint, history, locations, results, scenarios, startup
+from bench import (
+    command_line,
+    compare,
+    crowd,
+    databases,
+    footprint,
+    history,
+    locations,
+    results,
+    scenarios,
+    startup,
+    write_cost,
+)
 from bench.results import Row
 
 
@@ -47,6 +59,8 @@ def main() -> int:
 
 def _quick() -> Iterator[Row]:
     yield from scenarios.writes(rounds=60)
+    yield from databases.sqlite_writes((50, 10_000), rounds=30)
+    yield from databases.sqlite_restores(10_000, rounds=3)
     yield from startup.restores(rounds=3)
     yield from startup.imports(rounds=5)
     yield from command_line.commands(rounds=5)
@@ -57,11 +71,14 @@ def _quick() -> Iterator[Row]:
     yield from scenarios.events(subscribers=50, rounds=40)
     yield from history.cost(rounds=60)
     yield from history.of_ten_thousand(rounds=50)
+    yield from write_cost.beside_the_store((50, 10_000), rounds=50)
     yield from footprint.memory(connections=200, requests=100_000)
 
 
 def _all() -> Iterator[Row]:
     yield from scenarios.writes(rounds=300)
+    yield from databases.sqlite_writes((50, 10_000, 100_000), rounds=200)
+    yield from databases.sqlite_restores(10_000, rounds=15)
     yield from startup.restores(rounds=15)
     yield from startup.imports(rounds=15)
     yield from command_line.commands(rounds=15)
@@ -75,6 +92,7 @@ def _all() -> Iterator[Row]:
     yield from scenarios.large_answers(10_000, seconds=5.0)
     yield from locations.searches(10_000, seconds=5.0)
     yield from footprint.memory(connections=500, requests=1_000_000)
+    yield from write_cost.beside_the_store((50, 10_000, 100_000), rounds=300)
     yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 

@@ -47,12 +47,18 @@ def measured_directory() -> Iterator[Path]:
 
 
 @contextmanager
+def short_directory() -> Iterator[Path]:
+    """Yield a directory for a socket, whose path has at most 107 bytes: the checkout may lie deep."""
+    with tempfile.TemporaryDirectory(prefix="wsd-") as short:
+        yield Path(short)
+
+
+@contextmanager
 def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
     """Run a daemon that keeps its data in `where`."""
-    # A socket's path has at most 107 bytes, and the checkout may lie deep.
     with (
-        tempfile.TemporaryDirectory(prefix="wsd-") as short,
-        running_daemon(Home(where, socket=Path(short) / "s"), is_executed=True) as daemon,
+        short_directory() as short,
+        running_daemon(Home(where, socket=short / "s"), is_executed=True) as daemon,
     ):
         yield daemon
 
@@ -203,11 +209,14 @@ class Sqlite:
             "INSERT INTO workspaces VALUES (?, ?)", [(record.workspace.id, record.json) for record in records]
         )
         self._row = next(iter(records))
+        self._changes = 0
 
     def commit(self) -> None:
-        """One workspace is written again."""
+        """One workspace is changed: SQLite writes nothing where a row stays as it is."""
+        self._changes += 1
+        text = self._row.json + b" " * (self._changes % 2)
         self._connection.execute(
-            "UPDATE workspaces SET json = ? WHERE id = ?", (self._row.json, self._row.workspace.id)
+            "UPDATE workspaces SET json = ? WHERE id = ?", (text, self._row.workspace.id)
         )
 
     def close(self) -> None:

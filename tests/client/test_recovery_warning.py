@@ -39,17 +39,17 @@ def recovered(**changed: object) -> Script:
         (
             "dataLoss",
             3,
-            "All workspaces were lost at 2026-02-2",
+            "Workspaces were lost at 2026-02-2",
             "recovery salvage` can bring back 3 workspaces.",
         ),
         (
             "dataLoss",
             1,
-            "All workspaces were lost at 2026-02-2",
+            "Workspaces were lost at 2026-02-2",
             "recovery salvage` can bring back 1 workspace.",
         ),
-        ("dataLoss", 0, "All workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
-        ("dataLoss", None, "All workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
+        ("dataLoss", 0, "Workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
+        ("dataLoss", None, "Workspaces were lost at 2026-02-2", "recovery show` tells what can be done."),
         (
             "recovered",
             2,

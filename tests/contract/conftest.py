@@ -14,7 +14,7 @@ from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore, create_json
 from workspaced.store.sqlite import create_sqlite_store
 
 
-class Kind(NamedTuple):
+class StoreKind(NamedTuple):
     """A kind of store."""
 
     name: str
@@ -23,15 +23,15 @@ class Kind(NamedTuple):
     """Opens the store in a directory, which may be missing."""
 
 
-MEMORY = Kind("memory", lambda _: InMemoryWorkspaceStore())
-KEPT = (Kind("json", create_json_store), Kind("sqlite", create_sqlite_store))
+MEMORY = StoreKind("memory", lambda _: InMemoryWorkspaceStore())
+KEPT = (StoreKind("json", create_json_store), StoreKind("sqlite", create_sqlite_store))
 """The kinds that outlive their process."""
 
 
 class Place:
     """The place of one store. It is closed in the end, if it is open still."""
 
-    def __init__(self, kind: Kind, data_dir: Path) -> None:
+    def __init__(self, kind: StoreKind, data_dir: Path) -> None:
         self.kind = kind
         self.data_dir = data_dir
         self.store = kind.create(data_dir)
@@ -43,33 +43,33 @@ class Place:
         return self.store
 
 
-def _named(kind: Kind) -> str:
+def _named(kind: StoreKind) -> str:
     return kind.name
 
 
 @pytest.fixture(params=(MEMORY, *KEPT), ids=_named)
-def kind(request: pytest.FixtureRequest) -> Kind:
+def kind(request: pytest.FixtureRequest) -> StoreKind:
     """Each kind of store."""
-    assert isinstance(request.param, Kind)
+    assert isinstance(request.param, StoreKind)
     return request.param
 
 
 @pytest.fixture(params=KEPT, ids=_named)
-def kept_kind(request: pytest.FixtureRequest) -> Kind:
+def kept_kind(request: pytest.FixtureRequest) -> StoreKind:
     """Each kind that outlives its process."""
-    assert isinstance(request.param, Kind)
+    assert isinstance(request.param, StoreKind)
     return request.param
 
 
 @pytest.fixture
-def store(kind: Kind, tmp_path: Path) -> Iterator[WorkspaceStore]:
+def store(kind: StoreKind, tmp_path: Path) -> Iterator[WorkspaceStore]:
     """A new store of each kind."""
     with closing(kind.create(tmp_path / "data")) as store:
         yield store
 
 
 @pytest.fixture
-def place(kept_kind: Kind, tmp_path: Path) -> Iterator[Place]:
+def place(kept_kind: StoreKind, tmp_path: Path) -> Iterator[Place]:
     """The place of a new store of each kind that outlives its process."""
     place = Place(kept_kind, tmp_path / "data")
     yield place

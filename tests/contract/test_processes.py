@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contract.conftest import Kind
+from contract.conftest import StoreKind
 from support.daemon_process import DaemonProcess, new_home
 from support.raw_connection import RawConnection
 from support.strace import injected, needs_strace
@@ -73,7 +73,7 @@ class Ledger:
 
 
 @pytest.fixture
-def daemon(kept_kind: Kind) -> Iterator[DaemonProcess]:
+def daemon(kept_kind: StoreKind) -> Iterator[DaemonProcess]:
     """A daemon on a new store."""
     with new_home() as home:
         daemon = DaemonProcess(home, "--store", kept_kind.name)

@@ -22,6 +22,7 @@ from workspaced.host import path_checks
 from workspaced.settings.model import Settings
 from workspaced.store import JsonWorkspaceStore, create_json_store
 from workspaced.store.contract import Commit
+from workspaced.store.locked_directory import LockedDirectory
 from workspaced_protocol.daemon_models import DaemonStatus
 from workspaced_protocol.models import Workspace
 
@@ -59,8 +60,8 @@ class HangingStore(JsonWorkspaceStore):
 
     hangs = False
 
-    def __init__(self, data_dir: Path, *, socket: str) -> None:
-        super().__init__(data_dir, socket=socket)
+    def __init__(self, data_dir: Path, *, socket: str, home: LockedDirectory) -> None:
+        super().__init__(data_dir, socket=socket, home=home)
         self.released = threading.Event()
         self.is_closed = False
 
@@ -79,13 +80,13 @@ def hanging(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[Hanging
     """The store of the daemon under test, once it has started; its commits hang from then on."""
     stores: list[HangingStore] = []
 
-    def create(data_dir: Path, *, socket: str) -> HangingStore:
-        store = HangingStore(data_dir, socket=socket)
+    def create(data_dir: Path, *, socket: str, home: LockedDirectory) -> HangingStore:
+        store = HangingStore(data_dir, socket=socket, home=home)
         store.hangs = True
         stores.append(store)
         return store
 
-    monkeypatch.setattr("workspaced.store.kinds.create_json_store", create)
+    monkeypatch.setattr("workspaced.store.kinds.JsonWorkspaceStore", create)
     return stores
 
 
@@ -190,7 +191,7 @@ async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
     is_mended: bool,
 ) -> None:
-    monkeypatch.setattr("workspaced.store.kinds.create_json_store", FailingStore)
+    monkeypatch.setattr("workspaced.store.kinds.JsonWorkspaceStore", FailingStore)
     caught: list[DiskFails] = []
 
     async def run() -> None:

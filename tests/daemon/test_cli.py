@@ -263,7 +263,7 @@ def test_a_defect_is_70_with_its_traceback_in_the_log_and_a_sentence_for_the_use
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("workspaced.store.kinds.create_json_store", broken)
+    monkeypatch.setattr("workspaced.store.kinds.JsonWorkspaceStore", broken)
     assert main([*place.arguments, "--log-format", format_]) == 70
     *log, line = capsys.readouterr().err.splitlines()
     assert line.startswith("workspaced: ")

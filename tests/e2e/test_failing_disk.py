@@ -81,7 +81,7 @@ def small_disk(home: Home) -> Iterator[Path]:
 def test_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(
     small_disk: Path, home: Home, start: StartDaemon
 ) -> None:
-    daemon = start()
+    daemon = start(is_executed=True)
     with RawConnection(home.socket) as connection, RawConnection(home.socket) as watcher:
         watcher.call("events.subscribe", topics=["store.degraded", "store.ok"])
         kept = connection.create("Alpha")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -42,10 +43,6 @@ def test_a_client_of_an_empty_daemon(workspaced_client: Client, workspaced_daemo
     assert status.socket == str(workspaced_daemon.socket)
     assert status.data_dir == str(workspaced_daemon.data_dir)
     workspaced_client.workspaces.create("shop", "/srv/shop")
-
-
-def test_another_test_has_another_daemon(workspaced_client: Client) -> None:
-    assert workspaced_client.workspaces.list() == []
     assert {**os.environ, "PYTEST_CURRENT_TEST": ""} == {**SEEN, "PYTEST_CURRENT_TEST": ""}
 
 
@@ -53,7 +50,7 @@ def test_a_restart_is_another_process(workspaced_daemon: Daemon) -> None:
     before = workspaced_daemon.pid
     workspaced_daemon.restart()
     assert workspaced_daemon.pid != before
-    workspaced_daemon.kill()  # and it is left so
+    workspaced_daemon.send_signal(signal.SIGSTOP)  # and it is left so
 
 
 @pytest.mark.anyio
@@ -61,21 +58,15 @@ def test_a_restart_is_another_process(workspaced_daemon: Daemon) -> None:
 async def test_under_asyncio(workspaced_daemon: Daemon, anyio_backend: str) -> None:
     async with workspaced_daemon.async_client() as client:
         assert await client.workspaces.list() == []
-
-
-def test_left_stopped(workspaced_daemon: Daemon) -> None:
-    workspaced_daemon.send_signal(signal.SIGSTOP)
 """
 
 BAD = """
-import os
-
-import pytest
-from workspaced_client.testing import DaemonFailed, daemon
+from workspaced_client.testing import daemon
 
 
-def test_fails(workspaced_client):
+def test_fails(workspaced_client, workspaced_daemon):
     workspaced_client.workspaces.create("shop", "/srv/shop")
+    workspaced_daemon.kill()
     raise RuntimeError("a defect of the app")
 
 
@@ -92,6 +83,18 @@ from pathlib import Path
 
 def test_waits(workspaced_daemon):
     Path("begun").write_text(str(workspaced_daemon.socket))
+    time.sleep(1000)
+"""
+
+
+WITHOUT_PYTEST = """
+import time
+from pathlib import Path
+
+from workspaced_client.testing import daemon
+
+with daemon() as running:
+    Path("begun").write_text(str(running.socket))
     time.sleep(1000)
 """
 
@@ -130,33 +133,45 @@ def place() -> Iterator[Path]:
         yield home.root
 
 
-def test_a_project_of_its_own_tests_with_real_daemons(place: Path) -> None:
-    project = Project(place, GOOD)
-    (place / "test_published.py").write_text(PUBLISHED)
-    done = project.run("-n", "2")
-    assert "8 passed" in done.stdout, done.stdout + done.stderr
-    assert project.left() == []
+class Report(NamedTuple):
+    """What a project's tests told, and what was left of their daemons."""
+
+    text: str
+    left: list[str]
 
 
-def test_a_failure_is_told_with_the_log_of_the_daemon(place: Path) -> None:
-    project = Project(place, BAD)
-    done = project.run("-n", "0")
-    assert "2 failed" in done.stdout, done.stdout + done.stderr
-    assert "a defect of the app" in done.stdout
-    assert "Captured workspaced teardown" in done.stdout
-    assert "workspace.create" in done.stdout.partition("Captured workspaced teardown")[2]
-    assert "DaemonFailed: The daemon ended with 78 before it was ready. It wrote:" in done.stdout
-    assert "loud" in done.stdout
-    assert project.left() == []
+@pytest.fixture(scope="module")
+def report() -> Iterator[Report]:
+    """The report of a project whose tests run in two processes at the same time; some of them fail."""
+    with new_home() as home:
+        project = Project(home.root, GOOD)
+        (home.root / "test_published.py").write_text(PUBLISHED)
+        (home.root / "test_bad.py").write_text(BAD)
+        done = project.run("-n", "2")
+        yield Report(done.stdout + done.stderr, project.left())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_of_an_interrupted_test(place: Path, number: signal.Signals) -> None:
+def test_a_project_of_its_own_tests_with_real_daemons(report: Report) -> None:
+    assert "2 failed, 6 passed" in report.text, report.text
+    assert report.left == []
+
+
+def test_a_failure_is_told_with_the_log_of_the_daemon(report: Report) -> None:
+    assert "a defect of the app" in report.text
+    assert "method=daemon.hello" in report.text.partition("Captured workspaced teardown")[2]
+
+
+def test_a_daemon_that_can_not_start_fails_the_test_with_its_reason(report: Report) -> None:
+    assert "DaemonFailed: The daemon ended with 78 before it was ready. It wrote:" in report.text
+    assert "it is “loud”" in report.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+def test_nothing_is_left_of_tests_that_are(place: Path, number: signal.Signals) -> None:
     project = Project(place, ENDLESS)
     begun = place / "begun"
-    with subprocess.Popen(
-        project.command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL
-    ) as tests:
+    command = project.command if number == signal.SIGINT else [sys.executable, "-c", WITHOUT_PYTEST]
+    with subprocess.Popen(command, cwd=place, env=project.environment, stdout=subprocess.DEVNULL) as tests:
         try:
             wait_until(lambda: begun.exists() and bool(begun.read_text()), "the test did not begin")
             with RawConnection(Path(begun.read_text())) as connection:

@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Callable[[Home], None], tuple[str, ...], dict[str, str], 
         ("--store", "sqlite"),
         {},
         78,
-        ("JSON", "workspacectl backup"),
+        ("JSON", "workspaced migrate --to sqlite"),
     ),
     "a kind of store that is none": (
         nothing_prepared,

@@ -1,4 +1,4 @@
-"""What a start loads: the less, the sooner it answers."""
+"""What a start loads: the less, the sooner it answers (performance.md, A start)."""
 
 import sys
 

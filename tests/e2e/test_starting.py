@@ -81,7 +81,7 @@ def seconds(shared_home: Home, shared_daemon: DaemonProcess) -> dict[str, Ended]
         "both": shared_home,
         "socket": Home(root, data_dir=root / "other data", socket=path),
     }
-    return run_all_to_end({case: DaemonProcess(home, is_executed=True) for case, home in homes.items()})
+    return run_all_to_end({case: DaemonProcess(home) for case, home in homes.items()})
 
 
 @pytest.mark.parametrize("case", ["directory", "alias", "both"])

@@ -1,7 +1,7 @@
 /* Faults in the system calls of a process, put between it and the C library by LD_PRELOAD.
  *
- * Counted are the calls that change a disk, on files of the store alone: those whose path has “workspaces” in it, or
- * the name given to faults_watch. The call of the number given to faults_arm meets the fault. With faults_shadow, a
+ * Counted are the calls that change a disk, on files of the store alone: those whose path has “workspaces” or “history.”
+ * in it, or the name given to faults_watch, and the quarantine. The call of the number given to faults_arm meets the fault. With faults_shadow, a
  * directory keeps what a power loss would leave: each file as it was synced last, each name as the directory was.
  */
 #define _GNU_SOURCE
@@ -35,7 +35,9 @@ long faults_count(void) { return count; }
 const char *faults_trace(void) { return trace; }
 
 static int is_watched(const char *path) {
-    return path && (strstr(path, "workspaces") || (watched[0] && strstr(path, watched)));
+    if (!path) return 0;
+    if (strstr(path, "workspaces") || strstr(path, "history.") || !strcmp(path, "quarantine")) return 1;
+    return watched[0] && strstr(path, watched);
 }
 
 static int ours(int fd) { return fd >= 0 && fd < (int)sizeof is_ours && is_ours[fd]; }

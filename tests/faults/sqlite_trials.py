@@ -95,7 +95,7 @@ class Trials:
         if os.WIFSIGNALED(status):
             require(os.WTERMSIG(status) == signal.SIGKILL, f"the child ended by signal {os.WTERMSIG(status)}")
         if kind.number == POWER_LOSS:
-            self._lose_power()
+            lose_power(self._data_dir, self._shadow)
         return told
 
     def _be_child(self, kind: HowItFails, at: int, writing: int) -> None:
@@ -118,16 +118,6 @@ class Trials:
             say("failure", "".join(traceback.format_exception(error)))
         finally:
             os._exit(0)
-
-    def _lose_power(self) -> None:
-        """Leave of the data directory what was synced."""
-        names = read_names(self._shadow / str(self._data_dir.stat().st_ino))
-        shutil.rmtree(self._data_dir)
-        self._data_dir.mkdir(0o700)
-        for name, inode in names.items():
-            synced = self._shadow / inode
-            if synced.is_file() and name not in ("quarantine", "backups"):
-                shutil.copy(synced, self._data_dir / name)
 
     def _check(self, told: Told, label: str) -> None:
         """Open what the child has left: what was answered is there, and the next write works."""
@@ -185,6 +175,17 @@ def keep_all(data_dir: Path, shadow: Path) -> None:
     for each in entries:
         if each.is_file():
             shutil.copy(each.path, shadow / str(each.inode()))
+
+
+def lose_power(data_dir: Path, shadow: Path) -> None:
+    """Leave of the data directory what was synced."""
+    names = read_names(shadow / str(data_dir.stat().st_ino))
+    shutil.rmtree(data_dir)
+    data_dir.mkdir(0o700)
+    for name, inode in names.items():
+        synced = shadow / inode
+        if synced.is_file() and name not in ("quarantine", "backups"):
+            shutil.copy(synced, data_dir / name)
 
 
 def read_names(listing: Path) -> dict[str, str]:

@@ -32,8 +32,8 @@ _AT_ONCE = 3  # daemons that start at the same time: more only wait for each oth
 
 
 def _is_read_at_execution(variable: str) -> bool:
-    """Whether Python, or the C library, reads this variable when a program begins."""
-    return variable.startswith(("PYTHON", "LC_", "LANG", "LD_", "MALLOC_"))
+    """Whether Python, the C library or the daemon's imports read this variable when a program begins."""
+    return variable.startswith(("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GIT_"))
 
 
 class Home:

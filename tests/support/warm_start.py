@@ -49,6 +49,7 @@ class WarmProcess:
         with self._lock:
             if self.returncode is None and select.select([self._status], [], [], 0)[0]:
                 self.returncode = int(self._status.recv(32))
+                self._status.shutdown(socket.SHUT_RDWR)  # its pid may be taken by another from now on
             return self.returncode
 
     def wait(self, timeout: float) -> int:

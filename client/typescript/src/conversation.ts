@@ -24,6 +24,7 @@ export class PendingCall {
   requestBytes = 0;
   isSettled = false;
   readonly outcome: Promise<unknown>;
+  // To settle it again, as by a late answer, has no effect.
   #resolve!: (result: unknown) => void;
   #reject!: (error: unknown) => void;
 
@@ -119,7 +120,6 @@ export class Conversation {
     const call = message.id === null ? this.#refusedCall(message.error) : this.#callOf(message.id);
     if (call === undefined) return;
     this.#waiting.delete(call.id);
-    if (call.isSettled) return; // its caller has given it up
     if (message.error !== undefined) call.fail(fromAnswer(message.error, call.method));
     else call.succeed(message.result);
   }

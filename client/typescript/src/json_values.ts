@@ -65,8 +65,8 @@ function checkObject(value: object, path: string, depth: number): void {
   }
   const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
   if (tag !== "Object" || typeof (value as { toJSON?: unknown }).toJSON === "function") {
-    const name = tag === "Object" ? value.constructor.name : tag;
-    throw new NotJson(path, `is a ${name}, which is no JSON value`);
+    const what = tag === "Object" ? "an object with a toJSON of its own" : `a ${tag}`;
+    throw new NotJson(path, `is ${what}, which is no JSON value`);
   }
   for (const [key, member] of Object.entries(value)) {
     if (!key.isWellFormed())

@@ -221,7 +221,12 @@ export interface StoreRevision {
   revision: number;
 }
 
-/** The answer to `store.check`. */
+/**
+ * The answer to `store.check`.
+ *
+ * Of a SQLite store, `primary` is the database with its log. It has no snapshot: there the `reason` of
+ * `snapshot` begins with `none`.
+ */
 export interface StoreCheckReport {
   primary: FileCheck;
   snapshot: FileCheck;

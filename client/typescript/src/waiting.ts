@@ -6,6 +6,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const STOPPED_MS = 500;
 /** What a call still gets after such a stop: its answer may be on its way. */
 const RESUMED_MS = 1000;
+/** A timer of this length lets the event loop read first what has arrived; Bun's immediates do not. */
+const TURN_MS = 1;
 const PAUSES_MS = { first: 50, longest: 2000 };
 
 /** Returns the time in milliseconds, by the clock that deadlines are in. */
@@ -33,7 +35,6 @@ export function checkedTimeout(timeoutMs: number): number {
  */
 export function atDeadline(deadline: number, act: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
-  let afterInput: NodeJS.Immediate | undefined;
   const wait = (until: number): void => {
     const left = until - now();
     if (left === Number.POSITIVE_INFINITY) return;
@@ -42,21 +43,18 @@ export function atDeadline(deadline: number, act: () => void): () => void {
         const late = now() - until;
         if (late < 0) wait(until);
         else if (late > STOPPED_MS && until === deadline) wait(now() + RESUMED_MS);
-        else afterInput = setImmediate(act);
+        else timer = setTimeout(act, TURN_MS);
       },
       Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER_MS),
     );
   };
   wait(deadline);
-  return () => {
-    clearTimeout(timer);
-    clearImmediate(afterInput);
-  };
+  return () => clearTimeout(timer);
 }
 
 /** Resolves once the input that has arrived is looked at. */
 export function inputTaken(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => setTimeout(resolve, TURN_MS));
 }
 
 /** A flag that is set once, and ends waits early. */

@@ -1,6 +1,8 @@
 /** Calls of a real daemon: their results, their errors, and what they refuse to send. */
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { after, before, test } from "node:test";
 
 import { Client, ERROR_CODES, VERSION } from "../src/index.js";
@@ -22,7 +24,7 @@ test("the namespaces and `call` are the same calls", async () => {
   assert.equal((await client.workspaces.close({ id: shop.id, ifRevision: shop.revision })).state, "closed");
   const entries = await client.history.list({ workspaceId: shop.id, limit: 1 });
   assert.equal(entries[0]?.after?.state, "closed");
-  assert.equal(entries[0]?.by.program, "calls.test.js");
+  assert.equal(entries[0]?.by.program, basename(process.argv[1]!));
   assert.equal(await client.store.getById({ id: "ws_none" }), null);
   assert.equal((await errorOf(client.workspaces.close({ id: shop.id }))).kind, "invalidState");
 });
@@ -79,6 +81,7 @@ const unsendable: [unknown, RegExp][] = [
   [{ metadata: { act: () => 1 } }, /`metadata\.act` is a function/],
   [{ metadata: { url: new URL("file:///x") } }, /`metadata\.url` is a URL/],
   [{ metadata: { "\ud800": 1 } }, /`metadata` has a key with half of a surrogate pair/],
+  [{ metadata: { own: { toJSON: () => 1 } } }, /`metadata\.own` is an object with a toJSON of its own/],
   [{ name: "\ud800" }, /`name` has half of a surrogate pair/],
   [{ metadata: cyclic }, /contains itself/],
   [{ metadata: throwing }, /threw an error/],
@@ -148,6 +151,7 @@ test("without a daemon the error says how to start one", async () => {
     (await errorOf(Client.connect({ socketPath: home }))).message,
     /a directory instead of a socket/,
   );
+  await rm(home, { recursive: true });
 });
 
 test("a closed client says so", async () => {

@@ -184,6 +184,8 @@ test("a recovery that nobody has acknowledged is told once", async () => {
 
   const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
   await damaged.client();
+  damaged.greet = (_, answer) => answer.result({ recovery: { ...recovery, acknowledged: true } });
+  await damaged.client({ onRecovery: () => assert.fail("it is acknowledged") });
   assert.equal((await warned).name, "RecoveryWarning");
   await damaged.close();
 });

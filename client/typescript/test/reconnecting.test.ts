@@ -139,6 +139,31 @@ test("a call without an answer ends in its time, and an answer that comes late i
   assert.equal(await client.daemon.ping(), "pong");
 });
 
+function block(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
+test("an answer that is there at the deadline counts, however late the process notices", async () => {
+  const server = await scripted();
+  const client = await server.client();
+  server.script = (_, answer) => {
+    answer.result("pong");
+    block(100);
+  };
+  assert.equal(await client.daemon.ping({}, { timeoutMs: 50 }), "pong");
+});
+
+test("after the process was stopped past the deadline, the answer has another second", async () => {
+  const server = await scripted();
+  const client = await server.client();
+  server.script = (_, answer) => {
+    block(600);
+    setTimeout(() => answer.result("pong"), 20);
+  };
+  assert.equal(await client.daemon.ping({}, { timeoutMs: 50 }), "pong");
+});
+
 test("an abort asks the daemon to cancel, and rejects with the signal's reason", async () => {
   const server = await scripted();
   const client = await server.client();

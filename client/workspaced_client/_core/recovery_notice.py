@@ -31,7 +31,7 @@ def what_happened(notice: RecoveryStatus) -> str:
     """Return a sentence with the reason, without its full stop."""
     reason = f" ({notice.reason})" if notice.reason else ""
     if notice.outcome == "dataLoss":
-        return f"{_event(notice)}, and the store began empty{reason}"
+        return f"{_event(notice)}, and the store began with what could be verified{reason}"
     if notice.outcome != "recovered" and notice.reason:  # a file was edited while the daemon ran
         return f"{_event(notice)} {notice.reason}"
     return f"{_event(notice)}{reason}"
@@ -40,7 +40,7 @@ def what_happened(notice: RecoveryStatus) -> str:
 def _event(notice: RecoveryStatus) -> str:
     time = f" at {when(notice.occurred_at)}" if notice.occurred_at is not None else ""
     if notice.outcome == "dataLoss":
-        return f"All workspaces were lost{time}"
+        return f"Workspaces were lost{time}"
     if notice.outcome == "recovered":
         return f"The store had to be recovered{time}"
     if notice.reason:

@@ -16,27 +16,34 @@ class Child:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
         self.written = {"stdout": b"", "stderr": b""}
-        self.stirred = threading.Condition()
-        """Notified when it has written something, or closed a stream."""
+        self._stirred = threading.Condition()  # notified when it has written something, or closed a stream
         streams = (("stdout", process.stdout), ("stderr", process.stderr))
+        # Daemonic: they are no reason for this process to live on, whose end is that of the child.
         self._readers = [
-            threading.Thread(target=self._read, args=(name, stream)) for name, stream in streams if stream
+            threading.Thread(target=self._read, args=(name, stream), daemon=True)
+            for name, stream in streams
+            if stream
         ]
         for reader in self._readers:
             reader.start()
 
     def _read(self, name: str, stream: IO[bytes]) -> None:
         while chunk := os.read(stream.fileno(), 65536):
-            with self.stirred:
+            with self._stirred:
                 self.written[name] += chunk
-                self.stirred.notify_all()
-        with self.stirred:
-            self.stirred.notify_all()
+                self._stirred.notify_all()
+        with self._stirred:
+            self._stirred.notify_all()
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self.process.poll() is None
+
+    def wait_for_news(self, seconds: float) -> None:
+        """Return when it writes something or closes a stream, or after this time."""
+        with self._stirred:
+            self._stirred.wait(seconds)
 
     def wait(self) -> int:
         """Return its exit code once it has ended and all its output is read. Raises subprocess.TimeoutExpired."""

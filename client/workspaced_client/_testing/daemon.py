@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from workspaced_client._sync.client import Client
 
 _LOOK_AGAIN_SECONDS: Final = 0.01  # a daemon's first line, or its end, wakes the wait earlier
-
 _TELL_ALL: Final = ("--log-level", "debug")  # with each request, for the report of a failed test
 
 
@@ -79,9 +78,8 @@ class Daemon:
 
     def client(self, *, timeout_seconds: float = PATIENCE_SECONDS, reconnect: bool = True) -> "Client":
         """Return a new client of it, which is closed at the end of the test at the latest."""
-        from workspaced_client._sync.client import (
-            Client,  # loaded late: pytest loads this module in every project
-        )
+        # Loaded late: pytest loads this module in every project.
+        from workspaced_client._sync.client import Client
 
         connected = Client.connect(self.socket, timeout_seconds=timeout_seconds, reconnect=reconnect)
         return self._clients.enter_context(connected)
@@ -110,8 +108,8 @@ class Daemon:
             raise DaemonFailed("The daemon runs already: stop or kill it first, or use restart().")
         self._end()
         process = self._process(environment_at(self.root, **self._environment))
-        self._child = Child(process)
         self._watch(process.pid)
+        self._child = Child(process)
 
     def _process(self, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """Return its new process."""
@@ -136,16 +134,12 @@ class Daemon:
         """Return once it listens at its socket, or at another path. Raises DaemonFailed."""
         child, path = self._started, path or self.socket
         deadline = time.monotonic() + PATIENCE_SECONDS
-        with child.stirred:
-            while not listens(path):
-                if not child.is_running:
-                    break
-                if time.monotonic() > deadline:
-                    raise self._failed(f"was not ready after {PATIENCE_SECONDS:g} seconds")
-                child.stirred.wait(_LOOK_AGAIN_SECONDS)
-            else:
-                return
-        raise self._failed(f"ended with {self.wait()} before it was ready")
+        while not listens(path):
+            if not child.is_running:
+                raise self._failed(f"ended with {self.wait()} before it was ready")
+            if time.monotonic() > deadline:
+                raise self._failed(f"was not ready after {PATIENCE_SECONDS:g} seconds")
+            child.wait_for_news(_LOOK_AGAIN_SECONDS)
 
     def send_signal(self, number: int) -> None:
         """Send it a signal."""

@@ -46,9 +46,14 @@ def run(arguments: list[str]) -> int:
 
 
 def _asks_for_json(arguments: list[str]) -> bool:
-    """Return whether errors are to be JSON, without reading the arguments: they may be wrong."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    return "--json" in arguments[:end]
+    """Return whether errors are to be JSON; some of the arguments may be wrong."""
+    reading = Reading()
+    for word in arguments:
+        try:
+            reading.take(word)
+        except WrongUsage:
+            continue  # it is the error to report
+    return any("--json" in option.flags for option in reading.values)
 
 
 def _run(arguments: list[str]) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from workspaced_client.cli.base.asking import Read, ask
-from workspaced_client.cli.base.output import emit_json, shown_name, tell
-from workspaced_client.cli.base.shapes import WORKSPACE
+from workspaced_client.cli.base.failures import WrongUsage
+from workspaced_client.cli.base.output import emit_json, emit_raw, shown_name, tell
+from workspaced_client.cli.base.shapes import WORKSPACE, stale_projects
 from workspaced_client.cli.base.table import Column, emit_table
 
 TYPE_CHECKING = False
@@ -34,11 +35,24 @@ def list_(
     under: str | None,
     tag: list[str],
     sort: str,
+    format_: str | None,
     *,
     stale: bool,
+    recent: bool,
     reverse: bool,
 ) -> None:
     """List the workspaces."""
+    if recent and sort not in ("created", "recent"):
+        raise WrongUsage(f"Give --recent or --sort {sort}, not both.", hint="Try: workspacectl list --help")
+    if recent:
+        sort = "recent"
+    line = None
+    if format_ is not None:
+        if options.as_json:
+            raise WrongUsage("Give --format or --json, not both.", hint="Try: workspacectl list --help")
+        from workspaced_client.cli.base.line_format import line_format
+
+        line = line_format(format_)
     by_daemon = {"state": state, "tags": tag or None, "sort": "recent" if sort == "recent" else None}
     params: dict[str, Any] = {name: value for name, value in by_daemon.items() if value is not None}
     (workspaces,) = ask(
@@ -53,6 +67,8 @@ def list_(
         workspaces.reverse()
     if options.as_json:
         emit_json(workspaces)
+    elif line is not None:
+        emit_raw("".join(map(line, workspaces)))
     elif workspaces:
         _emit(workspaces)
     elif not options.quiet:
@@ -74,19 +90,24 @@ def _matching(workspaces: list[Any], name: str | None, under: str | None, *, sta
         below = f"{top.rstrip('/')}/"
         workspaces = [each for each in workspaces if f"{each['rootPath'].rstrip('/')}/".startswith(below)]
     if stale:
-        workspaces = [
-            each for each in workspaces if any(project["status"] == "stale" for project in each["projects"])
-        ]
+        workspaces = [each for each in workspaces if stale_projects(each)]
     return workspaces
 
 
 def _emit(workspaces: list[Any]) -> None:
     has_tags = any(each.get("tags") for each in workspaces)
+    stale = {each["id"]: stale_projects(each) for each in workspaces}
+    has_stale = any(stale.values())
     emit_table(
         (
             Column("NAME", shrinks=True),
             Column("STATE", colours=_STATE_COLOURS),
             Column("PROJECTS"),
+            *(
+                [Column("STALE", colours={str(number): "red" for number in stale.values()})]
+                if has_stale
+                else ()
+            ),
             *([Column("TAGS", shrinks=True)] if has_tags else ()),
             Column("PATH", shrinks=True, is_path=True),
             Column("ID", optional=True),
@@ -96,6 +117,7 @@ def _emit(workspaces: list[Any]) -> None:
                 each["name"],
                 each["state"],
                 str(len(each["projects"])),
+                *([str(stale[each["id"]] or "-")] if has_stale else ()),
                 *([", ".join(map(shown_name, each.get("tags", ())))] if has_tags else ()),
                 each["rootPath"],
                 each["id"],

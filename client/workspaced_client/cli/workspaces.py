@@ -1,12 +1,11 @@
-"""The commands that change a workspace: create, rename, move, open, close, delete."""
+"""The commands that change a workspace: create, rename, move, open, close."""
 
-from workspaced_client import Workspace
+from workspaced_client import InvalidState
 from workspaced_client.cli.base.annotations import metadata_of
 from workspaced_client.cli.base.arguments import find_whole, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, shown, shown_name, tell
-from workspaced_client.cli.base.questions import require_yes
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.typed_paths import absolute_path
 
@@ -57,11 +56,21 @@ def move(options: Options, workspace: str, directory: str | None) -> None:
 
 
 def open_(options: Options, workspace: str | None) -> None:
-    """Open a closed workspace."""
+    """Open a closed workspace, and check its projects; only check those of an open one."""
     with connected(options) as client:
-        opened = client.workspaces.open(find_workspace(client, workspace).id)
+        found = find_workspace(client, workspace)
+        is_open = False
+        try:
+            opened = client.workspaces.open(found.id)
+        except InvalidState as error:
+            if error.state != "active":
+                raise
+            is_open = True
+            opened = client.projects.check(found.id)
+            client.workspaces.touch(found.id)
     stale = [project for project in opened.projects if project.status == "stale"]
-    text = f"Opened workspace “{shown_name(opened.name)}”."
+    name = f"orkspace “{shown_name(opened.name)}”"
+    text = f"W{name} is open already." if is_open else f"Opened w{name}."
     if stale:
         paths = ", ".join(shown(project.root_path) for project in stale)
         text += f" {count(len(stale), 'project')} can't be reached: {paths}"
@@ -73,18 +82,3 @@ def close(options: Options, workspace: str | None) -> None:
     with connected(options) as client:
         closed = client.workspaces.close(find_workspace(client, workspace).id)
     tell_change(options, closed, f"Closed workspace “{shown_name(closed.name)}”.")
-
-
-def delete(options: Options, workspace: str, *, yes: bool) -> None:
-    """Delete a workspace."""
-    with connected(options) as client:
-        found = find_whole(client, workspace)
-        if not yes:
-            require_yes(_question(found), declined="Nothing was deleted.", has_preview=False)
-        client.workspaces.delete(found.id)
-    tell_change(options, None, f"Deleted workspace “{shown_name(found.name)}”.")
-
-
-def _question(workspace: Workspace) -> str:
-    projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"Delete workspace “{shown_name(workspace.name)}” ({shown(workspace.root_path)}{projects})?"

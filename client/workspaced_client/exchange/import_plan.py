@@ -5,15 +5,16 @@ recognises what the store holds already: the same import a second time has nothi
 """
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import structs
-from ulid import ULIDGenerator
 
 from workspaced_protocol.models import Change, ProjectBinding, Workspace
 from workspaced_protocol.names import cleaned, is_blank, name_key
+from workspaced_protocol.ulids import Ulids
 
 Fate = Literal["added", "changed", "present", "skipped"]
 
@@ -53,7 +54,7 @@ class ImportPlan:
         """Sentences on the import as a whole, such as which files were read."""
         self._now_ms = now_ms
         self._real_paths = real_paths or {}
-        self._ulids = ULIDGenerator()
+        self._ulids = Ulids(lambda: time.time_ns() // 1_000_000)
         self._before = {workspace.id: workspace for workspace in current}
         self._by_id = dict(self._before)
         self._ids: dict[str, str] = {}
@@ -276,7 +277,7 @@ class ImportPlan:
         )
 
     def _new_id(self, prefix: str) -> str:
-        return f"{prefix}_{self._ulids.generate()}"
+        return f"{prefix}_{self._ulids.new()}"
 
 
 def _note_on(given: str, name: str) -> str:

@@ -73,7 +73,7 @@ class Changes:
 
             def found() -> None:
                 self._begun.set()
-                group.start_soon(self._link.renew_claims)  # soon, for other agents look for claims, too
+                group.start_soon(self._link.found_again)  # at once, for other agents look for claims, too
 
             stream = client.events(_TOPICS, on_found=found)
             try:

@@ -7,9 +7,11 @@ The strategy:
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 
 from workspaced_client._async.client import AsyncClient
 from workspaced_client._core.daemon_errors import DaemonError, NotFound
@@ -95,7 +97,7 @@ class Claims:
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(_END_SECONDS, shield=True):
+            with anyio.move_on_after(_END_SECONDS, shield=True), suppress(WorkspacedError):
                 await self._end(workspace_id)
             raise
 

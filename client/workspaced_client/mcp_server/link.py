@@ -9,10 +9,12 @@ from typing import Any, Final, Self
 import anyio
 
 from workspaced_client._async.client import AsyncClient
+from workspaced_client._core.hello import program_name
 from workspaced_client._core.local_errors import SessionsLost, WorkspacedError
 from workspaced_client._core.recovery_notice import in_short
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.mcp_server.claims import Claims
+from workspaced_protocol import PROTOCOL_VERSION
 from workspaced_protocol.methods import METHODS
 from workspaced_protocol.params import WriteParams
 
@@ -29,6 +31,8 @@ class Link:
         self._socket = socket
         self._autostart = autostart
         self.timeout_seconds = timeout_seconds
+        self.agent = "an MCP client"
+        """The name that claims and changes are known by; the MCP client's own, once it has told it."""
         self._stack = AsyncExitStack()
         self._connecting = anyio.Lock()
         self._client: AsyncClient | None = None
@@ -64,6 +68,7 @@ class Link:
                 )
                 self._client = await self._stack.enter_async_context(connect)
                 self.connected.set()
+                await self._client.call("daemon.hello", self._greeting())
                 recovery = (await self._client.daemon.status()).recovery
                 if is_pending(recovery):
                     self.tell(f"Tell the user: {in_short(recovery)}")
@@ -82,7 +87,13 @@ class Link:
             except SessionsLost:
                 self.claims.lose()
 
-    async def renew_claims(self) -> None:
-        """Make the claims again that a lost connection ended, if the daemon is there; else the next call does so."""
+    async def found_again(self) -> None:
+        """Introduce the agent on a new connection, and make the claims again that the last one ended.
+
+        If the daemon can't be reached, the next call does so.
+        """
         with suppress(WorkspacedError):
-            await self.call("daemon.ping", {})
+            await self.call("daemon.hello", self._greeting())
+
+    def _greeting(self) -> dict[str, Any]:
+        return {"client": f"{self.agent} ({program_name()} mcp)", "protocol": PROTOCOL_VERSION}

@@ -29,31 +29,31 @@ _INSTRUCTIONS = (
 
 
 @dataclass(frozen=True)
-class Session:
-    """One MCP client, from its connection to its end."""
+class Agent:
+    """What serves one MCP client, from its connection to its end."""
 
     link: Link
     changes: Changes
     listen: ListenHandler
 
 
-Context = ServerRequestContext[Session]
+Context = ServerRequestContext[Agent]
 
 
 def build(
     socket: str | None = None, timeout_seconds: float = 10.0, *, autostart: bool = True
-) -> Server[Session]:
+) -> Server[Agent]:
     """Return a server for a daemon: that of `socket`, or of the usual one. Each run of it serves one MCP client."""
 
     @asynccontextmanager
-    async def session(_: Server[Session]) -> AsyncGenerator[Session]:
+    async def agent(_: Server[Agent]) -> AsyncGenerator[Agent]:
         async with (
             Link(socket, timeout_seconds, autostart=autostart) as link,
             anyio.create_task_group() as group,
         ):
             changes = Changes(link)
             group.start_soon(changes.follow)
-            yield Session(link, changes, ListenHandler(changes.bus))
+            yield Agent(link, changes, ListenHandler(changes.bus))
             group.cancel_scope.cancel()
 
     server = Server(
@@ -61,7 +61,7 @@ def build(
         version=__version__,
         title="Workspaces",
         instructions=_INSTRUCTIONS,
-        lifespan=session,
+        lifespan=agent,
         on_list_tools=_list_tools,
         on_call_tool=_call_tool,
         on_list_resources=_list_resources,
@@ -82,7 +82,7 @@ async def _list_tools(
 
 
 async def _call_tool(context: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
-    tool, arguments, link = TOOLS.get(params.name), params.arguments or {}, context.lifespan_context.link
+    tool, arguments, link = TOOLS.get(params.name), params.arguments or {}, _link_of(context)
     if tool is None:
         raise MCPError(
             mcp_types.INVALID_PARAMS, f"There is no tool {params.name!r}. There are {', '.join(TOOLS)}."
@@ -91,7 +91,7 @@ async def _call_tool(context: Context, params: mcp_types.CallToolRequestParams) 
     if problem is not None:
         return _told([problem], is_error=True)
     try:
-        answer = await tool.run(link, arguments, _name_of_client(context))
+        answer = await tool.run(link, arguments)
     except WorkspacedError as error:
         return _told([str(error), *link.news()], is_error=True)
     result = _told([json.dumps(answer, ensure_ascii=False), *link.news()])
@@ -104,16 +104,18 @@ def _told(texts: list[str], *, is_error: bool = False) -> mcp_types.CallToolResu
     return mcp_types.CallToolResult(content=content, is_error=is_error)
 
 
-def _name_of_client(context: Context) -> str:
-    params = context.session.client_params
-    return (params and (params.client_info.title or params.client_info.name)) or "an MCP client"
+def _link_of(context: Context) -> Link:
+    link, client = context.lifespan_context.link, context.session.client_params
+    if client is not None:  # since 2026-07-28, a client need not tell its name
+        link.agent = client.client_info.title or client.client_info.name
+    return link
 
 
 async def _list_resources(
     context: Context, params: mcp_types.PaginatedRequestParams | None
 ) -> mcp_types.ListResourcesResult:
     await _follow_changes(context)
-    return await resources.listed(context.lifespan_context.link, params.cursor if params else None)
+    return await resources.listed(_link_of(context), params.cursor if params else None)
 
 
 async def _list_resource_templates(
@@ -125,15 +127,13 @@ async def _list_resource_templates(
 async def _read_resource(
     context: Context, params: mcp_types.ReadResourceRequestParams
 ) -> mcp_types.ReadResourceResult:
-    return await resources.read(context.lifespan_context.link, params.uri)
+    return await resources.read(_link_of(context), params.uri)
 
 
 async def _subscribe_resource(
     context: Context, params: mcp_types.SubscribeRequestParams
 ) -> mcp_types.EmptyResult:
-    await resources.read(
-        context.lifespan_context.link, params.uri
-    )  # it must be there, and so must the daemon
+    await resources.read(_link_of(context), params.uri)  # it must be there
     context.lifespan_context.changes.subscribe(params.uri)
     return mcp_types.EmptyResult()
 

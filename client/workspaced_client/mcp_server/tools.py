@@ -49,8 +49,8 @@ class Tool:
     """The tool as MCP lists it."""
     method: str
     """The method whose params its arguments are."""
-    run: Callable[[Link, Arguments, str], Awaitable[Answer]]
-    """Takes the link, the arguments and the name of the MCP client; returns the answer. Raises WorkspacedError."""
+    run: Callable[[Link, Arguments], Awaitable[Answer]]
+    """Takes the link and the arguments, and returns the answer. Raises WorkspacedError."""
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ def _tool(
     title: str,
     method: str,
     hints: mcp_types.ToolAnnotations,
-    run: Callable[[Link, Arguments, str], Awaitable[Answer]],
+    run: Callable[[Link, Arguments], Awaitable[Answer]],
     answer: Schema,
     *,
     left_out: Collection[str] = ("requestKey",),
@@ -95,34 +95,32 @@ def _tool(
     return Tool(listed, method, run)
 
 
-async def _call(method: str, link: Link, arguments: Arguments, _client: str) -> Answer:
+async def _call(method: str, link: Link, arguments: Arguments) -> Answer:
     answer: Answer = await link.call(method, arguments)
     return answer
 
 
-async def _call_for_member(
-    method: str, member: str, link: Link, arguments: Arguments, _client: str
-) -> Answer:
+async def _call_for_member(method: str, member: str, link: Link, arguments: Arguments) -> Answer:
     return {member: await link.call(method, arguments)}
 
 
-async def _resolve_path(link: Link, arguments: Arguments, _client: str) -> Answer:
+async def _resolve_path(link: Link, arguments: Arguments) -> Answer:
     found: Answer = await link.call("workspace.resolve", arguments)
     id_ = found["workspace"]["id"]
     sessions = await link.call("session.list", {"workspaceId": id_})
     return found | {"sessions": sessions, "claimedByYou": link.claims.holds(id_)}
 
 
-async def _claim_workspace(link: Link, arguments: Arguments, client: str) -> Answer:
-    return await link.claims.claim(arguments["workspaceId"], arguments.get("label") or client)
+async def _claim_workspace(link: Link, arguments: Arguments) -> Answer:
+    return await link.claims.claim(arguments["workspaceId"], arguments.get("label") or link.agent)
 
 
-async def _release_workspace(link: Link, arguments: Arguments, _client: str) -> Answer:
+async def _release_workspace(link: Link, arguments: Arguments) -> Answer:
     await link.claims.release(arguments["workspaceId"])
     return {"released": arguments["workspaceId"]}
 
 
-async def _delete_workspace(link: Link, arguments: Arguments, _client: str) -> Answer:
+async def _delete_workspace(link: Link, arguments: Arguments) -> Answer:
     try:
         await link.call("workspace.delete", arguments)
     except ActiveSessions:

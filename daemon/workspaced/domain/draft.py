@@ -16,7 +16,7 @@ from workspaced.domain.entries import Cause, Entry, first_revision
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.records import Outline, Record, encode
 from workspaced.domain.request_keys import MAX_REQUEST_KEYS
-from workspaced.domain.state import State
+from workspaced.domain.state import State, sort_key
 from workspaced_protocol.models import Change, Peer, Unreachable, Workspace
 
 _FIELDS: Final = tuple(each.name for each in fields(State))
@@ -118,9 +118,11 @@ class Draft(State):
         current = self.records.get(workspace.id)
         if current is None:
             self.names = self.names.with_workspace(workspace)
-        elif not _has_same_place(current.outline, workspace):
-            self.names = self.names.without_workspace(current.outline).with_workspace(workspace)
-            self.ordered = self.ordered.without(current)
+        else:
+            if not _bear_one_name(current.outline, workspace):
+                self.names = self.names.without_workspace(current.outline).with_workspace(workspace)
+            if sort_key(current) != sort_key(record):
+                self.ordered = self.ordered.without(current)
         self.records = self.records.with_item(workspace.id, record)
         self.ordered = self.ordered.with_item(record)
         self.changed[workspace.id] = record
@@ -136,8 +138,8 @@ class Draft(State):
         self.changed[id_] = None
 
 
-def _has_same_place(one: Outline | Workspace, other: Workspace) -> bool:
-    """Return whether two versions of a workspace have the same sort key and hold the same name."""
+def _bear_one_name(one: Outline | Workspace, other: Workspace) -> bool:
+    """Return whether two versions of a workspace stand at one place in the index of names."""
     return (one.created_at, one.name, one.state == "deleted") == (
         other.created_at,
         other.name,

@@ -79,7 +79,7 @@ class State:
             revision,
             TrieMap({record.outline.id: record for record in records}),
             NameIndex.of(record.outline for record in records),
-            RequestKeys.held(request_keys or {}),
+            RequestKeys() if request_keys is None else RequestKeys.held(request_keys),
             recovery,
             ordered=SortedBlocks(sort_key, records),
             history=History(complete_since=revision),

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from workspaced.settings.checks import WrongSetting, check
 from workspaced.settings.model import DEFAULT_PATHS, FIELDS, Settings
 from workspaced_protocol.paths import (
+    WORKSPACE_VARIABLES,
     UnusableFile,
     UnusablePath,
     check_written_path,
@@ -101,7 +102,7 @@ def _checked(name: str, given: Given | None) -> Any:
 def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
     """Return the settings in the environment, and the unknown variables with their prefix.
 
-    Empty variables are ignored. The names must be in capitals, as for clients.
+    Empty variables are ignored, and so are those that tell a command which workspace it runs in. The names must be in capitals, as for clients.
     """
     given: dict[str, Given] = {}
     unknown: list[str] = []
@@ -109,6 +110,8 @@ def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:
         if not variable.startswith(ENV_PREFIX) or not value:
             continue
         name = variable.removeprefix(ENV_PREFIX).lower()
+        if variable in WORKSPACE_VARIABLES:
+            continue
         if name in FIELDS and variable.isupper():
             given[name] = Given(value, "environment", variable)
         else:

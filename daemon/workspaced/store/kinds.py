@@ -1,16 +1,19 @@
 """The kinds of stores that a data directory can hold, and the choice among them at a start."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
+from workspaced.process.log import Logger
 from workspaced.store.contract import StoreUnusable, WorkspaceStore
-from workspaced.store.json.json_store import create_json_store
-from workspaced.store.place import unusable
+from workspaced.store.disk import Disk
+from workspaced.store.files import Directory
+from workspaced.store.json.json_store import JsonWorkspaceStore
+from workspaced.store.locked_directory import LockedDirectory
+from workspaced.store.place import refuse_network, unusable
+from workspaced.store.unfinished import NAMES, Kind, finish, marked
 from workspaced_protocol.datadir import ANSWERED, DAMAGED_DATABASE, DATABASE, DATABASE_LOG, PRIMARY, SNAPSHOT
 
-Kind = Literal["json", "sqlite"]
 Choice = Literal["auto", "json", "sqlite"]
 """A kind, or `auto`: the one that lies in the data directory, and JSON where none does."""
 
@@ -19,7 +22,8 @@ _FILES: Final[dict[Kind, tuple[str, ...]]] = {
     # The database may be lost, and what is beside it then tells of the loss.
     "sqlite": (DATABASE, DATABASE_LOG, ANSWERED, DAMAGED_DATABASE),
 }
-_NAMES: Final[dict[Kind, str]] = {"json": "JSON", "sqlite": "SQLite"}
+
+_log = Logger()
 
 
 class OpenStore(WorkspaceStore, Protocol):
@@ -38,37 +42,76 @@ class OtherKind(StoreUnusable):
 def open_store(choice: Choice, data_dir: Path, *, socket: str) -> OpenStore:
     """Open the store in `data_dir`, and recover it if it is damaged. What is missing is made.
 
-    Raises OtherKind, LockHeld or StoreUnusable.
+    What a migration has left is taken away before. Raises OtherKind, LockHeld or StoreUnusable.
     """
-    if _kind(choice, data_dir) == "json":
-        return create_json_store(data_dir, socket=socket)
-    from workspaced.store.sqlite import create_sqlite_store
-
-    return create_sqlite_store(data_dir, socket=socket)
-
-
-def _kind(choice: Choice, data_dir: Path) -> Kind:
+    home = LockedDirectory(Disk(), data_dir, socket)
     try:
-        names = set(os.listdir(data_dir))
-    except FileNotFoundError:
-        names = set[str]()
+        _finish_migration(home.open)
+        kind = _chosen(choice, home.open)
+        if kind == "sqlite":
+            refuse_network(data_dir)
     except OSError as error:
+        home.close()
         raise unusable(data_dir, error) from error
-    found: list[Kind] = [kind for kind in get_args(Kind) if not names.isdisjoint(_FILES[kind])]
+    except BaseException:
+        home.close()
+        raise
+    if kind == "json":
+        return JsonWorkspaceStore(data_dir, socket=socket, home=home)
+    from workspaced.store.sqlite import SqliteWorkspaceStore
+
+    return SqliteWorkspaceStore(data_dir, socket=socket, home=home)
+
+
+def kind_in(directory: Directory) -> Kind:
+    """Return the kind of the store that lies in a directory, JSON where there is none yet. Raises OtherKind or OSError."""
+    found = _kinds_in(directory)
+    if len(found) > 1:
+        names = set(directory.disk.list_names(directory.fd))
+        files = " and ".join(min(names.intersection(_FILES[kind])) for kind in found)
+        raise OtherKind(
+            f"{directory.path} holds two stores ({files})",
+            f"choose one by the setting `store`, {' or '.join(found)}, or move the files of the other away",
+        )
+    return found[0] if found else "json"
+
+
+def _kinds_in(directory: Directory) -> list[Kind]:
+    """Return the kinds of which files lie in a directory: of one alone that serves where a marker tells so."""
+    marker = marked(directory)
+    if marker is not None:
+        return [marker.kind]
+    names = set(directory.disk.list_names(directory.fd))
+    return [kind for kind in get_args(Kind) if not names.isdisjoint(_FILES[kind])]
+
+
+def _chosen(choice: Choice, directory: Directory) -> Kind:
     if choice == "auto":
-        if len(found) > 1:
-            files = " and ".join(min(names.intersection(_FILES[kind])) for kind in found)
-            raise OtherKind(
-                f"{data_dir} holds two stores ({files})",
-                f"choose one by the setting `store`, {' or '.join(found)}, or move the files of the other away",
-            )
-        return found[0] if found else "json"
+        return kind_in(directory)
+    found = _kinds_in(directory)
     if found and choice not in found:
         (other,) = found
         raise OtherKind(
-            f"{data_dir} holds a {_NAMES[other]} store, but the setting `store` is {choice}",
-            f"leave the setting out to serve that store. To change to {_NAMES[choice]}, save its workspaces with "
-            "`workspacectl backup FILE` first, then choose another data directory, and bring them there with "
-            "`workspacectl restore FILE`",
+            f"{directory.path} holds a {NAMES[other]} store, but the setting `store` is {choice}",
+            f"leave the setting out to serve that store, or make it a {NAMES[choice]} store: "
+            f"workspaced migrate --to {choice}",
         )
     return choice
+
+
+def _finish_migration(directory: Directory) -> None:
+    """Take away what a migration that was stopped has left. Where that fails, the store that serves can go on."""
+    try:
+        marker = finish(directory)
+    except OSError as error:
+        _log.warning(
+            "A migration was stopped, and what it left can't be taken away; the next start tries again.",
+            reason=error.strerror or str(error),
+        )
+    else:
+        if marker is not None:
+            _log.warning(
+                "A migration was stopped; what it left beside the store that serves was taken away.",
+                store=marker.kind,
+                kept=[to for to in marker.leaves.values() if to is not None],
+            )

@@ -43,17 +43,23 @@ class LockedDirectory:
         """Whether the path leads to this directory, and its lock is ours."""
         return self.open.is_at_its_path() and self._lock.is_in(self.open)
 
-    def ensure_in_place(self) -> None:
-        """Open and lock what stands at the path, if that is another directory. Raises StorageFailure."""
+    def ensure_in_place(self, *, anew: bool = False) -> bool:
+        """Open and lock what stands at the path, if that is another directory, or `anew`; return whether it is another.
+
+        Raises StorageFailure.
+        """
         try:
-            if not self.is_in_place:
-                self._open_again()
+            if self.is_in_place and not anew:
+                return False
+            is_another = not self.open.is_at_its_path()
+            self._open_again()
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {self._path}") from error
         except StoreUnusable as error:
             raise blocked(error) from error
         except LockHeld as error:
             raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
+        return is_another
 
     def close(self) -> None:
         """Release the lock and close the directory."""

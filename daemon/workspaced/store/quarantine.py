@@ -31,7 +31,10 @@ KEPT_FILES: Final = 16
 """The number of copies to keep (storage.md, Quarantine): repeated damage must not fill the disk."""
 
 # A time, a reason and the file's original name.
-_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-workspaces[a-z.]*\.(?:json|db|db-wal|db-journal)\Z")
+_NAME = re.compile(
+    r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-"
+    r"(?:workspaces[a-z.]*\.(?:json|db|db-wal|db-journal|answered)|history(?:\.1)?\.jsonl)\Z"
+)
 
 
 def quarantine(

@@ -1,4 +1,4 @@
-"""Salvage: the workspaces in damaged files that are whole by themselves."""
+"""Salvage: the workspaces in damaged files, documents and databases, that are whole by themselves."""
 
 import errno
 import json
@@ -11,6 +11,7 @@ from typing import Final
 
 from workspaced.domain.records import Lost, RecoveryNotice
 from workspaced.store.contract import StoreUnusable
+from workspaced.store.database_salvage import is_database, salvage_database
 from workspaced.store.disk import Disk
 from workspaced.store.files import Content, Directory
 from workspaced.store.quarantine import copies_of_damage
@@ -68,14 +69,24 @@ class Salvaged:
     def __init__(self) -> None:
         self.workspaces: dict[str, Workspace] = {}
         self.files: list[str] = []
+        self._removed: dict[str, int] = {}  # the revisions of removals that a database tells of
 
     def add(self, file: str, data: bytes) -> None:
         """Add the workspaces of one more file."""
         self.files.append(file)
-        for workspace in salvage(data):
+        if is_database(data):
+            found, removed = salvage_database(data)
+        else:
+            found, removed = salvage(data), {}
+        for workspace in found:
             known = self.workspaces.get(workspace.id)
             if known is None or _age(known) < _age(workspace):
                 self.workspaces[workspace.id] = workspace
+        for id_, revision in removed.items():
+            self._removed[id_] = max(revision, self._removed.get(id_, 0))
+        for id_, revision in self._removed.items():
+            if id_ in self.workspaces and self.workspaces[id_].revision < revision:
+                del self.workspaces[id_]
 
 
 def salvage_file(path: str, salvaged: Salvaged) -> None:

@@ -9,14 +9,11 @@ The strategy (storage.md, The actor):
   is answered as not applied, and a write whose commit has begun as unknown.
 """
 
-import errno
 import random
-import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 import trio
 from outcome import Error, Maybe, Value
@@ -24,12 +21,11 @@ from outcome import Error, Maybe, Value
 from workspaced.domain import sessions
 from workspaced.domain.commands import Command
 from workspaced.domain.draft import Draft
-from workspaced.domain.entries import NOBODY, Cause, Event, events_of
+from workspaced.domain.entries import NOBODY, Cause, events_of
 from workspaced.domain.errors import Overloaded, ShuttingDown
 from workspaced.domain.outcome import Outcome
 from workspaced.events import EventHub
 from workspaced.process.log import Logger
-from workspaced.process.threads import NoThread, Worker
 from workspaced.store.contract import (
     Commit,
     CommitUnknown,
@@ -40,9 +36,10 @@ from workspaced.store.contract import (
 )
 from workspaced.writer.batch import Batch
 from workspaced.writer.commit_times import CommitTimes
+from workspaced.writer.health import Health
 from workspaced.writer.pending import Deadlines, Reply, Write
+from workspaced.writer.store_thread import StoreThread
 from workspaced_protocol.daemon_models import StoreStatus
-from workspaced_protocol.events import StoreChanged
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
@@ -72,7 +69,6 @@ class Writer:
         queue_limit: int = QUEUE_LIMIT,
     ) -> None:
         self.state = store.state
-        self.status = StoreStatus(state="ok")
         self.finished = trio.Event()
         """Set after `stop`, once all queued writes are answered. If the store could not be repaired, `status` is
         still readOnly."""
@@ -83,9 +79,8 @@ class Writer:
         self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
         self._closed_connections: list[int] = []
         self._keys_are_held_until = 0.0
-        self._worker = Worker("commits")
-        self.commits = CommitTimes()
-        self._has_committed = trio.Event()
+        self._thread = StoreThread(store)
+        self._health = Health(hub)
         self._has_news = False
 
     def submit(
@@ -150,10 +145,19 @@ class Writer:
         # If the queue is full or closed, the actor takes a batch soon anyway.
         self.submit(lambda _: Outcome(None), lambda _: None)
 
+    @property
+    def status(self) -> StoreStatus:
+        """The health of the store."""
+        return self._health.status
+
+    @property
+    def commits(self) -> CommitTimes:
+        """How long commits took."""
+        return self._thread.times
+
     async def wait_for_commit(self) -> None:
         """Return once the store was written since the last call; without a time limit."""
-        await self._has_committed.wait()
-        self._has_committed = trio.Event()
+        await self._thread.wait_for_commit()
 
     def stop(self) -> None:
         """Accept no more writes; `run` ends when the queued writes are committed."""
@@ -164,10 +168,10 @@ class Writer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._deadlines.watch)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
-            self._store.listen(partial(_wake, trio.lowlevel.current_trio_token(), self._note_news))
+            self._thread.listen(self._note_news)
             task_status.started()
             try:
-                async with aclosing(self._worker):
+                async with aclosing(self._thread):
                     while write := await self._next_write():
                         await self._commit([write, *self._take_waiting()])
             finally:
@@ -186,8 +190,7 @@ class Writer:
                     return await self._queue.receive()
                 except trio.EndOfChannel:
                     is_last = True
-            with suppress(NoThread):  # the next commit writes it
-                await self._worker.run(self._store.catch_up)
+            await self._thread.catch_up()
         try:
             return None if is_last else await self._queue.receive()
         except trio.EndOfChannel:
@@ -211,7 +214,7 @@ class Writer:
             await batch.run(writes)
             try:
                 if batch.touches_store:
-                    await self._commit_to_store(batch)
+                    await self._thread.commit(batch.commit, len(batch.writes))
             except Overtaken:
                 self._closed_connections += closed_connections
                 batch.take_back()
@@ -229,7 +232,7 @@ class Writer:
         batch.answer()
         batch.publish(self._hub)
         if batch.touches_store:
-            self._set_status("ok")
+            self._health.change_to("ok", self.state.revision)
 
     def _note_news(self) -> None:
         """Have the news taken over with the next batch, which this brings."""
@@ -263,19 +266,6 @@ class Writer:
         for event in outcome.events:
             self._hub.publish(event, NOBODY)
 
-    async def _commit_to_store(self, batch: Batch) -> None:
-        started_at = time.perf_counter()
-        await self._commit_in_thread(batch.commit)
-        self.commits.add((time.perf_counter() - started_at) * 1000, len(batch.writes))
-
-    async def _commit_in_thread(self, commit: Commit) -> None:
-        # Cancelled only when the daemon gives up on a disk that hangs; the thread is then abandoned.
-        try:
-            await self._worker.run(partial(self._store.commit, commit), afterwards=self._store.tidy)
-        except NoThread as no_thread:
-            raise StorageFailure(no_thread.message, errno.EAGAIN) from no_thread
-        self._has_committed.set()
-
     async def _answer_failed_batch(self, failure: StoreError, batch: Batch) -> None:
         """Answer the batch of a failed commit; after an unknown outcome, repair the store."""
         unknown = failure if isinstance(failure, CommitUnknown) else None
@@ -287,7 +277,7 @@ class Writer:
                 write.answer(unknown.of_write(write.revision))
             else:
                 write.answer(_not_applied(failure))
-        self._set_status("readOnly" if unknown else "degraded", failure.message)
+        self._health.change_to("readOnly" if unknown else "degraded", self.state.revision, failure.message)
         if unknown:
             await self._repair(failure, batch.commit.state.revision)
         self._end_sessions_of_closed()
@@ -300,22 +290,22 @@ class Writer:
         while True:
             revision += 1
             try:
-                await self._commit_in_thread(Commit(replace(self.state, revision=revision), is_whole=True))
+                await self._thread.commit(Commit(replace(self.state, revision=revision), is_whole=True))
             except Overtaken:
                 # Others could commit: so the store is well, and its state is the one that they have left.
                 self._has_news = True
                 self._take_over_news()
-                self._set_status("ok")
+                self._health.change_to("ok", self.state.revision)
                 return
             except StoreError as error:
                 failure = error
                 if not isinstance(error, CommitUnknown):
                     revision -= 1
-                self._set_status("readOnly", error.message)
+                self._health.change_to("readOnly", self.state.revision, error.message)
             else:
                 self.state = replace(self.state, revision=revision)
                 self._hub.advance_to(revision)
-                self._set_status("ok")
+                self._health.change_to("ok", self.state.revision)
                 return
             self._end_sessions_of_closed()
             if not await self._refuse_writes(pause_seconds, failure):
@@ -330,22 +320,6 @@ class Writer:
             _log.error("The daemon is stopping, and its store is not repaired.", reason=failure.message)
             return False
         return True
-
-    def _set_status(self, state: Literal["ok", "degraded", "readOnly"], reason: str | None = None) -> None:
-        before, self.status = self.status, StoreStatus(state=state, last_error=reason)
-        if before.state == state:
-            return
-        if state == "ok":
-            _log.info("The store accepts writes again.")
-            event = Event("store.ok", StoreChanged(), self.state.revision)
-        else:
-            event = Event("store.degraded", StoreChanged(reason), self.state.revision)
-        self._hub.publish(event, NOBODY)
-
-
-def _wake(trio_token: trio.lowlevel.TrioToken, note_news: Callable[[], None]) -> None:
-    with suppress(trio.RunFinishedError):  # the daemon has stopped
-        trio_token.run_sync_soon(note_news, idempotent=True)
 
 
 def _not_applied(failure: StoreError) -> StorageFailure:

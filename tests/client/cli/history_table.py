@@ -1,4 +1,4 @@
-"""The table of `workspacectl history`, read again, and a workspace whose changes it shows."""
+"""The table of `workspacectl log`, read again, and a workspace whose changes it shows."""
 
 from dataclasses import dataclass
 

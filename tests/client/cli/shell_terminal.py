@@ -27,7 +27,7 @@ INIT: Final = {
     "zsh": 'autoload -Uz compinit && compinit -u -D; eval "$(workspacectl shell-init zsh)"',
     "fish": "workspacectl shell-init fish | source",
 }
-_ON_THIS_TERMINAL: Final = """
+ON_THIS_TERMINAL: Final = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
@@ -102,7 +102,7 @@ def shell_on_terminal(shell: str, daemon: DaemonProcess, home: Path) -> Generato
     with os.fdopen(screen, "rb", buffering=0):
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
         process = subprocess.Popen(
-            [sys.executable, "-c", _ON_THIS_TERMINAL, *_START[shell]],
+            [sys.executable, "-c", ON_THIS_TERMINAL, *_START[shell]],
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

@@ -126,7 +126,7 @@ def test_a_restore_that_brings_all_back_ends_the_warning(
     copy = tmp_path / "copy.json"
     copy.write_text(WHOLE)
     daemon, ctl = start(primary, snapshot)
-    assert warning(ctl).startswith("warning: All workspaces were lost at ")
+    assert warning(ctl).startswith("warning: Workspaces were lost at ")
     assert ctl("restore", str(copy), "--yes").out.splitlines()[-1] == ENDED
     assert warning(ctl) == ""
     daemon.restart(signal.SIGKILL)
@@ -189,7 +189,7 @@ def test_several_losses_in_a_row_lose_nothing_of_the_first(start: StartOn) -> No
     assert f"{SALVAGE} 2 workspaces." in warning(ctl)
     ctl("recovery", "salvage", "--yes")
     assert names(ctl) == ["Alpha", "Beta"]
-    assert "warning: All workspaces were lost" in warning(ctl)  # of those beyond the damage nothing is known
+    assert "warning: Workspaces were lost" in warning(ctl)  # of those beyond the damage nothing is known
 
 
 def test_damage_of_one_file_names_what_ends_the_warning(start: StartOn) -> None:

@@ -1,4 +1,4 @@
-"""The words of `workspacectl history` for each change, and what they show of foreign text."""
+"""The words of `workspacectl log` for each change, and what they show of foreign text."""
 
 import sys
 from pathlib import Path

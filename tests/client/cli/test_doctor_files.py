@@ -7,13 +7,18 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from client.cli.doctor_checks import Doctor, checks_of, expect, without_daemon
 from client.cli.workspacectl import ctl_for
 from support.daemon_process import DaemonProcess, running_daemon
-from support.documents import PRIMARY, SNAPSHOT, sealed, store_text, version_1_text, workspace_json
+from support.documents import PRIMARY, SNAPSHOT, STORE_ID, sealed, store_text, version_1_text, workspace_json
+from support.samples import workspace
+from workspaced.domain.state import State
 from workspaced.store import create_json_store
+from workspaced.store.document import encode_document
+from workspaced_protocol.datadir import DATABASE, MIGRATION
 
 
 @pytest.fixture(scope="module")
@@ -357,3 +362,31 @@ def test_many_files_that_others_may_use_are_counted(stored: Path, capsys: pytest
         (stored / "backups" / f"{number}").touch()
         (stored / "backups" / f"{number}").chmod(0o644)
     expect(without_daemon(stored, capsys)["permissions"], "warning", "backups/2 (0644) and 6 more files.")
+
+
+def test_many_workspaces_are_advised_to_move_into_a_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(0o700)
+    for number, status in ((2000, None), (2001, "warning")):
+        state = State.of(map(workspace, range(number)), 1, store_id=STORE_ID)
+        for name in (PRIMARY, SNAPSHOT):
+            (data_dir / name).write_bytes(encode_document(state))
+        check = without_daemon(data_dir, capsys).get("number of workspaces")
+        assert (check and check["status"]) == status
+    assert check is not None
+    expect(check, "warning", "2001 workspaces", "workspaced migrate --to sqlite")
+    with closing(create_json_store(data_dir)) as store:
+        assert "2,001 workspaces" in store.warnings[-1]
+        assert "workspaced migrate --to sqlite" in store.warnings[-1]
+
+
+def test_a_stopped_migration_is_told(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (stored / DATABASE).write_bytes(b"in part")
+    marker = {"kind": "json", "leaves": {DATABASE: None}}
+    (stored / MIGRATION).write_bytes(msgspec.json.encode(marker))
+    checks = without_daemon(stored, capsys)
+    expect(checks["migration"], "warning", MIGRATION, "start the daemon")
+    expect(checks[PRIMARY], "ok", "1 workspace")
+    assert DATABASE not in checks

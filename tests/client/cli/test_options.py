@@ -189,8 +189,10 @@ def test_help_is_the_same_on_a_terminal(tmp_path: Path) -> None:
     assert run_on_terminal("--help", home=tmp_path).out == run_process("--help", home=tmp_path).out
 
 
-# The names that `recovery salvage` takes are not in the store.
-@pytest.mark.parametrize("command", [each for each in COMMANDS if each[-1] != "salvage"], ids=" ".join)
+# The names that `recovery salvage` and `undelete` take are not in the store.
+@pytest.mark.parametrize(
+    "command", [each for each in COMMANDS if each[-1] not in ("salvage", "undelete")], ids=" ".join
+)
 def test_completion_knows_the_workspaces_wherever_one_is_taken(
     daemon: DaemonProcess,
     capsys: pytest.CaptureFixture[str],

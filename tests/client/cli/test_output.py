@@ -234,8 +234,8 @@ def test_a_name_of_a_megabyte_is_cut_in_texts_and_whole_in_json(
             client.store.save(stored(1, long, "/srv", "closed"))
         for arguments in (
             ("list",),
-            ("history",),
-            ("history", "other"),
+            ("log", "--all"),
+            ("log", "other"),
             ("undo",),  # refused: nobody is there to say yes
             ("show", "ws_1"),
             ("check",),

@@ -180,7 +180,7 @@ def test_a_loss_is_told_and_outlives_a_restart(tmp_path: Path, capsys: pytest.Ca
             result = ctl_for(daemon.socket, capsys)("list")
             first, rest = result.err.splitlines()
             assert (result.code, result.out) == (0, "")
-            assert first.startswith("warning: All workspaces were lost at 2")
+            assert first.startswith("warning: Workspaces were lost at 2")
             assert first.endswith("`workspacectl recovery show` tells what can be done.")
             assert rest == "There are no workspaces."
     with running_daemon(tmp_path) as daemon:

@@ -28,12 +28,12 @@ def name_of(daemon: DaemonProcess, id_: str) -> str:
 
 def test_a_change_is_undone_by_its_revision_without_a_question(ctl: Ctl, daemon: DaemonProcess) -> None:
     number = renamed(daemon).revision
-    result = ctl("undo", str(number))
+    result = ctl("undo", str(number), "--yes")
     assert (result.code, result.err) == (0, "")
     assert result.out == (f"Undid revision {number}, “new”: renamed from old.\nIt is now: old  /a (active)\n")
-    again = ctl("undo", str(number + 1), "--json").json
+    again = ctl("undo", str(number + 1), "--json", "--yes").json
     assert (again["name"], again["revision"]) == ("new", number + 2)
-    quiet = ctl("undo", str(number + 2), "--quiet")
+    quiet = ctl("undo", str(number + 2), "--quiet", "--yes")
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
     assert ctl("show", "old").code == 0
 
@@ -41,7 +41,7 @@ def test_a_change_is_undone_by_its_revision_without_a_question(ctl: Ctl, daemon:
 def test_a_creation_and_a_deletion_are_undone(ctl: Ctl, daemon: DaemonProcess) -> None:
     with daemon.client() as client:
         made = client.workspaces.create("shop", "/a")
-    gone = ctl("undo", str(made.revision))
+    gone = ctl("undo", str(made.revision), "--yes")
     assert gone.out == (
         f"Undid revision {made.revision}, “shop”: created at /a.\n"
         "The workspace “shop” is gone: `workspacectl undo` brings it back.\n"
@@ -56,7 +56,10 @@ def test_the_newest_change_needs_a_yes_in_a_script(ctl: Ctl, daemon: DaemonProce
     for options in ((), ("--quiet",), ("--json",)):
         result = ctl("undo", *options)
         assert result.code == 2
-        assert "Nothing was undone. There is no terminal to ask on: add --yes to go on." in result.err
+        assert (
+            "Nothing was undone. There is no terminal to ask on: add --yes to go on, or --dry-run to look."
+            in result.err
+        )
         assert f"revision {made.revision}, “new”: renamed from old  (by " in (
             result.err if options else result.out
         )
@@ -77,7 +80,8 @@ def test_the_newest_change_is_shown_and_asked_for_on_a_terminal(
         home=tmp_path,
         at_question=lambda _, terminal: os.write(terminal, keys),
     )
-    change, question, *rest = result.out.splitlines()
+    change, before, after, question, *rest = result.out.splitlines()
+    assert (before, after) == ("\x1b[31m- name      new\x1b[0m", "\x1b[32m+ name      old\x1b[0m")
     assert f"  revision {made.revision}, “new”: renamed from old  (by " in change
     assert question.startswith("Undo this change? [y/N] ")
     assert rest[-1] == ("It is now: old  /a (active)" if name == "old" else "error: Nothing was undone.")
@@ -110,7 +114,7 @@ def test_a_revision_within_a_change_of_several_projects(
         (tmp_path / name).rmdir()
     ctl("check", "shop")
     last = ctl("history", "--limit", "1", "--json").json[0]["revision"]
-    result = ctl("undo", str(last - 1))
+    result = ctl("undo", str(last - 1), "--yes")
     assert result.code == 0
     assert result.out.splitlines() == [
         f"Undid revision {last - 1}.",
@@ -122,37 +126,37 @@ def test_a_revision_within_a_change_of_several_projects(
 def test_after_a_later_change_it_names_that_one(ctl: Ctl, daemon: DaemonProcess) -> None:
     made = renamed(daemon)
     ctl("close", "new")
-    result = ctl("undo", str(made.revision))
+    result = ctl("undo", str(made.revision), "--yes")
     later = made.revision + 1
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         f"error: Workspace “new” was changed again, at revision {later}: only its last change can be undone.\n"
         f"To undo that one alone: workspacectl undo {later}\n"
-        f"To see what it was before each change: workspacectl history {made.id} --json\n"
+        f"To see what it was before each change: workspacectl log {made.id} --json\n"
     )
-    assert ctl("undo", str(later)).code == 0
-    assert ctl("undo", str(made.revision), "--json").error["code"] == 1005
+    assert ctl("undo", str(later), "--yes").code == 0
+    assert ctl("undo", str(made.revision), "--json", "--yes").error["code"] == 1005
 
 
 def test_where_the_name_is_taken_it_names_the_workspace(ctl: Ctl, daemon: DaemonProcess) -> None:
     made = renamed(daemon)
     with daemon.client() as client:
         other = client.workspaces.create("OLD", "/b")
-    result = ctl("undo", str(made.revision))
+    result = ctl("undo", str(made.revision), "--yes")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         f"error: The name “old” is taken by now, by workspace {other.id}.\n"
         f"Give that one another name first: workspacectl rename {other.id} NEW_NAME\n"
     )
     assert ctl("rename", other.id, "free").code == 0
-    assert ctl("undo", str(made.revision)).code == 0
+    assert ctl("undo", str(made.revision), "--yes").code == 0
 
 
 def test_while_somebody_is_at_work_it_tells_how_to_see_them(ctl: Ctl, daemon: DaemonProcess) -> None:
     with daemon.client() as client:
         made = client.workspaces.create("shop", "/a")
         client.sessions.begin(made.id)
-        result = ctl("undo", str(made.revision))
+        result = ctl("undo", str(made.revision), "--yes")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
         "error: Workspace “shop” has 1 active session: close the sessions first.\n"
@@ -172,7 +176,7 @@ def test_a_revision_that_is_no_change(ctl: Ctl, daemon: DaemonProcess, revision:
     else:
         assert result.err == (
             f"error: Revision {revision} is no change of a workspace in the history.\n"
-            "`workspacectl history` shows the changes and their revisions.\n"
+            "`workspacectl log` shows the changes and their revisions.\n"
         )
 
 
@@ -214,7 +218,7 @@ def test_where_the_history_does_not_reach_that_far(
         peer.answer(peer.expect("history.list"), [OLD_ENTRY])
         peer.refuse(peer.expect("history.undo").id, 1001, "The daemon's words.", {"kind": "notFound", **data})
 
-    result = ctl_for(serve(script), capsys)("undo", "7")
+    result = ctl_for(serve(script), capsys)("undo", "7", "--yes")
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(told)
 

@@ -74,6 +74,13 @@ async def test_an_agent_at_work(daemon: DaemonProcess, tmp_path: Path, new_name:
         assert (await one.ask("undo", revision=changes[0]["revision"]))["workspace"] is None
 
 
+async def test_the_history_names_the_agent(daemon: DaemonProcess, new_name: NewName) -> None:
+    async with agent(daemon.socket, name="ada's agent") as one:
+        await one.ask("create_workspace", name=new_name(), rootPath="/srv")
+        (change,) = (await one.ask("history", limit=1))["changes"]
+        assert change["by"]["program"].startswith("ada's agent (")
+
+
 async def test_a_text_is_the_answer_as_json(daemon: DaemonProcess, new_name: NewName) -> None:
     async with agent(daemon.socket) as one:
         result = await one.client.call_tool("create_workspace", {"name": new_name(), "rootPath": "/srv/é"})

@@ -11,6 +11,8 @@ from support.samples import workspace
 from support.scripted_store import GatedStore, disk_full
 from support.serving import Client, Serve, error_of, request
 from workspaced.domain.errors import Refused, RequestError
+from workspaced.domain.records import encode
+from workspaced.rpc import pending_request
 from workspaced.service import requests
 from workspaced.service.order import Turn
 from workspaced.store.contract import StoreError
@@ -266,3 +268,25 @@ async def test_what_the_writer_refuses_is_told_with_its_code_and_data(
     code, _, data = await first.refusal("workspace.create", name="C", rootPath="/src")
     assert (code, data) == (2005, {"kind": "shuttingDown"})
     hanging.succeed()
+
+
+async def test_the_answer_to_a_write_is_the_text_that_was_encoded_for_the_store(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[object] = []
+
+    def noted(result: object) -> bytes:
+        encoded.append(result)
+        return encode(result)
+
+    monkeypatch.setattr(pending_request, "encode", noted)
+    assert (await client.result("workspace.update", id="ws_01", name="One"))["name"] == "One"
+    assert encoded == []
+
+
+async def test_writes_of_one_batch_are_each_answered_with_the_workspace_as_they_left_it(
+    client: Client,
+) -> None:
+    numbers = [await client.request("workspace.update", id="ws_01", name=f"Name {n}") for n in range(3)]
+    answers = [await client.answer(number) for number in numbers]
+    assert [answer["result"]["name"] for answer in answers] == ["Name 0", "Name 1", "Name 2"]

@@ -8,7 +8,8 @@ import pytest
 from support.documents import files_below
 from support.samples import workspace
 from workspaced.store.contract import StoreUnusable
-from workspaced.store.kinds import Choice, Kind, OtherKind, open_store
+from workspaced.store.kinds import Choice, OtherKind, open_store
+from workspaced.store.unfinished import Kind
 from workspaced_protocol.datadir import DATABASE, PRIMARY, SNAPSHOT
 
 KINDS: tuple[Kind, ...] = ("json", "sqlite")
@@ -68,7 +69,7 @@ def test_another_kind_than_asked_for_is_refused_and_untouched(data_dir: Path, ki
     with pytest.raises(OtherKind) as refused:
         open_store(asked, data_dir, socket="")
     assert str(data_dir) in refused.value.message
-    assert "workspacectl backup FILE" in refused.value.message
+    assert f"workspaced migrate --to {asked}" in refused.value.message
     assert f"the setting `store` is {asked}" in refused.value.message
     assert files_below(data_dir) == before
 

@@ -18,6 +18,8 @@ from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.document import encode_document
 from workspaced.store.salvage import Salvaged, lists_all, salvage
+from workspaced.store.sqlite import create_sqlite_store
+from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 from workspaced_protocol.models import Workspace
 
 THREE = [workspace(n, name=f"“{n}” 日本 {{", projects=(project(n, f"ws_{n:02}"),)) for n in (1, 2, 3)]
@@ -179,3 +181,25 @@ def test_nothing_in_quarantine_prevents_a_start(tmp_path: Path, obstacle: str) -
     with closing(create_json_store(tmp_path)) as store:
         assert store.recovery.outcome == "dataLoss"
         assert store.state.salvageable_count() == 0
+
+
+@pytest.mark.requirement("FR-007")
+def test_a_damaged_database_gives_the_newest_of_each_and_no_removed_one(tmp_path: Path) -> None:
+    with closing(create_sqlite_store(tmp_path)) as store:
+        for number in (1, 2, 3, 4):
+            store.save(workspace(number))
+        newest = store.save(workspace(1, name="Newest"))
+        store.remove("ws_02")
+        log = (tmp_path / DATABASE_LOG).read_bytes()
+    database = (tmp_path / DATABASE).read_bytes()
+    at = database.index(b'"name":"Workspace 3"')
+    for data in (database, b"SQLite format 3\0" + b"\xff" * 84 + database[100:], log, log[: -len(log) // 9]):
+        salvaged = Salvaged()
+        salvaged.add("workspaces.db", data[:at] + b"X" + data[at + 1 :] if data is database else data)
+        assert set(salvaged.workspaces) >= {"ws_03", "ws_04"}  # the history has the damaged one, too
+        assert salvaged.workspaces["ws_01"].name in (newest.name, "Workspace 1")
+    salvaged = Salvaged()
+    for data in (database, log):
+        salvaged.add("workspaces.db", data)
+    assert set(salvaged.workspaces) == {"ws_01", "ws_03", "ws_04"}
+    assert salvaged.workspaces["ws_01"] == newest

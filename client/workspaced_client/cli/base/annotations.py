@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -17,33 +18,41 @@ _SECRET_KEY: Final = re.compile(
 
 
 # Any: any JSON value.
-def metadata_of(given: Sequence[str] | None) -> dict[str, Any] | None:
-    """Return the metadata in these texts of the form KEY=JSON, or None without any. Raise WrongUsage."""
+def metadata_of(given: Sequence[str] | None, option: str = "--meta ") -> dict[str, Any] | None:
+    """Return the metadata in these texts of the form KEY=JSON, or None without any. Raise WrongUsage.
+
+    `option` is what stands before each of them, for errors.
+    """
     metadata: dict[str, Any] = {}
     for each in given or ():
         key, equals, text = each.partition("=")
         if not equals or not key:
-            raise WrongUsage(f"--meta takes KEY=JSON, not “{shown_name(each)}”.")
+            raise WrongUsage(f"{option or 'A change '}takes the form KEY=JSON, not “{shown_name(each)}”.")
         if key in metadata:
-            raise WrongUsage(f"--meta gives the key “{shown_name(key)}” twice: leave one out.")
-        metadata[key] = _value(key, text)
+            raise WrongUsage(f"The key “{shown_name(key)}” is given twice: leave one out.")
+        metadata[key] = _value(key, text, option)
     return metadata or None
 
 
-def _value(key: str, text: str) -> object:
+def _value(key: str, text: str, option: str) -> object:
     try:
         check_text(text.encode())
         value: object = json.loads(text, parse_constant=_refuse)
     except Unkept as unkept:
-        raise WrongUsage(f"The value of --meta {shown_name(key)} {shown_name(str(unkept))}.") from unkept
+        raise WrongUsage(f"The value of {option}{shown_name(key)} {shown_name(str(unkept))}.") from unkept
     except UnicodeEncodeError as error:
-        raise WrongUsage(f"The value of --meta {shown_name(key)} is not UTF-8.") from error
+        raise WrongUsage(f"The value of {option}{shown_name(key)} is not UTF-8.") from error
     except (ValueError, RecursionError) as error:
         raise WrongUsage(
-            f"The value of --meta {shown_name(key)} is no JSON: “{shown_name(text)}”.",
-            hint="A text needs double quotes, and those need single ones: --meta 'editor.theme=\"dark\"'",
+            f"The value of {option}{shown_name(key)} is no JSON: “{shown_name(text)}”.",
+            hint=f"A text needs double quotes, and those need single ones: {option}{_quoted(key, text)}",
         ) from error
     return value
+
+
+def _quoted(key: str, text: str) -> str:
+    """Return how to type this text as the value of the key."""
+    return shown_name(shlex.quote(f"{key}={json.dumps(text, ensure_ascii=False)}"))
 
 
 def _refuse(name: str) -> None:

@@ -19,10 +19,15 @@ from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, fits
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     COMMANDS,
+    DELETED,
     DIRECTORIES,
     FILES,
+    META_KEYS,
+    METHODS,
     PAST_NAMES,
     PROJECTS,
+    TAG_CHANGES,
+    TAGS,
     TOPICS,
     WORKSPACES,
     Argument,
@@ -62,7 +67,8 @@ def complete(words: list[str]) -> int:
 def _lines(reading: Reading, incomplete: str) -> list[str]:
     if reading.waiting is not None:
         return _values(reading, reading.waiting, incomplete)
-    if reading.takes_options and incomplete.startswith("-"):
+    is_option = incomplete.startswith("--" if reading.takes_dashes else "-")
+    if reading.takes_options and is_option:
         flag, equals, value = incomplete.partition("=")
         if not equals:
             return [
@@ -123,6 +129,12 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
 
         groups = dict.fromkeys(f"{topic.partition('.')[0]}.*" for topic in NAMES)
         return beginning_with(incomplete, (*groups, *NAMES))
+    if kind == METHODS:
+        from workspaced_protocol.methods import METHODS as NAMES_OF_METHODS  # it loads much
+
+        return beginning_with(incomplete, NAMES_OF_METHODS)
+    if kind == TAG_CHANGES:
+        return _tag_changes(reading, incomplete)
     if not kind:
         return []
     found = beginning_with(incomplete, _from_daemon(reading, kind, incomplete))
@@ -144,6 +156,13 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
             )
         )
         return list(names)
+    if kind == DELETED:
+        return _deleted(reading)
+    if kind == TAGS:
+        return _tags(_ask(reading, "workspace.list", {}, [WORKSPACE]))
+    if kind == META_KEYS:
+        found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
+        return list(found.get("metadata", ())) if found else []
     if kind == BACKUPS:
         return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
     if kind == PROJECTS:
@@ -152,6 +171,30 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
             [each["rootPath"] for each in found["projects"]] if found else [], incomplete
         )
     return []
+
+
+def _tag_changes(reading: Reading, incomplete: str) -> list[str]:
+    """Return `+` with the tags of all workspaces, and `-` with those of this one."""
+    sign = incomplete[:1]
+    if sign == "-":
+        found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
+        tags = _tags([found] if found else [])
+    elif sign == "+":
+        tags = _tags(_ask(reading, "workspace.list", {}, [WORKSPACE]))
+    else:
+        return []
+    return [f"{sign}{each}" for each in beginning_with(incomplete[1:], tags)]
+
+
+def _tags(workspaces: list[Any] | None) -> list[str]:
+    return list(dict.fromkeys(tag for each in workspaces or () for tag in each.get("tags", ())))
+
+
+def _deleted(reading: Reading) -> list[str]:
+    """Return the last names of workspaces that are gone, the newest first."""
+    living = {each["id"] for each in _ask(reading, "workspace.list", {}, [WORKSPACE]) or ()}
+    past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE}, [PAST_NAME])
+    return list(dict.fromkeys(each["name"] for each in past or () if each.get("workspaceId") not in living))
 
 
 def _workspace(reading: Reading, given: str) -> Any:

@@ -78,6 +78,8 @@ def _usage(text: str, width: int) -> list[str]:
 
 
 def _in_usage(argument: Argument) -> str:
+    if argument.takes_all:
+        return f"-- {argument.name}…"
     name = f"{argument.name}…" if argument.many else argument.name
     return f"[{name}]" if argument.optional else name
 

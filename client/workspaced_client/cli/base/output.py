@@ -55,6 +55,13 @@ def emit_path(path: str) -> None:
     emit(shown(path) if on_terminal() else path)
 
 
+def emit_raw(text: str) -> None:
+    """Write text for scripts: unchanged into a pipe or a file, harmless on a terminal, but for its tabs and line ends."""
+    if on_terminal():
+        text = "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.split("\n"))
+    _write(text)
+
+
 def emit_json(value: object) -> None:
     """Write one JSON document to stdout; models have the shape of the protocol."""
     import json

@@ -9,7 +9,7 @@ from __future__ import annotations
 from workspaced_client.cli import commands
 from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.commands.row import Argument, Command, Family, Option
-from workspaced_client.cli.commands.shared import GLOBAL_OPTIONS
+from workspaced_client.cli.commands.shared import DOT, GLOBAL_OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,15 +38,38 @@ class Reading:
             self.values.setdefault(self.waiting, []).append(word)
             self.waiting = None
         elif self.takes_options and word == "--":
-            self.takes_options = False
+            self._end_options()
         elif self.takes_options and word.startswith("--"):
             self._take_long_option(word)
-        elif self.takes_options and word.startswith("-") and word != "-":
+        elif self.takes_options and word.startswith("-") and word != "-" and not self.takes_dashes:
             self._take_short_options(word)
         elif self.row is None or isinstance(self.row, Family):
             self._take_command(word)
         else:
             self.arguments.append(word)
+            taken = len(self.arguments)
+            place = self.argument_at(taken - 1, taken)
+            if place is not None and place.takes_all:
+                self.takes_options = False
+
+    def _end_options(self) -> None:
+        """Take the `--`. In front of the words that take all, an argument is left out: it means the workspace here."""
+        self.takes_options = False
+        place = self._next
+        arguments = self.row.arguments if isinstance(self.row, Command) else ()
+        if place is not None and not place.takes_all and arguments[-1].takes_all:
+            self.arguments.append(DOT)
+
+    @property
+    def _next(self) -> Argument | None:
+        """The argument that the next value is for."""
+        place = len(self.arguments)
+        return self.argument_at(place, place + 1)
+
+    @property
+    def takes_dashes(self) -> bool:
+        """Whether a word with one dash is a value here, and no option."""
+        return self._next is not None and self._next.takes_dashes
 
     @property
     def options(self) -> Sequence[Option]:

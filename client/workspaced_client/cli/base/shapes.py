@@ -52,6 +52,11 @@ BACKUP: Final = {"name": str}
 PAST_NAME: Final = {"name": str}
 
 
+def stale_projects(workspace: Any) -> int:
+    """Return how many projects of a workspace, as plain JSON, can't be reached."""
+    return sum(project["status"] == "stale" for project in workspace["projects"])
+
+
 # Any: JSON values, and the shapes within a shape.
 def fits(value: Any, shape: type | list[Any] | dict[str, Any]) -> bool:
     """Return whether a value read from JSON has this shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workspaced_client.cli.commands import values
 from workspaced_client.cli.commands.row import PAST_NAMES, TOPICS, WORKSPACES, Argument, Command, Option
-from workspaced_client.cli.commands.shared import YES
+from workspaced_client.cli.commands.shared import DRY_RUN, YES
 
 _OF_CHANGES = "Changes"
 
@@ -37,20 +37,22 @@ ROWS = (
         examples=("watch", "watch 'workspace.*' --json"),
     ),
     Command(
-        "history",
-        "Show the changes of all workspaces or of one, newest first.",
+        "log",
+        "Show the changes of a workspace or of all, newest first.",
         group=_OF_CHANGES,
-        run="history:history",
+        run="log:log",
+        aliases=("history",),
         arguments=(
             Argument(
                 "WORKSPACE",
                 "Its name or its id, also of a deleted one.",
                 optional=True,
-                default="all",
+                default="the one around the current directory, else all",
                 completes=PAST_NAMES,
             ),
         ),
         options=(
+            Option("--all", parameter="everything", help="The changes of all workspaces."),
             Option(
                 "--limit",
                 value="NUMBER",
@@ -66,25 +68,25 @@ ROWS = (
             ),
         ),
         text="`workspacectl undo` takes a change back.",
-        examples=("history", "history alpha --limit 5", "history --before 17 --json"),
+        examples=("log", "log alpha --limit 5", "log --all --before 17 --json"),
     ),
     Command(
         "undo",
         "Undo a change: its workspace becomes what it was before.",
         group=_OF_CHANGES,
-        run="history:undo",
+        run="undo:undo",
         arguments=(
             Argument(
                 "REVISION",
-                "That of a change in `workspacectl history`.",
+                "That of a change in `workspacectl log`.",
                 optional=True,
                 default="the newest change",
                 parse=values.whole_number,
             ),
         ),
-        options=(YES,),
-        text="Without a revision, shows the newest change of all and asks. An undo is a change too, and can be undone.",
-        examples=("undo", "undo 17"),
+        options=(YES, DRY_RUN),
+        text="Shows the difference, then asks. An undo is a change too: a second `undo` takes the first one back.",
+        examples=("undo", "undo 17 --dry-run"),
     ),
     Command(
         "sessions",

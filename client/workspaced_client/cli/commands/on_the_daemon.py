@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from workspaced_client.cli.commands import values
-from workspaced_client.cli.commands.row import COMMANDS, DIRECTORIES, Argument, Command, Family, Option
+from workspaced_client.cli.commands.row import (
+    COMMANDS,
+    DIRECTORIES,
+    METHODS,
+    Argument,
+    Command,
+    Family,
+    Option,
+)
 
 _OF_THE_DAEMON = "The daemon"
 _OF_THE_SHELL = "Shell and help"
@@ -153,6 +161,28 @@ and with Codex
 It needs the extra of the package: uv tool install 'workspaced[mcp]'. It starts the daemon if none runs. What the agent
 has claimed ends with it.""",
         examples=("mcp",),
+    ),
+    Command(
+        "call",
+        "Call a method of the protocol, and print its result as JSON.",
+        group=_OF_THE_DAEMON,
+        run="call:call",
+        arguments=(
+            Argument("METHOD", "Such as workspace.list.", completes=METHODS),
+            Argument(
+                "PARAMS",
+                "Its params, a JSON object or array; - reads them from stdin.",
+                optional=True,
+                default="none",
+            ),
+        ),
+        text="For scripts. The methods and their params are in docs/protocol.md, and `call rpc.discover` describes them. "
+        "Errors are JSON on stderr. A session that it begins ends with it: see `workspacectl run`.",
+        examples=(
+            "call daemon.status",
+            'call workspace.get \'{"name": "alpha"}\'',
+            "call store.apply - <changes.json",
+        ),
     ),
     Command(
         "shell-init",

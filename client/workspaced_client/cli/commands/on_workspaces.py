@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from workspaced_client.cli.commands.row import (
+    DELETED,
     DIRECTORIES,
     FILES,
+    META_KEYS,
     PROJECTS,
+    TAG_CHANGES,
+    TAGS,
     WORKSPACES,
     Argument,
     Command,
@@ -38,6 +42,7 @@ ROWS = (
                 "--tag",
                 value="TAG",
                 many=True,
+                completes=TAGS,
                 help="Only workspaces with this tag, in any case; with several, all of them.",
             ),
             Option("--stale", help="Only workspaces with an unreachable project."),
@@ -48,13 +53,24 @@ ROWS = (
                 preset="created",
                 help="By created, changed, name, path, projects or recent: the last used first.",
             ),
+            Option("--recent", help="The last used first: short for --sort recent."),
             Option("--reverse", "-r", help="Reverse the order."),
+            Option(
+                "--format",
+                value="FORMAT",
+                parameter="format_",
+                help="Print this for each workspace, on a line of its own: see above.",
+            ),
         ),
+        text="""\
+FORMAT is a text with fields, each in braces: {name}, {path}, {id}, {state}, {tags}, {projects} and {stale} (how many),
+{created}, {changed} and {revision}. \\t is a tab, \\n a new line, \\0 a NUL, \\\\ a backslash; {{ and }} are braces.
+No new line is added behind \\n or \\0 at the end.""",
         examples=(
             "list",
-            "list --state active",
-            "list --sort recent",
+            "list --recent",
             "list --name 'shop*' --tag web",
+            "list --format '{name}\\t{path}'",
         ),
     ),
     Command(
@@ -115,10 +131,11 @@ ROWS = (
     ),
     Command(
         "open",
-        "Open a closed workspace. The daemon checks its projects' directories.",
+        "Open a closed workspace, and check its projects' directories.",
         group=_OF_WORKSPACES,
         run="workspaces:open_",
         arguments=(HERE,),
+        text="One that is open stays open, and its projects are checked all the same.",
         examples=("open alpha",),
     ),
     Command(
@@ -131,14 +148,98 @@ ROWS = (
     ),
     Command(
         "delete",
-        "Delete a workspace. Its directories and files stay.",
+        "Delete workspaces. Their directories and files stay.",
         group=_OF_WORKSPACES,
-        run="workspaces:delete",
+        run="delete:delete",
         aliases=("rm",),
-        arguments=(WORKSPACE,),
+        arguments=(
+            Argument("WORKSPACE", "Names or ids.", parameter="workspaces", many=True, completes=WORKSPACES),
+        ),
         options=(YES,),
-        text="Takes the whole name. Asks first, unless --yes is given. A script, which nobody can answer for, needs --yes.",
-        examples=("delete alpha", "delete alpha --yes"),
+        text="Takes whole names. Several are deleted in one commit, all or none. Asks first, unless --yes is given. A "
+        "script, which nobody can answer for, needs --yes. `workspacectl undelete` brings one back.",
+        examples=("delete alpha", "delete alpha beta --yes"),
+    ),
+    Command(
+        "undelete",
+        "Bring back a deleted workspace, with its projects.",
+        group=_OF_WORKSPACES,
+        run="undo:undelete",
+        arguments=(Argument("NAME", "The name it had last, or its id.", completes=DELETED),),
+        text="Takes the whole name; of several, the one that was deleted last. It reaches as far back as the history.",
+        examples=("undelete alpha",),
+    ),
+    Command(
+        "tag",
+        "Show the tags of a workspace, or add and remove some.",
+        group=_OF_WORKSPACES,
+        run="tag:tag",
+        arguments=(
+            HERE,
+            Argument(
+                "CHANGE",
+                "+TAG adds a tag, -TAG removes one.",
+                parameter="changes",
+                many=True,
+                takes_dashes=True,
+                completes=TAG_CHANGES,
+            ),
+        ),
+        text="Behind WORKSPACE, each word with one dash removes a tag, also -q and -h.",
+        examples=("tag alpha", "tag alpha +web -draft", "tag . +customer"),
+    ),
+    Command(
+        "meta",
+        "Show the metadata of a workspace, or change some keys of it.",
+        group=_OF_WORKSPACES,
+        run="meta:meta",
+        arguments=(
+            HERE,
+            Argument(
+                "KEY[=JSON]",
+                "A key to show, or to set; null removes it.",
+                parameter="keys",
+                many=True,
+                default="show all keys",
+                completes=META_KEYS,
+            ),
+        ),
+        text="Values are JSON: a text needs double quotes, and those need single ones in a shell. Of an object, only "
+        "the members given change, and null removes one. A key that is named is shown as it is; in the list of all, "
+        "secrets are blacked out.",
+        examples=(
+            "meta alpha",
+            "meta alpha editor.size=13 'editor.theme=\"dark\"'",
+            "meta alpha editor.theme=null",
+        ),
+    ),
+    Command(
+        "run",
+        "Run a command in a workspace's directory, with a session there.",
+        group=_OF_WORKSPACES,
+        run="run:run",
+        arguments=(
+            HERE,
+            Argument(
+                "COMMAND",
+                "The program and its arguments. What follows is its own, options too.",
+                many=True,
+                takes_all=True,
+                completes=FILES,
+            ),
+        ),
+        options=(Option("--exclusive", help="Refuse if another exclusive session is at work there."),),
+        text="The session lasts as long as the command. In the command's environment, WORKSPACED_WORKSPACE is the "
+        "workspace's name, WORKSPACED_WORKSPACE_ID its id, and WORKSPACED_WORKSPACE_ROOT its directory. No shell is "
+        "between.\n\n"
+        "Signals reach the command. The exit code is the command's own; 128 and the number of the signal that ended "
+        "it; 127 if it is not found, and 126 if it can't be run. When the daemon has restarted, the session begins "
+        "again; if that is refused, a warning says so, and the command goes on.",
+        examples=(
+            "run alpha -- make test",
+            "run --exclusive alpha -- npm install",
+            "run -- sh -c 'echo $WORKSPACED_WORKSPACE'",
+        ),
     ),
     Command(
         "path",

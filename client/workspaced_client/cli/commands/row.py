@@ -18,7 +18,15 @@ TOPICS: Final = "topics"
 COMMANDS: Final = "commands"
 FILES: Final = "files"
 DIRECTORIES: Final = "directories"
-"""What can complete an argument or the value of an option; `PAST_NAMES` are those of workspaces, be they deleted."""
+DELETED: Final = "deleted"
+TAGS: Final = "tags"
+TAG_CHANGES: Final = "tag changes"
+META_KEYS: Final = "keys of metadata"
+METHODS: Final = "methods"
+"""What can complete an argument or the value of an option.
+
+`PAST_NAMES` are those of workspaces, be they deleted, and `DELETED` those of deleted ones alone.
+"""
 
 
 class Argument:
@@ -26,6 +34,9 @@ class Argument:
 
     One that `leads` is left out where there are too few values for all the required ones: the first is then the next
     one's.
+
+    With its first value, one that `takes_all` ends the reading of options: all further words are its values. The
+    values of one that `takes_dashes` may begin with one dash.
 
     `name` is its name in help texts, in capitals. The command's function gets the value as the parameter
     `parameter`, or the list of values of `many`, or None.
@@ -42,6 +53,8 @@ class Argument:
         "optional",
         "parameter",
         "parse",
+        "takes_all",
+        "takes_dashes",
     )
 
     def __init__(
@@ -53,6 +66,8 @@ class Argument:
         optional: bool = False,
         many: bool = False,
         leads: bool = False,
+        takes_all: bool = False,
+        takes_dashes: bool = False,
         default: str = "",
         completes: str = "",
         choices: tuple[str, ...] = (),
@@ -63,6 +78,8 @@ class Argument:
         self.parameter = parameter or name.lower()
         self.optional = optional or many or leads
         self.leads = leads
+        self.takes_all = takes_all
+        self.takes_dashes = takes_dashes
         self.many = many
         self.default = default  # in words
         self.completes = completes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli.commands import values
-from workspaced_client.cli.commands.row import FILES, WORKSPACES, Argument, Option
+from workspaced_client.cli.commands.row import FILES, TAGS, WORKSPACES, Argument, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ HERE: Final = Argument("WORKSPACE", _PARTLY, optional=True, default=_AROUND, com
 HERE_IN_FRONT: Final = Argument("WORKSPACE", _PARTLY, leads=True, default=_AROUND, completes=WORKSPACES)
 YES: Final = Option("--yes", "-y", help="Do not ask.")
 DRY_RUN: Final = Option("--dry-run", help="Only show the changes.")
-TAG: Final = Option("--tag", value="TAG", many=True, help="A tag; once for each.")
+TAG: Final = Option("--tag", value="TAG", many=True, completes=TAGS, help="A tag; once for each.")
 META: Final = Option(
     "--meta",
     value="KEY=JSON",

@@ -11,6 +11,7 @@ from workspaced_client import DaemonStatus
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
 from workspaced_client.cli.base.typed_paths import absolute_path
+from workspaced_client.cli.doctor import database
 from workspaced_client.cli.doctor.data_directory import check_directory
 from workspaced_client.cli.doctor.endpoint import (
     check_daemon,
@@ -21,7 +22,8 @@ from workspaced_client.cli.doctor.endpoint import (
 from workspaced_client.cli.doctor.environment import check_configuration, check_git, check_python
 from workspaced_client.cli.doctor.finding import Finding
 from workspaced_client.cli.doctor.lock_owner import check_lock, check_path
-from workspaced_client.cli.doctor.store_files import check_recovery, checks_by_daemon, checks_without_daemon
+from workspaced_client.cli.doctor.pending_recovery import check_recovery
+from workspaced_client.cli.doctor.store_files import check_number, checks_by_daemon, checks_without_daemon
 from workspaced_protocol import paths
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -72,11 +74,16 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
         yield path_finding
     yield from check_directory(data_dir)
     yield check_lock(data_dir, daemon.socket, status)
+    is_database = database.is_database(data_dir, daemon.store if status is not None else None)
     if status is not None and daemon.store is not None:
-        yield from checks_by_daemon(daemon.store, status.revision)
+        if is_database:
+            yield database.check_by_daemon(daemon.store)
+        else:
+            yield from checks_by_daemon(daemon.store, status.revision)
+            yield from check_number(status.workspaces)
         yield check_recovery(status.recovery)
     else:
-        yield from checks_without_daemon(data_dir)
+        yield from database.checks_alone(data_dir) if is_database else checks_without_daemon(data_dir)
     yield check_git()
 
 

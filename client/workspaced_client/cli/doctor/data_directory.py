@@ -19,7 +19,7 @@ from workspaced_client.cli.doctor.finding import (
     warning,
 )
 from workspaced_protocol import mounts
-from workspaced_protocol.datadir import BACKUPS, FILES, QUARANTINE, is_temp
+from workspaced_protocol.datadir import BACKUPS, FILES, MIGRATION, QUARANTINE, is_temp
 
 _NAME = "data directory"
 _MIB: Final = 1024 * 1024
@@ -45,6 +45,7 @@ def check_directory(data_dir: Path) -> Iterator[Finding]:
     yield from _check_file_system(data_dir)
     yield from _check_space(data_dir)
     yield from _check_left_overs(data_dir)
+    yield from _check_migration(data_dir)
     yield from _check_directories_of_copies(data_dir)
     yield _check_modes(data_dir)
 
@@ -127,6 +128,13 @@ def _check_left_overs(data_dir: Path) -> Iterator[Finding]:
         yield warning(name, message, "They do no harm; the daemon removes them when it starts.")
     else:
         yield ok(name, "None left over.")
+
+
+def _check_migration(data_dir: Path) -> Iterator[Finding]:
+    if os.path.lexists(data_dir / MIGRATION):
+        told = f"A migration to another kind of store is under way, or was stopped: {MIGRATION} names the store that serves."
+        advice = "If none runs, start the daemon, which takes away what is left of it: workspaced run"
+        yield warning("migration", told, advice)
 
 
 def _check_directories_of_copies(data_dir: Path) -> Iterator[Finding]:

@@ -15,14 +15,15 @@ from typing import Final, Literal
 import msgspec
 
 from workspaced_client import DaemonError, FileCheck, RecoveryStatus, StoreCheck
-from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
+from workspaced_client.cli.doctor.pending_recovery import check_recovery, notice_of
 from workspaced_protocol import unknown
 from workspaced_protocol.checksum import checksum, is_damaged_version
 from workspaced_protocol.datadir import (
     FORMAT_VERSION,
+    MANY_WORKSPACES,
     MAX_FILE_BYTES,
     PRIMARY,
     QUARANTINE,
@@ -39,6 +40,13 @@ def checks_by_daemon(found: StoreCheck | DaemonError, revision: int) -> Iterator
         return
     for name, file in ((PRIMARY, found.primary), (SNAPSHOT, found.snapshot)):
         yield _check_by_daemon(name, file, nothing_stored=not revision)
+
+
+def check_number(workspaces: int) -> Iterator[Finding]:
+    """Advise another kind of store where there are many workspaces."""
+    if workspaces > MANY_WORKSPACES:
+        told = f"A JSON store of {count(workspaces, 'workspace')}: each write writes them all."
+        yield warning("number of workspaces", told, "Stop the daemon, then: workspaced migrate --to sqlite")
 
 
 def _is_missing(file: FileCheck) -> bool:
@@ -91,6 +99,9 @@ def checks_without_daemon(data_dir: Path) -> Iterator[Finding]:
     primary, snapshot = _read(data_dir / PRIMARY), _read(data_dir / SNAPSHOT)
     yield _check_alone(PRIMARY, primary, snapshot)
     yield _another_snapshot(primary, snapshot) or _check_alone(SNAPSHOT, snapshot, primary)
+    document = primary.document or snapshot.document
+    if document is not None:
+        yield from check_number(len(document.workspaces))
     notice = _notice(primary) or _notice(snapshot)
     if notice is not None:
         yield check_recovery(notice)
@@ -122,26 +133,8 @@ def _identity(document: _Document) -> str:
     return f"{whose} at revision {document.revision}"
 
 
-def check_recovery(notice: RecoveryStatus) -> Finding:
-    """Report a recovery that nobody has acknowledged."""
-    told, edit = recovery_notice.warning(notice), recovery_notice.edit(notice)
-    if told is not None:
-        message = told if edit is None else f"{told} After that, {edit}"
-        return warning("recovery", message, "The damage, and the damaged files: workspacectl recovery show")
-    if edit is not None:
-        advice = "Change the store by workspacectl alone. The notice ends when the daemon does."
-        return warning("recovery", edit, advice)
-    return ok("recovery", "Nothing to acknowledge.")
-
-
 def _notice(read: _Read) -> RecoveryStatus | None:
-    if read.document is None or read.document.recovery is None:
-        return None
-    try:
-        notice = {"quarantined": (), **read.document.recovery, "acknowledged": False}
-        return msgspec.convert(notice, RecoveryStatus)
-    except msgspec.ValidationError:
-        return None  # for the daemon, this is damage of the file
+    return None if read.document is None else notice_of(read.document.recovery)
 
 
 def _check_alone(name: str, this: _Read, other: _Read) -> Finding:

@@ -29,7 +29,7 @@ def read_file(directory: Directory, name: str, seed: int, warnings: list[str]) -
     """Return what a file holds, or None if it is missing or can't be read; `warnings` gets sentences for the log."""
     path = directory.path / name
     try:
-        content = _newest_of(directory, name)
+        content = newest_of(directory, name)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -46,7 +46,8 @@ def read_file(directory: Directory, name: str, seed: int, warnings: list[str]) -
     return ReadFile(content, parsed)
 
 
-def _newest_of(directory: Directory, name: str) -> Content:
+def newest_of(directory: Directory, name: str) -> Content:
+    """Return the newest megabytes of a file. Raises OSError."""
     disk = directory.disk
     fd = disk.open(name, _OPEN_FILE, dir_fd=directory.fd)
     try:

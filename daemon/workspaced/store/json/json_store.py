@@ -28,12 +28,12 @@ from workspaced.store.json.foreign import difference
 from workspaced.store.json.history_file import HistoryFile
 from workspaced.store.json.own_files import OwnFiles
 from workspaced.store.json.snapshot import Decision, check_files, decide, examine
-from workspaced.store.lock import DirectoryLock, LockHeld
+from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.notice import status_of, with_edit, with_notice
-from workspaced.store.place import blocked, unusable, warnings_about
+from workspaced.store.place import unusable, warnings_about
 from workspaced.store.salvage import find_lost
 from workspaced_protocol.daemon_models import RecoveryStatus
-from workspaced_protocol.datadir import PRIMARY, QUARANTINE, SNAPSHOT
+from workspaced_protocol.datadir import MANY_WORKSPACES, PRIMARY, QUARANTINE, SNAPSHOT
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import StoreCheck
 
@@ -65,10 +65,10 @@ class JsonWorkspaceStore(StoreBase):
         socket: str = "",
         disk: Disk | None = None,
         time_ns: Callable[[], int] = time.time_ns,
+        home: LockedDirectory | None = None,
     ) -> None:
-        """See `create_json_store`; tests set `disk` and `time_ns`."""
+        """See `create_json_store`; tests set `disk` and `time_ns`. With a `home`, the directory is locked already."""
         self._path = data_dir
-        self._socket = socket
         self._disk = disk or Disk()
         self._time_ns = time_ns
         self._files = OwnFiles(time_ns)
@@ -76,18 +76,7 @@ class JsonWorkspaceStore(StoreBase):
         self._pending: State | None = None  # the state of a commit under way
         self._history = HistoryFile(self._disk)
         self.state = State()
-        try:
-            self._directory = Directory.open(self._disk, data_dir, create=True)
-        except OSError as error:
-            raise unusable(data_dir, error) from error
-        try:
-            self._lock = DirectoryLock(self._directory, socket)
-        except OSError as error:
-            self._directory.close()
-            raise unusable(data_dir, error) from error
-        except (LockHeld, StoreUnusable):
-            self._directory.close()
-            raise
+        self._home = home or LockedDirectory(self._disk, data_dir, socket)
         self.warnings = warnings_about(data_dir)
         try:
             self.recovery = self._recovery_at_start = self._load()
@@ -108,19 +97,19 @@ class JsonWorkspaceStore(StoreBase):
         data = encode_document(state)
         self._ensure_locked()
         if commit.keeps_previous is not None:
-            self._files.keep_previous(self._directory, commit.keeps_previous)
+            self._files.keep_previous(self._home.open, commit.keeps_previous)
         try:
-            for name, copy in self._files.make_way(self._directory, self.state):
+            for name, copy in self._files.make_way(self._home.open, self.state):
                 self._tell_of_edit(name, copy)
             self._pending = state
-            self._history.add(self._directory, state, commit.entries, data)
-            identities = self._directory.replace([PRIMARY, SNAPSHOT], data)
+            self._history.add(self._home.open, state, commit.entries, data)
+            identities = self._home.open.replace([PRIMARY, SNAPSHOT], data)
         except StoreError as failure:
             # After a failed sync, the next sync on this descriptor may succeed although data is lost.
             self._must_reopen = True
             self._history.take_back()
             if isinstance(failure, CommitUnknown):
-                self._files.written(self._directory.last_written, are_in_place=False)
+                self._files.written(self._home.open.last_written, are_in_place=False)
             raise
         else:
             self._files.written(identities)
@@ -131,7 +120,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def tidy(self) -> None:
         """See WorkspaceStore. Frees the blocks of the replaced files."""
-        self._directory.release_replaced()
+        self._home.open.release_replaced()
 
     @property
     def is_behind(self) -> bool:
@@ -141,12 +130,8 @@ class JsonWorkspaceStore(StoreBase):
     def catch_up(self) -> None:
         """See WorkspaceStore. Rewrites the history's file, unless another directory stands at the path."""
         with suppress(OSError):
-            if (
-                not self._must_reopen
-                and self._directory.is_at_its_path()
-                and self._lock.is_in(self._directory)
-            ):
-                self._history.catch_up(self._directory)
+            if not self._must_reopen and self._home.is_in_place:
+                self._history.catch_up(self._home.open)
 
     def settle(self) -> None:
         """See WorkspaceStore. Syncs the history."""
@@ -176,13 +161,12 @@ class JsonWorkspaceStore(StoreBase):
         """See WorkspaceStore. Releases the lock. What the history's file lacks is written before."""
         self.catch_up()
         self._history.close()
-        self._lock.release()
-        self._directory.close()
+        self._home.close()
 
     def _load(self) -> RecoveryStatus:
         try:
-            primary = examine(self._directory, PRIMARY)
-            snapshot = examine(self._directory, SNAPSHOT, primary)
+            primary = examine(self._home.open, PRIMARY)
+            snapshot = examine(self._home.open, SNAPSHOT, primary)
         except NewerVersion as error:
             raise WrittenByNewerRelease(
                 f"The store in {self._path} has {error}: start a newer release, or choose another --data-dir."
@@ -191,15 +175,15 @@ class JsonWorkspaceStore(StoreBase):
         decision = decide(primary, snapshot, new_store_id)
         try:
             self._remove_temps()
-            quarantined = self._files.take_over(self._directory, (primary, snapshot), decision, self.warnings)
+            quarantined = self._files.take_over(self._home.open, (primary, snapshot), decision, self.warnings)
             if not decision.must_write:
                 # The served state must be durable: the process that wrote it may have been killed before its sync.
-                self._directory.settle([PRIMARY, SNAPSHOT])
+                self._home.open.settle([PRIMARY, SNAPSHOT])
             if decision.outcome == "fresh":
                 # Made with the store: a disk that is full later has no room for it. What is in its place may stay.
                 with suppress(OSError):
-                    self._disk.make_directory(QUARANTINE, 0o700, self._directory.fd)
-                self._directory.settle_path()
+                    self._disk.make_directory(QUARANTINE, 0o700, self._home.open.fd)
+                self._home.open.settle_path()
         except OSError as error:
             raise unusable(self._path, error) from error
         except StoreError as error:
@@ -210,6 +194,11 @@ class JsonWorkspaceStore(StoreBase):
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
         self._load_history(decision)
+        if len(self.state.records) > MANY_WORKSPACES:
+            self.warnings.append(
+                f"The store holds {len(self.state.records):,} workspaces, and each write writes them all: for more than "
+                f"{MANY_WORKSPACES:,}, stop the daemon and run `workspaced migrate --to sqlite`."
+            )
         if decision.must_write:
             try:
                 self.commit(Commit(self.state, is_whole=True))
@@ -223,7 +212,7 @@ class JsonWorkspaceStore(StoreBase):
     def _load_history(self, decision: Decision) -> None:
         """Take the history of the state that a file held before it was recovered."""
         document = decision.served.data if decision.served is not None else b""
-        history, warnings = self._history.load(self._directory, decision.state, document)
+        history, warnings = self._history.load(self._home.open, decision.state, document)
         if self.state.revision > decision.state.revision:
             # Nobody knows what a recovery has left out.
             history = replace(history, complete_since=self.state.revision)
@@ -232,7 +221,7 @@ class JsonWorkspaceStore(StoreBase):
         self.warnings += warnings
 
     def _remove_temps(self) -> None:
-        self._directory.remove_temps()
+        self._home.open.remove_temps()
         try:
             folder = Directory.open(self._disk, self._path / QUARANTINE, create=False)
         except (FileNotFoundError, NotADirectoryError):
@@ -247,34 +236,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def _ensure_locked(self) -> None:
         """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
-        try:
-            if (
-                not self._must_reopen
-                and self._directory.is_at_its_path()
-                and self._lock.is_in(self._directory)
-            ):
-                return
-            if not self._directory.is_at_its_path():
-                # Nothing in another directory is an edit of this store's files.
-                self._files.older_is_own = False
-            directory = Directory.open(self._disk, self._path, create=True)
-            try:
-                directory.settle_path()
-                if not self._lock.is_in(directory):
-                    lock = DirectoryLock(directory, self._socket)
-                    self._lock.release()
-                    self._lock = lock
-                    for warning in warnings_about(self._path):  # it may be another directory
-                        _log.warning(warning)
-            except BaseException:
-                directory.close()
-                raise
-        except OSError as error:
-            raise StorageFailure.from_os_error(error, f"open {self._path}") from error
-        except StoreUnusable as error:
-            raise blocked(error) from error
-        except LockHeld as error:
-            raise StorageFailure(error.message, errno.EWOULDBLOCK) from error
-        self._directory.close()
-        self._directory = directory
+        if self._home.ensure_in_place(anew=self._must_reopen):
+            # Nothing in another directory is an edit of this store's files.
+            self._files.older_is_own = False
         self._must_reopen = False

@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ _OWN_WORDS: Final = {
     sqlite3.SQLITE_LOCKED: "another program has locked the database",
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "the database is damaged",
+    sqlite3.SQLITE_READONLY: "the database, its log or their directory can't be written to",
     sqlite3.SQLITE_CANTOPEN: "SQLite can't open the database or its log",
 }
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
@@ -107,7 +108,7 @@ class Database:
         return self._connection.execute(statement, values)
 
     @contextmanager
-    def transaction(self, action: str) -> Iterator[None]:
+    def transaction(self, action: str) -> Generator[None]:
         """Commit what the `with` block does, durably.
 
         Raises StorageFailure where nothing was applied, CommitUnknown where that is not sure: the database must be

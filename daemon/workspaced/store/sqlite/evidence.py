@@ -175,7 +175,7 @@ def _state(
     notice = evidence.states[known].recovery if known is not None else None
     records, _ = rows.records_of([each.text for each in found.values() if each.text is not None])
     store_id = next((states[each].store_id for each in sorted(states, reverse=True)), "")
-    keys = evidence.request_keys
+    keys: Mapping[str, str | None] = evidence.request_keys
     if revision not in states or rows.digest_text(rows.keys_digest(keys)) != states[revision].keys_digest:
         keys = {}  # a key of a write that was not applied would lose its repeat
     state = State.of_records(records, revision, keys, notice, store_id)

@@ -4,8 +4,10 @@ The strategy: SQLite would change a file by opening it, so a file is opened by S
 store's. Its rows prove themselves, whatever has happened to its header.
 """
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Final
 
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
 from workspaced.store.database_pages import Pages, Read, reader_of
@@ -16,6 +18,9 @@ from workspaced.store.sqlite.reading import Damaged
 from workspaced.store.sqlite.rows import Meta
 from workspaced.store.sqlite.schema import HEADER_BYTES, Header
 from workspaced_protocol.datadir import DATABASE_VERSION
+
+# SQLite would open a file for reading alone where it may not write, and fail later.
+_OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,20 @@ class Looked:
 def look(directory: Directory, name: str) -> Looked | None:
     """Return what the file's first bytes tell, or None if it is missing.
 
-    Raises StoreUnusable for what is no regular file, OSError for what can't be read.
+    Raises StoreUnusable for what is no regular file, or can't be read and written.
     """
     try:
-        fd = directory.open_regular(name)
+        fd = directory.open_regular(name, _OPEN)
+        try:
+            data = directory.disk.read_at(fd, HEADER_BYTES, 0)
+        finally:
+            close_quietly(directory.disk, fd)
     except FileNotFoundError:
         return None
-    try:
-        data = directory.disk.read_at(fd, HEADER_BYTES, 0)
-    finally:
-        close_quietly(directory.disk, fd)
+    except OSError as error:
+        reason = f"{directory.path / name} can't be read and written ({error.strerror})"
+        advice = "check its owner, its mode and its disk, then start again"
+        raise StoreUnusable(reason, advice, error.errno or 0) from error
     return Looked(Header.of(data), not data)
 
 

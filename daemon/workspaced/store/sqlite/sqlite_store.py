@@ -67,13 +67,15 @@ class SqliteWorkspaceStore(StoreBase):
         socket: str = "",
         disk: Disk | None = None,
         time_ns: Callable[[], int] = time.time_ns,
+        home: LockedDirectory | None = None,
     ) -> None:
-        """See `create_sqlite_store`; tests set `disk` and `time_ns`."""
+        """See `create_sqlite_store`; tests set `disk` and `time_ns`. With a `home`, the directory is locked already."""
         self._time_ns = time_ns
         self._turn = threading.Lock()  # the database is used by one thread at a time
         self._answered = AnsweredFile()
-        refuse_network(data_dir)
-        self._home = LockedDirectory(disk or Disk(), data_dir, socket)
+        if home is None:
+            refuse_network(data_dir)
+        self._home = home or LockedDirectory(disk or Disk(), data_dir, socket)
         try:
             started = Start(self._home.open, time_ns).run()
         except OSError as error:

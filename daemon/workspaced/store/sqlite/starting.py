@@ -185,7 +185,7 @@ class Start:
         if number == errno.EWOULDBLOCK:
             advice = f"end that program (`fuser {path}` tells its pid), then start again"
             return StoreUnusable(f"{path} is locked by another program", advice, number)
-        advice = "nothing was changed; fix that, then start again"
+        advice = "nothing was changed; check the owner, the mode and the disk, then start again"
         return StoreUnusable(f"{path} can't be opened ({found.strerror})", advice, number)
 
     def _now_ms(self) -> int:

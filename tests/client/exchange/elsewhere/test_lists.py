@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support.documents import version_1_text
 from support.other_programs import folder, recent_projects, state_database, zoxide_database
-from workspaced_client.cli.commands import on_copies
+from workspaced_client.cli.commands import ROWS
 from workspaced_client.cli.commands.row import Command
 from workspaced_client.exchange.elsewhere import formats, places
 from workspaced_client.exchange.elsewhere.lists import read_at, read_default
@@ -191,7 +191,7 @@ def test_the_list_of_another_program_is_told_as_such(tmp_path: Path) -> None:
 
 def test_every_program_has_a_shape_and_places_and_is_known_to_the_command() -> None:
     assert set(formats.SHAPES) == set(formats.BY_NAME) == set(places.INSIDE)
-    commands = [each for each in on_copies.ROWS if isinstance(each, Command) and each.name == "import"]
+    commands = [each for each in ROWS if isinstance(each, Command) and each.name == "import"]
     choices = [each.choices for each in commands[0].options if "--from" in each.flags]
     assert choices == [tuple(formats.BY_NAME)]
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -113,6 +114,48 @@ def test_a_network_file_system_is_refused(
     error = refused(data_dir)
     assert f"lies on {kind}, a network file system" in error.message
     assert "--store json" in error.message
+
+
+def told_to_another_user(data_dir: Path) -> str:
+    """The error of a start by a user who owns the files: root may write to everything."""
+    nobody = pwd.getpwnam("nobody")
+    for each in (data_dir, *data_dir.rglob("*")):
+        os.chown(each, nobody.pw_uid, nobody.pw_gid)
+    for parent in data_dir.parents:
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o001)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(nobody.pw_gid)
+            os.setuid(nobody.pw_uid)
+            create_sqlite_store(data_dir)
+        except StoreUnusable as error:
+            os.write(writing, error.message.encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with open(reading, encoding="utf-8") as pipe:
+        return pipe.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("name", "mode", "told"),
+    [
+        (DATABASE, 0o400, f"{DATABASE} can't be read and written (Permission denied): check its owner"),
+        (DATABASE, 0o000, f"{DATABASE} can't be read and written (Permission denied): check its owner"),
+        (".", 0o500, "the database, its log or their directory can't be written to"),
+    ],
+)
+def test_what_is_read_only_is_named(data_dir: Path, name: str, mode: int, told: str) -> None:
+    (data_dir / name).chmod(mode)
+    before = (data_dir / DATABASE).read_bytes()
+    assert told in told_to_another_user(data_dir)
+    assert (data_dir / DATABASE).read_bytes() == before
 
 
 @pytest.mark.parametrize("put", [directory, link, dangling_link, os.mkfifo, a_socket])

@@ -1,0 +1,170 @@
+"""The migration of a store to another kind, so that a kill at any point leaves one whole store that serves.
+
+The strategy, under the lock of the data directory:
+1. The old store is read as a whole and closed. Damage, or a recovery that nobody has acknowledged, is refused.
+2. A marker says that the old store serves, and that the new one's files are to be removed.
+3. The new store is made, read back from its files and compared.
+4. The marker is replaced by one that says that the new store serves, and that the old one's files are to be moved to
+   quarantine: the only instant at which the serving store changes.
+5. They are moved, one rename each, and the marker is removed.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from workspaced.domain.state import State
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, StoreUnusable
+from workspaced.store.disk import Disk
+from workspaced.store.document import encode_document
+from workspaced.store.files import Directory
+from workspaced.store.json import copying as json_copying
+from workspaced.store.kinds import kind_in
+from workspaced.store.locked_directory import LockedDirectory
+from workspaced.store.place import refuse_network, unusable
+from workspaced.store.unfinished import FILES, NAMES, Kind, Unfinished, finish, mark, names_in_quarantine
+from workspaced_protocol.datadir import MIGRATION, QUARANTINE
+
+
+def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None]) -> None:
+    """Make the store in `data_dir` one of the kind `to`; `tell` gets sentences about the progress.
+
+    Raises LockHeld, OtherKind for two stores or none, StoreUnusable if the store is damaged or the disk fails: then the
+    old store serves, or, where the message says so, the next start decides by the marker.
+    """
+    if not data_dir.is_dir():
+        raise StoreUnusable(
+            f"There is no data directory at {data_dir}",
+            "name it with --data-dir; the kind of a new store is chosen by the setting `store`",
+        )
+    if to == "sqlite":
+        refuse_network(data_dir)
+    with closing(LockedDirectory(Disk(), data_dir, "")) as home:
+        try:
+            _migrate(home.open, to, tell)
+        except OSError as error:
+            raise unusable(data_dir, error) from error
+        except StoreError as error:
+            raise StoreUnusable(error.message, number=error.errno) from error
+
+
+def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> None:
+    finish(directory)
+    directory.remove_temps()
+    kind = kind_in(directory)
+    where = directory.path
+    if kind == to:
+        tell(f"The store in {where} is a {NAMES[to]} store already: nothing to do.")
+        return
+    state = _read(directory, kind, tell)
+    count = _count(len(state.records), "workspace")
+    tell(f"Read {count} at revision {state.revision:,} of the {NAMES[kind]} store in {where}.")
+    _refuse_obstacles(directory, to)
+    old_files = names_in_quarantine(directory, kind)
+    _make(directory, kind, to, state, tell)
+    _switch(directory, Unfinished(to, old_files), tell)
+    try:
+        finish(directory)
+    except (OSError, StoreUnusable) as error:
+        tell(
+            f"The old store's files could not be moved to {QUARANTINE}/ ({_reason(error)}): the next start does so."
+        )
+    else:
+        tell(f"Moved the files of the {NAMES[kind]} store to {where / QUARANTINE}.")
+    tell(f"The next start serves the {NAMES[to]} store.")
+
+
+def _read(directory: Directory, kind: Kind, tell: Callable[[str], None]) -> State:
+    """Return the state of the old store with its history. Raises StoreUnusable or OSError."""
+    if kind == "json":
+        state, warnings = json_copying.read_state(directory)
+    else:
+        from workspaced.store.sqlite import copying  # loaded late: `kinds` tells why
+
+        state, warnings = copying.start_and_read(directory)
+    for warning in warnings:
+        tell(warning)
+    if state.recovery is not None:
+        raise StoreUnusable(
+            f"The store in {directory.path} was recovered from damage, and nobody has acknowledged that "
+            f"({state.recovery.reason})",
+            "start the daemon, see `workspacectl recovery show`, then `workspacectl recovery ack`; stop the daemon, and "
+            "migrate again",
+        )
+    return state
+
+
+def _refuse_obstacles(directory: Directory, to: Kind) -> None:
+    for name in FILES[to]:
+        if directory.identify(name) is not None:
+            raise StoreUnusable(f"{directory.path / name} is in the way", "move it away, then migrate again")
+
+
+def _make(directory: Directory, kind: Kind, to: Kind, state: State, tell: Callable[[str], None]) -> None:
+    """Make the new store beside the old one of this kind, and compare it with `state`; leave nothing of it on failure.
+
+    Raises StoreUnusable, StoreError or OSError.
+    """
+    try:
+        mark(directory, Unfinished(kind, dict.fromkeys(FILES[to])))
+        if to == "json":
+            json_copying.make_files(directory, state)
+            found, _ = json_copying.read_state(directory)
+        else:
+            from workspaced.store.sqlite import copying
+
+            copying.make_in_place(directory, state)
+            found = copying.read_again(directory)
+        lacking = _compared(directory, found, state)
+    except (OSError, StoreError, StoreUnusable):
+        _undo(directory, tell)
+        raise
+    tell(f"Wrote the {NAMES[to]} store, read it back and compared it: nothing differs.")
+    if lacking:
+        tell(f"The files of the history have no room for the oldest {_count(lacking, 'change')}.")
+
+
+def _compared(directory: Directory, found: State, state: State) -> int:
+    """Return how many of the oldest changes the new store lacks. Raises StoreUnusable if it differs otherwise."""
+    if encode_document(found) != encode_document(state):
+        raise StoreUnusable(
+            f"The new store in {directory.path} does not read back as it was written", "check the disk"
+        )
+    lacking = len(state.history) - len(found.history)
+    if lacking < 0 or list(found.history.entries) != list(state.history.entries[lacking:]):
+        raise StoreUnusable(
+            f"The history of the new store in {directory.path} does not read back as it was written",
+            "check the disk",
+        )
+    return lacking
+
+
+def _switch(directory: Directory, marker: Unfinished, tell: Callable[[str], None]) -> None:
+    """Have the new store serve. Raises StorageFailure, and the old one still serves; StoreUnusable if that is not sure."""
+    try:
+        mark(directory, marker)
+    except StorageFailure:
+        _undo(directory, tell)
+        raise
+    except CommitUnknown as error:
+        raise StoreUnusable(
+            f"{error.message} Both stores are whole, and the next start serves one of them, the one that "
+            f"{directory.path / MIGRATION} names by then",
+            number=error.errno,
+        ) from error
+
+
+def _undo(directory: Directory, tell: Callable[[str], None]) -> None:
+    """Remove what was made of the new store. Never raise: the failure before this one is reported."""
+    try:
+        finish(directory)
+    except (OSError, StoreUnusable) as error:
+        tell(f"What was made could not be removed ({_reason(error)}): the next start does so.")
+
+
+def _reason(error: OSError | StoreUnusable) -> str:
+    return error.message if isinstance(error, StoreUnusable) else error.strerror or str(error)
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
