@@ -42,6 +42,25 @@ EX_CONFIG: Final = 78
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell reports it
 EXIT_OUTPUT_CLOSED: Final = 141  # 128 + SIGPIPE, as a shell reports it
 
+EXIT_CODES: Final = (
+    (0, "stopped by SIGTERM or SIGINT, with all queued writes committed"),
+    (EXIT_OUTPUT_FAILED, "the output of config or --help could not be written"),
+    (EX_USAGE, "wrong arguments"),
+    (EX_SOFTWARE, "a defect; the log has the traceback"),
+    (
+        EX_IOERR,
+        "the data can't be read or written, the socket can't be bound, or the disk hung or failed at the stop",
+    ),
+    (EX_TEMPFAIL, "another daemon, or a migration, owns the data directory; its pid is named"),
+    (
+        EX_CONFIG,
+        "wrong settings, each named; data of a newer release, or of another kind than the setting store",
+    ),
+    (EXIT_INTERRUPTED, "migrate was interrupted; one whole store serves"),
+    (EXIT_OUTPUT_CLOSED, "the reader of that output is gone"),
+)
+"""What each exit code tells a service manager or a script."""
+
 
 _PRECEDENCE: Final = (
     "Every setting can also be given in the environment, such as WORKSPACED_DATA_DIR, or in the configuration "
@@ -64,7 +83,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `workspaced` with these arguments, or those of the process; return its exit code."""
-    options, surplus = _parser().parse_known_args(arguments)
+    options, surplus = parser().parse_known_args(arguments)
     if surplus:
         options.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
     if options.command == "sample":
@@ -85,21 +104,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         describe = as_json if options.json else as_table
         return _print(describe(configuration))
     settings = configuration.settings
-    if options.command == "migrate":
-        return _migrate(settings, options.to)
     with log.to_stderr(settings.log_level, settings.log_format):
         for variable in configuration.unknown_variables:
             log.passed_over(variable)
-        failure = _run_daemon(settings, lambda: load().settings)
+        if options.command == "migrate":
+            try:
+                failure = _failure_of(partial(_migrate, settings, options.to))
+            except KeyboardInterrupt:
+                told = "interrupted: one whole store serves, and the next start moves away what is left beside it."
+                failure = EXIT_INTERRUPTED, told
+        else:
+            failure = _failure_of(partial(_run_daemon, settings, lambda: load().settings))
     return _fail(*failure) if failure else 0
 
 
-def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, str] | None:
-    """Run the daemon; return the exit code and the line of its error, or None after a signal."""
-    try:
-        trio.run(
-            partial(run, settings, partial(_announce, settings), load, owns_process=True), clock=AwakeClock()
+def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> None:
+    trio.run(
+        partial(run, settings, partial(_announce, settings), load, owns_process=True), clock=AwakeClock()
+    )
+
+
+def _migrate(settings: Settings, to: Kind) -> None:
+    from workspaced.store.migration import migrate  # loaded late: `run` migrates nothing
+
+    migrate(settings.data_dir, to, partial(say, sys.stdout))
+    if settings.store not in ("auto", to):
+        say(
+            sys.stdout,
+            f"Before that, take the setting `store` out, or change it to {to}: `workspaced config show` tells where "
+            f"{settings.store} comes from.",
         )
+
+
+def _failure_of(action: Callable[[], None]) -> tuple[int, str] | None:
+    """Do something; return the exit code and the line of its error, or None."""
+    try:
+        action()
     except LockHeld as error:
         return EX_TEMPFAIL, error.message
     except (WrittenByNewerRelease, OtherKind) as error:
@@ -112,41 +152,14 @@ def _run_daemon(settings: Settings, load: Callable[[], Settings]) -> tuple[int, 
     return None
 
 
-def _migrate(settings: Settings, to: Kind) -> int:
-    """Make the store one of the kind `to`; return the exit code."""
-    from workspaced.store.migration import migrate  # loaded late: `run` migrates nothing
-
-    try:
-        migrate(settings.data_dir, to, partial(say, sys.stdout))
-    except KeyboardInterrupt:
-        return _fail(
-            EXIT_INTERRUPTED,
-            "interrupted: one whole store serves, and the next start takes away what is left.",
-        )
-    except LockHeld as error:
-        return _fail(EX_TEMPFAIL, error.message)
-    except (WrittenByNewerRelease, OtherKind) as error:
-        return _fail(EX_CONFIG, error.message)
-    except StoreUnusable as error:
-        return _fail(EX_IOERR, error.message)
-    if settings.store not in ("auto", to):
-        say(
-            sys.stdout,
-            f"Before that, take the setting `store` out, or change it to {to}: `workspaced config show` tells where "
-            f"{settings.store} comes from.",
-        )
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line; its texts are those of `--help` and of the manual."""
+    whole = _Parser(
         prog="workspaced",
         description="Keeps a developer's workspaces and projects for all apps on the machine.",
     )
-    parser.add_argument(
-        "--version", action="version", version=f"workspaced {workspaced_protocol.__version__}"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"workspaced {workspaced_protocol.__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     settings = _settings_parser()
     run_parser = commands.add_parser(
         "run",
@@ -190,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The default configuration file is {default_config_file() or 'in your home directory'}.",
     )
     sample_parser.set_defaults(command="sample", parser=sample_parser)
-    return parser
+    return whole
 
 
 def _settings_parser() -> _Parser:

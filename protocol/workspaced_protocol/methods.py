@@ -285,7 +285,7 @@ METHODS: Final[dict[str, Method]] = {
             ErrorCode.ACTIVE_SESSIONS,
             ErrorCode.REVISION_CONFLICT,
         ),
-        _write("store.flush", p.WriteParams, StoreRevision, "Writes both files again from memory."),
+        _write("store.flush", p.WriteParams, StoreRevision, "Writes the whole store again from memory."),
         _task(
             "store.check",
             p.NoParams,

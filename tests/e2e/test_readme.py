@@ -1,11 +1,12 @@
 """The tours of README.md, docs/command-line.md and docs/integrate/shell.md run as they are printed, each in an empty home of its own.
 
-A `console` block holds commands, each after `$ `, and below each what it prints. `workspaced run` goes on in the
-background, on a terminal; `…` alone in a line stands for the rest of the output. What differs from one machine and
+A `console` block holds commands, each after `$ `, and below each what it prints on a terminal. `workspaced run` goes on
+in the background; `…` alone in a line stands for the rest of the output. What differs from one machine and
 moment to the next is levelled on both sides: ids, times, durations, versions and the width of tables. A pid that was
 printed stands for the real one in the commands that follow.
 """
 
+import errno
 import os
 import pty
 import re
@@ -13,7 +14,7 @@ import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from support.waiting import PATIENCE_SECONDS
 RUN_DAEMON = "workspaced run"
 REST = "…"
 HOME, RUNTIME_DIR = "/home/ada", "/run/user/1000"  # as the documents print them
+_COLUMNS = 120  # of the terminal, as wide as the documents
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PID = re.compile(r"\bpid (\d+)")
 _VARYING = (
@@ -101,31 +103,38 @@ class Tour:
         return command.replace(RUNTIME_DIR, str(self.runtime_dir)).replace(HOME, str(self.root))
 
     def _published(self, lines: list[str]) -> list[str]:
-        text = "\n".join(lines).replace(str(self.runtime_dir), RUNTIME_DIR).replace(str(self.root), HOME)
+        text = "\n".join(lines)
+        for runtime_dir in (str(self.runtime_dir), f"~/{self.runtime_dir.name}"):
+            text = text.replace(f"{runtime_dir}/", f"{RUNTIME_DIR}/")
+        text = text.replace(str(self.root), HOME)
         return text.split("\n") if text else []
 
     def _output_of(self, command: str) -> list[str]:
-        ended = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.root,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        return ended.stdout.decode().splitlines()
+        """Runs a command on a terminal, and returns what it prints."""
+        process, terminal = self._started("bash", "-c", command)
+        try:
+            text = read_until(terminal, lambda _: False)
+            process.wait(PATIENCE_SECONDS)
+        finally:
+            os.close(terminal)
+        return text.decode().splitlines()
 
     def _start_daemon(self, step: Step) -> list[str]:
         """Starts the daemon on a terminal, and reads as many lines as are printed: it answers by then."""
         if self._daemon is not None:
             self._daemon.wait(PATIENCE_SECONDS)  # the tour has ended it
             os.close(self._terminal)
-        self._terminal, slave = pty.openpty()
+        self._daemon, self._terminal = self._started(*RUN_DAEMON.split())
+        wanted = len(step.expected) - (step.expected[-1:] == [REST])
+        text = read_until(self._terminal, lambda so_far: so_far.count(b"\n") >= wanted)
+        return text.decode().splitlines()
+
+    def _started(self, *command: str) -> tuple[subprocess.Popen[bytes], int]:
+        """Start a command on a terminal of its own; return the terminal's other end, too."""
+        terminal, slave = pty.openpty()
         try:
-            self._daemon = subprocess.Popen(
-                RUN_DAEMON.split(),
+            process = subprocess.Popen(
+                command,
                 cwd=self.root,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -134,19 +143,32 @@ class Tour:
             )
         finally:
             os.close(slave)
-        wanted = len(step.expected) - (step.expected[-1:] == [REST])
-        text, deadline = b"", monotonic() + PATIENCE_SECONDS
-        while text.count(b"\n") < wanted:
-            readable, _, _ = select.select([self._terminal], [], [], max(deadline - monotonic(), 0))
-            assert readable, f"the daemon has printed only {text!r}"
-            text += os.read(self._terminal, 65536)
-        return text.decode().splitlines()
+        return process, terminal
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         environment = {"HOME": str(self.root), "XDG_RUNTIME_DIR": str(self.runtime_dir), "PATH": path}
+        environment |= {"TERM": "dumb", "COLUMNS": str(_COLUMNS)}
         kept = ("LANG", "LC_", "COVERAGE_", "GIT_CONFIG_")
         return environment | {name: value for name, value in os.environ.items() if name.startswith(kept)}
+
+
+def read_until(terminal: int, is_enough: Callable[[bytes], bool]) -> bytes:
+    """Return what is printed on a terminal, until that is enough, or until nobody can print on it any more."""
+    text, deadline = b"", monotonic() + PATIENCE_SECONDS
+    while not is_enough(text):
+        readable, _, _ = select.select([terminal], [], [], max(deadline - monotonic(), 0))
+        assert readable, f"this alone was printed: {text!r}"
+        try:
+            more = os.read(terminal, 65536)
+        except OSError as error:  # as Linux tells that no other end is open
+            if error.errno != errno.EIO:
+                raise
+            more = b""
+        if not more:
+            break
+        text += more
+    return text
 
 
 def level(line: str) -> str:

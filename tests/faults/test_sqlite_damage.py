@@ -17,7 +17,14 @@ from workspaced.domain import bulk, commands, workspaces
 from workspaced.store.backups import Backups
 from workspaced.store.disk import Disk
 from workspaced.store.sqlite.sqlite_store import SqliteWorkspaceStore
-from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, DATABASE_PAGE_BYTES, QUARANTINE
+from workspaced_protocol.datadir import (
+    ANSWERED,
+    DAMAGED_DATABASE,
+    DATABASE,
+    DATABASE_LOG,
+    DATABASE_PAGE_BYTES,
+    QUARANTINE,
+)
 
 pytestmark = pytest.mark.requirement("FR-007", "T013", "T015")
 
@@ -249,3 +256,55 @@ def test_a_start_that_is_killed_while_it_recovers_goes_on_at_the_next(
             os._exit(0)
     os.waitpid(child, 0)
     assert check(sample, opened(tmp_path / "data"), tmp_path / "data", "the next start") == "recovered"
+
+
+def test_a_start_that_was_killed_after_it_recovered_moves_what_it_had_set_aside(
+    sample: Sample, tmp_path: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    store = start_after(sample.closed, DATABASE, cut(DATABASE_PAGE_BYTES * 9), data_dir)
+    recovery = store.recovery
+    store.close()
+    kept = Path(recovery.quarantined[0])
+    assert kept.name.endswith(DATABASE)
+    content = kept.read_bytes()
+    kept.rename(data_dir / DAMAGED_DATABASE)
+    for found in (recovery.quarantined, (*recovery.quarantined, "another")):
+        with closing(opened(data_dir)) as store:
+            assert store.recovery.reason == recovery.reason
+            assert len(store.recovery.quarantined) == len(found)
+        assert kept.read_bytes() == content
+        (data_dir / DAMAGED_DATABASE).write_bytes(b"of a flush that was killed")  # never over what is kept
+
+
+def test_a_side_file_that_is_behind_makes_no_whole_of_a_part(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with closing(opened(data_dir)) as store:
+        for number in range(3):
+            store.commit(made(store.state, workspaces.save(workspace(number), None)))
+        behind = (data_dir / ANSWERED).read_bytes()
+        store.commit(made(store.state, workspaces.save(workspace(1, name="The newest"), None)))
+    (data_dir / ANSWERED).write_bytes(behind)
+    damaged = (data_dir / DATABASE).read_bytes().replace(b"The newest", b"The nearest"[:10])
+    (data_dir / DATABASE).write_bytes(damaged)
+    with closing(opened(data_dir)) as store:
+        assert store.recovery.outcome == "dataLoss"
+        assert store.recovery.reason is not None
+        assert "the last answered revision was 4" in store.recovery.reason
+
+
+def test_what_a_kill_left_of_a_commit_is_no_evidence(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with closing(opened(data_dir)) as store:
+        for number in range(3):
+            store.commit(made(store.state, workspaces.save(workspace(number), None)))
+        shutil.copytree(data_dir, tmp_path / "before")
+        store.commit(made(store.state, workspaces.save(workspace(1, name="Never answered"), None)))
+        log = (data_dir / DATABASE_LOG).read_bytes()
+    # All of its pages but the last are in the log; and the log's beginning is damaged.
+    unfinished = flipped(200)(log[: len(log) - FRAME_BYTES])
+    assert unfinished is not None
+    (tmp_path / "before" / DATABASE_LOG).write_bytes(unfinished)
+    with closing(opened(tmp_path / "before")) as store:
+        assert store.recovery.outcome == "recovered"
+        assert [each.name for each in store.get_all()] == ["Workspace 0", "Workspace 1", "Workspace 2"]

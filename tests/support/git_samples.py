@@ -49,7 +49,7 @@ HANGS = """
 echo half > "$target/half"
 mkdir "$target/.git" && echo half > "$target/.git/half"
 echo "Cloning into 'there'..." >&2
-echo 'Receiving objects:  42% (42/100)' >&2
+echo 'Receiving objects:  42% (42/100), 1.20 MiB | 800.00 KiB/s' >&2
 """
 """The beginning of a clone that never ends: some files, and a line of progress."""
 

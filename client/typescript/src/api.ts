@@ -412,7 +412,7 @@ export class Store {
   }
 
   /**
-   * Writes both files again from memory.
+   * Writes the whole store again from memory.
    *
    * Errors of the daemon: writeTimeout, commitUnknown, storageFailure, overloaded, shuttingDown, cancelled,
    * invalidParams, internalError.

@@ -60,7 +60,7 @@ class AsyncStore:
         await self._request("store.remove", p.RemoveParams(id=id), NOTHING)
 
     async def flush(self) -> int:
-        """Have both files of the store written again from memory; return the store's revision."""
+        """Have the whole store written again from memory; return the store's revision."""
         return (await self._request("store.flush", p.WriteParams(), StoreRevision)).revision
 
     async def apply(self, changes: Sequence[Change], *, if_revision: int | None = None) -> int:

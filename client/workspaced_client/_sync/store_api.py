@@ -61,7 +61,7 @@ class Store:
         self._request("store.remove", p.RemoveParams(id=id), NOTHING)
 
     def flush(self) -> int:
-        """Have both files of the store written again from memory; return the store's revision."""
+        """Have the whole store written again from memory; return the store's revision."""
         return self._request("store.flush", p.WriteParams(), StoreRevision).revision
 
     def apply(self, changes: Sequence[Change], *, if_revision: int | None = None) -> int:

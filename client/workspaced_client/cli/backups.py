@@ -15,8 +15,8 @@ from workspaced_client.cli.base.output import (
     emit,
     emit_json,
     emit_path,
-    shown,
     shown_name,
+    shown_path,
     tell,
 )
 from workspaced_client.cli.base.questions import preview, require_yes
@@ -38,7 +38,7 @@ def backup(options: Options, file: str | None) -> None:
     elif options.quiet:
         emit_path(made.path)
     else:
-        emit(f"Copied the store at revision {made.revision} to {shown(made.path)}.")
+        emit(f"Copied the store at revision {made.revision} to {shown_path(made.path)}.")
 
 
 def backups(options: Options) -> None:
@@ -49,7 +49,7 @@ def backups(options: Options) -> None:
         emit_json(found)
     elif found:
         emit_table(
-            (Column("NAME"), Column("MADE"), Column("REVISION")),
+            (Column("NAME"), Column("MADE", gives_way=True), Column("REVISION", gives_way=True)),
             [(each.name, when(each.made_at), str(each.revision)) for each in found],
         )
     elif not options.quiet:
@@ -79,7 +79,7 @@ def restore(options: Options, backup: str, *, yes: bool, dry_run: bool) -> None:
     if options.as_json:
         _emit_json(difference, applied=True, revision=revision)
     elif not options.quiet:
-        kept_in = shown(os.path.join(status.data_dir, QUARANTINE))
+        kept_in = shown_path(os.path.join(status.data_dir, QUARANTINE))
         kept = f" The old content is kept in {kept_in}." if changes_something else ""
         restored = f"Restored: the store is at revision {revision}.{kept}"
         emit("\n".join((restored, *recovery_notice.progress(before, status.recovery))))
@@ -152,10 +152,10 @@ def _changes(before: Workspace | None, after: Workspace) -> str:
     if before is None:
         return "as in the backup"  # another program has removed it since the comparison
     words = [
-        f"{label} {shown(old)} → {shown(new)}"
+        f"{label}: {old} -> {new}"
         for label, old, new in (
-            ("name", before.name, after.name),
-            ("path", before.root_path, after.root_path),
+            ("name", shown_name(before.name), shown_name(after.name)),
+            ("path", shown_path(before.root_path), shown_path(after.root_path)),
             ("state", before.state, after.state),
         )
         if old != new
@@ -163,14 +163,18 @@ def _changes(before: Workspace | None, after: Workspace) -> str:
     old_projects = {project.id: project for project in before.projects}
     new_projects = {project.id: project for project in after.projects}
     words += [
-        f"project +{shown(each.root_path)}" for id_, each in new_projects.items() if id_ not in old_projects
+        f"project +{shown_path(each.root_path)}"
+        for id_, each in new_projects.items()
+        if id_ not in old_projects
     ]
     words += [
-        f"project -{shown(each.root_path)}" for id_, each in old_projects.items() if id_ not in new_projects
+        f"project -{shown_path(each.root_path)}"
+        for id_, each in old_projects.items()
+        if id_ not in new_projects
     ]
     words += [
-        f"project ~{shown(each.root_path)}"
+        f"project ~{shown_path(each.root_path)}"
         for id_, each in new_projects.items()
         if id_ in old_projects and each != old_projects[id_]
     ]
-    return "; ".join(words) or f"last changed {when(before.updated_at)} → {when(after.updated_at)}"
+    return "; ".join(words) or f"last changed {when(before.updated_at)} -> {when(after.updated_at)}"

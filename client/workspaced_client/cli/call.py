@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import cast
 
 from workspaced_client import MethodNotFound
 from workspaced_client.cli.base.connecting import connected
@@ -36,9 +37,9 @@ def _params(method: str, text: str | None) -> dict[str, object]:
     """Return the params by name. Raise WrongUsage."""
     if text is None:
         return {}
+    where = "from stdin" if text == "-" else f"“{shown_name(text)}”"
     try:
         data = sys.stdin.buffer.read() if text == "-" else text.encode()
-        where = "from stdin" if text == "-" else f"“{shown_name(text)}”"
         check_text(data)
         value: object = json.loads(data)
     except Unkept as error:
@@ -49,9 +50,9 @@ def _params(method: str, text: str | None) -> dict[str, object]:
             hint='Put them in single quotes: workspacectl call workspace.get \'{"name": "alpha"}\'',
         ) from error
     if isinstance(value, dict):
-        return value
+        return cast("dict[str, object]", value)
     if isinstance(value, list):
-        return _by_name(method, value)
+        return _by_name(method, cast("list[object]", value))
     raise WrongUsage(f"The params {where} are neither an object nor an array.")
 
 

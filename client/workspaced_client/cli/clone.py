@@ -1,30 +1,35 @@
 """`workspacectl clone`: git's progress while it runs, and its own words if it fails."""
 
 import os
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Final
 
 from workspaced_client import GitError, NotResponding, Progress, Workspace
 from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
 from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, tell
+from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, shown_path, tell
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.models import WARNING_PHASE
 from workspaced_protocol.urls import without_secret
+
+_AMOUNT: Final = re.compile(r", ([\d.]+ \w+)(?: \| ([\d.]+ \w+/s))?")
+"""In git's line of progress: `Receiving objects:  45% (450/1000), 1.20 MiB | 800.00 KiB/s`."""
 
 
 def clone(options: Options, workspace: str | None, url: str, into: str | None) -> None:
     """Clone a git repository, and bind the clone to a workspace."""
     warnings: list[str] = []
     target = None if into is None else absolute_path(into)
-    source = absolute_path(url) if _is_here(url) else url
     with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
         found = find_workspace(client, workspace)
-        with _failing_in_words(found), _progress_shown(options) as show:
+        source = _source(url)
+        with _failing_in_words(found), _progress_shown(options, _repository(source)) as show:
             bound = client.projects.clone(
                 found.id,
                 source,
@@ -32,17 +37,29 @@ def clone(options: Options, workspace: str | None, url: str, into: str | None) -
                 on_progress=_keeping(warnings, show),
                 timeout_seconds=options.patience_seconds(CLONE_TIMEOUT_SECONDS),
             )
-    where = shown(bound.projects[-1].root_path)
+    where = shown_path(bound.projects[-1].root_path)
     told = f"Cloned {shown(without_secret(url))} to {where}, for workspace “{shown_name(bound.name)}”."
     tell_change(options, bound, told)
     for warning in warnings:
         tell(f"warning: {shown(warning)}")
 
 
-def _is_here(address: str) -> bool:
-    """Return whether git takes the address for a path of this machine: a directory or a bundle, its ending left out perhaps."""
+def _source(address: str) -> str:
+    """Return the URL, or the absolute path of what git takes for one of this machine. Raise WrongUsage without it there.
+
+    It is a directory or a bundle, its ending left out perhaps. An absolute path is the daemon's to judge.
+    """
     path = os.path.expanduser(address)
-    return "://" not in address and any(os.path.exists(path + ending) for ending in ("", ".git", ".bundle"))
+    if "://" in address:
+        return address
+    if any(os.path.exists(path + ending) for ending in ("", ".git", ".bundle")):
+        return absolute_path(address)
+    if address and not os.path.isabs(path) and ":" not in address.partition("/")[0]:
+        raise WrongUsage(
+            f"There is no directory {shown(address)}, and it is no URL.",
+            hint="A URL looks like https://host/path, or like host:path for ssh.",
+        )
+    return address
 
 
 def _keeping(warnings: list[str], show: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
@@ -83,7 +100,7 @@ def _failing_in_words(workspace: Workspace) -> Generator[None]:
 
 
 @contextmanager
-def _progress_shown(options: Options) -> Generator[Callable[[Progress], None] | None]:
+def _progress_shown(options: Options, repository: str) -> Generator[Callable[[Progress], None] | None]:
     """Yield the function to call with each progress: it draws a bar on a terminal, else prints a line per phase."""
     if options.quiet or options.as_json:
         yield None
@@ -99,15 +116,38 @@ def _progress_shown(options: Options) -> Generator[Callable[[Progress], None] | 
         yield line
         return
     from rich.console import Console  # only here: it takes long to load
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    # A narrow terminal cuts the columns at the right: the bar comes last.
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[amount]}", markup=False),
+        BarColumn(),
+    )
     with Bar(*columns, console=Console(stderr=True, highlight=False), transient=True) as bar:
-        task = bar.add_task("Asking the daemon", total=None)
+        task = bar.add_task(f"{repository}: Asking the daemon", total=None, amount="")
 
         def move(progress: Progress) -> None:
-            total = None if progress.percent is None else 100
-            bar.update(task, description=shown(progress.phase), completed=progress.percent or 0, total=total)
+            bar.update(
+                task,
+                description=f"{repository}: {shown(progress.phase)}",
+                completed=progress.percent or 0,
+                total=None if progress.percent is None else 100,
+                amount=shown(_amount(progress.message)),
+            )
 
         yield move
+
+
+def _repository(url: str) -> str:
+    """Return the name of a repository, for a line about its clone."""
+    path = without_secret(url).partition("?")[0].rstrip("/")
+    return shown_name(path[max(path.rfind("/"), path.rfind(":")) + 1 :].removesuffix(".git"))
+
+
+def _amount(message: str) -> str:
+    """Return the bytes that git has received and their rate, such as `1.20 MiB, 800.00 KiB/s`; nothing in most phases."""
+    found = _AMOUNT.search(message)
+    return ", ".join(filter(None, found.groups())) if found else ""

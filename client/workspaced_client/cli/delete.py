@@ -7,7 +7,7 @@ from workspaced_client.cli.base.arguments import find_whole
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, shown, shown_name
+from workspaced_client.cli.base.output import count, shown_name, told_path
 from workspaced_client.cli.base.questions import require_yes
 from workspaced_client.cli.base.results import tell_change
 
@@ -43,4 +43,4 @@ def _question(found: Sequence[Workspace]) -> str:
 
 def _described(workspace: Workspace) -> str:
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"“{shown_name(workspace.name)}” ({shown(workspace.root_path)}{projects})"
+    return f"“{shown_name(workspace.name)}” ({told_path(workspace.root_path)}{projects})"

@@ -11,7 +11,15 @@ from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, emit, emit_json, on_terminal, shown, shown_name, tell
+from workspaced_client.cli.base.output import (
+    count,
+    emit,
+    emit_json,
+    on_terminal,
+    shown_name,
+    shown_path,
+    tell,
+)
 from workspaced_client.cli.base.typed_paths import absolute_path
 
 _CODE_WORKSPACE: Final = "code-workspace"
@@ -47,7 +55,7 @@ def export(
             if len(chosen) == 1
             else count(len(chosen), "workspace")
         )
-        emit(f"Exported {what} to {shown(path)}.")
+        emit(f"Exported {what} to {shown_path(path)}.")
 
 
 def _check_usage(

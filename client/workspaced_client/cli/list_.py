@@ -72,10 +72,12 @@ def list_(
     elif workspaces:
         _emit(workspaces)
     elif not options.quiet:
-        if has_any:
-            tell("No workspace matches.")
+        if not has_any and state is None:
+            tell("There are no workspaces. To make one of this directory: workspacectl create NAME")
+            tell("To make one of each git repository below a directory: workspacectl import --scan DIR")
         else:
-            tell("There are no workspaces." if state is None else f"No workspace is {state}.")
+            wanted = "matches" if has_any else f"is {state}"
+            tell(f"No workspace {wanted}: `workspacectl list` shows all.")
 
 
 def _matching(workspaces: list[Any], name: str | None, under: str | None, *, stale: bool) -> list[Any]:
@@ -102,13 +104,13 @@ def _emit(workspaces: list[Any]) -> None:
         (
             Column("NAME", shrinks=True),
             Column("STATE", colours=_STATE_COLOURS),
-            Column("PROJECTS"),
+            Column("PROJECTS", gives_way=True),
             *(
-                [Column("STALE", colours={str(number): "red" for number in stale.values()})]
+                [Column("STALE", gives_way=True, colours={str(number): "red" for number in stale.values()})]
                 if has_stale
                 else ()
             ),
-            *([Column("TAGS", shrinks=True)] if has_tags else ()),
+            *([Column("TAGS", shrinks=True, gives_way=True)] if has_tags else ()),
             Column("PATH", shrinks=True, is_path=True),
             Column("ID", optional=True),
         ),

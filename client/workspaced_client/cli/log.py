@@ -31,7 +31,7 @@ def log(options: Options, workspace: str | None, limit: int, before: int | None,
             (
                 Column("WHEN", gives_way=True),
                 Column("REVISION"),
-                Column("WHAT", shrinks=True, is_sentence=True),
+                Column("WHAT", shrinks=True),
                 Column("WORKSPACE", shrinks=True),
                 Column("BY", shrinks=True, gives_way=True),
                 Column("PID", optional=True),
@@ -45,7 +45,9 @@ def log(options: Options, workspace: str | None, limit: int, before: int | None,
             tell(f"There are older ones: --before {found[-1].revision} shows them.")
     elif not options.quiet:
         tell(
-            "There are no changes yet." if before is None else f"No change before revision {before} is kept."
+            "There are no changes yet: `workspacectl create` makes the first one."
+            if before is None
+            else f"No change before revision {before} is kept."
         )
 
 

@@ -10,7 +10,7 @@ from workspaced_client.cli.base.arguments import find_workspace, workspace_aroun
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, emit_json, shown, shown_name, tell
+from workspaced_client.cli.base.output import count, emit_json, shown_name, shown_path, tell, told_path
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_client.cli.base.typed_paths import absolute_path
@@ -25,14 +25,14 @@ def bind(options: Options, workspace: str | None, path: str) -> None:
         _refuse_no_directory(path, directory)
     with connected(options) as client:
         bound = client.projects.bind(find_workspace(client, workspace).id, directory)
-    where = shown(bound.projects[-1].root_path)
+    where = shown_path(bound.projects[-1].root_path)
     tell_change(options, bound, f"Bound {where} to workspace “{shown_name(bound.name)}”.")
 
 
 def _refuse_no_directory(given: str, directory: str) -> NoReturn:
     """Raise WrongUsage: the one argument may have been meant as the workspace."""
     raise WrongUsage(
-        f"There is no directory {shown(directory)}.",
+        f"There is no directory {told_path(directory)}.",
         hint=f"To bind the current directory to a workspace: workspacectl bind {shlex.quote(given)} .",
     )
 
@@ -43,7 +43,9 @@ def unbind(options: Options, workspace: str | None, project: str) -> None:
         found = find_workspace(client, workspace)
         chosen = _find_project(found, project)
         left = client.projects.unbind(found.id, chosen.id)
-    tell_change(options, left, f"Unbound {shown(chosen.root_path)} from workspace “{shown_name(left.name)}”.")
+    tell_change(
+        options, left, f"Unbound {shown_path(chosen.root_path)} from workspace “{shown_name(left.name)}”."
+    )
 
 
 def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
@@ -90,7 +92,7 @@ def check(options: Options, workspaces: list[str]) -> int:
                 Column("WORKSPACE", shrinks=True),
                 Column("STATUS", colours=_STATUS_COLOURS),
                 Column("PROJECT", shrinks=True, is_path=True),
-                Column("WHY"),
+                Column("WHY", shrinks=True, is_sentence=True, gives_way=True),
             ),
             [
                 (workspace.name, project.status, project.root_path, reasons.get(project.root_path, ""))
@@ -98,7 +100,9 @@ def check(options: Options, workspaces: list[str]) -> int:
             ],
         )
     elif not options.quiet:
-        tell("There are no projects.")
+        tell(
+            "There are no projects: `workspacectl bind` binds a directory, `workspacectl clone` a repository."
+        )
     if stale:
         if not options.quiet and not options.as_json:
             tell(f"{count(len(stale), 'project')} can't be reached.")

@@ -15,7 +15,16 @@ from workspaced_client.cli.base.arguments import is_id
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_name
+from workspaced_client.cli.base.output import (
+    coloured,
+    count,
+    emit,
+    emit_json,
+    shown,
+    shown_name,
+    shown_path,
+    shown_sentence,
+)
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
 from workspaced_client.cli.base.typed_paths import absolute_path
@@ -106,18 +115,22 @@ def _look(client: Client, named: Sequence[str] = ()) -> tuple[list[Found], Seque
     """
     salvaged = client.store.salvage(named or None)
     now = {workspace.id: workspace for workspace in client.store.get_all()}
-    holders = {name_key(each.name): each.id for each in now.values() if each.state != "deleted"}
+    holders = {name_key(each.name): each for each in now.values() if each.state != "deleted"}
     found: list[Found] = []
     for workspace in salvaged.workspaces:
         there = now.get(workspace.id)
         if there is None:
             holder = None if workspace.state == "deleted" else holders.get(name_key(workspace.name))
-            found.append(Found(workspace, obstacle=f"the name is taken by {holder}" if holder else None))
+            found.append(Found(workspace, obstacle=_taken_by(holder) if holder else None))
         elif structs.replace(there, revision=0) == structs.replace(workspace, revision=0):
             found.append(Found(workspace, is_there=True))
         else:
             found.append(Found(workspace, obstacle="it is in the store already, with other content"))
     return found, salvaged.files
+
+
+def _taken_by(holder: Workspace) -> str:
+    return f"the name is taken by “{holder.name}” at {holder.root_path}"
 
 
 def _contents(notice: RecoveryStatus, found: Sequence[Found], files: Sequence[str]) -> list[str]:
@@ -179,7 +192,7 @@ def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Works
         except RevisionConflict:
             left.append(Found(workspace, obstacle="it is in the store by now"))
         except NameConflict as error:
-            left.append(Found(workspace, obstacle=f"the name is taken by {error.data.get('id')}"))
+            left.append(Found(workspace, obstacle=f"the name is taken by now, by workspace {error.id}"))
     return saved, left
 
 
@@ -197,9 +210,11 @@ def _preview(found: Sequence[Found], files: Sequence[str]) -> str:
 
 def _line(found: Found) -> str:
     workspace = found.workspace
-    text = f"{shown_name(workspace.name)}  {shown(workspace.root_path)}"
+    text = f"{shown_name(workspace.name)}  {shown_path(workspace.root_path)}"
     if found.is_there:
         return f"= {text}  is there already"
     if found.obstacle:
-        return coloured(f"! {text}  left as it is: {found.obstacle} ({workspace.id})", "yellow")
+        return coloured(
+            f"! {text}  left as it is: {shown_sentence(found.obstacle)} ({workspace.id})", "yellow"
+        )
     return coloured(f"+ {described(workspace)}", "green")

@@ -28,7 +28,7 @@ def sessions(options: Options, workspace: str | None) -> None:
                 Column("LABEL", shrinks=True),
                 *([Column("EXCLUSIVE")] if has_exclusive else ()),
                 Column("PID"),
-                Column("SINCE"),
+                Column("SINCE", gives_way=True),
                 Column("ID", optional=True),
             ),
             [
@@ -44,4 +44,4 @@ def sessions(options: Options, workspace: str | None) -> None:
             ],
         )
     elif not options.quiet:
-        tell("There are no sessions.")
+        tell("There are no sessions. A program begins one while it works in a workspace.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.asking import ask_for_workspace
-from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
+from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name, shown_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def show(options: Options, workspace: str | None) -> None:
         f"Name      {shown_name(found['name'])}",
         f"Id        {shown(found['id'])}",
         f"State     {shown(found['state'])}",
-        f"Path      {shown(found['rootPath'])}",
+        f"Path      {shown_path(found['rootPath'])}",
         f"Created   {when(found['createdAt'])}",
         f"Changed   {when(found['updatedAt'])} (revision {found.get('revision', 0)})",
     ]
@@ -35,5 +35,5 @@ def show(options: Options, workspace: str | None) -> None:
     lines.append(f"Projects  {len(projects) or 'none'}")
     for project in projects:
         origin = f" (cloned from {shown(project['gitUrl'])})" if project.get("gitUrl") else ""
-        lines.append(f"  {shown(project['status']):<6}  {shown(project['rootPath'])}{origin}")
+        lines.append(f"  {shown(project['status']):<6}  {shown_path(project['rootPath'])}{origin}")
     emit("\n".join(lines))

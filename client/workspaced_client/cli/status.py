@@ -6,7 +6,7 @@ from workspaced_client._core import data_lock
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.asking import Read, ask, is_pending
 from workspaced_client.cli.base.failures import Unreachable
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, tell
+from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_path, tell
 from workspaced_client.cli.base.shapes import CLIENT, STATUS
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_protocol import paths
@@ -25,7 +25,9 @@ _CLIENTS: Final = Read("daemon.clients", {}, [CLIENT], lambda client: client.dae
 def status(options: Options, *, clients: bool) -> None:
     """Show whether the daemon runs, and its state."""
     try:
-        found, *more = ask(options, *([_STATUS, _CLIENTS] if clients else [_STATUS]), starts_daemon=False)
+        reads = [_STATUS, _CLIENTS] if clients else [_STATUS]
+        # The text below tells of a recovery.
+        found, *more = ask(options, *reads, warns=options.as_json, starts_daemon=False)
     except Unreachable as error:
         error.hint = _stranded(options, None) or error.hint
         raise
@@ -63,8 +65,8 @@ def _status_text(found: Mapping[str, Any]) -> str:
     recovery = found["recovery"]
     lines = [
         f"workspaced {shown(found['version'])} is running (pid {found['pid']}, since {when(found['startedAt'])}).",
-        f"Socket      {shown(found['socket'])}",
-        f"Data        {shown(found['dataDir'])}",
+        f"Socket      {shown_path(found['socket'])}",
+        f"Data        {shown_path(found['dataDir'])}",
         f"Workspaces  {found['workspaces']} (revision {found['revision']})",
         f"In use by   {connections}, {count(found['sessions'], 'session')}",
         f"Store       {_store_text(found)}",
@@ -99,7 +101,7 @@ def _store_text(found: Mapping[str, Any]) -> str:
     if text == "ok":
         if not is_pending(found["recovery"]):
             return text
-        text = "takes writes, but its data was lost"
+        text = "takes writes, but workspaces were lost"
         if found["recovery"]["outcome"] == "recovered":
             return coloured("recovered from damage", "yellow")
     last_error = found["store"].get("lastError")
@@ -114,11 +116,11 @@ def _emit_clients(clients: Sequence[Mapping[str, Any]]) -> None:
             Column("PROGRAM", shrinks=True),
             Column("PID"),
             Column("UID", optional=True),
-            Column("SINCE"),
-            Column("REQUESTS"),
+            Column("SINCE", gives_way=True),
+            Column("REQUESTS", gives_way=True),
             Column("IN FLIGHT", shrinks=True, is_sentence=True),
-            Column("EVENTS", shrinks=True),
-            Column("SESSIONS"),
+            Column("EVENTS", shrinks=True, gives_way=True),
+            Column("SESSIONS", gives_way=True),
         ),
         [
             (

@@ -114,8 +114,6 @@ def _refusal(error: DaemonError, revision: int, entry: HistoryEntry | None) -> F
                 f"To see what it was before each change: workspacectl log {which}--json"
             )
         case NameConflict(id=str(holder)):
-            name = f" “{shown_name(entry.before.name)}”" if entry and entry.before else ""
-            message = f"The name{name} is taken by now, by workspace {holder}."
             hint = f"Give that one another name first: workspacectl rename {holder} NEW_NAME"
         case ActiveSessions() if entry is not None:
             hint = f"To see them: workspacectl sessions {entry.workspace_id}"

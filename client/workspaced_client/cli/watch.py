@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from time import time as clock
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ from workspaced_client.cli.base.changes import author, summary
 from workspaced_client.cli.base.connecting import connect, connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import coloured, emit, shown, shown_name, tell
+from workspaced_client.cli.base.output import coloured, emit, on_terminal, shown, shown_name, shown_path, tell
 from workspaced_client.cli.base.reading import did_you_mean
 from workspaced_client.events import Event, EventGap, EventStream
 from workspaced_protocol.events import TOPICS, Changed
@@ -79,6 +80,13 @@ def _tell_all(stream: EventStream, told: "_Teller") -> None:
             told.event(event)
 
 
+def _moment(timestamp_ms: int) -> str:
+    """Return the time of an event; on a terminal, where lines are short, without the date of today."""
+    day, _, time = when(timestamp_ms).partition(" ")
+    today = when(round(clock() * 1000)).partition(" ")[0]
+    return time if on_terminal() and day == today else f"{day} {time}"
+
+
 class _Teller:
     """The printer of events. It adds the names of workspaces to events that have only their ids."""
 
@@ -137,7 +145,7 @@ class _Teller:
             self._names.pop(id_, None)  # its name may have changed, and an earlier release does not tell
         words = [shown_name(self._name(id_))] if id_ else []
         words += [
-            shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            shown_path(value) if isinstance(value, str) else shown(json.dumps(value, ensure_ascii=False))
             for name, value in payload.items()
             if name not in _LEFT_OUT
         ]
@@ -148,9 +156,9 @@ class _Teller:
         ):
             words.append(summary(event.payload.previous, event.payload.workspace))
         if event.peer is not None:
-            words.append(f"(by {author(event.peer)})")
+            words.append(f"(by {author(event.peer, names_process=not event.peer.program)})")
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
-        emit(f"{when(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
+        emit(f"{_moment(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 
     def _name(self, id_: str) -> str:
         """Return the workspace's name, from the daemon if need be, or its id while no daemon answers."""

@@ -6,7 +6,7 @@ from workspaced_client import NotFound
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name
+from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name, shown_path
 from workspaced_client.cli.base.typed_paths import current_directory
 
 
@@ -24,9 +24,9 @@ def which(options: Options, path: str | None) -> None:
         return
     lines = [f"Workspace  {shown_name(found.workspace.name)} ({found.workspace.state})"]
     if found.project is None:
-        lines.append(f"Directory  {shown(found.workspace.root_path)}")
+        lines.append(f"Directory  {shown_path(found.workspace.root_path)}")
     else:
-        lines.append(f"Project    {shown(found.project.root_path)} ({found.project.status})")
+        lines.append(f"Project    {shown_path(found.project.root_path)} ({found.project.status})")
     lines.append(f"Path       {shown(found.relative_path or '.')}")
     emit("\n".join(lines))
 

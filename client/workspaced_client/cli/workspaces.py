@@ -5,7 +5,7 @@ from workspaced_client.cli.base.annotations import metadata_of
 from workspaced_client.cli.base.arguments import find_whole, find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, shown, shown_name, tell
+from workspaced_client.cli.base.output import count, shown_name, shown_path, tell, told_path
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.typed_paths import absolute_path
 
@@ -18,7 +18,9 @@ def create(options: Options, name: str, path: str | None, tag: list[str], meta: 
         created = client.workspaces.create(name, root_path, tags=tag or None, metadata=metadata)
     _warn_of_no_directory(created.root_path)
     tell_change(
-        options, created, f"Created workspace “{shown_name(created.name)}” at {shown(created.root_path)}."
+        options,
+        created,
+        f"Created workspace “{shown_name(created.name)}” at {shown_path(created.root_path)}.",
     )
 
 
@@ -28,7 +30,7 @@ def _warn_of_no_directory(path: str) -> None:
 
     _, faults = real_directories_in_time([path])
     for fault in faults.values():
-        tell(f"warning: {shown(path)} can't be used yet: {fault}.")
+        tell(f"warning: {told_path(path)} can't be used yet: {fault}.")
 
 
 def rename(options: Options, workspace: str, new_name: str) -> None:
@@ -51,7 +53,7 @@ def move(options: Options, workspace: str, directory: str | None) -> None:
     _warn_of_no_directory(moved.root_path)
     since = "already" if is_same else "now"
     tell_change(
-        options, moved, f"Workspace “{shown_name(moved.name)}” is at {shown(moved.root_path)} {since}."
+        options, moved, f"Workspace “{shown_name(moved.name)}” is at {shown_path(moved.root_path)} {since}."
     )
 
 
@@ -72,7 +74,7 @@ def open_(options: Options, workspace: str | None) -> None:
     name = f"orkspace “{shown_name(opened.name)}”"
     text = f"W{name} is open already." if is_open else f"Opened w{name}."
     if stale:
-        paths = ", ".join(shown(project.root_path) for project in stale)
+        paths = ", ".join(shown_path(project.root_path) for project in stale)
         text += f" {count(len(stale), 'project')} can't be reached: {paths}"
     tell_change(options, opened, text)
 

@@ -288,4 +288,4 @@ def _note_on(given: str, name: str) -> str:
 
 
 def _taken(holder: Workspace) -> str:
-    return f"the name is taken by {holder.id} ({holder.root_path})"
+    return f"the name is taken by “{holder.name}” at {holder.root_path}"

@@ -108,5 +108,5 @@ def acknowledge_recovery_once(request_key: str | None) -> Command:
 
 
 def flush(state: State) -> Outcome:
-    """Write both files again without a change of the state."""
+    """Write the whole store again without a change of the state."""
     return Outcome(StoreRevision(state.revision), rewrites_files=True)

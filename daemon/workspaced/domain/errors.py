@@ -74,12 +74,13 @@ class NotFound(Refused):
 
 
 class NameConflict(Refused):
-    """The name is taken; `id` is the workspace that holds it."""
+    """The name is taken; `id` is the workspace that holds it, which the message tells by name and directory."""
 
     code = ErrorCode.NAME_CONFLICT
 
-    def __init__(self, name: str, id_: str, advice: str = "choose another") -> None:
-        super().__init__(f"The name {quoted(name)} is taken by workspace {id_}: {advice}.", id=id_)
+    def __init__(self, name: str, holder: Workspace, advice: str = "choose another") -> None:
+        by = f"{quoted(holder.name)} at {told(holder.root_path)}"
+        super().__init__(f"The name {quoted(name)} is taken by {by}: {advice}.", id=holder.id)
 
 
 class InvalidState(Refused):

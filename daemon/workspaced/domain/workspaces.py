@@ -200,11 +200,10 @@ def _require_revision(workspace: Workspace, if_revision: int | None) -> None:
 
 def require_free_name(state: State, name: str, own_id: str, advice: str = "choose another") -> None:
     """Raise NameConflict where another workspace has this name."""
-    key = name_key(name)
-    holder = state.names.get(key)
-    if holder is None or holder == own_id:
+    holder = state.get_by_name(name)
+    if holder is None or holder.id == own_id:
         return
     own = state.get(own_id)
-    if own is not None and own.state != "deleted" and name_key(own.name) == key:
+    if own is not None and own.state != "deleted" and name_key(own.name) == name_key(name):
         return  # an older app's store has the name twice: both workspaces may keep it
     raise NameConflict(name, holder, advice)

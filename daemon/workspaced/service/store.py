@@ -46,7 +46,7 @@ class StoreOperations:
         return once(params.request_key, command, bulk.current_revision)
 
     def flush(self, _params: p.WriteParams, _: Request) -> Command:
-        """Write both files again from memory."""
+        """Write the whole store again from memory."""
         return bulk.flush
 
     def acknowledge_recovery(self, params: p.WriteParams, _: Request) -> Command:

@@ -17,17 +17,25 @@ _HEAD: Final = f"""\
 def sample() -> str:
     """Return a configuration file with every setting, its default and its allowed values, all commented out."""
     parts = [_HEAD]
-    for name, field in FIELDS.items():
-        if examples := field.metadata.get("examples"):
-            value, takes = (
-                examples[0],
-                "An absolute path, or one that begins with ~/. The default depends on the platform.",
-            )
-        else:
-            value, takes = field.default, f"Allowed: {allowed(name)}."
-        restart = " A change needs a restart." if name in NEED_RESTART else ""
-        parts.append(f"\n# {field.metadata['description']} {takes}{restart}\n#{name} = {json.dumps(value)}\n")
+    parts += (f"\n# {described(name)}\n#{as_toml(name)}\n" for name in FIELDS)
     return "".join(parts)
+
+
+def described(name: str) -> str:
+    """Return the meaning of a setting, its allowed values, and whether a change needs a restart."""
+    metadata = FIELDS[name].metadata
+    takes = f"Allowed: {allowed(name)}."
+    if "examples" in metadata:
+        takes = "An absolute path, or one that begins with ~/. The default depends on the platform."
+    restart = " A change needs a restart." if name in NEED_RESTART else ""
+    return f"{metadata['description']} {takes}{restart}"
+
+
+def as_toml(name: str) -> str:
+    """Return the line that sets a setting to its default, or to an example where that depends on the platform."""
+    field = FIELDS[name]
+    value = field.metadata["examples"][0] if "examples" in field.metadata else field.default
+    return f"{name} = {json.dumps(value)}"
 
 
 def as_table(configuration: Configuration) -> str:

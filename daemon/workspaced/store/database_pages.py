@@ -36,10 +36,11 @@ Read = Callable[[int, int], bytes]
 
 
 class _Frame(NamedTuple):
-    """A page in the log: its number, and its place in the file."""
+    """A page in the log: its number, its place in the file, and that of the last page of its commit."""
 
     page: int
     offset: int
+    end: int
 
 
 class Pages:
@@ -48,13 +49,13 @@ class Pages:
     def __init__(self, database: Read | None, log: Read | None) -> None:
         self._database = database or _nothing
         self._log = log or _nothing
-        self._frames, self._commits = _frames_of(self._log)
+        self._frames = _frames_of(self._log)
         self._proofs: set[bytes] = (
             set()
         )  # of the texts that were found: most pages of a log hold the same rows
-        self._newest: dict[int, list[int]] = {}  # the indexes of the frames of each page
-        for index, frame in enumerate(self._frames):
-            self._newest.setdefault(frame.page, []).append(index)
+        self._versions: dict[int, list[_Frame]] = {}  # of each page, oldest first
+        for frame in self._frames:
+            self._versions.setdefault(frame.page, []).append(frame)
 
     def texts(self) -> Iterator[bytes]:
         """Yield each text of a whole row once: those of the database, then those of the log, oldest first."""
@@ -62,11 +63,11 @@ class Pages:
         while data := self._database((number - 1) * DATABASE_PAGE_BYTES, DATABASE_PAGE_BYTES):
             yield from self._texts_in(data, number, None)
             number += 1
-        for index, frame in enumerate(self._frames):
+        for frame in self._frames:
             data = self._log(frame.offset, DATABASE_PAGE_BYTES)
-            yield from self._texts_in(data, frame.page, index)
+            yield from self._texts_in(data, frame.page, frame)
 
-    def _texts_in(self, data: bytes, number: int, frame: int | None) -> Iterator[bytes]:
+    def _texts_in(self, data: bytes, number: int, frame: _Frame | None) -> Iterator[bytes]:
         start = _DATABASE_HEADER_BYTES if number == 1 else 0
         if len(data) != DATABASE_PAGE_BYTES or data[start] != _TABLE_LEAF:
             return
@@ -79,7 +80,7 @@ class Pages:
             if text is not None:
                 yield text
 
-    def _payload(self, data: bytes, offset: int, frame: int | None) -> bytes | None:
+    def _payload(self, data: bytes, offset: int, frame: _Frame | None) -> bytes | None:
         """Return the payload of a cell, with what has overflown to other pages; None if it is not whole."""
         size, offset = _varint(data, offset)
         _, offset = _varint(data, offset)  # the row's id
@@ -103,12 +104,12 @@ class Pages:
             following = int.from_bytes(page[:4], "big")
         return b"".join(pieces)
 
-    def _page(self, number: int, frame: int | None) -> bytes:
+    def _page(self, number: int, frame: _Frame | None) -> bytes:
         """Return a page as the commit of this frame left it; without a frame, as the database has it."""
         if frame is not None:
-            versions = [each for each in self._newest.get(number, ()) if each <= self._commits[frame]]
+            versions = [each for each in self._versions.get(number, ()) if each.offset <= frame.end]
             if versions:
-                return self._log(self._frames[versions[-1]].offset, DATABASE_PAGE_BYTES)
+                return self._log(versions[-1].offset, DATABASE_PAGE_BYTES)
         return self._database((number - 1) * DATABASE_PAGE_BYTES, DATABASE_PAGE_BYTES)
 
 
@@ -126,18 +127,27 @@ def _nothing(_offset: int, _count: int) -> bytes:
     return b""
 
 
-def _frames_of(log: Read) -> tuple[Sequence[_Frame], Sequence[int]]:
-    """Return the frames of a log, and for each the index of the last frame of its commit."""
-    frames: list[_Frame] = []
-    commits: list[int] = []
+def _frames_of(log: Read) -> Sequence[_Frame]:
+    """Return the frames of a log whose commits have come to an end: others tell of what was never answered.
+
+    The last frame of a commit says so. Frames that were written since the log was begun anew have the same salts.
+    """
+    found: list[_Frame] = []
+    marks: list[tuple[bytes, bool]] = []  # the salts of each frame, and whether it is the last of its commit
     offset = _LOG_HEADER_BYTES
     while len(header := log(offset, _FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
-        frames.append(_Frame(int.from_bytes(header[:4], "big"), offset + _FRAME_HEADER_BYTES))
-        if any(header[4:8]):  # the size of the database, in the last frame of a commit alone
-            commits += [len(frames) - 1] * (len(frames) - len(commits))
+        page = int.from_bytes(header[:4], "big")
+        found.append(_Frame(page, offset + _FRAME_HEADER_BYTES, 0))
+        marks.append((header[8:16], any(header[4:8])))  # the database's size stands in the last frame alone
         offset += _FRAME_BYTES
-    commits += [len(frames) - 1] * (len(frames) - len(commits))
-    return frames, commits
+    ends: dict[bytes, int] = {}
+    kept: list[_Frame] = []
+    for frame, (salts, is_last) in zip(reversed(found), reversed(marks), strict=True):
+        if is_last:
+            ends[salts] = frame.offset
+        if salts in ends:
+            kept.append(frame._replace(end=ends[salts]))
+    return kept[::-1]
 
 
 def _proven_text(payload: bytes, found: set[bytes]) -> bytes | None:

@@ -12,7 +12,15 @@ from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.place import refuse_network, unusable
 from workspaced.store.unfinished import NAMES, Kind, finish, marked
-from workspaced_protocol.datadir import ANSWERED, DAMAGED_DATABASE, DATABASE, DATABASE_LOG, PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import (
+    ANSWERED,
+    DAMAGED_DATABASE,
+    DATABASE,
+    DATABASE_LOG,
+    PRIMARY,
+    QUARANTINE,
+    SNAPSHOT,
+)
 
 Choice = Literal["auto", "json", "sqlite"]
 """A kind, or `auto`: the one that lies in the data directory, and JSON where none does."""
@@ -42,8 +50,10 @@ class OtherKind(StoreUnusable):
 def open_store(choice: Choice, data_dir: Path, *, socket: str) -> OpenStore:
     """Open the store in `data_dir`, and recover it if it is damaged. What is missing is made.
 
-    What a migration has left is taken away before. Raises OtherKind, LockHeld or StoreUnusable.
+    What a stopped migration has left is moved to quarantine before. Raises OtherKind, LockHeld or StoreUnusable.
     """
+    if choice == "sqlite":
+        refuse_network(data_dir)  # before anything is made there
     home = LockedDirectory(Disk(), data_dir, socket)
     try:
         _finish_migration(home.open)
@@ -100,18 +110,18 @@ def _chosen(choice: Choice, directory: Directory) -> Kind:
 
 
 def _finish_migration(directory: Directory) -> None:
-    """Take away what a migration that was stopped has left. Where that fails, the store that serves can go on."""
+    """Move away what a migration that was stopped has left. Where that fails, the store that serves can go on."""
     try:
         marker = finish(directory)
     except OSError as error:
         _log.warning(
-            "A migration was stopped, and what it left can't be taken away; the next start tries again.",
+            "A migration was stopped, and what it left can't be moved to quarantine; the next start tries again.",
             reason=error.strerror or str(error),
         )
     else:
         if marker is not None:
             _log.warning(
-                "A migration was stopped; what it left beside the store that serves was taken away.",
+                "A migration was stopped; what it left beside the store that serves was moved to quarantine.",
                 store=marker.kind,
-                kept=[to for to in marker.leaves.values() if to is not None],
+                kept=str(directory.path / QUARANTINE),
             )

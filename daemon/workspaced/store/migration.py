@@ -2,9 +2,9 @@
 
 The strategy, under the lock of the data directory:
 1. The old store is read as a whole and closed. Damage, or a recovery that nobody has acknowledged, is refused.
-2. A marker says that the old store serves, and that the new one's files are to be removed.
+2. A marker says that the old store serves, and that what there is of the new one's files is to go to quarantine.
 3. The new store is made, read back from its files and compared.
-4. The marker is replaced by one that says that the new store serves, and that the old one's files are to be moved to
+4. The marker is replaced by one that says that the new store serves, and that the old one's files are to go to
    quarantine: the only instant at which the serving store changes.
 5. They are moved, one rename each, and the marker is removed.
 """
@@ -29,14 +29,18 @@ from workspaced_protocol.datadir import MIGRATION, QUARANTINE
 def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None]) -> None:
     """Make the store in `data_dir` one of the kind `to`; `tell` gets sentences about the progress.
 
-    Raises LockHeld, OtherKind for two stores or none, StoreUnusable if the store is damaged or the disk fails: then the
+    Raises LockHeld, OtherKind for two stores, StoreUnusable if the store is damaged or the disk fails: then the
     old store serves, or, where the message says so, the next start decides by the marker.
     """
-    if not data_dir.is_dir():
+    try:
+        data_dir.stat()
+    except FileNotFoundError as error:
         raise StoreUnusable(
             f"There is no data directory at {data_dir}",
             "name it with --data-dir; the kind of a new store is chosen by the setting `store`",
-        )
+        ) from error
+    except OSError as error:
+        raise unusable(data_dir, error) from error
     if to == "sqlite":
         refuse_network(data_dir)
     with closing(LockedDirectory(Disk(), data_dir, "")) as home:
@@ -49,7 +53,11 @@ def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None]) -> None:
 
 
 def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> None:
-    finish(directory)
+    earlier = finish(directory)
+    if earlier is not None:
+        tell(
+            f"An earlier migration was stopped, and the {NAMES[earlier.kind]} store serves: what it left is in {QUARANTINE}/."
+        )
     directory.remove_temps()
     kind = kind_in(directory)
     where = directory.path
@@ -60,9 +68,11 @@ def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> Non
     count = _count(len(state.records), "workspace")
     tell(f"Read {count} at revision {state.revision:,} of the {NAMES[kind]} store in {where}.")
     _refuse_obstacles(directory, to)
-    old_files = names_in_quarantine(directory, kind)
-    _make(directory, kind, to, state, tell)
-    _switch(directory, Unfinished(to, old_files), tell)
+    old_files = [name for name in FILES[kind] if directory.identify(name) is not None]
+    before = Unfinished(kind, names_in_quarantine(directory, FILES[to], "unfinished"))
+    after = Unfinished(to, names_in_quarantine(directory, old_files, "migrated"))
+    _make(directory, before, to, state, tell)
+    _switch(directory, after, tell)
     try:
         finish(directory)
     except (OSError, StoreUnusable) as error:
@@ -100,13 +110,15 @@ def _refuse_obstacles(directory: Directory, to: Kind) -> None:
             raise StoreUnusable(f"{directory.path / name} is in the way", "move it away, then migrate again")
 
 
-def _make(directory: Directory, kind: Kind, to: Kind, state: State, tell: Callable[[str], None]) -> None:
-    """Make the new store beside the old one of this kind, and compare it with `state`; leave nothing of it on failure.
+def _make(
+    directory: Directory, marker: Unfinished, to: Kind, state: State, tell: Callable[[str], None]
+) -> None:
+    """Make the new store beside the old one, and compare it with `state`; leave nothing of it there on failure.
 
     Raises StoreUnusable, StoreError or OSError.
     """
     try:
-        mark(directory, Unfinished(kind, dict.fromkeys(FILES[to])))
+        mark(directory, marker)
         if to == "json":
             json_copying.make_files(directory, state)
             found, _ = json_copying.read_state(directory)
@@ -130,8 +142,10 @@ def _compared(directory: Directory, found: State, state: State) -> int:
         raise StoreUnusable(
             f"The new store in {directory.path} does not read back as it was written", "check the disk"
         )
-    lacking = len(state.history) - len(found.history)
-    if lacking < 0 or list(found.history.entries) != list(state.history.entries[lacking:]):
+    history, whole = found.history, state.history
+    lacking = len(whole) - len(history)
+    is_same = lacking >= 0 and list(history.entries) == list(whole.entries[lacking:])
+    if not is_same or (not lacking and history.complete_since != whole.complete_since):
         raise StoreUnusable(
             f"The history of the new store in {directory.path} does not read back as it was written",
             "check the disk",
@@ -155,11 +169,11 @@ def _switch(directory: Directory, marker: Unfinished, tell: Callable[[str], None
 
 
 def _undo(directory: Directory, tell: Callable[[str], None]) -> None:
-    """Remove what was made of the new store. Never raise: the failure before this one is reported."""
+    """Take away what was made of the new store. Never raise: the failure before this one is reported."""
     try:
         finish(directory)
     except (OSError, StoreUnusable) as error:
-        tell(f"What was made could not be removed ({_reason(error)}): the next start does so.")
+        tell(f"What was made could not be moved to {QUARANTINE}/ ({_reason(error)}): the next start does so.")
 
 
 def _reason(error: OSError | StoreUnusable) -> str:

@@ -2,12 +2,13 @@
 
 The strategy: while a data directory holds the files of two stores, a marker names the one that serves. It is replaced by
 a rename, so each instant has one answer. It lists the files of the other store. Whoever finds it under the lock, the
-migration itself or the next start after a kill, takes those away, then the marker: until then it can be done again.
+migration itself or the next start after a kill, moves those to quarantine, then removes the marker: until then all of it
+can be done again, and nothing is lost by it.
 """
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Final, Literal
 
@@ -40,7 +41,7 @@ FILES: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """All files of a whole store of each kind."""
 
-_REASON: Final = "migrated"
+_OWNERS: Final[Mapping[str, Kind]] = {name: kind for kind, names in FILES.items() for name in names}
 
 
 class Unfinished(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,8 +49,8 @@ class Unfinished(Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: Kind
     """The store that serves."""
-    leaves: dict[str, str | None]
-    """The files of the other store, each with its name in quarantine; None for one that is removed."""
+    leaves: dict[str, str]
+    """The files of the other store, as far as they are there, each with its name in quarantine."""
 
 
 def mark(directory: Directory, marker: Unfinished) -> None:
@@ -68,26 +69,22 @@ def marked(directory: Directory) -> Unfinished | None:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _unusable(path, str(error)) from error
     for name, to in found.leaves.items():
-        if found.kind not in _others(name) or (to is not None and os.path.basename(to) != to):
+        if _OWNERS.get(name, found.kind) == found.kind or os.path.basename(to) != to:
             raise _unusable(path, f"{name} is no file of another store")
     return found
 
 
-def names_in_quarantine(directory: Directory, kind: Kind) -> dict[str, str | None]:
-    """Return a new name in quarantine for each file of this kind that is there. Raises OSError."""
-    there = [name for name in FILES[kind] if directory.identify(name) is not None]
+def names_in_quarantine(directory: Directory, files: Sequence[str], reason: str) -> dict[str, str]:
+    """Return a new name in quarantine for each of these files. Raises StoreUnusable or OSError."""
     with closing(directory.open_below(QUARANTINE)) as folder:
         if os.fstat(folder.fd).st_dev != os.fstat(directory.fd).st_dev:
-            raise OSError(
-                errno.EXDEV,
-                "it lies on another file system, so nothing can be moved there: unmount it first",
-                str(folder.path),
-            )
-        return dict(zip(there, new_names(folder, there, _REASON), strict=True))
+            told = f"{folder.path} lies on another file system, so nothing can be moved there"
+            raise StoreUnusable(told, "unmount it first", errno.EXDEV)
+        return dict(zip(files, new_names(folder, files, reason), strict=True))
 
 
 def finish(directory: Directory) -> Unfinished | None:
-    """Take away the files that the marker lists, then the marker; return what it told, None without a marker.
+    """Move the files that the marker lists to quarantine, and remove it; return what it told, None without a marker.
 
     Raises StoreUnusable or OSError: then the marker stays, and the same store goes on serving.
     """
@@ -96,25 +93,15 @@ def finish(directory: Directory) -> Unfinished | None:
         return None
     disk = directory.disk
     directory.settle([MIGRATION])  # the process that put it there may have been killed before its sync
-    moved = {name: to for name, to in found.leaves.items() if to is not None}
-    for name in found.leaves.keys() - moved.keys():
-        with suppress(FileNotFoundError):
-            disk.unlink(name, directory.fd)
-    if moved:
-        with closing(directory.open_below(QUARANTINE)) as folder:
-            for name, to in moved.items():
-                with suppress(FileNotFoundError):
-                    os.rename(name, to, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
-            disk.sync_directory(folder.fd, folder.path)
+    with closing(directory.open_below(QUARANTINE)) as folder:
+        for name, to in found.leaves.items():
+            with suppress(FileNotFoundError):
+                os.rename(name, to, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
+        disk.sync_directory(folder.fd, folder.path)
     disk.sync_directory(directory.fd, directory.path)
     disk.unlink(MIGRATION, directory.fd)
     disk.sync_directory(directory.fd, directory.path)
     return found
-
-
-def _others(name: str) -> tuple[Kind, ...]:
-    """Return the kinds beside which this file is another store's."""
-    return tuple(kind for kind in FILES if any(name in FILES[other] for other in FILES if other != kind))
 
 
 def _unusable(path: os.PathLike[str], reason: str) -> StoreUnusable:

@@ -100,6 +100,7 @@ def test_a_store_that_lost_its_data_is_not_called_ok(start: StartOn) -> None:
     assert "ok" not in store_line(ctl).lower().split()
     assert "lost" in store_line(ctl)
     assert f"{SALVAGE} 3 workspaces from them." in ctl("status").out
+    assert "warning" not in ctl("status").err  # it is told in full
     assert ctl("status", "--json").json["store"] == {"state": "ok"}
     daemon.restart()
     assert "lost" in store_line(ctl)

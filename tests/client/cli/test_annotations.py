@@ -72,7 +72,7 @@ def test_the_list_has_a_column_only_where_there_are_tags(ctl: Ctl, daemon: Daemo
     assert alpha.split()[:4] == ["alpha", "active", "0", "/srv/alpha"]
     assert "a\\u202eb, web" in beta
     assert [each["name"] for each in ctl("list", "--tag", "WEB", "--json").json] == ["beta"]
-    assert ctl("list", "--tag", "no such tag").err == "No workspace matches.\n"
+    assert ctl("list", "--tag", "no such tag").err == "No workspace matches: `workspacectl list` shows all.\n"
 
 
 def test_show_has_both_and_no_secret(ctl: Ctl, daemon: DaemonProcess) -> None:

@@ -71,8 +71,8 @@ def test_a_restore_shows_what_it_changes_and_keeps_what_was(
     assert preview.out.splitlines() == [
         "+ gamma  /srv/gamma (active)",
         "- delta  /srv/delta (active)",
-        "~ alpha  name omega → alpha",
-        "~ beta  state active → closed",
+        "~ alpha  name: omega -> alpha",
+        "~ beta  state: active -> closed",
         f"1 workspace to add, 1 to remove, 2 to change, in the store at revision {before['revision']}.",
     ]
     assert verified(daemon.data_dir / "workspaces.json") == before

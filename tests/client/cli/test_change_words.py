@@ -21,8 +21,8 @@ def with_projects(*projects: ProjectBinding) -> Workspace:
 
 
 CHANGES = {
-    "renamed from alpha": structs.replace(OLD, name="beta"),
-    "root path /a → /b": structs.replace(OLD, root_path="/b"),
+    "name: alpha -> beta": structs.replace(OLD, name="beta"),
+    "path: /a -> /b": structs.replace(OLD, root_path="/b"),
     "closed": structs.replace(OLD, state="closed"),
     "marked as deleted": structs.replace(OLD, state="deleted"),
     "bound /p3": with_projects(*BOTH, bound_project(3)),
@@ -33,13 +33,13 @@ CHANGES = {
     "2 projects became stale": with_projects(bound_project(1, "stale"), bound_project(2, "stale")),
     "changed /p2": with_projects(bound_project(1), bound_project(2, git_url="https://example.org/p.git")),
     "unbound /p2; bound /p3": with_projects(bound_project(1), bound_project(3)),
-    "tags customer, web": structs.replace(OLD, tags=("customer", "web")),
-    "no tags any more": structs.replace(OLD, tags=()),
-    "metadata a, b": structs.replace(OLD, metadata={"a": 2, "b": None, "token": "s3cret"}),
-    "metadata token": structs.replace(OLD, metadata={"a": 1, "token": "0ther"}),
-    "metadata a, b, c and 3 more": structs.replace(OLD, metadata=dict.fromkeys("abcde")),
+    "tags: web -> customer, web": structs.replace(OLD, tags=("customer", "web")),
+    "tags: web -> none": structs.replace(OLD, tags=()),
+    "metadata: a, b": structs.replace(OLD, metadata={"a": 2, "b": None, "token": "s3cret"}),
+    "metadata: token": structs.replace(OLD, metadata={"a": 1, "token": "0ther"}),
+    "metadata: a, b, c and 3 more": structs.replace(OLD, metadata=dict.fromkeys("abcde")),
     "saved without a visible change": structs.replace(OLD, updated_at=2),
-    "renamed from alpha; root path /a → /b; closed; tags x; metadata a": structs.replace(
+    "name: alpha -> beta; path: /a -> /b; closed; tags: web -> x; metadata: a": structs.replace(
         OLD, name="beta", root_path="/b", state="closed", tags=("x",), metadata={"token": "s3cret"}
     ),
 }
@@ -108,7 +108,7 @@ def test_names_in_it_are_escaped(ctl: Ctl, daemon: DaemonProcess) -> None:
         for workspace in (OLD, hostile, structs.replace(hostile, name="plain", projects=(bound_project(1),))):
             client.store.save(workspace)
     newest, change, _ = rows(ctl("history", "ws_1", "--limit", "3").out)
-    assert newest.what == f"renamed from {HARMLESS}; bound /p1"
+    assert newest.what == f"name: {HARMLESS} -> plain; bound /p1"
     assert change.workspace == HARMLESS
-    assert change.what.count(HARMLESS) == 3
-    assert f"tags {HARMLESS}; metadata a, {HARMLESS}, token" in change.what
+    assert change.what.count(HARMLESS) == 4
+    assert f"tags: web -> {HARMLESS}; metadata: a, {HARMLESS}, token" in change.what

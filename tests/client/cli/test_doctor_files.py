@@ -384,7 +384,7 @@ def test_many_workspaces_are_advised_to_move_into_a_database(
 
 def test_a_stopped_migration_is_told(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (stored / DATABASE).write_bytes(b"in part")
-    marker = {"kind": "json", "leaves": {DATABASE: None}}
+    marker = {"kind": "json", "leaves": {DATABASE: "kept.db"}}
     (stored / MIGRATION).write_bytes(msgspec.json.encode(marker))
     checks = without_daemon(stored, capsys)
     expect(checks["migration"], "warning", MIGRATION, "start the daemon")

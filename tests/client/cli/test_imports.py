@@ -83,7 +83,7 @@ def test_what_can_not_be_imported_is_told_and_the_rest_is(ctl: Ctl, tmp_path: Pa
         {
             "name": OLDER[1]["name"],
             "path": OLDER[1]["rootPath"],
-            "reason": f"the name is taken by {taken['id']} (/srv/other)",
+            "reason": f"the name is taken by “{taken['name']}” at /srv/other",
         },
         {"name": OLDER[2]["name"], "path": OLDER[2]["rootPath"], "reason": "it was deleted"},
     ]
@@ -293,6 +293,6 @@ def test_on_a_terminal_a_scan_shows_how_far_it_is_and_asks(
     )
     assert result.code == 1
     assert "100 directories, 1 git repository" in result.out
-    assert f"+ api  {os.path.realpath(tmp_path)}/api" in result.out
+    assert "+ api  ~/api" in result.out
     assert "Nothing was imported." in result.out
     assert stored(ctl) == []

@@ -205,6 +205,26 @@ def test_names_that_differ_at_their_ends_are_told_apart_on_a_narrow_terminal(tmp
     assert all("…" in name for name in shown)
 
 
+def test_no_table_is_wider_than_40_columns(tmp_path: Path) -> None:
+    deep = f"{os.path.realpath(tmp_path)}/clients/a-customer/portal/frontend"
+    os.makedirs(f"{deep}/web")
+    with running_daemon(tmp_path) as daemon:
+        with daemon.client() as client:
+            tags = ["customer", "frontend"]
+            made = client.workspaces.create("customer-portal-frontend", deep, tags=tags)
+            client.projects.bind(made.id, f"{deep}/web")
+            client.store.backup()
+        at = {"WORKSPACED_SOCKET": str(daemon.socket), "NO_COLOR": "1"}
+        with daemon.client() as client:
+            client.sessions.begin(made.id, label="an editor with a long label")
+            for command in ("list", "check", "history", "sessions", "backups", "status --clients"):
+                told = run_on_terminal(*command.split(), home=tmp_path / "h", columns=40, env=at).out
+                _, _, table = told.rpartition("\n\n")  # above that of clients is the status
+                assert [line for line in table.splitlines() if cells(line) > 40] == [], command
+                if command in ("list", "check"):
+                    assert "/frontend" in told or "/web" in told, told
+
+
 def test_a_narrow_terminal_keeps_the_end_of_a_path(tmp_path: Path) -> None:
     with running_daemon(tmp_path) as daemon, daemon.client() as client:
         for path, columns, told in (
@@ -256,8 +276,8 @@ def test_a_name_of_a_megabyte_is_cut_in_texts_and_whole_in_json(
         assert told["name"] == long
         with daemon.client() as client, pytest.raises(NameConflict) as refused:
             client.workspaces.create(long, "/srv")
-        assert len(str(refused.value)) < 400
-        assert str(refused.value).endswith("is taken by workspace ws_1: choose another.")
+        assert len(str(refused.value)) < 500
+        assert str(refused.value).endswith("at /srv: choose another.")
 
 
 def test_a_pipe_gets_everything_in_full(at: dict[str, str], tmp_path: Path) -> None:

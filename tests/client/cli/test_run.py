@@ -9,14 +9,15 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client.cli.shell_terminal import ON_THIS_TERMINAL
-from client.cli.workspacectl import WORKSPACECTL, Result, run_process, user_environment
+from client.cli.workspacectl import WORKSPACECTL, Result, ctl_for, run_process, user_environment
 from support.daemon_process import DaemonProcess, Home, running_daemon
 from support.waiting import PATIENCE_SECONDS, wait_until
-from workspaced_client import Workspace
+from workspaced_client import Client, Workspace
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,25 @@ def test_a_session_lasts_as_long_as_the_command(daemon: DaemonProcess, alpha: Wo
         assert client.sessions.list(alpha.id) == []
 
 
+def test_it_asks_for_the_end_of_its_session_and_so_knows_it(
+    daemon: DaemonProcess,
+    alpha: Workspace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(alpha.root_path)
+    asked: list[str] = []
+    call = Client.call
+
+    def noted(self: Client, method: str, *params: Any, **options: Any) -> object:
+        asked.append(method)
+        return call(self, method, *params, **options)
+
+    monkeypatch.setattr(Client, "call", noted)
+    assert ctl_for(daemon.socket, capsys)("run", "--", "true").code == 0
+    assert asked == ["session.end"]
+
+
 @pytest.mark.usefixtures("alpha")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_to_it_alone_reaches_the_command_once(daemon: DaemonProcess, number: signal.Signals) -> None:
@@ -173,8 +193,9 @@ def shell(daemon: DaemonProcess) -> Generator[Shell]:
 # What is typed comes to the screen, too: the texts that are waited for are not typed in one piece.
 @pytest.mark.usefixtures("alpha")
 def test_ctrl_c_reaches_the_command_once(shell: Shell) -> None:
-    script = 'n=0; trap "n=\\$((n+1))" INT; echo rea""dy; read line; read line; echo count"=$n"; exit 3'
-    shell.type(f"{WORKSPACECTL} run alpha -- bash -c '{script}'; echo code\"\"=$?\n")
+    script = "import signal, sys; n = []; signal.signal(2, lambda *_: n.append(1)); print('rea' 'dy', flush=True); "
+    script += "sys.stdin.readline(); sys.stdin.readline(); print('count' f'={len(n)}'); sys.exit(3)"
+    shell.type(f'{WORKSPACECTL} run alpha -- {sys.executable} -c "{script}"; echo code""=$?\n')
     shell.wait_for("ready")
     shell.type("\x03")
     shell.wait_for("^C")

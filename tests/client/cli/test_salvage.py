@@ -116,7 +116,7 @@ def test_what_is_in_the_store_is_never_overwritten(ctl: Ctl) -> None:
     assert ctl("list", "--json").json == before
     assert (document["saved"], document["present"]) == ([], [])
     assert {each["name"]: each["reason"] for each in document["left"]} == {
-        "Alpha": f"the name is taken by {taken['id']}",
+        "Alpha": f"the name is taken by “{taken['name']}” at {taken['rootPath']}",
         "Beta": "it is in the store already, with other content",
     }
     assert "2 workspaces in them can't be brought back at present" in ctl("recovery", "show").out

@@ -30,7 +30,7 @@ def test_a_change_is_undone_by_its_revision_without_a_question(ctl: Ctl, daemon:
     number = renamed(daemon).revision
     result = ctl("undo", str(number), "--yes")
     assert (result.code, result.err) == (0, "")
-    assert result.out == (f"Undid revision {number}, “new”: renamed from old.\nIt is now: old  /a (active)\n")
+    assert result.out == (f"Undid revision {number}, “new”: name: old -> new.\nIt is now: old  /a (active)\n")
     again = ctl("undo", str(number + 1), "--json", "--yes").json
     assert (again["name"], again["revision"]) == ("new", number + 2)
     quiet = ctl("undo", str(number + 2), "--quiet", "--yes")
@@ -60,7 +60,7 @@ def test_the_newest_change_needs_a_yes_in_a_script(ctl: Ctl, daemon: DaemonProce
             "Nothing was undone. There is no terminal to ask on: add --yes to go on, or --dry-run to look."
             in result.err
         )
-        assert f"revision {made.revision}, “new”: renamed from old  (by " in (
+        assert f"revision {made.revision}, “new”: name: old -> new  (by " in (
             result.err if options else result.out
         )
     assert name_of(daemon, made.id) == "new"
@@ -82,7 +82,7 @@ def test_the_newest_change_is_shown_and_asked_for_on_a_terminal(
     )
     change, before, after, question, *rest = result.out.splitlines()
     assert (before, after) == ("\x1b[31m- name      new\x1b[0m", "\x1b[32m+ name      old\x1b[0m")
-    assert f"  revision {made.revision}, “new”: renamed from old  (by " in change
+    assert f"  revision {made.revision}, “new”: name: old -> new  (by " in change
     assert question.startswith("Undo this change? [y/N] ")
     assert rest[-1] == ("It is now: old  /a (active)" if name == "old" else "error: Nothing was undone.")
     assert result.code == (0 if name == "old" else 1)
@@ -145,7 +145,7 @@ def test_where_the_name_is_taken_it_names_the_workspace(ctl: Ctl, daemon: Daemon
     result = ctl("undo", str(made.revision), "--yes")
     assert (result.code, result.out) == (1, "")
     assert result.err == (
-        f"error: The name “old” is taken by now, by workspace {other.id}.\n"
+        f"error: The name “old” is taken by “OLD” at /b: give that one another name first.\n"
         f"Give that one another name first: workspacectl rename {other.id} NEW_NAME\n"
     )
     assert ctl("rename", other.id, "free").code == 0

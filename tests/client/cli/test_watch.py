@@ -1,18 +1,19 @@
 """`workspacectl watch`: events as they happen."""
 
 import json
-import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
 import pytest
 from msgspec import structs
 
-from client.cli.workspacectl import ctl_for, started
+from client.cli.workspacectl import ctl_for, run_on_terminal, started
 from support.daemon_process import DaemonProcess, running_daemon
 from support.lives import forget_history
 from support.waiting import PATIENCE_SECONDS
@@ -98,11 +99,33 @@ def test_an_update_is_told_in_words_and_its_program_is_escaped(
             created, updated = watcher.out.readline(), watcher.out.readline()
             watcher.interrupt()
         client.workspaces.delete(made.id)
-    by = rf"(by an\x1b[2Jeditor\n, pid {os.getpid()})"
+    by = r"(by an\x1b[2Jeditor\n)"
     assert created.endswith(f"  old-name  /srv  {by}\n")
     assert updated.endswith(
-        rf"  new\x07  renamed from old-name; root path /srv → /\x07; tags \x07  {by}" + "\n"
+        rf"  new\x07  name: old-name -> new\x07; path: /srv -> /\x07; tags: none -> \x07  {by}" + "\n"
     )
+
+
+def test_on_a_terminal_lines_are_short(daemon: DaemonProcess, tmp_path: Path) -> None:
+    with daemon.client() as client:
+        since = client.daemon.status().revision
+        before = datetime.now()
+        made = client.workspaces.create("shop", f"{tmp_path}/shop")
+        client.workspaces.update(made.id, name="store", root_path=f"{tmp_path}/store")
+        client.workspaces.delete(made.id)
+    told = run_on_terminal(
+        *("--socket", str(daemon.socket), "watch", "--since", str(since)),
+        home=tmp_path,
+        columns=200,
+        env={"NO_COLOR": "1"},
+        question=b"workspace.deleted",
+        at_question=lambda process, _: process.send_signal(signal.SIGINT),
+    ).out
+    created, updated, _ = re.findall(r"^(.*?)  workspace\.\w+ +(.*)$", told, re.MULTILINE)
+    assert re.fullmatch(r"shop  ~/shop  \(by [\w.-]+\)", created[1])
+    assert re.match(r"store  name: shop -> store; path: ~/shop -> ~/store  \(by [\w.-]+\)", updated[1])
+    if before.date() == datetime.now().date():
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", created[0])  # the day is clear
 
 
 class Played:

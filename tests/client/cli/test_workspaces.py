@@ -124,8 +124,12 @@ def test_list_as_json_has_the_shapes_of_the_wire(ctl: Ctl, daemon: DaemonProcess
 
 def test_an_empty_list_prints_nothing_that_a_script_would_take_for_a_row(ctl: Ctl) -> None:
     result = ctl("list")
-    assert (result.code, result.out, result.err) == (0, "", "There are no workspaces.\n")
-    assert ctl("list", "--state", "closed").err == "No workspace is closed.\n"
+    assert (result.code, result.out) == (0, "")
+    assert result.err.splitlines() == [
+        "There are no workspaces. To make one of this directory: workspacectl create NAME",
+        "To make one of each git repository below a directory: workspacectl import --scan DIR",
+    ]
+    assert ctl("list", "--state", "closed").err == "No workspace is closed: `workspacectl list` shows all.\n"
     assert ctl("list", "--quiet").err == ""
     assert ctl("list", "--json").json == []
 

@@ -94,7 +94,7 @@ def test_one_of_the_same_name_and_root_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"name": "nOTES"}, "the name is taken by ws_02 (/src/notes)"),
+        ({"name": "nOTES"}, "the name is taken by “Notes” at /src/notes"),
         ({"state": "deleted"}, "it was deleted"),
         ({"name": " "}, "ws_01 has no name: give it one in the file"),
         ({"name": "\u200b"}, "ws_01 has a name that shows nothing: give it one in the file"),
@@ -165,7 +165,7 @@ def test_names_that_are_one_once_they_are_clean_are_not_both_added() -> None:
     plan.whole(SHOP)
     plan.whole(structs.replace(NOTES, name="shop\n"))
     assert [each.name for each in plan.added] == ["Shop"]
-    assert fates(plan)[1] == ("skipped", "shop", "the name is taken by ws_01 (/src/shop)")
+    assert fates(plan)[1] == ("skipped", "shop", "the name is taken by “Shop” at /src/shop")
 
 
 def test_two_of_one_name_in_a_file_are_not_both_added() -> None:
@@ -248,7 +248,7 @@ def test_repositories_become_workspaces_with_names_of_their_own() -> None:
         ("skipped", " ", "/c/ "),
     ]
     assert plan.entries[0].reason == "it is in “Notes” already"
-    assert plan.entries[2].reason.startswith("the name is taken by ws_01 (/elsewhere); --into")
+    assert plan.entries[2].reason.startswith("the name is taken by “tool” at /elsewhere; --into")
     assert all(paths(each) == [each.root_path] for each in plan.added)
 
 

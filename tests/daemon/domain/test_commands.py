@@ -47,7 +47,7 @@ def test_of_two_creates_of_one_name_the_first_wins(name: str) -> None:
     assert isinstance(refused, NameConflict)
     assert refused.data == {"id": "ws_1"}
     assert f"“{name}”" in refused.message
-    assert "ws_1" in refused.message
+    assert "“Alpha” at /a" in refused.message
 
 
 @pytest.mark.requirement("FR-002")

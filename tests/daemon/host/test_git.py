@@ -229,7 +229,9 @@ async def test_a_git_that_hangs_is_ended_with_all_it_started_and_wrote(
         mock_clock.jump(2.0)
     failure = await attempt.failure()
     assert isinstance(failure, GitTimeout)
-    assert failure.data == {"stderr": "Cloning into 'there'...\nReceiving objects:  42% (42/100)"}
+    assert failure.data == {
+        "stderr": "Cloning into 'there'...\nReceiving objects:  42% (42/100), 1.20 MiB | 800.00 KiB/s"
+    }
     assert "within 120 s" in failure.message
     assert not lifeline.is_held()
     assert path.exists() == was_there

@@ -233,7 +233,7 @@ async def test_progress_is_told_to_the_one_who_asked(
         "id": cloning,
         "phase": "Receiving objects",
         "percent": 42,
-        "message": "Receiving objects:  42% (42/100)",
+        "message": "Receiving objects:  42% (42/100), 1.20 MiB | 800.00 KiB/s",
     }
     await wait_all_tasks_blocked()
     await other.result("daemon.ping")

@@ -121,7 +121,7 @@ async def test_a_name_that_is_taken_by_now_refuses_a_rename_back(client: Client)
     other = await client.create(name="ONE")
     code, message, data = await client.refusal("history.undo", revision=renamed_at)
     assert (code, data) == (1002, {"kind": "nameConflict", "id": other})
-    assert message == f"The name “One” is taken by workspace {other}: give that one another name first."
+    assert message == "The name “One” is taken by “ONE” at /src: give that one another name first."
     await client.result("workspace.update", id=other, name="Else")
     assert (await client.result("history.undo", revision=renamed_at))["name"] == "One"
 

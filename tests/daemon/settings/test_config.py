@@ -313,6 +313,14 @@ def test_a_variable_that_is_no_setting_is_passed_over_and_told(monkeypatch: pyte
     assert load({}, None).unknown_variables == ("WORKSPACED_LOGLEVEL",)
 
 
+def test_the_variables_of_a_command_that_runs_in_a_workspace_are_no_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("WORKSPACED_WORKSPACE", "WORKSPACED_WORKSPACE_ID", "WORKSPACED_WORKSPACE_ROOT"):
+        monkeypatch.setenv(name, "alpha")
+    assert load({}, None).unknown_variables == ()
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0"])
 def test_a_time_is_a_number_that_can_be_waited(user_file: Path, value: str) -> None:
     user_file.write_text(f"slow_request_ms = {value}\n")

@@ -164,10 +164,11 @@ def test_of_two_stores_the_marker_decides(data_dir: Path, tmp_path: Path) -> Non
     before = fill(data_dir, "json")
     fill(tmp_path / "other", "sqlite")
     (tmp_path / "other" / DATABASE).rename(data_dir / DATABASE)
-    marker = Unfinished("json", {DATABASE: None})
+    marker = Unfinished("json", {DATABASE: "kept.db"})
     (data_dir / MIGRATION).write_bytes(msgspec.json.encode(marker))
     assert state_in(data_dir) == before
     assert not (data_dir / DATABASE).exists()
+    assert (data_dir / "quarantine" / "kept.db").exists()
     assert not (data_dir / MIGRATION).exists()
 
 
@@ -177,8 +178,8 @@ def test_of_two_stores_the_marker_decides(data_dir: Path, tmp_path: Path) -> Non
         b"",
         b"{",
         b'{"kind":"etcd","leaves":{}}',
-        b'{"kind":"json","leaves":{"workspaces.json":null}}',
-        b'{"kind":"json","leaves":{"../x":null}}',
+        b'{"kind":"json","leaves":{"workspaces.json":"x"}}',
+        b'{"kind":"json","leaves":{"../x":"x"}}',
         b'{"kind":"json","leaves":{"workspaces.db":"../x"}}',
     ],
 )

@@ -7,7 +7,7 @@ from typing import Final
 
 from workspaced_client import Client, NotFound, Workspace
 from workspaced_client.cli.base.failures import Failure
-from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_client.cli.base.output import shown_name, told_path
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.typed_paths import current_directory
 from workspaced_client.cli.commands.shared import DOT
@@ -52,7 +52,7 @@ def _around(client: Client) -> Workspace:
     found = workspace_around(client)
     if found is None:
         raise Failure(
-            f"No workspace holds the current directory, {shown(current_directory())}.",
+            f"No workspace holds the current directory, {told_path(current_directory())}.",
             kind="notFound",
             hint="Name a workspace, or make one here: workspacectl create NAME",
         )
@@ -60,7 +60,7 @@ def _around(client: Client) -> Workspace:
 
 
 def _ambiguous(given: str, found: Sequence[Workspace]) -> Failure:
-    lines = [f"  {shown_name(each.name)}  {shown(each.root_path)}" for each in found[:_MOST_CANDIDATES]]
+    lines = [f"  {shown_name(each.name)}  {told_path(each.root_path)}" for each in found[:_MOST_CANDIDATES]]
     if len(found) > _MOST_CANDIDATES:
         lines.append(f"  and {len(found) - _MOST_CANDIDATES} more")
     return Failure(

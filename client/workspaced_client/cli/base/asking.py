@@ -31,16 +31,18 @@ class Read:
         self.by_client = by_client
 
 
-def ask(options: Options, *reads: Read, starts_daemon: bool = True) -> list[Any]:
+def ask(options: Options, *reads: Read, warns: bool = True, starts_daemon: bool = True) -> list[Any]:
     """Return the results of reads as plain JSON, in the form of the protocol.
 
-    The whole client asks again after every error, and after a recovery that nobody has acknowledged: it warns of that.
-    It also starts the daemon where none runs, unless the command only looks. Raise what a connected client raises.
+    The whole client asks again after every error, and after a recovery that nobody has acknowledged: it warns of that,
+    unless the command tells of it anyway. It also starts the daemon where none runs, unless the command only looks.
+    Raise what a connected client raises.
     """
     found = _ask_quickly(options, *reads)
-    if found is None:
-        found = _ask_by_client(options, *(read.by_client for read in reads), starts_daemon=starts_daemon)
-    return found
+    if found is not None:
+        return found
+    calls = [read.by_client for read in reads]
+    return _ask_by_client(options, *calls, warns=warns, starts_daemon=starts_daemon)
 
 
 def ask_for_workspace(options: Options, given: str | None) -> Any:
@@ -88,13 +90,16 @@ def _ask_quickly(options: Options, *reads: Read) -> list[Any] | None:
 
 
 def _ask_by_client(
-    options: Options, *calls: Callable[[Client], object], starts_daemon: bool = True
+    options: Options,
+    *calls: Callable[[Client], object],
+    warns: bool = True,
+    starts_daemon: bool = True,
 ) -> list[Any]:
     from msgspec import to_builtins  # few runs need these, and they load much
 
     from workspaced_client.cli.base.connecting import connected
 
-    with connected(options, starts_daemon=starts_daemon) as client:
+    with connected(options, warn=warns, starts_daemon=starts_daemon) as client:
         return [to_builtins(call(client)) for call in calls]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from workspaced_client import Peer, ProjectBinding, Workspace
-from workspaced_client.cli.base.output import count, shown, shown_name
+from workspaced_client.cli.base.output import count, shown_name, shown_path
 
 _STATES: Final = {"active": "opened", "closed": "closed", "deleted": "marked as deleted"}
 _WAYS_BACK: Final = {"history.undo": "undo", "store.restore": "restore"}
@@ -13,7 +13,7 @@ _MOST_KEYS: Final = 3  # of metadata; more are counted
 
 
 def summary(before: Workspace | None, after: Workspace | None, method: str = "") -> str:
-    """Return what differs, such as `renamed from alpha; closed`; None stands for no workspace.
+    """Return what differs, such as `name: alpha -> beta; closed`; None stands for no workspace.
 
     A `method` that brings back an earlier state is told too.
     """
@@ -22,7 +22,7 @@ def summary(before: Workspace | None, after: Workspace | None, method: str = "")
         text = f"deleted{_with_projects(before)}"
     elif before is None:
         verb = "brought back" if way_back else "created"
-        text = f"{verb} at {shown(after.root_path)}{_with_projects(after)}"
+        text = f"{verb} at {shown_path(after.root_path)}{_with_projects(after)}"
     else:
         text = "; ".join(_differences(before, after)) or "saved without a visible change"
     return f"{text} ({way_back})" if way_back else text
@@ -45,16 +45,19 @@ def _with_projects(workspace: Workspace | None) -> str:
 def _differences(before: Workspace, after: Workspace) -> list[str]:
     words: list[str] = []
     if before.name != after.name:
-        words.append(f"renamed from {shown_name(before.name)}")
+        words.append(f"name: {shown_name(before.name)} -> {shown_name(after.name)}")
     if before.root_path != after.root_path:
-        words.append(f"root path {shown(before.root_path)} → {shown(after.root_path)}")
+        words.append(f"path: {shown_path(before.root_path)} -> {shown_path(after.root_path)}")
     if before.state != after.state:
         words.append(_STATES[after.state])
     words += _projects(before, after)
     if before.tags != after.tags:
-        tags = ", ".join(shown_name(tag) for tag in after.tags)
-        words.append(f"tags {tags}" if tags else "no tags any more")
+        words.append(f"tags: {_tags(before)} -> {_tags(after)}")
     return words + _metadata(before, after)
+
+
+def _tags(workspace: Workspace) -> str:
+    return ", ".join(map(shown_name, workspace.tags)) or "none"
 
 
 def _projects(before: Workspace, after: Workspace) -> list[str]:
@@ -74,7 +77,7 @@ def _of(words: str, projects: Iterable[ProjectBinding]) -> list[str]:
     paths = [project.root_path for project in projects]
     if not paths:
         return []
-    return [words.replace("{}", shown(paths[0]) if len(paths) == 1 else count(len(paths), "project"))]
+    return [words.replace("{}", shown_path(paths[0]) if len(paths) == 1 else count(len(paths), "project"))]
 
 
 def _metadata(before: Workspace, after: Workspace) -> list[str]:
@@ -87,4 +90,4 @@ def _metadata(before: Workspace, after: Workspace) -> list[str]:
     if not keys:
         return []
     more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
-    return [f"metadata {', '.join(shown_name(key) for key in keys[:_MOST_KEYS])}{more}"]
+    return [f"metadata: {', '.join(shown_name(key) for key in keys[:_MOST_KEYS])}{more}"]

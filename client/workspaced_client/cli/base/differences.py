@@ -2,7 +2,7 @@
 
 from workspaced_client import Workspace
 from workspaced_client.cli.base.annotations import metadata_text
-from workspaced_client.cli.base.output import coloured, shown, shown_name
+from workspaced_client.cli.base.output import coloured, shown, shown_name, shown_path
 
 _WIDTH = len("metadata")
 
@@ -30,11 +30,11 @@ def _fields(workspace: Workspace | None) -> dict[str, list[str]]:
         return {}
     return {
         "name": [shown_name(workspace.name)],
-        "path": [shown(workspace.root_path)],
+        "path": [shown_path(workspace.root_path)],
         "state": [workspace.state],
         "tag": [shown_name(tag) for tag in workspace.tags],
         "metadata": [
             shown(metadata_text({key: value})[1:-1]) for key, value in sorted(workspace.metadata.items())
         ],
-        "project": [f"{shown(project.root_path)} ({project.status})" for project in workspace.projects],
+        "project": [f"{shown_path(project.root_path)} ({project.status})" for project in workspace.projects],
     }

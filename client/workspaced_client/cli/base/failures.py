@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from workspaced_client.cli.base.output import OutputFailed, shown, tell
+from workspaced_client.cli.base.output import OutputFailed, errors_on_terminal, shown, tell, with_tildes
 
 TYPE_CHECKING = False  # every run loads this: the errors of the client are loaded with the first of them
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def report(failure: Failure, *, as_json: bool) -> int:
         }
         tell(json.dumps(document))
         return failure.exit_code
-    tell(f"error: {shown(failure.message)}")
+    message = shown(failure.message)
+    tell(f"error: {with_tildes(message) if errors_on_terminal() else message}")
     if failure.hint:
         for line in failure.hint.splitlines():
             tell(shown(line))

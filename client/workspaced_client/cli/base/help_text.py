@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Final
 
+SUMMARY: Final = "Manage your workspaces through the daemon workspaced."
+EXAMPLES: Final = ("create shop ~/src/shop", "list --sort recent", "help create")
+
 _WIDEST: Final = 80  # longer lines read badly
 _NARROWEST: Final = 40
 _LONGEST_NAME: Final = 26  # the text of one that is longer begins below it
@@ -34,13 +37,12 @@ def _of_program(width: int) -> list[str]:
     lines = [
         *_usage(f"{PROGRAM} [OPTIONS] COMMAND …", width),
         "",
-        "Manage your workspaces through the daemon workspaced.",
+        SUMMARY,
     ]
     for group, listed in groups.items():
         lines += _section(group, listed, width, column)
-    lines += _section("Options, before a command or behind it", map(_line_of, GLOBAL_OPTIONS), width)
-    examples = ("create shop ~/src/shop", "list --sort recent", "help create")
-    lines += _examples(examples)
+    lines += _section("Options, before a command or behind it", map(line_of, GLOBAL_OPTIONS), width)
+    lines += _examples(EXAMPLES)
     codes = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
     ending = f"With --json, an error is a JSON object on the last line of stderr. Exit codes: {codes}."
     return [*lines, "", *_wrapped(ending, width)]
@@ -57,17 +59,15 @@ def _of_family(row: Family, width: int) -> list[str]:
 
 
 def _of_command(row: Command, width: int) -> list[str]:
-    options = " [OPTIONS]" if row.options else ""
-    arguments = "".join(f" {_in_usage(each)}" for each in row.arguments)
-    lines = [*_usage(f"{PROGRAM} {row.name}{options}{arguments}", width), "", *_wrapped(row.summary, width)]
+    lines = [*_usage(f"{PROGRAM} {usage_of(row)}", width), "", *_wrapped(row.summary, width)]
     if row.text:
         lines += ["", *_wrapped(row.text, width)]
     if row.aliases:
         lines += ["", *_wrapped(f"Also called {' and '.join(f'`{each}`' for each in row.aliases)}.", width)]
     if row.arguments:
-        lines += _section("Arguments", ((each.name, _text_of(each)) for each in row.arguments), width)
+        lines += _section("Arguments", ((each.name, text_of(each)) for each in row.arguments), width)
     if row.options:
-        lines += _section("Options", map(_line_of, row.options), width)
+        lines += _section("Options", map(line_of, row.options), width)
     lines += _examples(row.examples)
     also = f"Also takes --socket, --timeout, --json and --quiet: see {PROGRAM} --help."
     return [*lines, "", *_wrapped(also, width)]
@@ -77,6 +77,12 @@ def _usage(text: str, width: int) -> list[str]:
     return _wrapped(f"Usage: {text}", width, "       ")
 
 
+def usage_of(row: Command) -> str:
+    """Return how to type a command, without the program's name."""
+    options = " [OPTIONS]" if row.options else ""
+    return f"{row.name}{options}" + "".join(f" {_in_usage(each)}" for each in row.arguments)
+
+
 def _in_usage(argument: Argument) -> str:
     if argument.takes_all:
         return f"-- {argument.name}…"
@@ -84,13 +90,14 @@ def _in_usage(argument: Argument) -> str:
     return f"[{name}]" if argument.optional else name
 
 
-def _line_of(option: Option) -> tuple[str, str]:
+def line_of(option: Option) -> tuple[str, str]:
     """Return an option with its value, the short form first, and its text."""
     flags = ", ".join(sorted(option.flags, key=len))
-    return f"{flags} {option.value}" if option.value else flags, _text_of(option)
+    return f"{flags} {option.value}" if option.value else flags, text_of(option)
 
 
-def _text_of(place: Argument | Option) -> str:
+def text_of(place: Argument | Option) -> str:
+    """Return the text of an argument or an option, with its default."""
     return f"{place.help}  [default: {place.default}]" if place.default else place.help
 
 

@@ -45,6 +45,43 @@ def shown_name(name: str) -> str:
     return shown(name, _MOST_NAME_CHARACTERS)
 
 
+def shown_path(path: str) -> str:
+    """Return a path for stdout in the same way; on a terminal, a tilde stands for the user's home directory."""
+    return shown(_from_home(path) if on_terminal() else path)
+
+
+def told_path(path: str) -> str:
+    """Return a path for stderr in the same way."""
+    return shown(_from_home(path) if errors_on_terminal() else path)
+
+
+def shown_sentence(sentence: str) -> str:
+    """Return a sentence for stdout in the same way, and so the paths in it."""
+    return with_tildes(shown(sentence)) if on_terminal() else shown(sentence)
+
+
+def _from_home(path: str) -> str:
+    home = _home()
+    return f"~{path[len(home) :]}" if home and (path == home or path.startswith(f"{home}/")) else path
+
+
+def with_tildes(sentence: str) -> str:
+    """Return a sentence with a tilde for the home directory in each of its paths."""
+    home = _home()
+    if home not in sentence:
+        return sentence
+    import re  # slow to load, as it says at the top
+
+    # Where a path begins, and within no quotes of a shell: a tilde means itself there.
+    return re.sub(rf"(?<![^\s“(]){re.escape(home)}(?=[/\s”).,:;]|$)", "~", sentence) if home else sentence
+
+
+def _home() -> str:
+    """Return the home directory, or an empty text if there is none or it is the root directory."""
+    home = os.path.expanduser("~").rstrip("/")
+    return home if home.startswith("/") else ""
+
+
 def emit(text: str) -> None:
     """Write one or more lines to stdout. Raise OutputClosed or OutputFailed."""
     _write(text + "\n")

@@ -1,6 +1,5 @@
 """The choice of a workspace from a list, the last used first: by fzf where it is installed, else by number."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from typing import Any, Final
 from workspaced_client.cli.base.asking import Read, ask
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import shown, shown_name, tell
+from workspaced_client.cli.base.output import shown_name, tell, told_path
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.questions import can_ask
 from workspaced_client.cli.base.shapes import WORKSPACE
@@ -42,7 +41,8 @@ def pick_workspace(options: Options) -> Any:
 
 def _by_fzf(chooser: str, workspaces: Sequence[Any]) -> Any:
     lines = "".join(
-        f"{index}\t{shown_name(each['name'])}\t{_shown_path(each)}\n" for index, each in enumerate(workspaces)
+        f"{index}\t{shown_name(each['name'])}\t{told_path(each['rootPath'])}\n"
+        for index, each in enumerate(workspaces)
     )
     # The options behind those of the user (FZF_DEFAULT_OPTS) win.
     command = [
@@ -67,7 +67,7 @@ def _by_number(workspaces: Sequence[Any]) -> Any:
     first = workspaces[:_MOST_SHOWN]
     width = max(len(shown_name(each["name"])) for each in first)
     for number, each in enumerate(first, start=1):
-        tell(f"{number:>3}  {shown_name(each['name']):{width}}  {_shown_path(each)}")
+        tell(f"{number:>3}  {shown_name(each['name']):{width}}  {told_path(each['rootPath'])}")
     if len(workspaces) > len(first):
         tell(f"     and {len(workspaces) - len(first)} more")
     while True:
@@ -86,9 +86,3 @@ def _by_number(workspaces: Sequence[Any]) -> Any:
             tell(f"{', '.join(shown_name(each['name']) for each in found[:_MOST_SHOWN])}: which of them?")
         else:
             tell(f"Nothing is called “{shown_name(wanted)}”.")
-
-
-def _shown_path(workspace: Any) -> str:
-    """Return the directory with a tilde for the home directory."""
-    path, home = workspace["rootPath"], os.path.expanduser("~")
-    return shown(f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path)

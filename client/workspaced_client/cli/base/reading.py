@@ -57,7 +57,7 @@ class Reading:
         self.takes_options = False
         place = self._next
         arguments = self.row.arguments if isinstance(self.row, Command) else ()
-        if place is not None and not place.takes_all and arguments[-1].takes_all:
+        if place is not None and not place.takes_all and any(each.takes_all for each in arguments):
             self.arguments.append(DOT)
 
     @property

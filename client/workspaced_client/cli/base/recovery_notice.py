@@ -5,7 +5,7 @@ from typing import Final
 
 from workspaced_client._core.recovery_notice import edited, in_short, what_happened
 from workspaced_client._core.recovery_warning import is_pending
-from workspaced_client.cli.base.output import count, shown
+from workspaced_client.cli.base.output import count, shown, shown_path
 from workspaced_protocol.daemon_models import RecoveryStatus
 
 _ACKNOWLEDGE: Final = "`workspacectl recovery ack`"
@@ -30,7 +30,7 @@ def in_full(notice: RecoveryStatus, contents: Sequence[str] = (), gone: Collecti
     lines = [f"{shown(what_happened(notice))}."]
     if notice.quarantined:
         lines.append("The files as they were:")
-        lines += [f"  {shown(path)}{'  (gone)' if path in gone else ''}" for path in notice.quarantined]
+        lines += [f"  {shown_path(path)}{'  (gone)' if path in gone else ''}" for path in notice.quarantined]
     lines += contents
     if is_pending(notice):
         lines.append(f"{_ACKNOWLEDGE} ends the warnings about it.")

@@ -2,7 +2,7 @@
 
 from workspaced_client import Workspace
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, emit, emit_json, shown, shown_name
+from workspaced_client.cli.base.output import count, emit, emit_json, shown_name, shown_path
 
 
 def tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
@@ -16,4 +16,4 @@ def tell_change(options: Options, workspace: Workspace | None, text: str) -> Non
 def described(workspace: Workspace) -> str:
     """Return a workspace in one line: name, directory, state, number of projects."""
     projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"{shown_name(workspace.name)}  {shown(workspace.root_path)} ({workspace.state}{projects})"
+    return f"{shown_name(workspace.name)}  {shown_path(workspace.root_path)} ({workspace.state}{projects})"

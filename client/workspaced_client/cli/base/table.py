@@ -15,6 +15,7 @@ from workspaced_client.cli.base.output import (
     on_terminal,
     shown,
     shown_name,
+    shown_path,
 )
 from workspaced_client.cli.base.screen import columns_of_terminal
 from workspaced_protocol.names import is_invisible
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
 """The least width of a column that shrinks; a table may then be wider than the terminal."""
+_PART_OF_A_PATH: Final = 3
+"""A column of paths gets at least a third of the terminal: the end of a path tells nothing in 8 cells."""
 
 
 class Column:
@@ -35,7 +38,7 @@ class Column:
     On a terminal that is too narrow, the `optional` columns are left out first. Then the columns that
     `shrink` are cut, with an ellipsis: headers at the end, texts in the middle, because names often differ at the end
     alone; paths at the beginning, because their ends tell them apart; sentences at the end. Where that is not enough,
-    those that give way are left out, the last one first. `colours` has the colour of each value.
+    those that give way are left out, the last one first, which leaves names and the ends of paths at 40 columns. `colours` has the colour of each value.
     """
 
     __slots__ = ("colours", "gives_way", "header", "is_path", "is_sentence", "optional", "shrinks")
@@ -70,7 +73,7 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     chosen = list(range(len(columns)))
     if on_terminal():
         room = columns_of_terminal()
-        if sum(widths) + len(_GAP) * (len(widths) - 1) > room:
+        if _total(widths) > room:
             chosen = [index for index in chosen if not columns[index].optional]
             chosen = _without_those_that_give_way(room, columns, widths, chosen)
         widths = _within(room, columns, widths, chosen)
@@ -88,16 +91,27 @@ def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
 def _within(room: int, columns: Sequence[Column], widths: Sequence[int], chosen: Sequence[int]) -> list[int]:
     """Return widths that fit into `room` cells: columns that shrink share the room left by the others."""
-    fitting = list(widths)
-    shrinking = sorted((index for index in chosen if columns[index].shrinks), key=lambda i: widths[i])
-    left = room - len(_GAP) * (len(chosen) - 1)
-    left -= sum(widths[index] for index in chosen if not columns[index].shrinks)
-    # The narrowest come first, so that the room they do not need goes to the others.
+    fitting = [_least(room, column, width) for column, width in zip(columns, widths, strict=True)]
+    left = max(room - _total([fitting[index] for index in chosen]), 0)
+    # The ones that lack least come first, so that the room they do not need goes to the others.
+    shrinking = sorted(
+        (index for index in chosen if columns[index].shrinks), key=lambda i: widths[i] - fitting[i]
+    )
     for position, index in enumerate(shrinking):
-        share = left // (len(shrinking) - position)
-        fitting[index] = max(min(widths[index], share), min(widths[index], _LEAST_CELLS))
-        left -= fitting[index]
+        more = min(widths[index] - fitting[index], left // (len(shrinking) - position))
+        fitting[index] += more
+        left -= more
     return fitting
+
+
+def _least(room: int, column: Column, width: int) -> int:
+    if not column.shrinks:
+        return width
+    return min(width, max(_LEAST_CELLS, room // _PART_OF_A_PATH if column.is_path else 0))
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _without_those_that_give_way(
@@ -105,8 +119,7 @@ def _without_those_that_give_way(
 ) -> list[int]:
     left = list(chosen)
     for index in reversed(chosen):
-        least = [min(widths[i], _LEAST_CELLS) if columns[i].shrinks else widths[i] for i in left]
-        if sum(least) + len(_GAP) * (len(least) - 1) <= room:
+        if _total([_least(room, columns[i], widths[i]) for i in left]) <= room:
             break
         if columns[index].gives_way:
             left.remove(index)
@@ -114,7 +127,9 @@ def _without_those_that_give_way(
 
 
 def _text(cell: str, column: Column) -> str:
-    return shown(cell) if column.is_path or column.is_sentence else shown_name(cell)
+    if column.is_path:
+        return shown_path(cell)
+    return shown(cell) if column.is_sentence else shown_name(cell)
 
 
 def _fitted(text: str, width: int, column: Column | None) -> str:

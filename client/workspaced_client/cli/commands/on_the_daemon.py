@@ -191,7 +191,7 @@ has claimed ends with it.""",
         run="shell_init:shell_init",
         arguments=(Argument("SHELL", "Your shell: bash, zsh or fish.", choices=("bash", "zsh", "fish")),),
         text="""\
-`wcd` changes to a workspace's directory.
+`wcd` changes to a workspace's directory. Where the installer has not led man to the manual, the code does.
 
 Add the line for your shell to its start-up file:
 

@@ -9,7 +9,14 @@ from typing import Final
 
 from workspaced_client import DaemonStatus
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown
+from workspaced_client.cli.base.output import (
+    coloured,
+    count,
+    emit,
+    emit_json,
+    shown,
+    shown_sentence,
+)
 from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_client.cli.doctor import database
 from workspaced_client.cli.doctor.data_directory import check_directory
@@ -47,9 +54,9 @@ def doctor(options: Options, data_dir: str | None) -> int:
 
 def _tell(finding: Finding) -> None:
     label = coloured(f"{finding.status:<7}", _COLOURS[finding.status])
-    emit(f"{label}  {finding.name}: {shown(finding.message)}")
+    emit(f"{label}  {finding.name}: {shown_sentence(finding.message)}")
     if finding.advice:
-        emit(f"{'':7}  -> {shown(finding.advice)}")
+        emit(f"{'':7}  -> {shown(finding.advice)}")  # whole: it may hold a command to copy
 
 
 def _summary(problems: int, warnings: int) -> str:

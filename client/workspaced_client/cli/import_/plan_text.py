@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING
 
 from workspaced_client import Client
-from workspaced_client.cli.base.output import coloured, count, emit_json, shown, shown_name
+from workspaced_client.cli.base.output import (
+    coloured,
+    count,
+    emit_json,
+    shown,
+    shown_name,
+    shown_path,
+    shown_sentence,
+)
 
 if TYPE_CHECKING:  # loaded by the commands that need it
     from workspaced_client.exchange.import_plan import Entry, ImportPlan
@@ -40,7 +48,7 @@ def emit_plan(client: Client, plan: "ImportPlan", *, applied: bool, revision: in
 
 def preview_text(plan: "ImportPlan", revision: int) -> str:
     """Return a line for each entry of the plan, and a summary."""
-    lines = [shown(remark) for remark in dict.fromkeys(plan.remarks)]
+    lines = [shown_sentence(remark) for remark in dict.fromkeys(plan.remarks)]
     if not plan.entries:
         return "\n".join((*lines, "Nothing to do: found nothing to import."))
     lines += [_lines(entry) for entry in plan.entries]
@@ -63,13 +71,13 @@ def counted(plan: "ImportPlan") -> str:
 
 
 def _lines(entry: "Entry") -> str:
-    text = f"{shown_name(entry.name)}  {shown(entry.path)}"
+    text = f"{shown_name(entry.name)}  {shown_path(entry.path)}"
     if entry.fate == "present":
-        return f"= {text}  {shown(entry.reason)}"
+        return f"= {text}  {shown_sentence(entry.reason)}"
     if entry.fate == "skipped":
-        return coloured(f"! {text}  left out: {shown(entry.reason)}", "yellow")
+        return coloured(f"! {text}  left out: {shown_sentence(entry.reason)}", "yellow")
     mark, colour = ("+", "green") if entry.fate == "added" else ("~", "yellow")
-    note = [coloured(f"    {shown(entry.note)}", "yellow")] if entry.note else []
+    note = [coloured(f"    {shown_sentence(entry.note)}", "yellow")] if entry.note else []
     if entry.tags:
         note.insert(0, coloured(f"    tags: {shown(', '.join(entry.tags))}", colour))
     if entry.is_whole:
@@ -77,5 +85,5 @@ def _lines(entry: "Entry") -> str:
         return "\n".join((line, *note))
     # A new workspace whose root is its only project: one line is enough.
     told = () if entry.fate == "added" and entry.projects == (entry.path,) else entry.projects
-    lines = (coloured(f"    + {shown(path)}", "green") for path in told)
+    lines = (coloured(f"    + {shown_path(path)}", "green") for path in told)
     return "\n".join((coloured(f"{mark} {text}", colour), *note, *lines))

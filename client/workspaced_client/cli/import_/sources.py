@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count
+from workspaced_client.cli.base.output import count, errors_on_terminal
 from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.datadir import PRIMARY, SNAPSHOT
 
@@ -127,7 +127,7 @@ def find_repositories(options: Options, directory: str) -> "tuple[str, Found]":
 @contextmanager
 def _progress(options: Options) -> "Generator[Callable[[Found], object]]":
     """Show the progress of a scan on a terminal; yield the function to call with the results so far."""
-    if options.as_json or options.quiet or not sys.stderr.isatty():
+    if options.as_json or options.quiet or not errors_on_terminal():
         yield lambda _: None
         return
     from rich.console import Console  # only here: it takes long to load

@@ -17,11 +17,15 @@ from typing import Any, Final
 
 from workspaced.store.contract import CommitUnknown, StorageFailure
 
+_LARGEST_LOG_BYTES: Final = 16 * 1024 * 1024
+"""The size that a log is cut to once it is written back: a large commit must not keep so much of the disk."""
+
 SETTINGS: Final = (
     "PRAGMA locking_mode=EXCLUSIVE",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=0",  # `checkpoint` does it
+    f"PRAGMA journal_size_limit={_LARGEST_LOG_BYTES}",
     "PRAGMA cell_size_check=ON",  # a damaged page is found where it is read, not later
     "PRAGMA trusted_schema=OFF",  # nothing in a damaged schema may run
 )

@@ -2,10 +2,9 @@
 
 The strategy:
 - Every whole row is evidence: of a workspace at its revision, of a change in the history, or of the whole state.
-- A state of the database is proven where the evidence, up to some revision, has the hash over all workspaces that the
-  database or the side file tells of that revision. So nobody has to guess whether something is missing.
-- Where no state is proven that holds all that was answered, the newest version of each workspace serves, and the loss
-  is told.
+- The newest state that the database or the side file tells of is proven where the evidence up to its revision has the
+  hash over all workspaces that is told of it. So nobody has to guess whether something is missing.
+- Where it is not proven, the newest version of each workspace serves, and the loss is told.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +19,6 @@ from workspaced.domain.state import State
 from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.answered import Answered
 from workspaced.store.sqlite.rows import Meta
-
-_TRIED: Final = 64
-"""The number of revisions that are tried: the newest. A log keeps hundreds, and each try looks at all workspaces."""
 
 _META_START: Final = b'{"version":'
 _ENTRY_START: Final = b'{"revision":'
@@ -103,35 +99,34 @@ class Proven:
     state: State
     is_all: bool
     answered: int
-    """The last answered revision, 0 where nothing tells it."""
+    """The newest revision that is told of, 0 where none is."""
     missing: int = 0
     from_backup: int = 0
 
 
 def prove(evidence: Evidence, answered: Answered | None, backup: State | None) -> Proven:
-    """Return the newest state that is proven to hold all that was answered, else the newest version of everything.
+    """Return the newest state of the database if it is proven, else the newest version of everything.
 
     `answered` is what the side file tells, `backup` the newest verified backup. Neither is of another store.
     """
     states = {revision: Answered.of(meta) for revision, meta in evidence.states.items()}
     if answered is not None:
         states.setdefault(answered.revision, answered)
-    certain = answered.revision if answered is not None else max(states, default=0)
+    newest = max(states, default=0)
     kept = _kept(backup)
-    for revision in sorted((each for each in states if each >= certain), reverse=True)[:_TRIED]:
-        for base in (None, kept) if kept is not None and kept.revision <= revision else (None,):
-            found = _versions_at(evidence, revision, base)
-            if rows.digest_text(rows.xor(each.hash for each in found.values())) == states[revision].digest:
-                return Proven(_state(evidence, states, revision, found), is_all=True, answered=certain)
-    # A commit that nobody was answered may be there in part: nothing after the last answered one is taken.
-    revision = max(certain, kept.revision if kept is not None else 0) or _newest(evidence)
+    bases = (None, kept) if kept is not None and kept.revision <= newest else (None,)
+    for base in bases if states else ():
+        found = _versions_at(evidence, newest, base)
+        if rows.digest_text(rows.xor(each.hash for each in found.values())) == states[newest].digest:
+            return Proven(_state(evidence, states, newest, found), is_all=True, answered=newest)
+    revision = max(newest, kept.revision if kept is not None else 0) or _newest(evidence)
     alone = _versions_at(evidence, revision, None)
     found = _versions_at(evidence, revision, kept)
-    expected = states[certain].workspaces if certain in states else 0
+    expected = states[newest].workspaces if states else 0
     return Proven(
         _state(evidence, states, revision, found),
         is_all=False,
-        answered=certain,
+        answered=newest,
         missing=max(0, expected - len(found)),
         from_backup=sum(alone.get(id_) != version for id_, version in found.items()),
     )

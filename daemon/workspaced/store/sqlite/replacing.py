@@ -13,7 +13,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,8 @@ from workspaced.store.quarantine import new_names, remove_oldest
 from workspaced.store.sqlite.database import as_os_error
 from workspaced.store.sqlite.writing import make_database
 from workspaced_protocol.datadir import DAMAGED_DATABASE, DATABASE, QUARANTINE, temp_name
+
+_COPIED_BYTES: Final = 1024 * 1024
 
 SUFFIXES: Final = ("", "-wal", "-journal")
 """The database's file, and those that SQLite reads with it."""
@@ -52,15 +54,21 @@ def names_in_quarantine(directory: Directory, reason: str, time_ns: Callable[[],
     return {DAMAGED_DATABASE + suffix: name for suffix, name in zip(there, names, strict=True)}
 
 
-def names_told(paths: Sequence[str]) -> Mapping[str, str]:
-    """Return the same from the paths in a notice: those of the last database among them."""
-    told: dict[str, str] = {}
-    for path in paths:
-        name = Path(path).name
-        for suffix in SUFFIXES:
-            if name.endswith(f"-{DATABASE}{suffix}"):
-                told[DAMAGED_DATABASE + suffix] = name
-    return told
+def end_of_last(directory: Directory, told: Sequence[str], time_ns: Callable[[], int]) -> list[str]:
+    """Take step 3 for a start that was killed before it, and return the paths. Raises OSError.
+
+    `told` are the paths of its notice: the files get these names, or others where there are such files.
+    """
+    names = dict(names_in_quarantine(directory, "damaged", time_ns))
+    if not names:
+        return []
+    with closing(directory.open_below(QUARANTINE)) as folder:
+        for path in told:
+            name = Path(path).name
+            for suffix in SUFFIXES:
+                if name.endswith(f"-{DATABASE}{suffix}") and folder.identify(name) is None:
+                    names[DAMAGED_DATABASE + suffix] = name
+    return to_quarantine(directory, names)
 
 
 def make(directory: Directory, state: State) -> str:
@@ -95,6 +103,28 @@ def put_in_place(directory: Directory, temp: str) -> None:
     """Rename a new database to its place, durably. Raises OSError."""
     directory.disk.rename(temp, DATABASE, directory.fd)
     directory.disk.sync_directory(directory.fd, directory.path)
+
+
+def renew(directory: Directory, name: str) -> None:
+    """Put a synced copy of a file in its place, if it is there: what it holds is then durable. Raises OSError."""
+    disk, temp = directory.disk, temp_name(secrets.token_hex(8))
+    with ExitStack() as opened:
+        try:
+            source = directory.open_regular(name)
+        except FileNotFoundError:
+            return
+        opened.callback(close_quietly, disk, source)
+        target = disk.open(temp, CREATE_FILE, 0o600, directory.fd)
+        opened.callback(close_quietly, disk, target)
+        opened.callback(drop, directory, temp)
+        offset = 0
+        while data := memoryview(disk.read_at(source, _COPIED_BYTES, offset)):
+            while data:
+                taken = disk.write_at(target, data, offset)
+                data, offset = data[taken:], offset + taken
+        disk.sync(target)
+        disk.rename(temp, name, directory.fd)
+    disk.sync_directory(directory.fd, directory.path)
 
 
 def to_quarantine(directory: Directory, names: Mapping[str, str]) -> list[str]:

@@ -147,7 +147,7 @@ class ServingDatabase:
         self._own = {file for file in self._files[:1] if file is not None}
 
     def _read_again(self, held: State, possible: AbstractSet[int]) -> Contents | None:
-        self._renew_log()
+        replacing.renew(self._directory, DATABASE_LOG)
         database = Database(self._directory.path / DATABASE)
         try:
             contents = read(database)
@@ -172,13 +172,6 @@ class ServingDatabase:
             return None
         self._use(database)
         return contents
-
-    def _renew_log(self) -> None:
-        """Write the log to a new file. Raises OSError."""
-        directory = self._directory
-        content = directory.read(DATABASE_LOG)
-        if content is not None:
-            directory.replace([DATABASE_LOG], content.data)
 
     def _put_away(self, reason: str) -> None:
         """Set the database and its log aside, for quarantine once a new one is in place. Raises OSError."""

@@ -84,11 +84,11 @@ class Start:
             finally:
                 database.close()
             raise
-        except BaseException as error:
+        except (NewerDatabase, sqlite3.Error) as error:
             database.close()
             raise self._refusal(error) from error
         told = contents.meta.recovery.quarantined if contents.meta.recovery is not None else ()
-        left = replacing.to_quarantine(self._directory, replacing.names_told(told))
+        left = replacing.end_of_last(self._directory, told, self._time_ns)
         return self._started(database, contents, "clean", left)
 
     def _fresh(self) -> Started:
@@ -106,9 +106,8 @@ class Start:
         newest, answered = evidence.newest_state, self._answered
         if newest is not None and answered is not None and newest.store_id != answered.store_id:
             answered = None
-        store_id = (
-            newest.store_id if newest is not None else answered.store_id if answered is not None else None
-        )
+        identified = newest or answered
+        store_id = identified.store_id if identified is not None else None
         backup = Backups(self._directory.path, disk=self._directory.disk).newest_state(store_id)
         proven = prove(evidence, answered, backup)
         state = proven.state
@@ -134,7 +133,7 @@ class Start:
         database = self._open()
         try:
             contents = read(database)
-        except BaseException as error:
+        except (Damaged, NewerDatabase, sqlite3.Error) as error:
             database.close()
             raise self._refusal(error) from error
         return self._started(database, contents, outcome, copies)
@@ -169,8 +168,8 @@ class Start:
         except sqlite3.Error as error:
             raise self._refusal(error) from error
 
-    def _refusal(self, error: BaseException) -> BaseException:
-        """Return the error of a start for one of SQLite; any other as it is."""
+    def _refusal(self, error: Damaged | NewerDatabase | sqlite3.Error) -> StoreUnusable:
+        """Return the error of a start for one of its database."""
         path = self._directory.path / DATABASE
         if isinstance(error, NewerDatabase):
             return WrittenByNewerRelease(
@@ -178,8 +177,6 @@ class Start:
             )
         if isinstance(error, Damaged):  # just made: the disk does not keep what is written
             return StoreUnusable(f"{path} reads back damaged ({error.message})", "check the disk", errno.EIO)
-        if not isinstance(error, sqlite3.Error):
-            return error
         found = as_os_error(error)
         number = found.errno or 0
         if number == errno.EWOULDBLOCK:

@@ -77,19 +77,21 @@ def write_changes(
     """
     _put_workspaces(database, {**(lacking or {}), **commit.changed})
     state, count = commit.state, totals.history_count
+    keys_digest = totals.keys_digest ^ _digest_of_keys(held, commit)
     if lacking is None:
         _drop_keys(database, commit.dropped_keys)
         _put_keys(database, commit.new_keys)
     else:
         database.execute("DELETE FROM request_key")
         _put_keys(database, state.request_keys)
+        keys_digest = rows.keys_digest(state.request_keys)
         database.execute("DELETE FROM history WHERE revision > ?", (held.revision,))
         (count,) = database.execute("SELECT count(*) FROM history")[0]
     database.execute_each(_PUT_ENTRY, map(_entry_row, commit.entries))
     pruned, pruned_up_to = _prune_history(database, count + len(commit.entries))
     changed_after = Totals(
         digest=totals.digest ^ _digest_of_changes(held, commit.changed),
-        keys_digest=totals.keys_digest ^ _digest_of_keys(held, commit),
+        keys_digest=keys_digest,
         history_since=max(totals.history_since, pruned_up_to),
         history_count=count + len(commit.entries) - pruned,
     )
