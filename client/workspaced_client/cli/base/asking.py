@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
 from workspaced_client.cli.base.shapes import STATUS, WORKSPACE, fits
 from workspaced_client.cli.commands.shared import DOT
@@ -93,25 +95,19 @@ def _ask_quickly(options: Options, *reads: Read) -> list[Any] | None:
 
 
 def _start(options: Options) -> bool:
-    """Start the daemon if nobody listens, and return whether it was started.
+    """Start the daemon if there is no socket, and return whether it was started.
 
-    The client would do the same, but it takes long to load, and the daemon would start only then.
+    The client does the same, also for a socket where nobody listens; but it takes long to load, and the daemon would
+    start only then.
     """
-    from workspaced_client._core.connecting import try_to_connect
-    from workspaced_client._core.local_errors import CannotConnect, NotRunning
-
     try:
         path = socket_path(options.socket)
-        connection = try_to_connect(path)
-    except NotRunning:
-        pass
-    except (CannotConnect, UnusablePath):
+    except UnusablePath:
         return False  # the client has the words for it
-    else:
-        if connection is not None:
-            connection.close()
+    if os.path.lexists(path):
         return False
     from workspaced_client._core.autostart import ensure_running
+    from workspaced_client._core.local_errors import CannotConnect
     from workspaced_client.cli.base.failures import Unreachable
 
     try:
