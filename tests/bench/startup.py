@@ -5,14 +5,17 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import machines
 from bench.distributions import Distribution
 from bench.results import Row
 from bench.scenarios import fill, timed
+from support.daemon_process import environment_at
 from support.process_costs import processor_seconds
 from workspaced.store import create_json_store
 
@@ -37,6 +40,7 @@ print(json.dumps([imported_at - began_at, restored_at - imported_at]))
 def restores(rounds: int) -> Iterator[Row]:
     """Opening a store of 50 x 10, and the whole way from a process's start to its first answer."""
     in_process, process, least, bare = Distribution(), Distribution(), Distribution(), Distribution()
+    by_command = Distribution()
     spent, spent_least = Distribution(), Distribution()
     phases: list[list[float]] = []
     with machines.measured_directory() as where:
@@ -52,11 +56,16 @@ def restores(rounds: int) -> Iterator[Row]:
             to_answer, computed = _first_answer(where)
             process.add(to_answer)
             spent.add(computed)
+            by_command.add(_answer_of_a_command(where))
     yield Row.latency("restore of 50 x 10", in_process, slo_ms=500, requirement="NFR-003")
     yield Row("restore of 50 x 10, p50", in_process.p50, "ms", goal=1)
     yield Row.latency("process start to first answer", process, 50)
     yield Row.ratio("start to first answer, to importing trio and msgspec", process, least, 1.5)
     yield Row.ratio("the same by processor time", spent, spent_least)
+    yield Row.latency("workspacectl list where no daemon runs", by_command, 50)
+    yield Row.ratio(
+        "workspacectl list where no daemon runs, to start to first answer", by_command, process, 1.3
+    )
     importing, restoring = (statistics.median(times) * 1000 for times in zip(*phases, strict=True))
     yield Row("cold start: the interpreter", bare.p50, "ms")
     yield Row("cold start: import", importing, "ms")
@@ -82,6 +91,20 @@ def _first_answer(where: Path) -> tuple[float, float]:
     with machines.measured_daemon(where) as daemon, daemon.client() as client:
         client.daemon.ping()
         return time.perf_counter() - began_at, processor_seconds(daemon.pid)
+
+
+def _answer_of_a_command(where: Path) -> float:
+    """Return the seconds that `workspacectl list` takes where it has to start the daemon, which is stopped then."""
+    program = str(Path(sys.executable).with_name("workspacectl"))
+    with tempfile.TemporaryDirectory(prefix="wsd-") as short:  # as in measured_daemon
+        environment = environment_at(
+            where, WORKSPACED_SOCKET=f"{short}/s", WORKSPACED_DATA_DIR=str(where / "data")
+        )
+        run = partial(subprocess.run, env=environment, stdout=subprocess.DEVNULL, check=True)
+        try:
+            return timed(run, [program, "list"])
+        finally:
+            run([program, "stop"])
 
 
 def _processor_seconds(command: Sequence[str]) -> float:

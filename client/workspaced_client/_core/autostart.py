@@ -11,13 +11,11 @@ The strategy:
 
 import fcntl
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -31,7 +29,6 @@ from workspaced_client._core.socket_io import wait_until_ready
 from workspaced_client._core.timeouts import remaining
 from workspaced_protocol.datadir import LOCK_HELD
 from workspaced_protocol.git_environment import without_git_invocation
-from workspaced_protocol.messages import encode_request
 from workspaced_protocol.paths import (
     UnusablePath,
     data_dir,
@@ -40,7 +37,9 @@ from workspaced_protocol.paths import (
     make_private_directory,
 )
 
+_PING: Final = b'{"jsonrpc":"2.0","id":1,"method":"daemon.ping"}\n'  # as it stands: msgspec is slow to load
 _LOOK_SECONDS: Final = 0.03  # between two attempts to reach it or to lock
+_START_LOOK_SECONDS: Final = 0.005  # while it starts, which takes some hundred milliseconds: a user waits
 _LOOKS_BETWEEN: Final = 10  # two looks at the state of the service, which take a process each
 _OTHER_COMES_UP_SECONDS: Final = 3.0
 _LOG_BYTES: Final = 1024 * 1024  # the next start puts a longer log aside
@@ -51,12 +50,14 @@ KEPT_FAMILIES: Final = ("LC_", "XDG_", "WORKSPACED_", "GIT_", "SSL_CERT_")
 PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # in capitals, too
 
 
-@dataclass(frozen=True)
 class Started:
     """How a daemon was started: by the service manager of this name, or by hand, with its log at `log`."""
 
-    manager: str = ""
-    log: str = ""
+    __slots__ = ("log", "manager")
+
+    def __init__(self, *, manager: str = "", log: str = "") -> None:
+        self.manager = manager
+        self.log = log
 
 
 def ensure_running(path: str, timeout_seconds: float, *, is_ordered: bool = False) -> Started | None:
@@ -147,7 +148,7 @@ def _answers(path: str, deadline: float) -> bool:
     with connection:
         connection.settimeout(max(remaining(deadline, monotonic()), _LOOK_SECONDS))
         try:
-            connection.sendall(encode_request(1, "daemon.ping", b"{}") + b"\n")
+            connection.sendall(_PING)
             return bool(connection.recv(1))
         except TimeoutError:
             return True  # it runs, but is too busy to answer
@@ -200,7 +201,7 @@ def _start(path: str, log: Path, deadline: float) -> None:
         while not _answers(path, deadline):
             if not remaining(deadline, monotonic()):
                 raise NotStarted(path, f"it has not answered in time; its log is {log}")
-            if any(wait_until_ready(ended, _LOOK_SECONDS, to_read=True)):  # nobody writes to it
+            if any(wait_until_ready(ended, _START_LOOK_SECONDS, to_read=True)):  # nobody writes to it
                 said = _last_line(log, begins_at)
                 if LOCK_HELD.removesuffix(".") not in said or not _comes_up(path, deadline):
                     raise NotStarted(path, said)
@@ -229,6 +230,8 @@ def _listens_elsewhere(path: str) -> str | None:
     owner = held.owner if held is not None else None
     if owner is None or not owner.socket or is_same_path(owner.socket, path):
         return None
+    import shlex  # loaded late, as `re` by it: a user waits for the start
+
     return (
         f"the daemon with pid {owner.pid} has {directory}, and listens on {owner.socket}: use that socket "
         f"(--socket or WORKSPACED_SOCKET), or stop it: workspacectl --socket {shlex.quote(owner.socket)} stop"

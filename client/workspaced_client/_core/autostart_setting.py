@@ -19,11 +19,12 @@ def is_autostart_on() -> bool:
     """
     given = os.environ.get(VARIABLE)
     if given:
-        return given.strip().lower() not in _OFF
+        return given.lower() not in _OFF
     file = default_config_file()
     if file is None:
         return True
     try:
-        return read_config_file(file)[1].get(_SETTING) is not False
+        value = read_config_file(file)[1].get(_SETTING, True)
     except FileNotFoundError:
         return True
+    return str(value).lower() not in _OFF

@@ -5,8 +5,6 @@ starts the daemon.
 """
 
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -188,6 +186,8 @@ class _Agent(Service):
             found = _call(deadline, "launchctl", "print", agent_target())
         except ServiceFailed:
             return None
+        import re  # only on macOS
+
         code = re.search(r"^\s*last exit code = (\d+)", found.stdout, re.MULTILINE)
         if re.search(r"^\s*pid = \d", found.stdout, re.MULTILINE) or code is None or code[1] == "0":
             return None
@@ -244,12 +244,12 @@ def _call(deadline: float, *command: str) -> subprocess.CompletedProcess[str]:
     except OSError as error:
         raise ServiceFailed(f"{command[0]} can't be run ({error.strerror})") from error
     except subprocess.TimeoutExpired as error:
-        raise ServiceFailed(f"`{shlex.join(command)}` did not end in time") from error
+        raise ServiceFailed(f"`{' '.join(command)}` did not end in time") from error
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:
     told = " ".join((done.stderr or done.stdout).split()).removesuffix(".")
-    return told or f"`{shlex.join(done.args)}` failed with exit code {done.returncode}"
+    return told or f"`{' '.join(done.args)}` failed with exit code {done.returncode}"
 
 
 def _last_words(log: str) -> str | None:

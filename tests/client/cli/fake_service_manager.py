@@ -131,6 +131,12 @@ def show(unit: str) -> str:
         "SubState": "running" if is_active else "dead",
         "UnitFileState": "" if marks.get(f"enabled-{unit}") is None else "enabled",
     }
+    if marks.get("masked") is not None:
+        found |= {"LoadState": "masked", "UnitFileState": "masked"}
+    if not is_service:
+        lines = (marks.get(f"read-{unit}") or "").splitlines()
+        listens = [line.partition("=")[2] for line in lines if line.startswith("ListenStream=")]
+        found["Listen"] = f"{''.join(listens).replace('%t', os.environ['XDG_RUNTIME_DIR'])} (Stream)"
     if is_service:
         found |= {
             "MainPID": str(pid or 0),
@@ -178,6 +184,8 @@ def systemctl(verb: str, *arguments: str) -> None:
         terminate()
         wait_or_exit(lambda: running_pid() is None)
         start_units(units)
+    elif verb == "is-failed":
+        sys.exit(marks.get("failed") is None)
     elif verb == "reset-failed":
         marks.clear("failed")
     else:
@@ -240,7 +248,8 @@ if __name__ == "__main__":
     elif program == "loginctl":
         print(marks.get("lingers") or "no")
     elif program == "journalctl":
-        print("a line of the log", flush=True)
+        log = Path(os.environ["FAKE_STATE"], "log")
+        print(log.read_text() if log.exists() else "a line of the log", flush=True)
         if marks.get("pipe-breaks") is not None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it
             os.kill(os.getpid(), signal.SIGPIPE)

@@ -19,7 +19,7 @@ from workspaced_client._core import service_manager
 from workspaced_protocol.paths import default_config_file, default_data_dir
 
 _FAKE = Path(__file__).with_name("fake_service_manager.py")
-_LOOKS = ("is-system-running", "show", "print", "show-user")
+_LOOKS = ("is-system-running", "is-failed", "show", "print", "show-user", "--output=cat")
 
 
 @dataclass(frozen=True)

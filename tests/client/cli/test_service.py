@@ -151,6 +151,9 @@ def test_a_recovery_is_told_by_every_command_until_it_is_acknowledged(
         assert notice["outcome"] == "recovered"
         (copy,) = notice["quarantined"]
         for arguments in EVERY_COMMAND:
+            if arguments == ("status",):
+                assert ctl(*arguments).err == ""  # its text tells of it in full
+                continue
             first, *others = ctl(*arguments).err.splitlines()
             assert first.startswith("warning: The store had to be recovered at 2")
             assert first.endswith("`workspacectl recovery ack` ends this warning.")

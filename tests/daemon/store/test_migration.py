@@ -1,14 +1,11 @@
 """A store that becomes one of another kind: the same workspaces, history and request keys, and the old files kept."""
 
-import errno
 import os
 import tempfile
-from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,27 +13,19 @@ from hypothesis import strategies as st
 from support.documents import files_below, version_1_text
 from support.samples import workspace
 from support.share import TRIES_ALL
+from support.two_kinds import BOTH, OTHER, do, filled, state_in
 from workspaced.domain import commands, workspaces
-from workspaced.domain.draft import Draft
-from workspaced.domain.entries import Cause
 from workspaced.domain.errors import RequestError
 from workspaced.domain.history import History
-from workspaced.domain.records import RecoveryNotice
-from workspaced.domain.state import State
-from workspaced.store.contract import Commit, StoreUnusable, commit_of
-from workspaced.store.disk import Disk
+from workspaced.store.contract import Commit
 from workspaced.store.json import copying
-from workspaced.store.kinds import OpenStore, OtherKind, open_store
-from workspaced.store.lock import LockHeld
+from workspaced.store.kinds import OpenStore, open_store
 from workspaced.store.migration import migrate
 from workspaced.store.quarantine import KEPT_FILES
-from workspaced.store.unfinished import Kind, Unfinished
-from workspaced_protocol.datadir import DATABASE, EARLIER_HISTORY, HISTORY, MIGRATION, PRIMARY, SNAPSHOT
-from workspaced_protocol.models import Peer
+from workspaced.store.unfinished import Kind
+from workspaced_protocol.datadir import DATABASE, EARLIER_HISTORY, HISTORY, PRIMARY, SNAPSHOT
 
-BOTH: Sequence[Kind] = ("json", "sqlite")
 FILE: dict[Kind, str] = {"json": PRIMARY, "sqlite": DATABASE}
-OTHER: dict[Kind, Kind] = {"json": "sqlite", "sqlite": "json"}
 
 
 @pytest.fixture
@@ -44,31 +33,9 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def do(store: OpenStore, command: commands.Command) -> None:
-    draft = Draft(store.state)
-    draft.apply(command(draft), Cause("cor_1", Peer(1, 1), "workspace.create"), 1)
-    store.commit(commit_of(draft))
-
-
-def fill(data_dir: Path, kind: Kind) -> State:
-    """Make a store with all that one can hold: deletions, request keys in an order of their own, a history."""
-    with closing(open_store(kind, data_dir, socket="")) as store:
-        for number in (3, 1, 2):
-            do(store, commands.once(f"key {number}", workspaces.save(workspace(number), None)))
-        do(store, commands.once("a key before them", workspaces.remove("ws_02")))
-        do(store, workspaces.save(workspace(1, name="Ångström \u2028"), None))
-        return store.state
-
-
-def state_in(data_dir: Path) -> State:
-    with closing(open_store("auto", data_dir, socket="")) as store:
-        assert store.recovery.outcome in ("clean", "fresh")
-        return store.state
-
-
 def test_all_of_it_is_carried_over(data_dir: Path) -> None:
     for kind in BOTH:
-        before = fill(data_dir / kind, kind)
+        before = filled(data_dir / kind, kind)
         migrate(data_dir / kind, OTHER[kind], print)
         after = state_in(data_dir / kind)
         assert after == before
@@ -79,7 +46,7 @@ def test_all_of_it_is_carried_over(data_dir: Path) -> None:
 
 
 def test_there_and_back_gives_the_same_bytes(data_dir: Path) -> None:
-    fill(data_dir, "json")
+    filled(data_dir, "json")
     before = {name: (data_dir / name).read_bytes() for name in (PRIMARY, SNAPSHOT)}
     for kind in ("sqlite", "json", "sqlite", "json"):
         migrate(data_dir, kind, print)
@@ -89,7 +56,7 @@ def test_there_and_back_gives_the_same_bytes(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_the_old_files_are_kept_in_quarantine(data_dir: Path, kind: Kind) -> None:
-    fill(data_dir, kind)
+    filled(data_dir, kind)
     before = (data_dir / FILE[kind]).read_bytes()
     migrate(data_dir, OTHER[kind], print)
     assert not (data_dir / FILE[kind]).exists()
@@ -98,97 +65,10 @@ def test_the_old_files_are_kept_in_quarantine(data_dir: Path, kind: Kind) -> Non
 
 
 def test_a_store_of_that_kind_is_left_alone(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fill(data_dir, "json")
+    filled(data_dir, "json")
     before = files_below(data_dir)
     migrate(data_dir, "json", print)
     assert "a JSON store already" in capsys.readouterr().out
-    assert files_below(data_dir) == before
-
-
-def test_a_served_directory_is_refused(data_dir: Path) -> None:
-    with (
-        closing(open_store("json", data_dir, socket="")),
-        pytest.raises(LockHeld, match=f"pid {os.getpid()}"),
-    ):
-        migrate(data_dir, "sqlite", print)
-
-
-def test_a_missing_directory_is_not_made(data_dir: Path) -> None:
-    with pytest.raises(StoreUnusable, match="no data directory"):
-        migrate(data_dir, "sqlite", print)
-    assert not data_dir.exists()
-
-
-def test_a_damaged_store_is_refused_and_left_alone(data_dir: Path) -> None:
-    fill(data_dir, "json")
-    (data_dir / PRIMARY).write_text("{")
-    before = files_below(data_dir)
-    with pytest.raises(StoreUnusable, match=r"truncated.*start the daemon, which recovers"):
-        migrate(data_dir, "sqlite", print)
-    assert files_below(data_dir) == before
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_a_recovery_must_be_acknowledged_first(data_dir: Path, kind: Kind) -> None:
-    fill(data_dir, kind)
-    with closing(open_store(kind, data_dir, socket="")) as store:
-        notice = RecoveryNotice("recovered", "it was damaged", (), 1)
-        store.commit(Commit(replace(store.state, recovery=notice), is_whole=True))
-    with pytest.raises(StoreUnusable, match=r"it was damaged.*recovery ack"):
-        migrate(data_dir, OTHER[kind], print)
-    with closing(open_store(kind, data_dir, socket="")) as store:
-        assert store.state.recovery == notice
-
-
-def test_another_store_beside_it_is_refused(data_dir: Path, tmp_path: Path) -> None:
-    fill(data_dir, "json")
-    fill(tmp_path / "other", "sqlite")
-    (tmp_path / "other" / DATABASE).rename(data_dir / DATABASE)
-    before = files_below(data_dir)
-    for kind in BOTH:
-        with pytest.raises(OtherKind, match="holds two stores"):
-            migrate(data_dir, kind, print)
-    assert files_below(data_dir) == before
-
-
-def test_what_stands_in_the_way_is_named(data_dir: Path) -> None:
-    fill(data_dir, "sqlite")
-    (data_dir / HISTORY).write_text("of somebody else")
-    with pytest.raises(StoreUnusable, match=f"{HISTORY} is in the way: move it away"):
-        migrate(data_dir, "json", print)
-    assert (data_dir / HISTORY).read_text() == "of somebody else"
-    assert len(state_in(data_dir).records) == 2
-
-
-def test_of_two_stores_the_marker_decides(data_dir: Path, tmp_path: Path) -> None:
-    before = fill(data_dir, "json")
-    fill(tmp_path / "other", "sqlite")
-    (tmp_path / "other" / DATABASE).rename(data_dir / DATABASE)
-    marker = Unfinished("json", {DATABASE: "kept.db"})
-    (data_dir / MIGRATION).write_bytes(msgspec.json.encode(marker))
-    assert state_in(data_dir) == before
-    assert not (data_dir / DATABASE).exists()
-    assert (data_dir / "quarantine" / "kept.db").exists()
-    assert not (data_dir / MIGRATION).exists()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"{",
-        b'{"kind":"etcd","leaves":{}}',
-        b'{"kind":"json","leaves":{"workspaces.json":"x"}}',
-        b'{"kind":"json","leaves":{"../x":"x"}}',
-        b'{"kind":"json","leaves":{"workspaces.db":"../x"}}',
-    ],
-)
-def test_a_marker_that_can_not_be_right_stops_the_start(data_dir: Path, text: bytes) -> None:
-    fill(data_dir, "json")
-    (data_dir / MIGRATION).write_bytes(text)
-    before = files_below(data_dir)
-    with pytest.raises(StoreUnusable, match=f"{MIGRATION} can't be read.*move"):
-        open_store("auto", data_dir, socket="")
     assert files_below(data_dir) == before
 
 
@@ -213,7 +93,7 @@ def test_a_store_of_version_1_is_carried_over(data_dir: Path) -> None:
 
 
 def test_a_gap_in_the_history_stays_one(data_dir: Path) -> None:
-    fill(data_dir, "json")
+    filled(data_dir, "json")
     lines = (data_dir / HISTORY).read_bytes().splitlines(keepends=True)
     (data_dir / HISTORY).write_bytes(b"".join([*lines[:2], *lines[3:]]))
     before = state_in(data_dir)
@@ -225,19 +105,9 @@ def test_a_gap_in_the_history_stays_one(data_dir: Path) -> None:
         assert after.history.complete_since == before.history.complete_since
 
 
-def test_a_history_that_can_not_be_read_is_not_left_behind(data_dir: Path) -> None:
-    fill(data_dir, "json")
-    (data_dir / HISTORY).rename(data_dir / "elsewhere")
-    (data_dir / HISTORY).symlink_to("elsewhere")
-    before = files_below(data_dir)
-    with pytest.raises(StoreUnusable, match=f"{HISTORY} can't be read .it is a symbolic link"):
-        migrate(data_dir, "sqlite", print)
-    assert files_below(data_dir) == before
-
-
 def test_a_history_of_two_files_comes_back_in_two(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "MAX_HISTORY_BYTES", 700)
-    before = fill(data_dir, "sqlite")
+    before = filled(data_dir, "sqlite")
     told: list[str] = []
     migrate(data_dir, "json", told.append)
     assert 0 < (data_dir / HISTORY).stat().st_size <= 700
@@ -250,7 +120,7 @@ def test_a_history_of_two_files_comes_back_in_two(data_dir: Path, monkeypatch: p
 
 
 def test_a_quarantine_that_is_full_keeps_the_old_store(data_dir: Path) -> None:
-    fill(data_dir, "json")
+    filled(data_dir, "json")
     before = (data_dir / PRIMARY).read_bytes()
     folder = data_dir / "quarantine"
     older = [f"20200101T000000.{number:06}Z-edited-{PRIMARY}" for number in range(KEPT_FILES)]
@@ -260,23 +130,6 @@ def test_a_quarantine_that_is_full_keeps_the_old_store(data_dir: Path) -> None:
     (kept,) = folder.glob(f"*Z-migrated-{PRIMARY}")
     assert kept.read_bytes() == before
     assert {*older} <= {*os.listdir(folder)}
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_a_write_that_fails_leaves_the_old_store(
-    data_dir: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = fill(data_dir, kind)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Disk, "sync", full)
-        with pytest.raises(StoreUnusable, match="No space left"):
-            migrate(data_dir, OTHER[kind], print)
-    assert state_in(data_dir) == before
-    assert not (data_dir / FILE[OTHER[kind]]).exists()
 
 
 WRITES = st.lists(

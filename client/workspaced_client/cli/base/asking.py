@@ -6,6 +6,7 @@ from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
 from workspaced_client.cli.base.shapes import STATUS, WORKSPACE, fits
 from workspaced_client.cli.commands.shared import DOT
 from workspaced_protocol import PROTOCOL_VERSION
+from workspaced_protocol.paths import UnusablePath, socket_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def ask(options: Options, *reads: Read, warns: bool = True, starts_daemon: bool 
     Raise what a connected client raises.
     """
     found = _ask_quickly(options, *reads)
+    if found is None and starts_daemon and options.autostart and _start(options):
+        found = _ask_quickly(options, *reads)
     if found is not None:
         return found
     calls = [read.by_client for read in reads]
@@ -87,6 +90,34 @@ def _ask_quickly(options: Options, *reads: Read) -> list[Any] | None:
     if found is None or not all(map(fits, found, shapes)) or is_pending(found[1]["recovery"]):
         return None
     return found[2:]
+
+
+def _start(options: Options) -> bool:
+    """Start the daemon if nobody listens, and return whether it was started.
+
+    The client would do the same, but it takes long to load, and the daemon would start only then.
+    """
+    from workspaced_client._core.connecting import try_to_connect
+    from workspaced_client._core.local_errors import CannotConnect, NotRunning
+
+    try:
+        path = socket_path(options.socket)
+        connection = try_to_connect(path)
+    except NotRunning:
+        pass
+    except (CannotConnect, UnusablePath):
+        return False  # the client has the words for it
+    else:
+        if connection is not None:
+            connection.close()
+        return False
+    from workspaced_client._core.autostart import ensure_running
+    from workspaced_client.cli.base.failures import Unreachable
+
+    try:
+        return ensure_running(path, options.patience_seconds()) is not None
+    except CannotConnect as error:
+        raise Unreachable(error, path) from error
 
 
 def _ask_by_client(
