@@ -44,8 +44,12 @@ class App:
     def wait_for(self, pattern: str) -> None:
         self._wait(lambda: any(re.fullmatch(pattern, line) for line in self.printed), pattern)
 
-    def wait_for_last(self, line: str) -> None:
-        self._wait(lambda: self.printed[-1:] == [line], line)
+    def wait_until_it_shows(self, names: str) -> None:
+        """Events and answers come over two connections, so an answer may be printed after the last event."""
+        self._wait(lambda: self._shown()[-1:] == [f"active: {names}"], names)
+
+    def _shown(self) -> list[str]:
+        return [line for line in self.printed if line.startswith("active: ")]
 
     def _wait(self, condition: Callable[[], bool], wanted: str) -> None:
         wait_until(
@@ -101,7 +105,7 @@ def check_through_a_kill_and_a_restart(*command: str | Path) -> None:
         daemon.start()
         client.workspaces.close(made.id)
         app.wait_for("created d: ws_.*")
-        app.wait_for_last("active: a, b, d")
+        app.wait_until_it_shows("a, b, d")
         assert app.end_of_input() == 0
         assert [each.name for each in client.workspaces.list("active", sort="name")] == ["a", "b", "d"]
 
