@@ -111,10 +111,14 @@ def test_further_signals_change_nothing(number: signal.Signals, start: StartDaem
     for _ in range(3):
         daemon = start()
         daemon.send_signal(signal.SIGTERM)
-        # Two senders, each faster than a handler in Python; they end once the process is gone.
+        # Two senders, each faster than a handler in Python.
         sender = ("sh", "-c", f"while kill -{number:d} {daemon.pid} 2>/dev/null; do :; done")
-        with subprocess.Popen(sender), subprocess.Popen(sender):
-            assert daemon.wait() == 0, daemon.stderr
+        with subprocess.Popen(sender) as one, subprocess.Popen(sender) as other:
+            try:
+                assert daemon.wait() == 0, daemon.stderr
+            finally:
+                one.kill()
+                other.kill()
         assert "Traceback" not in daemon.stderr
 
 
