@@ -148,7 +148,10 @@ class ServingDatabase:
 
     def _read_again(self, held: State, possible: AbstractSet[int]) -> Contents | None:
         replacing.renew(self._directory, DATABASE_LOG)
-        database = Database(self._directory.path / DATABASE)
+        try:
+            database = Database(self._directory.path / DATABASE)
+        except sqlite3.Error as error:
+            raise as_os_error(error) from error
         try:
             contents = read(database)
         except Damaged:
