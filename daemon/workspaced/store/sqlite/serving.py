@@ -109,14 +109,13 @@ class ServingDatabase:
                 self._own.add(made)
             replacing.put_in_place(directory, temp)
             self._to_quarantine()
-            database = _locked(directory)
+            self._use(_locked(directory))
         except OSError as error:
             raise CommitUnknown.from_os_error(error, action) from error
         except sqlite3.Error as error:
             raise CommitUnknown.from_os_error(as_os_error(error), action) from error
         finally:
             replacing.drop(directory, temp)
-        self._use(database)
 
     def add_logged(self, size_bytes: int) -> None:
         """Note that a commit has written about so much to the log."""

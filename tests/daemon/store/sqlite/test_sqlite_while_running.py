@@ -1,6 +1,7 @@
 """The database of a running store is removed, replaced, damaged or moved: memory equals the disk again, or it is told."""
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from support.obstacles import a_socket, directory, link
 from support.samples import workspace
 from workspaced.store import StorageFailure
 from workspaced.store.contract import Commit, CommitUnknown
+from workspaced.store.disk import Disk
 from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
 from workspaced.store.sqlite.database import Database
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
@@ -211,6 +213,27 @@ def test_a_database_that_can_not_be_opened_again_refuses_the_write(
         patched.setattr(sqlite3, "connect", refuse)
         with pytest.raises(StorageFailure, match=DATABASE):
             store.save(workspace(5))
+    check_goes_on(store, data_dir)
+
+
+def test_a_new_database_whose_files_can_not_be_looked_at_is_of_unknown_outcome(data_dir: Path) -> None:
+    class FailingDisk(Disk):
+        fails = False
+
+        def rename(self, source: str, target: str, dir_fd: int) -> None:
+            super().rename(source, target, dir_fd)
+            self.fails = self.fails or target == DATABASE
+
+        def stat_in(self, name: str, dir_fd: int) -> os.stat_result:
+            if self.fails and name == DATABASE_LOG:
+                self.fails = False
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().stat_in(name, dir_fd)
+
+    opened(data_dir).close()
+    store = SqliteWorkspaceStore(data_dir, disk=FailingDisk())
+    with pytest.raises(CommitUnknown):
+        store.flush()
     check_goes_on(store, data_dir)
 
 
