@@ -77,7 +77,9 @@ class SqliteWorkspaceStore(StoreBase):
             refuse_network(data_dir)
         self._home = home or LockedDirectory(disk or Disk(), data_dir, socket)
         try:
-            started = Start(self._home.open, time_ns).run()
+            directory = self._home.open
+            started = Start(directory, time_ns).run()
+            self._database = ServingDatabase(started.database, directory, time_ns, self._tell_of_edit)
         except OSError as error:
             self._home.close()
             raise unusable(data_dir, error) from error
@@ -92,7 +94,6 @@ class SqliteWorkspaceStore(StoreBase):
         self._has_more_keys = len(started.contents.request_keys) > len(self.state.request_keys)
         self._is_doubtful = False  # after a commit of unknown outcome, until one succeeds
         self._possible = {self.state.revision}  # the revisions that the database may have
-        self._database = ServingDatabase(started.database, self._home.open, time_ns, self._tell_of_edit)
         self._note_answered()
 
     def commit(self, commit: Commit, /) -> None:
@@ -141,7 +142,8 @@ class SqliteWorkspaceStore(StoreBase):
 
     def _commit(self, commit: Commit) -> None:
         directory = self._home.open
-        database, lacking = self._database.opened, None
+        database = self._database.opened
+        lacking: Mapping[str, Record | None] | None = None
         if database is None or self._is_doubtful or not self._is_in_place():
             self._is_doubtful = True
             contents = self._database.open_again(directory, self.state, self._possible)
