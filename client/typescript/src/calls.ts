@@ -12,7 +12,7 @@ import { Attempts, isPassing } from "./attempts.js";
 import { ensureRunning } from "./autostart.js";
 import { openSocket, turnedAway } from "./connecting.js";
 import { Connection } from "./connection.js";
-import { isObject, isOfKind, WorkspacedError } from "./errors.js";
+import { badAnswer, isObject, isOfKind, WorkspacedError } from "./errors.js";
 import { greeting } from "./hello.js";
 import type { CloneOptions } from "./options.js";
 import type { DaemonStatusReport, RecoveryStatus } from "./protocol.js";
@@ -178,8 +178,9 @@ export class Calls {
       const ask = (method: string, params: unknown): Promise<unknown> =>
         connection.request({ method, params: JSON.stringify(params), deadline, timeoutMs, options: {} });
       const [, status] = await Promise.all([ask("daemon.hello", greeting()), ask("daemon.status", {})]);
+      if (!isObject(status)) throw badAnswer("daemon.status", "its result is no object");
       const { recovery } = status as Partial<DaemonStatusReport>;
-      if (recovery !== undefined) tellRecovery(recovery);
+      if (isObject(recovery)) tellRecovery(recovery);
       return connection;
     } catch (error) {
       connection.close();
