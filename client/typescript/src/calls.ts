@@ -67,7 +67,8 @@ export class Calls {
     const attempts = new Attempts(method, params, options, this.#settings.timeoutMs);
     options.signal?.throwIfAborted();
     if (!attempts.mayRepeat) await inputTaken(); // it may tell that the connection has ended
-    for (;;) {
+    const pauses = pausesMs();
+    for (let losses = 0; ; losses++) {
       const connection = await this.#current(attempts);
       try {
         const result = await connection.request(attempts);
@@ -77,7 +78,9 @@ export class Calls {
         if (isOfKind(error, "notResponding")) throw attempts.timedOut(error);
         if (!this.#settings.reconnects || this.closed.isSet || !isPassing(error)) throw error;
         attempts.lost(error);
-        if (isOfKind(error, "shuttingDown")) await this.#pauseFor([attempts], pausesMs());
+        // A first loss is most often a restart; a daemon that ends at each attempt is not called in a busy loop.
+        if (losses > 0 || isOfKind(error, "shuttingDown"))
+          await this.#inTime(this.#pauseFor([attempts], pauses), attempts);
       }
     }
   }
