@@ -153,10 +153,9 @@ export class Calls {
         } catch (error) {
           if (!isPassing(error)) throw error;
           this.#failure = error;
-          if (this.#settings.autostarts && isOfKind(error, "notRunning")) {
-            await ensureRunning(this.#settings.path, this.#settings.timeoutMs, this.closed);
-            continue;
-          }
+          const { autostarts, path, timeoutMs } = this.#settings;
+          const isAbsent = isOfKind(error, "notRunning");
+          if (autostarts && isAbsent && (await ensureRunning(path, timeoutMs, this.closed))) continue;
         }
         await this.#pauseFor(this.#waiting, pauses);
       }
