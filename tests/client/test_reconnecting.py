@@ -152,6 +152,19 @@ def test_writes_with_plain_values_carry_a_key_too_and_keep_one_of_the_apps_own(b
     assert others == [None, None]
 
 
+def test_a_daemon_that_hangs_up_at_each_attempt_is_called_with_pauses(flavour: str, serve: Serve) -> None:
+    scripts = Scripts()
+
+    def cut(peer: Peer) -> None:
+        scripts.request(peer)
+
+    path = serve(scripts.then(cut))
+    with connected(flavour, path, 0.3, reconnect=True) as client, pytest.raises(ConnectionLost) as lost:
+        client.workspaces.list()
+    assert not lost.value.outcome_unknown
+    assert 2 <= len(scripts.asked) < 20
+
+
 @pytest.mark.parametrize("method", ["session.begin", "store.backup", "events.subscribe", "not.known"])
 def test_what_may_not_be_repeated_is_asked_once(begin: Begin, method: str) -> None:
     scripts = Scripts()

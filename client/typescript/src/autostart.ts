@@ -14,7 +14,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { openSocket } from "./connecting.js";
 import { isOfKind, WorkspacedError } from "./errors.js";
 import { encodeRequest } from "./messages.js";
-import { expanded, logDirectory } from "./paths.js";
+import { expanded, isAutostartOn, logDirectory } from "./paths.js";
 import { INHERITED } from "./protocol.js";
 import { atDeadline, now, type Closed } from "./waiting.js";
 
@@ -24,13 +24,15 @@ const ANOTHER_RUNS = 75; // the daemon's exit code where another one owns the da
 const ANOTHER_COMES_UP_MS = 3000; // how long that one is waited for: it may listen elsewhere
 
 /**
- * Resolves once a daemon answers at `path`, or at the closing; starts one if none does.
+ * Resolves once a daemon answers at `path`, or at the closing; starts one if none does. Resolves to false where none does
+ * and the user has switched the start off.
  *
  * Rejects with `notStarted`, and the errors of connecting except `notRunning`.
  */
-export async function ensureRunning(path: string, timeoutMs: number, closed: Closed): Promise<void> {
+export async function ensureRunning(path: string, timeoutMs: number, closed: Closed): Promise<boolean> {
   const deadline = now() + timeoutMs;
-  if (await answers(path, deadline, closed)) return;
+  if (await answers(path, deadline, closed)) return true;
+  if (!(await isAutostartOn())) return false;
   const program = await findProgram(path);
   let log;
   try {
@@ -42,6 +44,7 @@ export async function ensureRunning(path: string, timeoutMs: number, closed: Clo
   const start = new Start(program, path, log);
   try {
     await start.waitForAnswer(deadline, closed);
+    return true;
   } finally {
     await log.file.close();
   }

@@ -12,7 +12,7 @@ import { Attempts, isPassing } from "./attempts.js";
 import { ensureRunning } from "./autostart.js";
 import { openSocket, turnedAway } from "./connecting.js";
 import { Connection } from "./connection.js";
-import { isObject, isOfKind, WorkspacedError } from "./errors.js";
+import { badAnswer, isObject, isOfKind, WorkspacedError } from "./errors.js";
 import { greeting } from "./hello.js";
 import type { CloneOptions } from "./options.js";
 import type { DaemonStatusReport, RecoveryStatus } from "./protocol.js";
@@ -67,7 +67,8 @@ export class Calls {
     const attempts = new Attempts(method, params, options, this.#settings.timeoutMs);
     options.signal?.throwIfAborted();
     if (!attempts.mayRepeat) await inputTaken(); // it may tell that the connection has ended
-    for (;;) {
+    const pauses = pausesMs();
+    for (let losses = 0; ; losses++) {
       const connection = await this.#current(attempts);
       try {
         const result = await connection.request(attempts);
@@ -77,7 +78,9 @@ export class Calls {
         if (isOfKind(error, "notResponding")) throw attempts.timedOut(error);
         if (!this.#settings.reconnects || this.closed.isSet || !isPassing(error)) throw error;
         attempts.lost(error);
-        if (isOfKind(error, "shuttingDown")) await this.#pauseFor([attempts], pausesMs());
+        // A first loss is most often a restart; a daemon that ends at each attempt is not called in a busy loop.
+        if (losses > 0 || isOfKind(error, "shuttingDown"))
+          await this.#inTime(this.#pauseFor([attempts], pauses), attempts);
       }
     }
   }
@@ -150,10 +153,9 @@ export class Calls {
         } catch (error) {
           if (!isPassing(error)) throw error;
           this.#failure = error;
-          if (this.#settings.autostarts && isOfKind(error, "notRunning")) {
-            await ensureRunning(this.#settings.path, this.#settings.timeoutMs, this.closed);
-            continue;
-          }
+          const { autostarts, path, timeoutMs } = this.#settings;
+          const isAbsent = isOfKind(error, "notRunning");
+          if (autostarts && isAbsent && (await ensureRunning(path, timeoutMs, this.closed))) continue;
         }
         await this.#pauseFor(this.#waiting, pauses);
       }
@@ -178,8 +180,9 @@ export class Calls {
       const ask = (method: string, params: unknown): Promise<unknown> =>
         connection.request({ method, params: JSON.stringify(params), deadline, timeoutMs, options: {} });
       const [, status] = await Promise.all([ask("daemon.hello", greeting()), ask("daemon.status", {})]);
+      if (!isObject(status)) throw badAnswer("daemon.status", "its result is no object");
       const { recovery } = status as Partial<DaemonStatusReport>;
-      if (recovery !== undefined) tellRecovery(recovery);
+      if (isObject(recovery)) tellRecovery(recovery);
       return connection;
     } catch (error) {
       connection.close();

@@ -78,7 +78,7 @@ export class Client {
       path,
       timeoutMs,
       reconnects: options.reconnect ?? true,
-      autostarts: options.autostart === true && process.env["WORKSPACED_AUTOSTART"] !== "0",
+      autostarts: options.autostart === true,
       tellRecovery: onceEach(options.onRecovery ?? warn),
     });
     try {

@@ -59,6 +59,9 @@ function failure(path: string, error: NodeJS.ErrnoException): WorkspacedError {
   const there = look(path);
   if (error.code === "ECONNREFUSED" && there?.isSocket() === true)
     return notRunning(path, "nobody listens on the socket", error);
+  // The listener was closed with this connection in its backlog.
+  if (error.code === "ECONNRESET" || error.code === "EPIPE")
+    return notRunning(path, "it ended before it accepted the connection", error);
   if (["ENOENT", "ENOTDIR", "ENOTSOCK", "ECONNREFUSED"].includes(error.code ?? "")) {
     return notRunning(
       path,

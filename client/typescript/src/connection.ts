@@ -73,6 +73,7 @@ export class Connection {
       call.fail(notResponding(method, timeoutMs, isSent && mayWrite(method)));
     });
     options.signal?.addEventListener("abort", abort, { once: true });
+    if (options.signal?.aborted === true) abort(); // since the call began: it is never sent
     try {
       this.#unsent.push(call);
       this.#send();

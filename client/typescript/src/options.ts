@@ -11,7 +11,8 @@ export interface ConnectOptions {
   timeoutMs?: number | undefined;
   /**
    * Whether to start a daemon if none runs, now and whenever the client connects again: one, however many programs ask
-   * at once. It outlives them all. The environment switches this off by WORKSPACED_AUTOSTART=0.
+   * at once. It outlives them all. The user can switch this off: by WORKSPACED_AUTOSTART=0, or
+   * `autostart = false` in config.toml.
    */
   autostart?: boolean | undefined;
   /** Whether a call connects again after the connection is lost (true). */

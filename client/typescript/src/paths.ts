@@ -1,5 +1,6 @@
 /**
- * The paths of the socket and the log, by the rules of the daemon and of its other clients.
+ * The paths of the socket and the log, and whether a client may start a daemon, by the rules of the daemon and of its
+ * other clients.
  *
  * The environment overrides the configuration file, and the file overrides the platform's default. The samples in
  * test/socket_paths.json are the daemon's own answers.
@@ -27,6 +28,8 @@ export interface Machine {
 }
 
 const APP = "workspaced";
+// The words of the daemon, which checks the same setting.
+const OFF = ["0", "false", "off", "no", "n", "f"];
 const LARGEST_CONFIG_FILE_BYTES = 2 ** 20;
 const NO_HOME =
   "set HOME, or give both paths: --data-dir and --socket, or WORKSPACED_DATA_DIR and WORKSPACED_SOCKET.";
@@ -83,6 +86,18 @@ export async function socketPath(
   return checked((await asSet(machine)) ?? (await defaultSocketPath(machine)), machine);
 }
 
+/**
+ * Returns whether clients may start a daemon: by the environment, else by the configuration file, else yes. Wrong values
+ * count as yes: the daemon that is started then names them. Throws `unusableSocketPath` for a file that can't be read.
+ */
+export async function isAutostartOn(machine: Machine = thisMachine): Promise<boolean> {
+  const file = configFile(machine);
+  const given =
+    machine.env["WORKSPACED_AUTOSTART"] ||
+    (file !== undefined && (await settingIn(file, "autostart", machine))?.value);
+  return !(given && OFF.includes(given.toLowerCase()));
+}
+
 /** Returns the directory of the user's logs, or undefined for a user without a home. */
 export function logDirectory(machine: Machine = thisMachine): string | undefined {
   try {
@@ -120,7 +135,7 @@ async function asSet(machine: Machine): Promise<string | undefined> {
   if (given) return expanded(given, machine);
   const file = configFile(machine);
   if (file === undefined) return undefined;
-  const setting = await settingIn(file, machine);
+  const setting = await settingIn(file, "socket", machine);
   if (setting === undefined) return undefined;
   const path = setting.isString && !setting.value.includes("\0") ? setting.value : "";
   if (!isAbsolute(path) && !path.startsWith("~")) {
@@ -140,7 +155,7 @@ function configFile(machine: Machine): string | undefined {
   }
 }
 
-async function settingIn(file: string, machine: Machine): Promise<Setting | undefined> {
+async function settingIn(file: string, name: string, machine: Machine): Promise<Setting | undefined> {
   let content;
   try {
     content = await machine.read(file);
@@ -155,7 +170,7 @@ async function settingIn(file: string, machine: Machine): Promise<Setting | unde
     );
   }
   try {
-    return readSetting(new TextDecoder("utf-8", { fatal: true }).decode(content), "socket");
+    return readSetting(new TextDecoder("utf-8", { fatal: true }).decode(content), name);
   } catch (error) {
     if (!(error instanceof NotToml))
       throw unusableSocketPath(`${file} is not UTF-8: save it again as UTF-8.`);

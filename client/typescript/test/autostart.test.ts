@@ -98,8 +98,12 @@ function isGone(pid: number): boolean {
   }
 }
 
-test("WORKSPACED_AUTOSTART=0 starts none", async () => {
-  assert.match(await app(TOLD, { WORKSPACED_AUTOSTART: "0" }), /^notRunning The daemon is not running/);
+test("where the user has switched it off, none is started", async () => {
+  assert.match(await app(TOLD, { WORKSPACED_AUTOSTART: "Off" }), /^notRunning The daemon is not running/);
+  const directory = join(home, ".config", "workspaced");
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "config.toml"), "autostart = false\n");
+  assert.match(await app(TOLD), /^notRunning The daemon is not running/);
 });
 
 test("a daemon that can't start says why", async () => {

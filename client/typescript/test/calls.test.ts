@@ -134,6 +134,17 @@ test("an abort before the call sends nothing, and rejects with the signal's reas
   assert.equal((await errorOf(client.workspaces.get({ name: "aborted" }))).kind, "notFound");
 });
 
+test("an abort while the call is on its way to the connection sends nothing", async () => {
+  const aborts = [new AbortController(), new AbortController()] as const;
+  const calls = [
+    client.workspaces.create({ name: "aborted", rootPath: "/srv/a" }, { signal: aborts[0].signal }),
+    client.call("session.begin", { workspaceId: "ws_none" }, { signal: aborts[1].signal }),
+  ].map((call) => assert.rejects(call, /never mind/));
+  for (const abort of aborts) abort.abort(new Error("never mind"));
+  await Promise.all(calls);
+  assert.equal((await errorOf(client.workspaces.get({ name: "aborted" }))).kind, "notFound");
+});
+
 test("wrong options are refused with a sentence", async () => {
   await assert.rejects(Client.connect({ timeoutMs: 0 }), /timeoutMs must be more than 0, not 0/);
   await assert.rejects(Client.connect({ timeoutMs: "1" as never }), /timeoutMs must be a number/);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import type { Client, EventGap, WorkspacedError, WorkspacedEvent } from "../src/index.js";
+import type { Client, EventGap, EventStream, WorkspacedError, WorkspacedEvent } from "../src/index.js";
 import { DaemonProcess, errorOf, ScriptedServer, until } from "./support.js";
 
 let daemon: DaemonProcess;
@@ -169,6 +169,21 @@ test("a signal ends a stream, and so does its client", async () => {
   await closing.close();
   assert.deepEqual([(await first).done, (await second).done, (await stream.next()).done], [true, true, true]);
   assert.match((await errorOf(stream.ready())).message, /this stream was closed/);
+});
+
+test("a stream survives a daemon that ends with the connection in its backlog", async () => {
+  const server = await ScriptedServer.start((_, answer) => answer.result({ revision: 1 }));
+  const client = await server.client({ reconnect: false });
+  let stream: EventStream | undefined;
+  const lost = await new Promise<WorkspacedError>((resolve) => {
+    stream = client.events(["workspace.*"], { onLost: resolve });
+    server.vanish(); // in the same turn: the connection is made, and not accepted
+    stream.ready().catch(resolve);
+  });
+  assert.equal(lost.kind, "notRunning");
+  assert.match(lost.message, /it ended before it accepted the connection at/);
+  await stream!.close();
+  await server.close();
 });
 
 test("a topic that the daemon does not have is an error of the stream", async () => {

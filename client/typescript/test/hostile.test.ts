@@ -63,6 +63,17 @@ for (const [what, bytes, problem] of nonsense) {
   });
 }
 
+test("a greeting without a status is no daemon's", async () => {
+  const other = await ScriptedServer.start();
+  other.greet = (_, answer) => answer.result(null);
+  const error = await errorOf(other.client());
+  assert.equal(error.kind, "badAnswer");
+  assert.match(error.message, /^daemon\.status got an answer that makes no sense: its result is no object/);
+  other.greet = (_, answer) => answer.result({ recovery: null });
+  await other.client();
+  await other.close();
+});
+
 test("an answer that is cut off is a lost connection", async () => {
   const alone = await server.client({ reconnect: false });
   server.script = (_, answer) => {

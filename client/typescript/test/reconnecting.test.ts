@@ -63,6 +63,20 @@ test("a write whose answer is lost is sent again with the same key, an answered 
   assert.equal(sent[3]![1], "mine");
 });
 
+test("a daemon that hangs up at each attempt is called with pauses, which an abort ends", async () => {
+  const server = await scripted();
+  const client = await server.client();
+  server.script = (_, answer) => answer.hangUp();
+  const lost = await errorOf(client.workspaces.create({ name: "a", rootPath: "/a" }, { timeoutMs: 300 }));
+  assert.deepEqual([lost.kind, lost.outcomeUnknown], ["connectionLost", true]);
+  assert.ok(server.received.length < 60, `${server.received.length} attempts`);
+  const abort = new AbortController();
+  const call = assert.rejects(client.workspaces.list({}, { signal: abort.signal }), /never mind/);
+  await until(() => server.of("workspace.list").length > 1);
+  abort.abort(new Error("never mind"));
+  await call;
+});
+
 test("a session is not begun twice, and its loss is told once", async () => {
   const server = await scripted();
   const client = await server.client();

@@ -114,7 +114,8 @@ class AsyncCalls:
                 if not self._reconnects:
                     raise
                 attempts.lost(error, now())
-                if isinstance(error, ShuttingDown):
+                # A daemon that ends at each attempt is not called in a busy loop.
+                if attempts.is_lost_again or isinstance(error, ShuttingDown):
                     await self._closed.wait(attempts.pause_seconds(error, now()))
             except NotResponding as error:
                 raise attempts.timed_out(error) from None

@@ -30,13 +30,20 @@ class Attempts:
         self._pauses = pauses_seconds()
         self._loss: WorkspacedError | None = None
         self._may_be_applied = False
+        self._losses = 0
 
     def left_seconds(self, now: float) -> float:
         """Return the time that the call has left."""
         return max(self.deadline - now, 0.0)
 
+    @property
+    def is_lost_again(self) -> bool:
+        """Whether a second connection gave no answer: the first loss is most often a restart."""
+        return self._losses > 1
+
     def lost(self, error: WorkspacedError, now: float) -> None:
         """Note that a connection gave no answer. Raise the loss to report unless another attempt may follow."""
+        self._losses += 1
         if not self._may_be_applied:  # else keep the first loss, which says so
             self._loss = error
             self._may_be_applied = isinstance(error, ConnectionLost) and error.outcome_unknown

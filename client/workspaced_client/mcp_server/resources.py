@@ -13,6 +13,7 @@ from workspaced_client.mcp_server.link import Link
 _SCHEME: Final = "workspace://"
 _JSON: Final = "application/json"
 _PAGE: Final = 100  # resources in one answer
+_CURSOR_DIGITS: Final = 18  # far behind the last page; Python reads no number of thousands of digits
 
 TEMPLATE: Final = mcp_types.ResourceTemplate(
     name="workspace",
@@ -30,9 +31,10 @@ def uri_of(workspace_id: str) -> str:
 
 async def listed(link: Link, cursor: str | None) -> mcp_types.ListResourcesResult:
     """Return a page of the workspaces by creation time. Raises MCPError."""
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
+    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS):
+        shown = repr(cursor[:_CURSOR_DIGITS])
         raise MCPError(
-            mcp_types.INVALID_PARAMS, f"There is no page {cursor!r}: list the resources from the start."
+            mcp_types.INVALID_PARAMS, f"There is no page {shown}: list the resources from the start."
         )
     begin = int(cursor or 0)
     workspaces = await _ask(link, "workspace.list", {})

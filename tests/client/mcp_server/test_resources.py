@@ -51,8 +51,9 @@ async def test_the_list_comes_in_pages() -> None:
             resources = [*first.resources, *second.resources]
             assert [resource.uri for resource in resources] == [f"workspace://{id_}" for id_ in ids]
             assert (resources[0].name, resources[0].description) == ("Name 0", "/srv")
-            with pytest.raises(MCPError, match="no page 'x'"):
-                await one.client.list_resources(cursor="x")
+            for cursor, shown in (("x", "x"), ("-1", "-1"), ("9" * 5000, "9" * 18)):
+                with pytest.raises(MCPError, match=f"no page '{shown}'"):
+                    await one.client.list_resources(cursor=cursor)
 
 
 async def test_a_client_that_listens_is_told_of_changes(daemon: DaemonProcess, new_name: NewName) -> None:
