@@ -17,7 +17,7 @@ from msgspec import Struct
 from workspaced.process.log import Logger
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
-from workspaced.store.files import Directory, Identity
+from workspaced.store.files import Directory
 from workspaced.store.sqlite.rows import Meta, sha256
 from workspaced_protocol.datadir import ANSWERED
 from workspaced_protocol.models import Revision, StoreId
@@ -95,14 +95,15 @@ class AnsweredFile:
             self._is_failing = False
 
     def keep_in_place(self) -> None:
-        """Open the file anew at the next write if another stands in its place, or none."""
+        """Open the file again at the next write if another stands in its place, or none. Never raise."""
         if self._directory is None or self._fd is None:
             return
-        found: Identity | None = None
+        is_there = False
         with suppress(OSError):
             found = self._directory.identify(ANSWERED)
-        own = self._directory.disk.stat_open(self._fd)
-        if found is None or (found.device, found.inode) != (own.st_dev, own.st_ino):
+            own = self._directory.disk.stat_open(self._fd)
+            is_there = found is not None and (found.device, found.inode) == (own.st_dev, own.st_ino)
+        if not is_there:
             self.close()
 
     def close(self) -> None:
