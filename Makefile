@@ -34,9 +34,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 # node and npm come with the development tools.
 $(NODE_MODULES)/stamp: export PATH := $(abspath $(BIN)):$(PATH)
+$(NODE_MODULES)/stamp: export NODE_OPTIONS := --use-system-ca # as pip: a registry may stand behind a proxy of one's own
 $(NODE_MODULES)/stamp: $(TYPESCRIPT)/package-lock.json $(VENV)/dev.stamp
 	@echo "Installing the tools of the TypeScript client into $(NODE_MODULES)" >&2
-	@npm --prefix $(TYPESCRIPT) ci --silent --ignore-scripts
+	@npm --prefix $(TYPESCRIPT) ci --loglevel error --ignore-scripts
 	@touch $@
 
 $(VENV)/fuzz.stamp: $(VENV)/dev.stamp

@@ -76,8 +76,9 @@ class Peer:
             self._read = self._lines.feed(data)
         message = json.loads(self._read.pop(0))
         assert message["jsonrpc"] == "2.0"
-        key = message["params"].pop("requestKey", None)
-        return Request(message.get("id", 0), message["method"], message["params"], key)
+        params = message.get("params", {})
+        key = params.pop("requestKey", None)
+        return Request(message.get("id", 0), message["method"], params, key)
 
     def has_more(self) -> bool:
         """Whether something has come that was not read yet."""

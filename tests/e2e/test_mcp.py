@@ -125,6 +125,16 @@ def test_an_agent_that_leaves_with_an_answer_unread_is_no_error(desk: Desk) -> N
         assert server.wait(PATIENCE_SECONDS) == 0
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_stream_is_told(desk: Desk, closed: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND]
+    done = subprocess.run(command, env=desk.environment, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "error: This serves an agent on stdin and stdout, and one of them is closed"
+    )
+
+
 def test_without_the_extra_it_says_how_to_get_it(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError('No module named mcp', name='mcp')")
     done = subprocess.run(

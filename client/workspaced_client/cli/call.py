@@ -1,12 +1,13 @@
 """`workspacectl call`: any method of the protocol, for scripts."""
 
 import json
+import os
 import sys
 from typing import cast
 
 from workspaced_client import MethodNotFound
 from workspaced_client.cli.base.connecting import connected
-from workspaced_client.cli.base.failures import Failure, WrongUsage, failure_of, report
+from workspaced_client.cli.base.failures import Failure, WrongUsage, failure_of, reason, report
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit_json, shown_name
 from workspaced_client.cli.base.reading import did_you_mean
@@ -38,8 +39,8 @@ def _params(method: str, text: str | None) -> dict[str, object]:
     if text is None:
         return {}
     where = "from stdin" if text == "-" else f"“{shown_name(text)}”"
+    data = _stdin() if text == "-" else os.fsencode(text)
     try:
-        data = sys.stdin.buffer.read() if text == "-" else text.encode()
         check_text(data)
         value: object = json.loads(data)
     except Unkept as error:
@@ -54,6 +55,16 @@ def _params(method: str, text: str | None) -> dict[str, object]:
     if isinstance(value, list):
         return _by_name(method, cast("list[object]", value))
     raise WrongUsage(f"The params {where} are neither an object nor an array.")
+
+
+def _stdin() -> bytes:
+    """Return all of stdin. Raise WrongUsage if it is closed, or can't be read."""
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - None after `<&-`
+        raise WrongUsage("The params should come from stdin, but it is closed.")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise WrongUsage(f"The params can't be read from stdin: {reason(error)}.") from error
 
 
 def _by_name(method: str, values: list[object]) -> dict[str, object]:

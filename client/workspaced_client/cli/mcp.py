@@ -2,7 +2,7 @@
 
 import sys
 
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import tell
 
@@ -20,6 +20,10 @@ def mcp(options: Options) -> None:
             kind="notInstalled",
             hint="Install the extra: pip install 'workspaced[mcp]', or uv tool install 'workspaced[mcp]'.",
         ) from error
+    if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - None after `<&-`
+        raise WrongUsage(
+            "This serves an agent on stdin and stdout, and one of them is closed: start it with both open, as on pipes."
+        )
     if sys.stdin.isatty() and not options.quiet:
         tell(
             "This serves an agent on stdin and stdout, which start it themselves: register it with your agent, as in "

@@ -25,7 +25,7 @@ def start(options: Options) -> None:
             found = client.daemon.status()
     except (CannotConnect, Unanswered) as error:
         raise Unreachable(error, path) from error
-    # Where a service manager listens, the look itself has started it.
+    # Where a service manager listens, the look itself has started it. Another command may have done so, too.
     is_new = started is not None or found.started_at >= began_at_ms
     if options.as_json:
         manager = started.manager or None if started else None
@@ -40,7 +40,7 @@ def _text(found: DaemonStatus, started: Started | None, *, is_new: bool) -> str:
     if not is_new:
         return f"{daemon} already runs (pid {found.pid}, since {when(found.started_at)}); {keeps}."
     if started is None:
-        return f"Started {daemon} by its socket, where a service manager listens (pid {found.pid}); {keeps}."
+        return f"{daemon} has just started (pid {found.pid}), by its socket or by another command; {keeps}."
     if started.manager:
         return f"Started {daemon} by {started.manager} (pid {found.pid}); {keeps}."
     log = f"its log is {shown(started.log)}"

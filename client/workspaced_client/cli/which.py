@@ -7,7 +7,7 @@ from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name, shown_path
-from workspaced_client.cli.base.typed_paths import current_directory
+from workspaced_client.cli.base.typed_paths import current_directory, not_empty
 
 
 def which(options: Options, path: str | None) -> None:
@@ -33,5 +33,7 @@ def which(options: Options, path: str | None) -> None:
 
 def _as_written(given: str | None) -> str:
     """Return a path as an absolute one. Its links and its `..` stay as they are: the daemon knows both forms."""
-    path = os.path.expanduser(given or "")
+    if given is None:
+        return current_directory()
+    path = os.path.expanduser(not_empty(given))
     return path if os.path.isabs(path) else os.path.join(current_directory(), path)

@@ -58,7 +58,7 @@ def for_people(*, colours: bool) -> Callable[[Entry], str]:
             *(f"{paint(name, _CYAN)}={paint(_value(value), _MAGENTA)}" for name, value in shown.items()),
         ]
         text = " ".join(parts)
-        return text if trace is None else f"{text}\n{trace}"
+        return text if trace is None else "\n".join([text, *map(_text, str(trace).split("\n"))])
 
     return line
 

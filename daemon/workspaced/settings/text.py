@@ -43,7 +43,10 @@ def as_table(configuration: Configuration) -> str:
     rows = [("SETTING", "VALUE", "FROM")]
     for name, value in configuration.settings.by_name().items():
         given = configuration.given.get(name)
-        rows.append((name, str(value), "default" if given is None else given.place))
+        shown = (
+            str(value).lower() if isinstance(value, bool) else str(value)
+        )  # as TOML and the variables have it
+        rows.append((name, shown, "default" if given is None else given.place))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     file = configuration.file
     there = "" if file is None or file.exists() else " (missing)"

@@ -6,9 +6,10 @@ A damaged database is moved there instead: it may be large, and the disk full.
 import re
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final
 
+from workspaced.store.contract import StoreUnusable
 from workspaced.store.files import Content, Directory
 from workspaced_protocol.datadir import QUARANTINE
 
@@ -53,9 +54,10 @@ def quarantine(
         for copy in copies[2 - KEPT_FILES :]:
             identity = folder.identify(copy)
             if copy.endswith(f"Z-{reason}-{name}") and identity and identity.size == len(content.data):
-                found = folder.read(copy)
-                if found is not None and found.data == content.data:
-                    break
+                with suppress(StoreUnusable):  # one that can't be read is passed over
+                    found = folder.read(copy)
+                    if found is not None and found.data == content.data:
+                        break
         else:
             copy = f"{_stamp(time_ns(), copies)}-{reason}-{name}"
         # Write an existing copy again too: the process that made it may have been killed before its sync.

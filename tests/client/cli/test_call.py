@@ -2,11 +2,13 @@
 
 import io
 import json
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from client.cli.workspacectl import Ctl, run_here
+from client.cli.workspacectl import WORKSPACECTL, Ctl, run_here, user_environment
 from client.conftest import Serve
 from client.fake_server import CLEAN, STATUS, Peer
 
@@ -33,6 +35,13 @@ def test_params_by_name_by_position_and_from_stdin(ctl: Ctl, monkeypatch: pytest
         (("daemon.ping", "[1]"), 2, "usage", "daemon.ping takes 0 params (none), not 1."),
         (("later.method", "[1]"), 2, "usage", "give them by name, as an object"),
         (("workspace.get", '{"a": 1e999}'), 2, "usage", "can't be sent"),
+        (
+            ("workspace.get", r'{"name": "\ud800"}'),
+            2,
+            "usage",
+            "`name` is a str with half of a surrogate pair",
+        ),
+        (("workspace.get", '"\udcff"'), 2, "usage", "can't decode byte 0xff"),
     ],
 )
 def test_errors_are_json(ctl: Ctl, arguments: tuple[str, ...], code: int, kind: str, told: str) -> None:
@@ -40,6 +49,19 @@ def test_errors_are_json(ctl: Ctl, arguments: tuple[str, ...], code: int, kind: 
     assert (result.code, result.out) == (code, "")
     assert result.error["kind"] == kind
     assert told in result.error["message"]
+
+
+@pytest.mark.parametrize(("redirection", "told"), [("<&-", "it is closed"), ("0>/dev/null", "can't be read")])
+def test_params_from_a_stdin_that_gives_none(tmp_path: Path, redirection: str, told: str) -> None:
+    command = f'exec "$0" call daemon.ping - {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, WORKSPACECTL],
+        stderr=subprocess.PIPE,
+        env=user_environment(tmp_path),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert told in json.loads(done.stderr)["message"]
 
 
 def test_a_method_of_a_later_daemon_is_called(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,18 @@ def test_a_number_or_a_part_of_a_name(
     assert "\x1b[31m" not in result.out
 
 
+def test_paths_stand_below_each_other_beside_wide_names(
+    used: DaemonProcess, tmp_path: Path, no_fzf: str
+) -> None:
+    with used.client() as client:
+        made = client.workspaces.create("工作区", "/srv/wide")
+        result = picked(used, tmp_path, b"\n", no_fzf)
+        client.store.remove(made.id)
+    lines = result.out.splitlines()
+    assert any(line.endswith("工作区        /srv/wide") for line in lines)  # 6 cells, as wide as sh\x1b[31mut
+    assert any(line.endswith("old           /srv/old") for line in lines)
+
+
 def test_nothing_chosen_is_no_path(used: DaemonProcess, tmp_path: Path, no_fzf: str) -> None:
     for typed in (b"\n", b"\x04"):
         result = picked(used, tmp_path, typed, no_fzf)

@@ -1,4 +1,4 @@
-"""Where a workspace is wanted: a part of its name, or the place where the user is."""
+"""Where a workspace is wanted: a part of its name, or the place where the user is. What is empty is no place."""
 
 import os
 from pathlib import Path
@@ -155,3 +155,20 @@ def test_check_looks_at_the_workspace_around_else_at_all(ctl: Ctl, tree: Path) -
     assert [each["name"] for each in ctl("check", "--json").json] == ["shoes"]
     os.chdir("/")
     assert [each["name"] for each in ctl("check", "--json").json] == ["Shop", "shoes"]
+
+
+@pytest.mark.parametrize(
+    "command", [("create", "beta"), ("move", "alpha"), ("bind", "alpha"), ("unbind", "alpha"), ("which",)]
+)
+def test_an_empty_path_is_not_the_current_directory(ctl: Ctl, command: tuple[str, ...]) -> None:
+    before = ctl("create", "alpha", "/a", "--json").json
+    result = ctl(*command, "")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: A path is empty: give one, or “.” for the current directory.\n"
+    assert ctl("list", "--json").json == [before]
+
+
+def test_an_empty_socket_is_not_the_default_one(ctl: Ctl) -> None:
+    result = ctl("--socket", "", "stop")
+    assert (result.code, result.out) == (2, "")
+    assert "The value of --socket is wrong: “” is empty" in result.err

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from client.cli.shell_terminal import ON_THIS_TERMINAL
 from client.cli.workspacectl import WORKSPACECTL, Result, ctl_for, run_process, user_environment
@@ -84,6 +85,7 @@ def test_the_name_and_the_dashes_may_be_left_out(
         (("sh", "-c", "kill -9 $$"), 137, ""),
         (("nosuchcommand", "--json"), 127, "error: The command “nosuchcommand” was not found in PATH"),
         (("./nosuch",), 127, "error: The command “./nosuch” was not found in the workspace's directory"),
+        (("",), 127, "error: The command to run is empty."),
         (("/etc/passwd",), 126, "error: The command “/etc/passwd” can't be run: Permission denied."),
         ((), 2, "error: The command to run is missing."),
     ],
@@ -263,3 +265,13 @@ def test_a_session_that_can_not_begin_again_is_told_and_the_command_goes_on(tmp_
         assert "the session in workspace “beta” could not be begun again: There is no workspace" in warning
         assert warning.endswith("The command goes on without one.\n")
         assert process.returncode == 5
+
+
+def test_a_name_that_no_variable_can_hold_is_told(daemon: DaemonProcess, alpha: Workspace) -> None:
+    with daemon.client() as client:
+        saved = client.store.save(structs.replace(alpha, id="ws_nul", name="a\0b"))
+        result = run(daemon, "ws_nul", "true")
+        client.store.remove(saved.id)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: The name “a\\x00b” has a NUL character")
+    assert result.err.endswith("workspacectl rename ws_nul NAME\n")

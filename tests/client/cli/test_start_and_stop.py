@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,17 @@ def test_a_wrong_configuration_is_told_in_one_line(user: User) -> None:
     refused = user.ctl("list")
     assert (refused.code, len(refused.err.splitlines())) == (3, 1)
     assert f"`autostart` in {config}, line 1: it is “perhaps”, but it must be true or false" in refused.err
+
+
+def test_one_that_another_command_started_meanwhile_is_not_called_ones_own(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as others:
+
+        def ensure_running(*_: object, **__: object) -> None:
+            others.enter_context(running_daemon(user.home))
+
+        monkeypatch.setattr("workspaced_client.cli.start.ensure_running", ensure_running)
+        told = user.ctl("start").out
+        assert told.startswith("workspaced 0.1.0 has just started (pid ")
+        assert "), by its socket or by another command; its data is in " in told

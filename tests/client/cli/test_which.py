@@ -69,7 +69,6 @@ def test_where_nothing_holds_the_path_it_exits_with_1(ctl: Ctl, tree: Path) -> N
         ("shop", ["~/web/src"], "web:src"),
         ("away", [], None),
         ("away", ["../shop/x"], ":x"),
-        ("away", [""], None),
     ],
 )
 def test_it_takes_the_current_directory_and_paths_relative_to_it(

@@ -22,6 +22,15 @@ def test_for_people_what_a_terminal_would_act_on_is_quoted(capsys: pytest.Captur
     assert line.isprintable()
 
 
+def test_for_people_a_traceback_is_quoted_where_a_terminal_would_act_on_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with log.to_stderr("info", "console"):
+        log.Logger().error("A request failed.", exc_info=ValueError("of a client: \x1b[2J"))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == r"'ValueError: of a client: \x1b[2J'"
+
+
 def test_for_programs_each_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     with log.to_stderr("debug", "json"):
         log.Logger().debug("On\n.", method="no\x1b[2Jmethod", pid=7)

@@ -70,6 +70,7 @@ def test_show_tells_each_value_and_where_it_comes_from(
     assert rows["log_level"] == ["error", "WORKSPACED_LOG_LEVEL"]
     assert rows["socket"] == ["/x.sock", "--socket"]
     assert rows["backups_hourly"] == ["24", "default"]
+    assert rows["autostart"] == ["true", "default"]
     assert str(user_file) in lines[0]
     assert "WORKSPACED_COLOUR" in lines[-1]
 

@@ -153,3 +153,13 @@ def test_damage_that_repeats_does_not_fill_the_disk(tmp_path: Path) -> None:
     assert list(quarantined(tmp_path).values()) == [
         b"damaged %d" % number for number in range(12, 20) for _ in (PRIMARY, SNAPSHOT)
     ]
+
+
+def test_a_copy_that_can_not_be_read_is_passed_over(directory: Directory) -> None:
+    first = keep(directory, b"damaged", "edited")
+    first.unlink()
+    first.symlink_to("as-long")
+    second = keep(directory, b"damaged", "edited", seconds(1))
+    assert second != first
+    assert second.read_bytes() == b"damaged"
+    assert first.is_symlink()

@@ -118,7 +118,10 @@ def failure_of(error: Exception) -> Failure | None:
     if isinstance(error, DaemonError):
         return Failure.of(error)
     if isinstance(error, Unsendable) and isinstance(error.__cause__, UnicodeEncodeError):
-        given = repr(os.fsencode(error.__cause__.object))[2:-1]
+        try:
+            given = repr(os.fsencode(error.__cause__.object))[2:-1]
+        except UnicodeEncodeError:  # no bytes of an argument, but half a character from JSON
+            return WrongUsage(str(error))
         return WrongUsage(f"“{given}” is not valid UTF-8: give another name or path.")
     if isinstance(error, (UnusableSocketPath, Unsendable)):
         return WrongUsage(str(error))

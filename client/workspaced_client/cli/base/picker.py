@@ -13,6 +13,7 @@ from workspaced_client.cli.base.output import shown_name, tell, told_path
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.questions import can_ask
 from workspaced_client.cli.base.shapes import WORKSPACE
+from workspaced_client.cli.base.table import cell_len, set_cell_size
 
 _MOST_SHOWN: Final = 20  # by number; more do not fit on a small terminal
 
@@ -65,9 +66,10 @@ def _by_fzf(chooser: str, workspaces: Sequence[Any]) -> Any:
 
 def _by_number(workspaces: Sequence[Any]) -> Any:
     first = workspaces[:_MOST_SHOWN]
-    width = max(len(shown_name(each["name"])) for each in first)
-    for number, each in enumerate(first, start=1):
-        tell(f"{number:>3}  {shown_name(each['name']):{width}}  {told_path(each['rootPath'])}")
+    names = [shown_name(each["name"]) for each in first]
+    width = max(cell_len(name) for name in names)
+    for number, (name, each) in enumerate(zip(names, first, strict=True), start=1):
+        tell(f"{number:>3}  {set_cell_size(name, width)}  {told_path(each['rootPath'])}")
     if len(workspaces) > len(first):
         tell(f"     and {len(workspaces) - len(first)} more")
     while True:

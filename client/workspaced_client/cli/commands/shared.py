@@ -19,6 +19,7 @@ GLOBAL_OPTIONS: Final = (
     Option(
         "--socket",
         value="PATH",
+        parse=values.socket,
         completes=FILES,
         help="The daemon's socket, if not the default one.  [env: WORKSPACED_SOCKET]",
     ),

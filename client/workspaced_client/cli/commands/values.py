@@ -1,9 +1,16 @@
-"""The values of options and arguments that are numbers: each function returns one, or raises ValueError.
+"""The checked values of options and arguments: each function returns one, or raises ValueError.
 
 The error's message goes on after the value in a sentence.
 """
 
 from __future__ import annotations
+
+
+def socket(text: str) -> str:
+    """Return the path of a socket: an unset variable of a shell does not stand for the default one."""
+    if not text:
+        raise ValueError("is empty: give a path, or leave the option out")
+    return text
 
 
 def seconds(text: str) -> float:

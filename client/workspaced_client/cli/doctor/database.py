@@ -208,7 +208,7 @@ def _opened(path: Path, folder: Path) -> "sqlite3.Connection":
 def _verified(connection: "sqlite3.Connection") -> _Meta:
     """Return what the database says of itself, if all of it matches its hashes. Raise _Unfit or sqlite3.Error."""
     connection.text_factory = bytes
-    ((faults,),) = connection.execute("PRAGMA quick_check(1)")
+    ((faults,),) = connection.execute("PRAGMA integrity_check(1)")
     if faults != b"ok":
         raise _Unfit(f"It is damaged: {faults.decode(errors='replace')}.")
     texts: list[Any] = connection.execute("SELECT value, sha256 FROM meta WHERE key = 'state'").fetchall()

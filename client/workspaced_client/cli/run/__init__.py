@@ -21,9 +21,21 @@ def run(options: Options, workspace: str | None, command: list[str], *, exclusiv
     """Run the command, and return its exit code."""
     if not command:
         raise WrongUsage("The command to run is missing.", hint="Try: workspacectl run --help")
+    if not command[0]:
+        raise Failure(
+            "The command to run is empty.",
+            kind="commandNotFound",
+            exit_code=EXIT_NOT_FOUND,
+            hint="Where a shell variable stands for it, that has no value.",
+        )
     socket = os.path.abspath(socket_of(options))  # before the directory changes
     with connected(options) as client:
         found = find_workspace(client, workspace)
+    if "\0" in found.name:  # an app may save any name
+        raise Failure(
+            f"The name “{shown_name(found.name)}” has a NUL character, which no variable of the command can hold.",
+            hint=f"Give the workspace another name: workspacectl rename {found.id} NAME",
+        )
     _enter(found)
     label = os.path.basename(command[0]) or None
     try:

@@ -126,7 +126,8 @@ def _check_structure(database: Database) -> None:
     (version,) = database.execute("PRAGMA user_version")[0]
     if version > DATABASE_VERSION:
         raise NewerDatabase(version)
-    faults = [_words(row[0]) for row in database.execute(f"PRAGMA quick_check({_SHOWN_FAULTS})")]
+    # The quick one passes over the indexes: a write that follows a damaged one goes over another row.
+    faults = [_words(row[0]) for row in database.execute(f"PRAGMA integrity_check({_SHOWN_FAULTS})")]
     if faults != ["ok"]:
         raise Damaged("damaged", f"SQLite finds it damaged ({'; '.join(faults)})")
     found = {
@@ -196,5 +197,6 @@ def _read_history(database: Database, meta: Meta) -> tuple[list[Entry], int, lis
     return entries[::-1], since, warnings
 
 
-def _words(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
+def _words(value: object) -> str:
+    """Return a text as words; in a damaged row its column may hold any value."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

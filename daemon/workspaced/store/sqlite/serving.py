@@ -109,14 +109,13 @@ class ServingDatabase:
                 self._own.add(made)
             replacing.put_in_place(directory, temp)
             self._to_quarantine()
-            database = _locked(directory)
+            self._use(_locked(directory))
         except OSError as error:
             raise CommitUnknown.from_os_error(error, action) from error
         except sqlite3.Error as error:
             raise CommitUnknown.from_os_error(as_os_error(error), action) from error
         finally:
             replacing.drop(directory, temp)
-        self._use(database)
 
     def add_logged(self, size_bytes: int) -> None:
         """Note that a commit has written about so much to the log."""
@@ -148,7 +147,10 @@ class ServingDatabase:
 
     def _read_again(self, held: State, possible: AbstractSet[int]) -> Contents | None:
         replacing.renew(self._directory, DATABASE_LOG)
-        database = Database(self._directory.path / DATABASE)
+        try:
+            database = Database(self._directory.path / DATABASE)
+        except sqlite3.Error as error:
+            raise as_os_error(error) from error
         try:
             contents = read(database)
         except Damaged:

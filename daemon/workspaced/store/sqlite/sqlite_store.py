@@ -77,7 +77,9 @@ class SqliteWorkspaceStore(StoreBase):
             refuse_network(data_dir)
         self._home = home or LockedDirectory(disk or Disk(), data_dir, socket)
         try:
-            started = Start(self._home.open, time_ns).run()
+            directory = self._home.open
+            started = Start(directory, time_ns).run()
+            self._database = ServingDatabase(started.database, directory, time_ns, self._tell_of_edit)
         except OSError as error:
             self._home.close()
             raise unusable(data_dir, error) from error
@@ -88,9 +90,10 @@ class SqliteWorkspaceStore(StoreBase):
         self.recovery = self._recovery_at_start = started.recovery
         self.warnings = [*warnings_about(data_dir), *started.contents.warnings]
         self._totals = totals_in(started.contents)
+        # After a loop of crashes it has more than are held; the first commit takes them out.
+        self._has_more_keys = len(started.contents.request_keys) > len(self.state.request_keys)
         self._is_doubtful = False  # after a commit of unknown outcome, until one succeeds
         self._possible = {self.state.revision}  # the revisions that the database may have
-        self._database = ServingDatabase(started.database, self._home.open, time_ns, self._tell_of_edit)
         self._note_answered()
 
     def commit(self, commit: Commit, /) -> None:
@@ -139,20 +142,28 @@ class SqliteWorkspaceStore(StoreBase):
 
     def _commit(self, commit: Commit) -> None:
         directory = self._home.open
-        database, lacking = self._database.opened, None
+        database = self._database.opened
+        lacking: Mapping[str, Record | None] | None = None
         if database is None or self._is_doubtful or not self._is_in_place():
             self._is_doubtful = True
             contents = self._database.open_again(directory, self.state, self._possible)
             database = self._database.opened
             if contents is not None:
                 lacking = _lacking(self.state, contents)
+                # The commit may have gone through, and have taken old entries out of the history.
+                since = max(self._totals.history_since, contents.meta.history_since)
+                self._totals = replace(self._totals, history_since=since)
         if database is None or (commit.is_whole and lacking is None):
             self._database.make_anew(directory, commit.state)
             self._totals = totals_of(commit.state)
+            self._has_more_keys = False
             return
+        if lacking is None and self._has_more_keys:
+            lacking = {}
         with database.transaction(f"write {directory.path / DATABASE}"):
             totals = write_changes(database, self.state, self._totals, commit, lacking)
         self._totals = totals
+        self._has_more_keys = False
         self._database.add_logged(logged_bytes(commit))
 
     def _is_in_place(self) -> bool:

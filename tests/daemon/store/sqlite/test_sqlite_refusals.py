@@ -15,8 +15,9 @@ from support.documents import files_below
 from support.obstacles import a_socket, dangling_link, directory, link
 from support.samples import workspace
 from workspaced.store.contract import StoreUnusable, WrittenByNewerRelease
+from workspaced.store.disk import Disk
 from workspaced.store.lock import LockHeld
-from workspaced.store.sqlite import create_sqlite_store
+from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
 from workspaced_protocol import mounts
 from workspaced_protocol.datadir import ANSWERED, DATABASE, LOCK
 
@@ -169,3 +170,21 @@ def test_what_is_no_file_in_a_files_place(
         create_sqlite_store(data_dir)
     assert str(data_dir / name) in caught.value.message
     assert (data_dir / name).is_symlink() or not (data_dir / name).is_file()
+
+
+def test_files_that_can_not_be_looked_at_are_no_defect(data_dir: Path) -> None:
+    class FailingDisk(Disk):
+        looks = 0
+        fails_at = 0
+
+        def stat_in(self, name: str, dir_fd: int) -> os.stat_result:
+            self.looks += 1
+            if self.looks == self.fails_at:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().stat_in(name, dir_fd)
+
+    disk = FailingDisk()
+    SqliteWorkspaceStore(data_dir, disk=disk).close()
+    disk.looks, disk.fails_at = 0, disk.looks  # the last look of a start
+    with pytest.raises(StoreUnusable, match="can't be used"):
+        SqliteWorkspaceStore(data_dir, disk=disk)

@@ -76,6 +76,25 @@ def test_a_restart_finds_workspaces_history_keys_and_identity(data_dir: Path) ->
         assert store.state.history.complete_since == 0
 
 
+def test_keys_beyond_those_that_a_start_holds_go_with_the_next_commit(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(create_sqlite_store(data_dir)) as store:
+        for number in range(4):
+            commit(store, commands.once(f"key {number}", workspaces.save(workspace(number), None)))
+    monkeypatch.setattr("workspaced.domain.request_keys.MAX_HELD_KEYS", 2)
+    with closing(again(data_dir)) as store:
+        commit(store, commands.once("key 0", workspaces.save(workspace(5), None)))
+    assert rows(data_dir, "SELECT key FROM request_key ORDER BY number") == [
+        ("key 2",),
+        ("key 3",),
+        ("key 0",),
+    ]
+    monkeypatch.undo()
+    with closing(again(data_dir)) as store:
+        assert [*store.state.request_keys] == ["key 2", "key 3", "key 0"]
+
+
 def test_a_commit_writes_what_changed_and_nothing_else(data_dir: Path) -> None:
     with closing(create_sqlite_store(data_dir)) as store:
         for number in range(30):

@@ -1,10 +1,12 @@
 """The database of a running store is removed, replaced, damaged or moved: memory equals the disk again, or it is told."""
 
 import errno
+import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ from support.documents import files_below
 from support.obstacles import a_socket, directory, link
 from support.samples import workspace
 from workspaced.store import StorageFailure
+from workspaced.store.contract import Commit, CommitUnknown
+from workspaced.store.disk import Disk
 from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
+from workspaced.store.sqlite.database import Database
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
@@ -194,3 +199,68 @@ def test_damage_under_the_open_database_is_found_by_a_check_and_mended_by_a_flus
     copy = min((data_dir / QUARANTINE).iterdir(), key=lambda each: len(each.name))  # the other is its log
     assert copy.name.endswith(f"-damaged-{DATABASE}")
     check_goes_on(store, data_dir)
+
+
+def test_a_database_that_can_not_be_opened_again_refuses_the_write(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")  # as with too many open files
+
+    store = opened(data_dir)
+    without_log(data_dir)
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", refuse)
+        with pytest.raises(StorageFailure, match=DATABASE):
+            store.save(workspace(5))
+    check_goes_on(store, data_dir)
+
+
+def test_a_new_database_whose_files_can_not_be_looked_at_is_of_unknown_outcome(data_dir: Path) -> None:
+    class FailingDisk(Disk):
+        fails = False
+
+        def rename(self, source: str, target: str, dir_fd: int) -> None:
+            super().rename(source, target, dir_fd)
+            self.fails = self.fails or target == DATABASE
+
+        def stat_in(self, name: str, dir_fd: int) -> os.stat_result:
+            if self.fails and name == DATABASE_LOG:
+                self.fails = False
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().stat_in(name, dir_fd)
+
+    opened(data_dir).close()
+    store = SqliteWorkspaceStore(data_dir, disk=FailingDisk())
+    with pytest.raises(CommitUnknown):
+        store.flush()
+    check_goes_on(store, data_dir)
+
+
+def test_a_commit_of_unknown_outcome_that_took_history_out_is_a_gap(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("domain.history", "store.sqlite.reading", "store.sqlite.writing"):
+        monkeypatch.setattr(f"workspaced.{module}.KEPT_ENTRIES", 8)
+    monkeypatch.setattr("workspaced.store.sqlite.writing._PRUNED_AT_ONCE", 4)
+    execute = Database.execute
+
+    def commit_and_fail(database: Database, statement: str, values: Sequence[object] = ()) -> list[object]:
+        found = execute(database, statement, values)
+        if statement == "COMMIT":
+            raise sqlite3.OperationalError("the sync failed")
+        return found
+
+    store = create_sqlite_store(data_dir)
+    for number in range(11):
+        store.save(workspace(1, name=str(number)))
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "execute", commit_and_fail)
+        with pytest.raises(CommitUnknown):
+            store.save(workspace(1, name="takes four out"))
+    store.commit(Commit(replace(store.state, revision=13), is_whole=True))
+    store.close()
+    with closing(create_sqlite_store(data_dir)) as again:
+        history = again.state.history
+        assert [entry.revision for entry in history.entries] == [*range(5, 12)]
+        assert history.complete_since == 4
