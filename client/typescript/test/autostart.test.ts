@@ -56,7 +56,8 @@ async function app(code: string, env: Record<string, string> = {}): Promise<stri
   return stdout.trim();
 }
 
-const TOLD = "await connect().catch((error) => console.log(error.kind, error.message));";
+const TOLD =
+  "await connect().then((client) => client.close(), (error) => console.log(error.kind, error.message));";
 const PID =
   "const client = await connect(); console.log((await client.daemon.status()).pid); await client.close();";
 
