@@ -28,6 +28,7 @@ _HELD: Final = (*_PASSED_ON, signal.SIGCHLD)
 _OF_TERMINALS: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP)
 _TERMINAL_STOPS: Final = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)
+_LOOK_SECONDS: Final = 1.0
 _BY_SIGNAL: Final = 128  # a shell's exit code for the first signal, less its number
 
 
@@ -66,12 +67,17 @@ def wait(child: int) -> int:
 
 
 def _next_signal() -> tuple[int, bool]:
-    """Wait for a signal; return its number, and whether it came from the terminal, which sends it to the child too."""
+    """Wait for a signal; return its number, and whether it came from the terminal, which sends it to the child too.
+
+    Without one, it is time to look at the child: in a process with more threads, another one may take SIGCHLD.
+    """
     if sys.platform == "darwin":  # which has no sigwaitinfo
         number = signal.sigwait(_HELD)
         return number, number in _OF_TERMINALS and _is_in_foreground()
     else:  # noqa: RET505 - mypy leaves out the branch of another platform alone
-        info = signal.sigwaitinfo(_HELD)
+        info = signal.sigtimedwait(_HELD, _LOOK_SECONDS)
+        if info is None:
+            return signal.SIGCHLD, False
         return info.si_signo, info.si_code > 0  # 0 and less: from a process
 
 
@@ -91,13 +97,21 @@ def _is_in_foreground() -> bool:
 
 def _news_of(child: int) -> int | None:
     """Return the exit code of the child, or None while it lives. Stops this process with it."""
+    is_stopped = False
     while True:
-        pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if not pid:
+            if is_stopped:
+                # Whoever let this process go on left the child out. `fg` does not: a second SIGCONT would come late, and
+                # undo a stop that has come since.
+                os.kill(child, signal.SIGCONT)
             return None
+        is_stopped = False
+        if os.WIFCONTINUED(status):
+            continue
         if not os.WIFSTOPPED(status):
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else _BY_SIGNAL - code
         if os.WSTOPSIG(status) in _TERMINAL_STOPS:
             os.kill(os.getpid(), signal.SIGSTOP)
-            os.kill(child, signal.SIGCONT)
+            is_stopped = True

@@ -163,4 +163,4 @@ def test_ten_thousand_entries_are_there_at_once(ten_thousand: tuple[bytes, State
         began_at = time.process_time()
         load(*ten_thousand)
         durations.append(time.process_time() - began_at)
-    assert min(durations) < 0.1  # a quarter of it; the machine may be busy
+    assert min(durations) < 0.4  # a tenth of it, on a machine at rest and without coverage
