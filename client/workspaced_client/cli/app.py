@@ -9,6 +9,7 @@ import sys
 from workspaced_client.cli import commands
 from workspaced_client.cli.base import output
 from workspaced_client.cli.base.failures import EXIT_USAGE, WrongUsage, failure_of, report
+from workspaced_client.cli.base.interrupts import InterruptsHeld
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.reading import Reading, finish, option_value
 from workspaced_client.cli.commands.row import Command
@@ -80,5 +81,6 @@ def _run(arguments: list[str]) -> int:
         autostart=not given["no_autostart"],
     )
     module, _, name = command.run.partition(":")
-    found = __import__(f"{__package__}.{module}", fromlist=[name])  # `importlib` takes time, too
+    with InterruptsHeld():
+        found = __import__(f"{__package__}.{module}", fromlist=[name])  # `importlib` takes time, too
     return getattr(found, name)(options, **values) or 0

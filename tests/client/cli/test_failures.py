@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -149,6 +150,34 @@ def test_an_interrupt_while_waiting_is_quiet(serve: Serve, tmp_path: Path) -> No
     with started("list", "--socket", str(serve(silent)), home=tmp_path) as process:
         assert asked.wait(PATIENCE_SECONDS)
         assert interrupted(process) == Result(130, "", "")
+
+
+# Tells whether Ctrl-C is held back while the library is loaded that crashes the process at one.
+AT_THE_LIBRARY = """
+import signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "msgspec._core":
+            print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+sys.meta_path.insert(0, Finder())
+from workspaced_client.cli import main
+main([*sys.argv[1:], "--no-autostart", "--socket", "/nowhere"])
+print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+"""
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "alpha"], ["create", "alpha"]])
+def test_no_interrupt_comes_while_modules_are_loaded(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_LIBRARY, *command],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_an_interrupt_at_the_question_deletes_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from workspaced_client.cli.base.interrupts import InterruptsHeld
 from workspaced_client.cli.base.quick_call import QUICK_SECONDS, quick_call
 from workspaced_client.cli.base.shapes import STATUS, WORKSPACE, fits
 from workspaced_client.cli.commands.shared import DOT
@@ -122,9 +123,10 @@ def _ask_by_client(
     warns: bool = True,
     starts_daemon: bool = True,
 ) -> list[Any]:
-    from msgspec import to_builtins  # few runs need these, and they load much
+    with InterruptsHeld():
+        from msgspec import to_builtins  # few runs need these, and they load much
 
-    from workspaced_client.cli.base.connecting import connected
+        from workspaced_client.cli.base.connecting import connected
 
     with connected(options, warn=warns, starts_daemon=starts_daemon) as client:
         return [to_builtins(call(client)) for call in calls]
