@@ -5,14 +5,19 @@ msgspec crashes the process where an exception ends the making of one of its cla
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # typeshed lacks it; `signal` takes long to load
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+_signal: Any = __import__("_signal")  # typeshed lacks it, and the module `signal` takes long to load
 
 
 class InterruptsHeld:
     """Holds SIGINT back during a `with` block; one that came takes effect behind it."""
 
     def __enter__(self) -> None:
-        self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
+        self._before: Iterable[int] = _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))
 
     def __exit__(self, *_: object) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
