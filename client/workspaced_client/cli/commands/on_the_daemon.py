@@ -67,7 +67,7 @@ that no connection starts it again. A daemon that does not end in time is not ki
     ),
     Command(
         "flush",
-        "Make the daemon write both of its files again, from memory.",
+        "Make the daemon write the whole store again, from memory.",
         group=_OF_THE_DAEMON,
         run="flush:flush",
         examples=("flush",),
