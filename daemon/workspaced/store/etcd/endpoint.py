@@ -85,8 +85,8 @@ class Endpoint:
     def post(self, path: str, body: bytes, headers: Mapping[str, str], *, limit_seconds: float) -> Answer:
         """Send a request of the gateway and return the answer. Raises EtcdError.
 
-        Each wait, for the connection, for the answer's beginning and for more of it, is limited; all together take
-        less than twice the limit.
+        Each wait, for the connection, for the answer's beginning and for more of it, is limited, and an answer that
+        comes in pieces is given up once the limit has passed.
         """
         return self._request("POST", path, _Body(body), headers, limit_seconds)
 
@@ -217,17 +217,17 @@ class Endpoint:
         cause = _cause(error)
         if isinstance(cause, ssl.SSLError):
             return self._tls_failure(cause, is_sent=is_sent)
+        number = cause.errno if isinstance(cause, OSError) and cause.errno else errno.ECONNRESET
         if isinstance(error, NameResolutionError):
             return self._unreachable("has a host name that is not known", errno.EHOSTUNREACH)
-        if isinstance(error, ReadTimeoutError | ConnectTimeoutError | TimeoutError):
-            if is_sent:
-                return self._hung(limit_seconds)
-            return self._unreachable(f"takes no connection within {limit_seconds:g} s", errno.ETIMEDOUT)
-        number = cause.errno if isinstance(cause, OSError) and cause.errno else errno.ECONNRESET
         if isinstance(error, NewConnectionError):
             if number == errno.ECONNREFUSED:
                 return self._unreachable("refuses connections", number)
             return self._unreachable(f"can't be reached ({shown(os.strerror(number))})", number)
+        if isinstance(error, ReadTimeoutError | ConnectTimeoutError) or isinstance(cause, TimeoutError):
+            if is_sent:
+                return self._hung(limit_seconds)
+            return self._unreachable(f"takes no request within {limit_seconds:g} s", errno.ETIMEDOUT)
         if is_sent:
             # A member that asks for TLS does so, too; it is asked for its status first.
             asks_for_tls = not self._parts.is_tls and not self.is_verified

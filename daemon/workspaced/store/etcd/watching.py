@@ -115,7 +115,8 @@ class Watch:
                 # AttributeError: `close` took the socket away while it was read.
                 raise self._endpoint.broken() from error
             if not part:
-                raise self._endpoint.broken()
+                # A stream of etcd that ends has whole lines.
+                raise as_certain(no_etcd(self.endpoint)) if any(rest) else self._endpoint.broken()
             *lines, last = part.split(b"\n")
             for line in lines:
                 yield b"".join((*rest, line))
