@@ -29,9 +29,11 @@ class Watch:
         self._endpoint = endpoint
         self._response = response
         connection = response.connection
-        self._socket = connection.sock if isinstance(connection, HTTPConnection) else None
+        self._connection = connection if isinstance(connection, HTTPConnection) else None
+        self._socket = self._connection.sock if self._connection is not None else None
         self._lock = threading.Lock()
         self._is_closed = False
+        self._is_reading = True
         self._received = self._receive()
         try:
             if self._socket is None or not self._next_line().created:
@@ -40,6 +42,7 @@ class Watch:
         except BaseException:
             self._end()
             raise
+        self._is_reading = False
 
     @property
     def endpoint(self) -> str:
@@ -56,12 +59,20 @@ class Watch:
 
     def __next__(self) -> WatchAnswer:
         """Wait for the next changes. Raises EtcdError, or StopIteration once `close` was called."""
+        with self._lock:
+            self._is_reading = not self._is_closed
+        if not self._is_reading:
+            self._end()
+            raise StopIteration
         try:
             while True:
                 line = self._next_line()
                 if line.events:
+                    with self._lock:
+                        self._is_reading = False
                     return line.plain()
         except EtcdError:
+            self._is_reading = False
             self._end()
             if self._is_closed:
                 raise StopIteration from None
@@ -70,17 +81,21 @@ class Watch:
     def close(self) -> None:
         """End the watch. It does not block, and may be called again."""
         with self._lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            # ValueError: the response has ended by itself.
-            with suppress(OSError, ValueError):
-                self._response.shutdown()
+            if not self._is_closed:
+                self._is_closed = True
+                # ValueError: the response has ended by itself.
+                with suppress(OSError, ValueError):
+                    self._response.shutdown()
+            is_reading = self._is_reading
+        if not is_reading:
+            self._end()
 
     def _end(self) -> None:
-        """Let go of the connection, in the thread that reads."""
+        """Let go of the connection: in the thread that reads, if there is one."""
         with self._lock:
             self._response.close()
+            if self._connection is not None:
+                self._connection.close()  # the response does so unless it has ended by itself
 
     def _next_line(self) -> WatchLine:
         text = next(self._received)
