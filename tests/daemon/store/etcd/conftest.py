@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.etcd import Member
+from support.etcd import Cluster
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.gateway import Gateway
 
 
 @pytest.fixture
-def gateway(etcd_member: Member) -> Iterator[Gateway]:
-    made = Gateway(EtcdAddress((etcd_member.endpoint,)), limit_seconds=10)
+def gateway(etcd: Cluster) -> Iterator[Gateway]:
+    made = Gateway(EtcdAddress(etcd.endpoints), limit_seconds=10)
     yield made
     made.close()
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from support.etcd import Member, etcd_cluster, free_ports, needs_etcd
+from support.etcd import Cluster, etcd_cluster, free_ports, needs_etcd
 from support.proxy import Proxy
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import Compacted, EtcdError, LeaseGone, NotApplied, OutcomeUnknown
@@ -162,11 +162,11 @@ def test_a_watch_of_a_closed_gateway_is_over(gateway: Gateway, prefix: bytes) ->
 
 
 def test_a_watch_from_a_compacted_revision_says_what_is_left(
-    etcd_member: Member, gateway: Gateway, prefix: bytes
+    etcd: Cluster, gateway: Gateway, prefix: bytes
 ) -> None:
     first = gateway.transact([], [Put(prefix + b"a", b"1")]).revision
     last = gateway.transact([], [Put(prefix + b"a", b"2")]).revision
-    etcd_member.ask("/v3/kv/compaction", {"revision": last})
+    etcd.members[0].ask("/v3/kv/compaction", {"revision": last})
     watch = gateway.watch(prefix, end_of(prefix), first)
     with pytest.raises(Compacted) as caught:
         next(watch)
@@ -178,9 +178,9 @@ def test_a_watch_from_a_compacted_revision_says_what_is_left(
 
 
 def test_a_watch_that_is_cut_breaks_and_another_goes_on_at_its_revision(
-    etcd_member: Member, gateway: Gateway, prefix: bytes
+    etcd: Cluster, gateway: Gateway, prefix: bytes
 ) -> None:
-    with Proxy(etcd_member.client_port) as proxy:
+    with Proxy(etcd.members[0].client_port) as proxy:
         cut = Gateway(EtcdAddress((proxy.endpoint,)), limit_seconds=10)
         watch = cut.watch(prefix, end_of(prefix), 0)
         revision = gateway.transact([], [Put(prefix + b"a", b"1")]).revision
@@ -196,9 +196,9 @@ def test_a_watch_that_is_cut_breaks_and_another_goes_on_at_its_revision(
 
 
 def test_a_lost_answer_is_of_unknown_outcome_and_was_applied(
-    etcd_member: Member, gateway: Gateway, prefix: bytes
+    etcd: Cluster, gateway: Gateway, prefix: bytes
 ) -> None:
-    with Proxy(etcd_member.client_port) as proxy:
+    with Proxy(etcd.members[0].client_port) as proxy:
         cut = Gateway(EtcdAddress((proxy.endpoint,)), limit_seconds=10)
         cut.grant(30)
         proxy.mode = "lose"
@@ -208,11 +208,9 @@ def test_a_lost_answer_is_of_unknown_outcome_and_was_applied(
         cut.close()
 
 
-def test_a_request_that_timed_out_is_applied_later(
-    etcd_member: Member, gateway: Gateway, prefix: bytes
-) -> None:
+def test_a_request_that_timed_out_is_applied_later(etcd: Cluster, gateway: Gateway, prefix: bytes) -> None:
     watch = gateway.watch(prefix, end_of(prefix), 0)
-    with Proxy(etcd_member.client_port) as proxy:
+    with Proxy(etcd.members[0].client_port) as proxy:
         cut = Gateway(EtcdAddress((proxy.endpoint,)), limit_seconds=10)
         cut.grant(30)
         proxy.mode = "hold"
@@ -238,8 +236,8 @@ def test_many_threads_ask_at_once(gateway: Gateway, prefix: bytes) -> None:
     assert len(keys_below(gateway, prefix)) == 64
 
 
-def test_the_status_of_a_member(etcd_member: Member, gateway: Gateway) -> None:
-    status = gateway.member_status(etcd_member.endpoint)
+def test_the_status_of_a_member(etcd: Cluster, gateway: Gateway) -> None:
+    status = gateway.member_status(etcd.members[0].endpoint)
     assert status.version.startswith("3.")
     assert status.has_leader
     assert status.problems == []
@@ -269,8 +267,8 @@ def test_a_full_database_refuses_writes_until_its_alarm_is_off() -> None:
         gateway.close()
 
 
-def test_a_member_of_another_cluster_is_not_written_to(etcd_member: Member, prefix: bytes) -> None:
-    with etcd_cluster() as other, Proxy(etcd_member.client_port) as proxy:
+def test_a_member_of_another_cluster_is_not_written_to(etcd: Cluster, prefix: bytes) -> None:
+    with etcd_cluster() as other, Proxy(etcd.members[0].client_port) as proxy:
         gateway = Gateway(EtcdAddress((proxy.endpoint, *other.endpoints)), limit_seconds=10)
         gateway.transact([], [Put(prefix + b"a", b"1")])
         proxy.mode = "refuse"
