@@ -35,7 +35,7 @@ STATUS: Final = {
     "sessions": int,
     "connections": int,
     "recovery": {"outcome": str, "reason?": str, "acknowledged": bool},
-    "store": {"state": str, "lastError?": str},
+    "store": {"state": str, "lastError?": str, "since?": int},
     "commits": {"count": int, "requests": int, "p50Ms": float, "p95Ms": float},
 }
 CLIENT: Final = {
