@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from workspaced_protocol.models import Model, RecoveryOutcome, Revision, TimeMs
+from workspaced_protocol.models import MachineName, Model, RecoveryOutcome, Revision, TimeMs
 
 StoreState = Literal["ok", "degraded", "readOnly"]
 
@@ -62,7 +62,11 @@ class CommitStatistics(Model, frozen=True):
 
 
 class DaemonStatus(Model, frozen=True):
-    """The answer to `daemon.status`."""
+    """The answer to `daemon.status`.
+
+    `machine` is the daemon's machine: `machine` of workspaces and projects that lie there. It is absent if the store
+    belongs to one machine.
+    """
 
     version: str
     protocol: int
@@ -77,6 +81,7 @@ class DaemonStatus(Model, frozen=True):
     recovery: RecoveryStatus
     store: StoreStatus
     commits: CommitStatistics
+    machine: MachineName | None = None
 
 
 class RequestInFlight(Model, frozen=True):

@@ -39,8 +39,9 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
             *,
             max_line_bytes: int = MAX_LINE_BYTES,
             slow_request_ms: float = SLOW_REQUEST_MS,
+            machine: str | None = None,
         ) -> Daemon:
-            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data")
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data", machine)
             daemon.server.max_line_bytes = max_line_bytes
             daemon.server.log.apply_settings(slow_request_ms)
             stack.callback(daemon.close)

@@ -153,13 +153,14 @@ def test_a_model_s_json_is_the_contract_s(model: Model, shape: object) -> None:
 
 # `?` for a member that may be absent.
 MEMBERS: dict[type[Model], str] = {
-    ProjectBinding: "id workspaceId rootPath gitUrl? status boundAt",
+    ProjectBinding: "id workspaceId rootPath gitUrl? status boundAt machine?",
     # Absent only in what a client sends: the store sets it.
-    Workspace: "id name rootPath state createdAt updatedAt revision? tags? metadata? projects",
+    Workspace: "id name rootPath state createdAt updatedAt revision? tags? metadata? machine? projects",
     Session: "id workspaceId label pid startedAt exclusive? machine?",
     Hello: "server version protocol capabilities",
     DaemonStatus: (
-        "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits"
+        "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits "
+        "machine?"
     ),
     # occurredAt is beyond the contract: a user is told when it happened, too.
     RecoveryStatus: "outcome reason? quarantined acknowledged occurredAt? salvageableCount?",

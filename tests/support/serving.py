@@ -38,6 +38,7 @@ class Serve(Protocol):
         *,
         max_line_bytes: int = MAX_LINE_BYTES,
         slow_request_ms: float = SLOW_REQUEST_MS,
+        machine: str | None = None,
     ) -> "Daemon": ...
 
 
@@ -118,7 +119,9 @@ class HeldPaths(PathChecker):
 class Daemon:
     """The daemon that `app.build` puts together; `run` must run for it to serve."""
 
-    def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path, machine: str | None = None
+    ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision, store.state.history)
         self.writer = CountingWriter(store, self.hub)
@@ -130,6 +133,7 @@ class Daemon:
             hub=self.hub,
             writer=self.writer,
             paths=self.paths,
+            machine=machine,
         )
         self.hub.listening = 0  # less those of the daemon's own parts
         self.real_paths = parts.real_paths

@@ -67,6 +67,7 @@ def _status_text(found: Mapping[str, Any]) -> str:
         f"workspaced {shown(found['version'])} is running (pid {found['pid']}, since {when(found['startedAt'])}).",
         f"Socket      {shown_path(found['socket'])}",
         f"Data        {shown_path(found['dataDir'])}",
+        *([f"Machine     {shown(found['machine'])}"] if "machine" in found else ()),
         f"Workspaces  {found['workspaces']} (revision {found['revision']})",
         f"In use by   {connections}, {count(found['sessions'], 'session')}",
         f"Store       {_store_text(found)}",

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from msgspec import to_builtins
 
+from workspaced.domain.machines import told_path
 from workspaced.domain.records import ELSEWHERE, OwnedSession
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Unreachable, Workspace
@@ -82,7 +83,7 @@ class NameConflict(Refused):
     code = ErrorCode.NAME_CONFLICT
 
     def __init__(self, name: str, holder: Workspace, advice: str = "choose another") -> None:
-        by = f"{quoted(holder.name)} at {told(holder.root_path)}"
+        by = f"{quoted(holder.name)} at {told(told_path(holder))}"
         super().__init__(f"The name {quoted(name)} is taken by {by}: {advice}.", id=holder.id)
 
 

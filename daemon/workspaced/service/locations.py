@@ -5,6 +5,7 @@ from typing import Final
 import trio
 
 from workspaced.domain.errors import NotFound, Overloaded, PathUnreachable, quoted
+from workspaced.domain.machines import Here
 from workspaced.domain.names import check_root_path
 from workspaced.domain.path_index import PathIndex
 from workspaced.domain.projects import Unreached
@@ -23,16 +24,16 @@ _INDEXED_A_TURN: Final = 40
 
 
 class Locations:
-    """Finds what holds a path, by an index that follows the state.
+    """Finds what holds a path of this machine, by an index that follows the state.
 
     A change costs its write next to nothing: its workspace is noted, and indexed by the next search. At first, all
     workspaces are.
     """
 
-    def __init__(self, writer: Writer, hub: EventHub, real_paths: RealPaths) -> None:
+    def __init__(self, writer: Writer, hub: EventHub, real_paths: RealPaths, here: Here) -> None:
         self._writer = writer
         self._real_paths = real_paths
-        self._index = PathIndex()
+        self._index = PathIndex(here)
         # The ids of workspaces that the index does not hold as they are.
         self._changed = set(writer.state.records)
         hub.listen(self._note_change, self._note_gap)
