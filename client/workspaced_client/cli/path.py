@@ -5,6 +5,7 @@ from __future__ import annotations
 from workspaced_client.cli.base.asking import ask_for_workspace, hello
 from workspaced_client.cli.base.output import emit_json, emit_path
 from workspaced_client.cli.base.quick_call import quick_call
+from workspaced_client.cli.base.shapes import elsewhere
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ def path(options: Options, workspace: str | None, *, pick: bool) -> None:
         found = pick_workspace(options)
     else:
         found = ask_for_workspace(options, workspace)
+    machine = elsewhere(found, options.machine)
+    if machine is not None:
+        from workspaced_client.cli.base.places import not_here, shell_there  # they load much
+
+        hint = f"To go there: {shell_there(machine, found['rootPath'])}"
+        raise not_here(found["name"], found["rootPath"], machine, hint=hint)
     if options.as_json:
         emit_json(found["rootPath"])
     else:

@@ -154,9 +154,11 @@ class _Teller:
             and isinstance(event.payload, Changed)
             and event.payload.previous
         ):
-            words.append(summary(event.payload.previous, event.payload.workspace))
+            words.append(summary(event.payload.previous, event.payload.workspace, self._options.machine))
         if event.peer is not None:
-            words.append(f"(by {author(event.peer, names_process=not event.peer.program)})")
+            words.append(
+                f"(by {author(event.peer, self._options.machine, names_process=not event.peer.program)})"
+            )
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
         emit(f"{_moment(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 
