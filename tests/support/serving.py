@@ -38,6 +38,7 @@ class Serve(Protocol):
         max_line_bytes: int = MAX_LINE_BYTES,
         slow_request_ms: float = SLOW_REQUEST_MS,
         machine: str | None = None,
+        host_name: str | None = None,
     ) -> "Daemon": ...
 
 
@@ -117,7 +118,12 @@ class Daemon:
     """The daemon that `app.build` puts together; `run` must run for it to serve."""
 
     def __init__(
-        self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path, machine: str | None = None
+        self,
+        nursery: trio.Nursery,
+        store: WorkspaceStore,
+        data_dir: Path,
+        machine: str | None = None,
+        host_name: str | None = None,
     ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision, store.state.history)
@@ -131,6 +137,7 @@ class Daemon:
             writer=self.writer,
             paths=self.paths,
             machine=machine,
+            host_name=host_name,
         )
         self.hub.listening = 0  # less those of the daemon's own parts
         self.real_paths = parts.real_paths
