@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from client.cli.workspacectl import (
 from support.git_samples import make_repository
 from support.shared_daemons import shared_daemons
 from workspaced_client import Client
+from workspaced_client.exchange import directories
+from workspaced_client.exchange.directories import real_directories_in_time
 
 
 @pytest.fixture
@@ -237,9 +239,10 @@ def test_an_export_without_machines_tells_what_it_leaves_out(laptop: Ctl, devbox
         "warning: code-workspace has no machines: directories of other machines, of 1 workspace, are left out. The "
         "format json has them."
     )
-    assert [
-        each["name"] for each in laptop("export", "--all", "--format", "helios-v1").json["workspaces"]
-    ] == ["shop"]
+    assert laptop("bind", "shop", f"{home}/code/shop").code == 0
+    of_version_1 = laptop("export", "--all", "--format", "helios-v1")
+    assert [each["name"] for each in of_version_1.json["workspaces"]] == ["shop"]
+    assert '"machine"' not in of_version_1.out
     assert [each["machine"] for each in laptop("export", "--all", "--format", "json").json] == [
         "devbox",
         "laptop",
@@ -250,7 +253,17 @@ def test_an_export_without_machines_tells_what_it_leaves_out(laptop: Ctl, devbox
     )
 
 
-def test_an_import_finds_only_directories_of_this_machine(laptop: Ctl, devbox: Ctl, home: Path) -> None:
+def test_an_import_finds_only_directories_of_this_machine(
+    laptop: Ctl, devbox: Ctl, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def look(paths: Iterable[str]) -> object:
+        paths = list(paths)
+        looked_at.extend(paths)
+        return real_directories_in_time(paths)
+
+    monkeypatch.setattr(directories, "real_directories_in_time", look)
     make_repository(home / "code/web/app/repo")
     assert devbox("create", "theirs", f"{home}/code/web/app/repo").code == 0
     planned = laptop("import", "--scan", f"{home}/code/web/app", "--yes", "--json").json
@@ -259,6 +272,8 @@ def test_an_import_finds_only_directories_of_this_machine(laptop: Ctl, devbox: C
     assert [each["machine"] for each in planned["added"]] == ["laptop"]
     again = laptop("import", "--scan", f"{home}/code/web/app", "--yes", "--json").json
     assert (again["added"], len(again["present"])) == ([], 1)
+    assert f"{home}/code/web/here" in looked_at
+    assert f"{home}/code/web/app" not in looked_at  # a project of the devbox
 
 
 def test_an_export_comes_back_with_its_machines(laptop: Ctl, home: Path) -> None:

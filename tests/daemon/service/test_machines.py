@@ -14,6 +14,7 @@ from support.serving import Client, Daemon, Json, Serve
 from support.shared_store import SharedMemory
 from support.waiting import until
 from workspaced.domain.state import State
+from workspaced.host.path_checks import look
 from workspaced.store.backups import Backups
 
 
@@ -118,6 +119,28 @@ async def test_one_path_of_two_machines_is_two_directories(
         "project.bind", workspaceId=web["id"], rootPath=str(tmp_path / "app")
     )
     assert (refused.code, refused.data["id"]) == (1006, web["projects"][1]["id"])
+    (tmp_path / "app").rmdir()
+    web = await laptop.client.result("project.check", workspaceId=web["id"])
+    assert [each["status"] for each in web["projects"]] == ["active", "stale"]
+
+
+async def test_a_daemon_does_not_look_at_a_path_of_another_machine(
+    machines: tuple[Machine, Machine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it may lead to a disk that hangs."""
+    laptop, devbox = machines
+    web = await bound(devbox, await created(devbox, tmp_path), tmp_path / "there")
+    await laptop.sees(devbox)
+    looked_at: list[str] = []
+
+    def note_and_look(path: str, resolve: bool) -> object:
+        looked_at.append(path)
+        return look(path, resolve)
+
+    monkeypatch.setattr(laptop.daemon.paths, "look", note_and_look)
+    await bound(laptop, web, tmp_path / "here")
+    await laptop.client.result("project.check", workspaceId=web["id"])
+    assert set(looked_at) == {str(tmp_path / "here")}
 
 
 async def test_a_path_is_resolved_among_those_of_its_machine(
