@@ -42,10 +42,14 @@ class RecoveryStatus(Model, frozen=True):
 
 
 class StoreStatus(Model, frozen=True):
-    """Whether writes succeed: `degraded` after a failed write, `readOnly` until the files are repaired."""
+    """Whether writes succeed: `degraded` after a failed write, `readOnly` until the store is repaired or reachable again.
+
+    `since` is the time of the change to this state, absent if it is `ok`.
+    """
 
     state: StoreState
     last_error: str | None = None
+    since: TimeMs | None = None
 
 
 class CommitStatistics(Model, frozen=True):

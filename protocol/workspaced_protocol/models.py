@@ -201,6 +201,7 @@ class Session(Model, frozen=True):
     """A session of an app in a workspace. It ends with the app's connection.
 
     `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace meanwhile.
+    `machine` is the app's machine, absent where the store is not shared with others.
     """
 
     id: str
@@ -209,6 +210,7 @@ class Session(Model, frozen=True):
     pid: int
     started_at: TimeMs
     exclusive: bool = False
+    machine: str | None = None
 
 
 class FileCheck(Model, frozen=True):

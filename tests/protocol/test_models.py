@@ -130,6 +130,10 @@ SHAPES: list[tuple[Model, object]] = [
         StoreStatus(state="readOnly", last_error="disk full"),
         {"state": "readOnly", "lastError": "disk full"},
     ),
+    (
+        StoreStatus(state="readOnly", last_error="no quorum", since=7),
+        {"state": "readOnly", "lastError": "no quorum", "since": 7},
+    ),
     (STATUS, STATUS_JSON),
     (
         StoreCheck(primary=FileCheck(corrupted=True, reason="empty"), snapshot=FileCheck(corrupted=False)),
@@ -152,7 +156,7 @@ MEMBERS: dict[type[Model], str] = {
     ProjectBinding: "id workspaceId rootPath gitUrl? status boundAt machine?",
     # Absent only in what a client sends: the store sets it.
     Workspace: "id name rootPath state createdAt updatedAt revision? tags? metadata? machine? projects",
-    Session: "id workspaceId label pid startedAt exclusive?",
+    Session: "id workspaceId label pid startedAt exclusive? machine?",
     Hello: "server version protocol capabilities",
     DaemonStatus: (
         "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits "
@@ -160,7 +164,7 @@ MEMBERS: dict[type[Model], str] = {
     ),
     # occurredAt is beyond the contract: a user is told when it happened, too.
     RecoveryStatus: "outcome reason? quarantined acknowledged occurredAt? salvageableCount?",
-    StoreStatus: "state lastError?",
+    StoreStatus: "state lastError? since?",
     CommitStatistics: "count requests p50Ms p95Ms",
     StoreCheck: "primary snapshot",
     FileCheck: "corrupted reason?",

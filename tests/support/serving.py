@@ -14,8 +14,9 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import NOBODY, Cause
 from workspaced.domain.projects import PathFacts
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
 from workspaced.host.path_checks import PathChecker
+from workspaced.published_event import PublishedEvent
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.service.registry import Handler
 from workspaced.service.requests import Caller
@@ -63,8 +64,10 @@ class CountingHub(EventHub):
 
     listening = 0
 
-    def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
-        leave = super().listen(listener)
+    def listen(
+        self, listener: Callable[[PublishedEvent], None], on_gap: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        leave = super().listen(listener, on_gap)
         self.listening += 1
 
         def leave_and_count() -> None:

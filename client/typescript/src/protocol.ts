@@ -79,10 +79,16 @@ export interface RecoveryStatus {
   salvageableCount?: number;
 }
 
-/** Whether writes succeed: `degraded` after a failed write, `readOnly` until the files are repaired. */
+/**
+ * Whether writes succeed: `degraded` after a failed write, `readOnly` until the store is repaired or
+ * reachable again.
+ *
+ * `since` is the time of the change to this state, absent if it is `ok`.
+ */
 export interface StoreStatus {
   state: StoreState;
   lastError?: string;
+  since?: number;
 }
 
 /** The commits since the start. The percentiles cover the newest commits, in milliseconds. */
@@ -223,7 +229,7 @@ export interface Peer {
  * A session of an app in a workspace. It ends with the app's connection.
  *
  * `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace
- * meanwhile.
+ * meanwhile. `machine` is the app's machine, absent where the store is not shared with others.
  */
 export interface Session {
   id: string;
@@ -232,6 +238,7 @@ export interface Session {
   pid: number;
   startedAt: number;
   exclusive?: boolean;
+  machine?: string;
 }
 
 /** The store's revision after a write. */

@@ -36,7 +36,7 @@ STATUS: Final = {
     "sessions": int,
     "connections": int,
     "recovery": {"outcome": str, "reason?": str, "acknowledged": bool},
-    "store": {"state": str, "lastError?": str},
+    "store": {"state": str, "lastError?": str, "since?": int},
     "commits": {"count": int, "requests": int, "p50Ms": float, "p95Ms": float},
     "machine?": str,
 }
