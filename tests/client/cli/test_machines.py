@@ -15,6 +15,7 @@ from client.cli.workspacectl import (
     ctl_for,
     run_on_terminal,
     run_process,
+    started,
     user_environment,
 )
 from support.git_samples import make_repository
@@ -212,6 +213,18 @@ def test_the_log_tells_who_did_it_on_which_machine(laptop: Ctl, home: Path) -> N
         (f"bound devbox:{home}/code/web/app", " on devbox"),
         (f"created at devbox:{home}/code/web", " on devbox"),
     ]
+
+
+def test_watch_tells_the_machines_of_paths_and_people(home: Path, sockets: dict[str, Path]) -> None:
+    with started("--socket", str(sockets["laptop"]), "watch", "--since", "0", home=home) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+    assert f"workspace.created      web  devbox:{home}/code/web  (by " in lines[0]
+    assert lines[0].endswith(", on devbox)\n")
+    assert f"workspace.created      shop  {home}/code/shop  (by " in lines[1]
+    assert "on laptop" not in lines[1]
+    assert f"project.bound          web  devbox:{home}/code/web/app  (by " in lines[2]
+    assert f"project.bound          web  {home}/code/web/here  (by " in lines[3]
 
 
 def test_tab_tells_where_a_workspace_is(home: Path, sockets: dict[str, Path]) -> None:
