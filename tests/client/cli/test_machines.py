@@ -249,8 +249,8 @@ def test_an_export_without_machines_tells_what_it_leaves_out(laptop: Ctl, devbox
     exported = laptop("export", "web", "--format", "code-workspace")
     assert exported.json == {"folders": [{"path": f"{home}/code/web/here"}]}
     assert exported.err.splitlines()[0] == (
-        "warning: code-workspace has no machines: directories of other machines, of 1 workspace, are left out. The "
-        "format json has them."
+        "warning: code-workspace has no machines: the directories of others are left out, of 1 workspace. The format "
+        "json has them."
     )
     assert laptop("bind", "shop", f"{home}/code/shop").code == 0
     of_version_1 = laptop("export", "--all", "--format", "helios-v1")
