@@ -112,6 +112,7 @@ def test_the_way_to_a_directory_of_another_machine_is_told(laptop: Ctl, devbox: 
     assert there.err.splitlines() == [
         f"error: Workspace “web” is on another machine: its directory is {home}/code/web on devbox.",
         f"To go there: ssh -t devbox 'cd -- {home}/code/web && exec \"$SHELL\" -l'",
+        f"Its projects on this machine: {home}/code/web/here",
     ]
     error = laptop("path", "web", "--json").error
     assert error["data"] == {"kind": "otherMachine", "machine": "devbox", "rootPath": f"{home}/code/web"}
