@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from support.logs import EventDict, capture_logs
+from support.manager import Manager
 from support.running import Running
 from support.samples import STATE
 from support.scripted_store import GatedStore
@@ -79,6 +80,14 @@ def socket_dir() -> Iterator[Path]:
     """A directory with a short name: a socket's path has at most some hundred bytes."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+def manager(socket_dir: Path) -> Iterator[Manager]:
+    """A service manager that can be told."""
+    manager = Manager(socket_dir / "notify")
+    with manager.socket:
+        yield manager
 
 
 @pytest.fixture

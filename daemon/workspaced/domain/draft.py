@@ -118,7 +118,11 @@ class Draft(State):
 
     def put(self, workspace: Workspace) -> None:
         """Add the workspace, or replace the one with its id; the revision stays."""
-        record = Record(workspace, encode(workspace))
+        self.put_record(Record(workspace, encode(workspace)))
+
+    def put_record(self, record: Record) -> None:
+        """Do the same with a workspace whose text is known."""
+        workspace = record.outline
         current = self.records.get(workspace.id)
         if current is None:
             self.names = self.names.with_workspace(workspace)
@@ -153,7 +157,7 @@ class Draft(State):
             self.ended.append(session_id)
 
 
-def _bear_one_name(one: Outline | Workspace, other: Workspace) -> bool:
+def _bear_one_name(one: Outline | Workspace, other: Outline | Workspace) -> bool:
     """Return whether two versions of a workspace stand at one place in the index of names."""
     return (one.created_at, one.name, one.state == "deleted") == (
         other.created_at,

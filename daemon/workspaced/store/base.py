@@ -22,6 +22,8 @@ class StoreBase:
     """The reads and writes of a WorkspaceStore, on top of its `state` and `commit`."""
 
     state: State
+    machine: str | None = None
+    """The name that other machines know this one by; None where none shares the store."""
 
     @property
     def shares_sessions(self) -> bool:

@@ -75,6 +75,14 @@ class WrittenByNewerRelease(StoreUnusable):
     """The store has a format version that this release does not know."""
 
 
+class UnfitSettings(StoreUnusable):
+    """The settings ask for another store than the data directory has, or for one that can't be served so."""
+
+
+class StoreUnreachable(StoreUnusable):
+    """The server that holds the store does not answer, or has no quorum. A later start may succeed."""
+
+
 _ADVICE = {
     errno.ENOSPC: "; free some space, then try again",
     errno.EDQUOT: "; free some of your quota, then try again",
