@@ -95,9 +95,10 @@ async def test_what_is_unknown_is_settled_as_soon_as_an_outage_ends(
     await desk.create("A")[0].refusal(CommitUnknown)
     await desk.create("B")[0].refusal(StorageFailure)
     assert (desk.writer.status, desk.writer.is_in_doubt) == (StoreStatus("readOnly", NO_NETWORK, 9), True)
-    for _ in range(3):
+    for repairs in (2, 3, 4):
         mock_clock.jump(6)
-        await desk.create("B")[0].refusal(StorageFailure)
+        await until(lambda repairs=repairs: store.attempts == repairs)  # type: ignore[misc] - a bound default
+        await desk.create("B")[0].refusal(StorageFailure)  # so the pause has begun
     store.come_back()
     await until(lambda: desk.status() == ("ok", None))
     assert not desk.writer.is_in_doubt

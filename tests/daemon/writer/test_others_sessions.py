@@ -2,7 +2,7 @@
 
 import msgspec
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import disk_full
 from support.shared_store import SharedMemory, SharedStore
@@ -144,7 +144,9 @@ async def test_after_a_failed_commit_they_end_with_the_next_attempt_though_nobod
     assert here.status() == ("ok", None)
 
 
-async def test_after_an_outage_they_end_though_nobody_writes(nursery: trio.Nursery) -> None:
+async def test_after_an_outage_they_end_though_nobody_writes(
+    nursery: trio.Nursery, mock_clock: MockClock
+) -> None:
     here, there, memory = await two_desks(nursery)
     await here.submit(begin("ss_1", "ws_A", 1)).result()
     store = memory.stores[0]
@@ -152,6 +154,10 @@ async def test_after_an_outage_they_end_though_nobody_writes(nursery: trio.Nurse
     await until(lambda: here.status()[0] == "readOnly")
     attempts = store.attempts
     here.writer.end_sessions_of(1)
+    for _ in range(3):
+        await wait_all_tasks_blocked()
+        mock_clock.jump(6)
+    assert store.attempts == attempts
     await here.create("B")[0].refusal(StorageFailure)
     assert store.attempts == attempts + 1  # for the write alone
     store.come_back()

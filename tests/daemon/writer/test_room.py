@@ -5,12 +5,13 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.scripted_store import GatedStore
-from support.shared_store import SharedMemory
+from support.shared_store import SharedMemory, SharedStore
 from support.waiting import until
 from support.writing import create, start
 from workspaced.domain import bulk, workspaces
 from workspaced.domain.draft import Draft
 from workspaced.domain.errors import NameConflict, RequestCancelled
+from workspaced.store.contract import Commit, Overtaken
 from workspaced.writer.pending import WriteTimeout
 from workspaced_protocol.models import Change, Workspace
 
@@ -63,6 +64,22 @@ async def test_what_did_not_fit_sees_what_others_did_meanwhile(nursery: trio.Nur
     assert [type(answer) for answer in answers].count(NameConflict) == 1
     await until(lambda: len(there.names()) == 7)
     assert here.names() == there.names()
+
+
+class OvertakenOnce(SharedStore):
+    """Somebody is faster than its first commit."""
+
+    def commit(self, commit: Commit, /) -> None:
+        if not self.overtaken:
+            self.overtaken += 1
+            raise Overtaken
+        super().commit(commit)
+
+
+async def test_what_was_overtaken_stays_before_what_did_not_fit(nursery: trio.Nursery) -> None:
+    desk = await start(nursery, OvertakenOnce(SharedMemory(), room=2))
+    made = [await reply.result() for reply in desk.create(*"abcde")]
+    assert [each.revision for each in made if isinstance(each, Workspace)] == [1, 2, 3, 4, 5]
 
 
 class Gated(GatedStore):
