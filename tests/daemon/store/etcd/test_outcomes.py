@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from support.etcd import needs_etcd
-from support.etcd_stores import Machines, news_of
+from support.etcd_stores import Machines, news_of, save_at_last
 from support.samples import commit, workspace
 from support.scripted_gateway import Fate, ScriptedGateway
 from support.waiting import wait_until
 from workspaced.domain import sessions
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
-from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T013")]
@@ -46,20 +45,10 @@ class Scripted:
         """Return a fate before which the other machine commits."""
 
         def go_on() -> Fate:
-            save_at_last(self.lap, 9)
+            save_at_last(self.lap, workspace(9))
             return fate
 
         return go_on
-
-
-def save_at_last(store: EtcdWorkspaceStore, number: int) -> None:
-    while True:
-        try:
-            store.save(workspace(number))
-        except Overtaken:
-            store.take_news()
-        else:
-            return
 
 
 @pytest.fixture
