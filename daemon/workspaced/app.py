@@ -251,7 +251,7 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
             "disk. The next start recovers the store from what the disk holds."
         )
     daemon.store.close()
-    if writer.status.state == "readOnly":
+    if writer.is_in_doubt:
         raise DiskFails(
             f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
             "the stop: check the disk. The next start recovers the store from what the disk holds."

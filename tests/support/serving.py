@@ -14,8 +14,9 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import NOBODY, Cause
 from workspaced.domain.projects import PathFacts
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
 from workspaced.host.path_checks import PathChecker
+from workspaced.published_event import PublishedEvent
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.service.registry import Handler
 from workspaced.service.requests import Caller
@@ -38,6 +39,7 @@ class Serve(Protocol):
         max_line_bytes: int = MAX_LINE_BYTES,
         slow_request_ms: float = SLOW_REQUEST_MS,
         machine: str | None = None,
+        host_name: str | None = None,
     ) -> "Daemon": ...
 
 
@@ -62,8 +64,10 @@ class CountingHub(EventHub):
 
     listening = 0
 
-    def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
-        leave = super().listen(listener)
+    def listen(
+        self, listener: Callable[[PublishedEvent], None], on_gap: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        leave = super().listen(listener, on_gap)
         self.listening += 1
 
         def leave_and_count() -> None:
@@ -117,7 +121,12 @@ class Daemon:
     """The daemon that `app.build` puts together; `run` must run for it to serve."""
 
     def __init__(
-        self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path, machine: str | None = None
+        self,
+        nursery: trio.Nursery,
+        store: WorkspaceStore,
+        data_dir: Path,
+        machine: str | None = None,
+        host_name: str | None = None,
     ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision, store.state.history)
@@ -131,6 +140,7 @@ class Daemon:
             writer=self.writer,
             paths=self.paths,
             machine=machine,
+            host_name=host_name,
         )
         self.hub.listening = 0  # less those of the daemon's own parts
         self.real_paths = parts.real_paths

@@ -154,8 +154,7 @@ class News(NamedTuple):
     state: State
     """The state that they have left; its `lost` and held request keys count for nothing.
 
-    Its `sessions` count where the store shares them: this daemon's own with their connections, those of other machines
-    with the connection `ELSEWHERE`.
+    Its `sessions` are this daemon's own, with their connections, and those of other machines (`ELSEWHERE`).
     """
     entries: Sequence[Entry] = ()
     """Their changes in order, which are in the history of `state` too."""
@@ -186,7 +185,7 @@ class WorkspaceStore(Protocol):
 
     @property
     def shares_sessions(self) -> bool:
-        """Whether sessions are shared with other machines: then a change of sessions is a commit, too."""
+        """Whether sessions are shared with other machines, as all else: then a change of sessions is a commit, too."""
         ...
 
     @property
