@@ -76,10 +76,11 @@ class ServingDatabase:
             self.close()
             self._directory = directory
             found = _file(directory, DATABASE)
+            if found is not None and found in self._own:
+                return self._read_again(held, possible)
+            self._own = set()  # closed and gone: the next file may have its inode
             if found is None:
                 return None
-            if found in self._own:
-                return self._read_again(held, possible)
             refusal = another_store(directory, held)
             if refusal is not None:
                 raise StorageFailure(refusal, errno.ESTALE)
@@ -177,7 +178,8 @@ class ServingDatabase:
 
     def _put_away(self, reason: str) -> None:
         """Set the database and its log aside, for quarantine once a new one is in place. Raises OSError."""
-        replacing.set_aside(self._directory)
+        for path in replacing.set_aside(self._directory, self._time_ns)[:1]:
+            self._tell(path)
         self._put_away_for = reason
 
     def _make_room(self) -> None:

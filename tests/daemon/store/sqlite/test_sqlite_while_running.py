@@ -136,6 +136,40 @@ def test_what_is_no_other_store_goes_to_quarantine_and_is_told(
     check_goes_on(store, data_dir)
 
 
+class FullDisk(Disk):
+    """A disk without room for another file while it `is_full`."""
+
+    is_full = False
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        """See Disk."""
+        if self.is_full and flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().open(path, flags, mode, dir_fd)
+
+
+def test_nothing_is_set_aside_over_another_file(data_dir: Path) -> None:
+    disk = FullDisk()
+    store = SqliteWorkspaceStore(data_dir, disk=disk)
+    store.save(workspace(0))
+    contents = (b"one", b"two", b"three")
+    disk.is_full = True
+    for content in contents:
+        for name in (DATABASE, DATABASE_LOG):
+            (data_dir / name).unlink(missing_ok=True)
+            (data_dir / name).write_bytes(content + name.encode())
+        with pytest.raises(StorageFailure, match="No space left"):
+            store.save(workspace(1))
+    # No database any more, but a log beside what was set aside.
+    (data_dir / DATABASE_LOG).write_bytes(b"a late log")
+    disk.is_full = False
+    check_goes_on(store, data_dir)
+    kept = {path.read_bytes() for path in (data_dir / QUARANTINE).iterdir()}
+    edited = {content + name.encode() for content in contents for name in (DATABASE, DATABASE_LOG)}
+    assert kept == {*edited, b"a late log"}
+    assert len(store.recovery.quarantined) == len(contents) + 1
+
+
 def test_another_store_is_never_touched(data_dir: Path, tmp_path: Path) -> None:
     with closing(create_sqlite_store(tmp_path / "other")) as other:
         other.save(workspace(5))
