@@ -5,12 +5,15 @@ The strategy:
 - After a commit of unknown outcome the database is closed, opened, read as a whole, and compared with the last
   answered state. What was written to a log whose sync has failed may be lost though it can be read: so the log
   is copied, synced and renamed before SQLite opens it again.
+- A snapshot is the database's file itself: commits write to the log alone. While one is read, the log is not written back.
 """
 
 import errno
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Final
 
 from workspaced.domain.state import State
@@ -54,6 +57,7 @@ class ServingDatabase:
         self._own: set[_File] = set()  # the files that may be the database
         self._put_away_for: str | None = None
         self._logged_bytes = 0
+        self._is_read = threading.Lock()  # held for a snapshot: nothing is written to the database's file
         self._use(database)
 
     @property
@@ -126,6 +130,8 @@ class ServingDatabase:
         """Write the log back when it is full. It never raises."""
         if self._database is None or self._logged_bytes < LOG_BYTES:
             return
+        if not self._is_read.acquire(blocking=False):
+            return
         try:
             self._database.checkpoint()
         except sqlite3.Error as error:
@@ -133,11 +139,30 @@ class ServingDatabase:
             _logger.warning("The database's log can't be written back.", reason=as_os_error(error).strerror)
         else:
             self._logged_bytes = 0
+        finally:
+            self._is_read.release()
+
+    @contextmanager
+    def snapshot(self) -> Generator[Database]:
+        """Yield what the database holds now, to be read beside commits. Raises sqlite3.Error.
+
+        Enter it as the other methods are called; leave it whenever it is read. Have one at a time.
+        """
+        with self._is_read:
+            if self._database is None or not self._database.checkpoint():
+                raise sqlite3.OperationalError("its log can't be written back")
+            self._logged_bytes = 0
+            snapshot = Database(self._directory.path / DATABASE, is_snapshot=True)
+            try:
+                yield snapshot
+            finally:
+                snapshot.close()
 
     def close(self) -> None:
-        """Close the database, if it is open."""
+        """Close the database, if it is open, once no snapshot is read: SQLite then writes the log back."""
         if self._database is not None:
-            self._database.close()
+            with self._is_read:
+                self._database.close()
         self._database = None
 
     def _use(self, database: Database) -> None:
