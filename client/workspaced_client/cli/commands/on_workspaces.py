@@ -211,6 +211,7 @@ No new line is added behind \\n or \\0 at the end.""",
             "meta alpha",
             "meta alpha editor.size=13 'editor.theme=\"dark\"'",
             "meta alpha editor.theme=null",
+            "meta editor.size=13",
         ),
     ),
     Command(
