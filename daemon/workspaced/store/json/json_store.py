@@ -243,7 +243,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def _ensure_locked(self) -> None:
         """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
-        if self._home.ensure_in_place(anew=self._must_reopen):
+        if self._home.ensure_in_place(reopens=self._must_reopen):
             # Nothing in another directory is an edit of this store's files.
             self._files.older_is_own = False
         self._must_reopen = False

@@ -1,4 +1,4 @@
-"""The database of a running store: opened again where there is a doubt, and made anew where it is gone or damaged.
+"""The database of a running store: opened again where there is a doubt, and made again where it is gone or damaged.
 
 The strategy:
 - The files are known by their inodes. So a look at their names tells whether they are still those that are open.
@@ -28,7 +28,7 @@ from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, re
 from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 
 LOG_BYTES: Final = 4 * 1024 * 1024
-"""Once about that much is in the log, it is written back into the database, and begun anew."""
+"""Once about that much is in the log, it is written back into the database, and overwritten."""
 
 _logger = Logger()
 
@@ -71,7 +71,7 @@ class ServingDatabase:
         return self._database is not None and files == self._files
 
     def open_again(self, directory: Directory, held: State, possible: AbstractSet[int]) -> Contents | None:
-        """Open the database in this directory and return what it holds; None where it is to be made anew.
+        """Open the database in this directory and return what it holds; None where a new one is to be made.
 
         `held` is the last answered state, `possible` are the revisions that the database may have by now. Raises
         StorageFailure.

@@ -108,7 +108,7 @@ class SqliteWorkspaceStore(StoreBase):
         self._note_answered()
 
     def commit(self, commit: Commit, /) -> None:
-        """See WorkspaceStore. What changed is one transaction; with `is_whole`, the database is made anew."""
+        """See WorkspaceStore. What changed is one transaction; with `is_whole`, a new database is made."""
         if commit.state.revision > MAX_SAFE_INTEGER:
             # Only a file from another program can bring the revision near the limit. Above it, the database could
             # not be read again.
