@@ -59,3 +59,21 @@ def marked_kind(data_dir: Path) -> str | None:
         return msgspec.json.decode((data_dir / MIGRATION).read_bytes(), type=_Marker).kind
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None  # most often it is missing; a wrong one has a finding of its own
+
+
+def missing_directory(name: str, directory: Path, option: str) -> Finding:
+    """Return the finding of the check `name` for a directory that is not there: whether the daemon can make it.
+
+    `option` names another one.
+    """
+    above = directory
+    while not os.path.lexists(above):
+        above = above.parent
+    told = f"{directory} does not exist, and can't be made"
+    if not above.is_dir():
+        advice = f"Move that away, or choose another {option}."
+        return problem(name, f"{told}: {above} is no directory.", advice)
+    if not os.access(above, os.W_OK | os.X_OK):
+        advice = f"Make it yourself, or choose another {option}."
+        return problem(name, f"{told}: {above} can't be written to.", advice)
+    return ok(name, f"{directory} does not exist yet; the daemon creates it when it starts.")
