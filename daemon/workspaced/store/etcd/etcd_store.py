@@ -207,9 +207,7 @@ class EtcdWorkspaceStore(StoreBase):
             self._awaits_reading = False
         self._sender.held = taken.held
         self.state = taken.held.state
-        self._keeper.delete(
-            [self._keys.session(each.session.workspace_id, each.session.id) for each in taken.orphans]
-        )
+        self._keeper.delete([self._keys.session(each.workspace_id, each.id) for each in taken.orphans])
 
     def _keep_previous(self, reason: str) -> None:
         """Quarantine a copy of the last state on this machine, in the format of backups."""
