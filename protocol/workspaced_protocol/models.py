@@ -86,7 +86,8 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
             raise TypeError("a ProjectBinding needs a str as its id") from None
         if not is_right:
             raise _wrong(WRONG_PROJECT_ID, "id")
-        _check_machine(self.machine)
+        if self.machine is not None:
+            _check_machine(self.machine)
         # Here and nowhere else: whatever a binding comes from (a request, a file, a backup), no secret is kept.
         if isinstance(self.git_url, str):  # code may pass another type, which the client then refuses to send
             force_setattr(self, "git_url", without_secret(self.git_url))
@@ -126,12 +127,13 @@ class Workspace(Model, frozen=True, kw_only=True):
             raise TypeError(
                 "a Workspace needs a str as its id, and ProjectBindings as its projects"
             ) from None
-        _check_machine(self.machine)
+        if self.machine is not None:
+            _check_machine(self.machine)
 
 
-def _check_machine(name: str | None) -> None:
+def _check_machine(name: str) -> None:
     try:
-        if name is not None and not is_machine_name(name):
+        if not is_machine_name(name):
             raise _wrong(WRONG_MACHINE, "machine")
     except TypeError:  # never by decoding, which checks the types first
         raise TypeError("a machine is a str or None") from None

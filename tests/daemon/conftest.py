@@ -41,8 +41,9 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
             max_line_bytes: int = MAX_LINE_BYTES,
             slow_request_ms: float = SLOW_REQUEST_MS,
             machine: str | None = None,
+            host_name: str | None = None,
         ) -> Daemon:
-            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data", machine)
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data", machine, host_name)
             daemon.server.max_line_bytes = max_line_bytes
             daemon.server.log.apply_settings(slow_request_ms)
             stack.callback(daemon.close)

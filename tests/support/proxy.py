@@ -108,35 +108,44 @@ class Proxy:
                     server.close()
                     return
                 self._sockets |= {client, server}
-            self._spawn(self._carry_requests, client, server)
-            self._spawn(self._carry_answers, client, server)
+            is_left = threading.Event()
+            self._spawn(self._carry_requests, client, server, is_left)
+            self._spawn(self._carry_answers, client, server, is_left)
 
-    def _carry_requests(self, client: socket.socket, server: socket.socket) -> None:
+    def _carry_requests(self, client: socket.socket, server: socket.socket, is_left: threading.Event) -> None:
         is_first = True
+        was_held = False
         with suppress(OSError):
             while data := client.recv(_CHUNK_BYTES):
-                self._wait_while("hold", "hang")
+                was_held = self._wait_while("hold", "hang") or was_held
                 if is_first and self.refuses(data):
                     break
                 is_first = False
                 server.sendall(data)
                 self.passed_bytes += len(data)
-        self._end(client, server)
+        if was_held:
+            # The end of a connection makes etcd cancel its requests: they are to be applied although the client has left.
+            is_left.set()
+        else:
+            self._end(client, server)
 
-    def _carry_answers(self, client: socket.socket, server: socket.socket) -> None:
+    def _carry_answers(self, client: socket.socket, server: socket.socket, is_left: threading.Event) -> None:
         with suppress(OSError):
             while data := server.recv(_CHUNK_BYTES):
                 self._wait_while("hang")
-                if self._mode == "lose":
+                if self._mode == "lose" or is_left.is_set():
                     break
-                # Who held a request has left; its answer goes nowhere.
-                with suppress(OSError):
-                    client.sendall(data)
+                client.sendall(data)
         self._end(client, server)
+        if is_left.is_set():
+            self._end(client, server)
 
-    def _wait_while(self, *modes: Mode) -> None:
+    def _wait_while(self, *modes: Mode) -> bool:
+        """Return whether it had to wait."""
         with self._changed:
+            has_to_wait = self._mode in modes
             self._changed.wait_for(lambda: self._is_closed or self._mode not in modes)
+            return has_to_wait
 
     def _end(self, *sockets: socket.socket) -> None:
         """Break a connection off; each direction does so, and the second closes it."""

@@ -39,6 +39,7 @@ class Serve(Protocol):
         max_line_bytes: int = MAX_LINE_BYTES,
         slow_request_ms: float = SLOW_REQUEST_MS,
         machine: str | None = None,
+        host_name: str | None = None,
     ) -> "Daemon": ...
 
 
@@ -120,7 +121,12 @@ class Daemon:
     """The daemon that `app.build` puts together; `run` must run for it to serve."""
 
     def __init__(
-        self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path, machine: str | None = None
+        self,
+        nursery: trio.Nursery,
+        store: WorkspaceStore,
+        data_dir: Path,
+        machine: str | None = None,
+        host_name: str | None = None,
     ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision, store.state.history)
@@ -134,6 +140,7 @@ class Daemon:
             writer=self.writer,
             paths=self.paths,
             machine=machine,
+            host_name=host_name,
         )
         self.hub.listening = 0  # less those of the daemon's own parts
         self.real_paths = parts.real_paths

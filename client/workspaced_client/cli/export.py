@@ -110,8 +110,8 @@ def _of_this_machine(workspaces: Sequence[Workspace], format_: str, here: str | 
         else:
             left_out += 1
     if left_out:
-        what = f"directories of other machines, of {count(left_out, 'workspace')}"
-        tell(f"warning: {format_} has no machines: {what}, are left out. The format json has them.")
+        whose = f"the directories of others are left out, of {count(left_out, 'workspace')}"
+        tell(f"warning: {format_} has no machines: {whose}. The format json has them.")
     return kept
 
 

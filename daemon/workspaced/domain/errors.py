@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from msgspec import to_builtins
 
-from workspaced.domain.machines import told_path
+from workspaced.domain.machines import path_with_machine
 from workspaced.domain.records import ELSEWHERE, OwnedSession
 from workspaced_protocol.errors import ErrorCode
 from workspaced_protocol.models import Unreachable, Workspace
@@ -83,7 +83,7 @@ class NameConflict(Refused):
     code = ErrorCode.NAME_CONFLICT
 
     def __init__(self, name: str, holder: Workspace, advice: str = "choose another") -> None:
-        by = f"{quoted(holder.name)} at {told(told_path(holder))}"
+        by = f"{quoted(holder.name)} at {told(path_with_machine(holder))}"
         super().__init__(f"The name {quoted(name)} is taken by {by}: {advice}.", id=holder.id)
 
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from workspaced_protocol.models import ProjectBinding, Workspace
 
-Place = TypeVar("Place", Workspace, ProjectBinding)
+Rooted = TypeVar("Rooted", Workspace, ProjectBinding)
 """That which has a root path."""
 
 
@@ -33,6 +33,8 @@ class Here(NamedTuple):
         An app may know nothing of machines. So a path without a mark keeps that of the same path in `stored`, and a new
         one lies here.
         """
+        if self.mark is None and not _has_marks(workspace) and (stored is None or not _has_marks(stored)):
+            return workspace  # a store of one machine: a restore may have thousands
         known = () if stored is None else stored.projects
         earlier = {project.id: project for project in known if project.machine is not None}
         projects = tuple(self._marked(project, earlier.get(project.id)) for project in workspace.projects)
@@ -41,7 +43,7 @@ class Here(NamedTuple):
             return structs.replace(marked, projects=projects)
         return marked
 
-    def _marked(self, place: Place, stored: Place | None) -> Place:
+    def _marked(self, place: Rooted, stored: Rooted | None) -> Rooted:
         machine = place.machine
         if machine is None and stored is not None and stored.root_path == place.root_path:
             machine = stored.machine
@@ -50,10 +52,14 @@ class Here(NamedTuple):
         return place if machine == place.machine else structs.replace(place, machine=machine)
 
 
+def _has_marks(workspace: Workspace) -> bool:
+    return workspace.machine is not None or any(each.machine is not None for each in workspace.projects)
+
+
 ALONE: Final = Here()
 """A machine whose store is its own, and which has no name."""
 
 
-def told_path(place: Workspace | ProjectBinding) -> str:
+def path_with_machine(place: Workspace | ProjectBinding) -> str:
     """Return the root path for a sentence, with its machine if it has one: `devbox:/srv/web`."""
     return place.root_path if place.machine is None else f"{place.machine}:{place.root_path}"

@@ -12,7 +12,7 @@ from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import InvalidField, Overloaded, quoted
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
-from workspaced.domain.machines import Here, told_path
+from workspaced.domain.machines import Here, path_with_machine
 from workspaced.domain.names import check_root_path, refuse_within
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.domain.records import encode
@@ -90,7 +90,7 @@ class ProjectOperations:
         if params.target_dir is None and not self._here.has(workspace):
             raise InvalidField(
                 "targetDir",
-                f"The root path of workspace {quoted(workspace.name)} is on another machine ({told_path(workspace)}): give "
+                f"The root path of workspace {quoted(workspace.name)} is on another machine ({path_with_machine(workspace)}): give "
                 "`targetDir`, a directory of this machine.",
             )
         path = params.target_dir or os.path.join(

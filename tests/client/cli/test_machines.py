@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,14 @@ from client.cli.workspacectl import (
     ctl_for,
     run_on_terminal,
     run_process,
+    started,
     user_environment,
 )
 from support.git_samples import make_repository
 from support.shared_daemons import shared_daemons
 from workspaced_client import Client
+from workspaced_client.exchange import directories
+from workspaced_client.exchange.directories import real_directories_in_time
 
 
 @pytest.fixture
@@ -109,6 +112,7 @@ def test_the_way_to_a_directory_of_another_machine_is_told(laptop: Ctl, devbox: 
     assert there.err.splitlines() == [
         f"error: Workspace “web” is on another machine: its directory is {home}/code/web on devbox.",
         f"To go there: ssh -t devbox 'cd -- {home}/code/web && exec \"$SHELL\" -l'",
+        f"Its projects on this machine: {home}/code/web/here",
     ]
     error = laptop("path", "web", "--json").error
     assert error["data"] == {"kind": "otherMachine", "machine": "devbox", "rootPath": f"{home}/code/web"}
@@ -212,6 +216,18 @@ def test_the_log_tells_who_did_it_on_which_machine(laptop: Ctl, home: Path) -> N
     ]
 
 
+def test_watch_tells_the_machines_of_paths_and_people(home: Path, sockets: dict[str, Path]) -> None:
+    with started("--socket", str(sockets["laptop"]), "watch", "--since", "0", home=home) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+    assert f"workspace.created      web  devbox:{home}/code/web  (by " in lines[0]
+    assert lines[0].endswith(", on devbox)\n")
+    assert f"workspace.created      shop  {home}/code/shop  (by " in lines[1]
+    assert "on laptop" not in lines[1]
+    assert f"project.bound          web  devbox:{home}/code/web/app  (by " in lines[2]
+    assert f"project.bound          web  {home}/code/web/here  (by " in lines[3]
+
+
 def test_tab_tells_where_a_workspace_is(home: Path, sockets: dict[str, Path]) -> None:
     def completed(*words: str) -> list[str]:
         env = {"WORKSPACED_SOCKET": str(sockets["laptop"])}
@@ -234,12 +250,13 @@ def test_an_export_without_machines_tells_what_it_leaves_out(laptop: Ctl, devbox
     exported = laptop("export", "web", "--format", "code-workspace")
     assert exported.json == {"folders": [{"path": f"{home}/code/web/here"}]}
     assert exported.err.splitlines()[0] == (
-        "warning: code-workspace has no machines: directories of other machines, of 1 workspace, are left out. The "
-        "format json has them."
+        "warning: code-workspace has no machines: the directories of others are left out, of 1 workspace. The format "
+        "json has them."
     )
-    assert [
-        each["name"] for each in laptop("export", "--all", "--format", "helios-v1").json["workspaces"]
-    ] == ["shop"]
+    assert laptop("bind", "shop", f"{home}/code/shop").code == 0
+    of_version_1 = laptop("export", "--all", "--format", "helios-v1")
+    assert [each["name"] for each in of_version_1.json["workspaces"]] == ["shop"]
+    assert '"machine"' not in of_version_1.out
     assert [each["machine"] for each in laptop("export", "--all", "--format", "json").json] == [
         "devbox",
         "laptop",
@@ -250,7 +267,17 @@ def test_an_export_without_machines_tells_what_it_leaves_out(laptop: Ctl, devbox
     )
 
 
-def test_an_import_finds_only_directories_of_this_machine(laptop: Ctl, devbox: Ctl, home: Path) -> None:
+def test_an_import_finds_only_directories_of_this_machine(
+    laptop: Ctl, devbox: Ctl, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def look(paths: Iterable[str]) -> object:
+        paths = list(paths)
+        looked_at.extend(paths)
+        return real_directories_in_time(paths)
+
+    monkeypatch.setattr(directories, "real_directories_in_time", look)
     make_repository(home / "code/web/app/repo")
     assert devbox("create", "theirs", f"{home}/code/web/app/repo").code == 0
     planned = laptop("import", "--scan", f"{home}/code/web/app", "--yes", "--json").json
@@ -259,6 +286,8 @@ def test_an_import_finds_only_directories_of_this_machine(laptop: Ctl, devbox: C
     assert [each["machine"] for each in planned["added"]] == ["laptop"]
     again = laptop("import", "--scan", f"{home}/code/web/app", "--yes", "--json").json
     assert (again["added"], len(again["present"])) == ([], 1)
+    assert f"{home}/code/web/here" in looked_at
+    assert f"{home}/code/web/app" not in looked_at  # a project of the devbox
 
 
 def test_an_export_comes_back_with_its_machines(laptop: Ctl, home: Path) -> None:

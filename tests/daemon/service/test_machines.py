@@ -5,13 +5,16 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from msgspec import structs
 
+from support.documents import STORE_ID
 from support.git_samples import make_repository
 from support.samples import project, workspace
 from support.serving import Client, Daemon, Json, Serve
 from support.shared_store import SharedMemory
 from support.waiting import until
 from workspaced.domain.state import State
+from workspaced.host.path_checks import look
 from workspaced.store.backups import Backups
 
 
@@ -116,6 +119,28 @@ async def test_one_path_of_two_machines_is_two_directories(
         "project.bind", workspaceId=web["id"], rootPath=str(tmp_path / "app")
     )
     assert (refused.code, refused.data["id"]) == (1006, web["projects"][1]["id"])
+    (tmp_path / "app").rmdir()
+    web = await laptop.client.result("project.check", workspaceId=web["id"])
+    assert [each["status"] for each in web["projects"]] == ["active", "stale"]
+
+
+async def test_a_daemon_does_not_look_at_a_path_of_another_machine(
+    machines: tuple[Machine, Machine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it may lead to a disk that hangs."""
+    laptop, devbox = machines
+    web = await bound(devbox, await created(devbox, tmp_path), tmp_path / "there")
+    await laptop.sees(devbox)
+    looked_at: list[str] = []
+
+    def note_and_look(path: str, resolve: bool) -> object:
+        looked_at.append(path)
+        return look(path, resolve)
+
+    monkeypatch.setattr(laptop.daemon.paths, "look", note_and_look)
+    await bound(laptop, web, tmp_path / "here")
+    await laptop.client.result("project.check", workspaceId=web["id"])
+    assert set(looked_at) == {str(tmp_path / "here")}
 
 
 async def test_a_path_is_resolved_among_those_of_its_machine(
@@ -235,9 +260,7 @@ async def test_a_backup_from_before_there_were_machines_comes_back_here(
     laptop, devbox = machines
     theirs = workspace(1, root_path="/src/a")
     source = str(tmp_path / "copy.json")
-    Backups(tmp_path).write_to(
-        Path(source), State.of((theirs, workspace(2)), store_id="st_01KB2V9NWR0A0YH1J3KQ3X0000")
-    )
+    Backups(tmp_path).write_to(Path(source), State.of((theirs, workspace(2)), store_id=STORE_ID))
     await devbox.client.result("store.save", workspace=msgspec.to_builtins(theirs))
     await laptop.sees(devbox)
     # The copy has what is stored, and one more: the stored one is no difference.
@@ -247,6 +270,29 @@ async def test_a_backup_from_before_there_were_machines_comes_back_here(
     await laptop.client.result("store.restore", source=source)
     stored = await laptop.client.result("store.getAll")
     assert [(each["id"], each["machine"]) for each in stored] == [("ws_01", "devbox"), ("ws_02", "laptop")]
+
+
+async def test_in_a_store_of_its_own_a_machine_knows_its_paths_in_copies_of_a_shared_one(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """So the backups of a shared store that is lost are of use on each machine."""
+    source = str(tmp_path / "copy.json")
+    copied = tuple(
+        structs.replace(workspace(number, root_path=f"/src/{name}"), machine=name)
+        for number, name in ((1, "laptop"), (2, "devbox"))
+    )
+    Backups(tmp_path).write_to(Path(source), State.of(copied, store_id=STORE_ID))
+    client = (await serve(host_name="laptop")).connect()
+    await client.result("store.restore", source=source)
+    stored = await client.result("store.getAll")
+    assert [each.get("machine") for each in stored] == [None, "devbox"]
+    assert (await client.result("workspace.resolve", path="/src/laptop"))["workspace"] == stored[0]
+    assert (await client.refusal("workspace.resolve", path="/src/devbox")).code == 1001
+    saved = await client.result("store.save", workspace={**stored[1], "machine": "laptop"})
+    assert "machine" not in saved
+    preview = await client.result("store.previewRestore", source=source)
+    assert [each["id"] for each in preview["changed"]] == ["ws_02"]
+    assert "machine" not in await client.result("daemon.status")
 
 
 async def test_a_store_of_one_machine_tells_of_none(serve: Serve, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
 
 def _workspaces(reading: Reading, incomplete: str) -> list[str]:
     """Return the names of workspaces. What one on another machine means is where it lies."""
-    found = _ask(reading, "workspace.list", {}, [WORKSPACE]) or []
+    found: list[Any] = _ask(reading, "workspace.list", {}, [WORKSPACE]) or []
     names = beginning_with(incomplete, _names(found))
     places = {
         each["name"]: shown_path(each["rootPath"], machine)

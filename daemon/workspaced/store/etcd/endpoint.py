@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
-from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -22,6 +21,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from workspaced.store.etcd import tls
 from workspaced.store.etcd.address import EtcdAddress, parse_endpoint
 from workspaced.store.etcd.failures import EtcdError, NotApplied, OutcomeUnknown, no_etcd, of_status, shown
 
@@ -186,38 +186,18 @@ class Endpoint:
             parts.port,
             maxsize=_IDLE_CONNECTIONS,
             socket_options=_SOCKET_OPTIONS,
-            ssl_context=self._certificates(),
+            ssl_context=tls.settings(self.url, self._address),
         )
-
-    def _certificates(self) -> ssl.SSLContext:
-        """Return the settings of TLS, with what lies in the files now. Raises NotApplied, which names the file."""
-        address = self._address
-        _must_be_readable(self.url, "etcd_ca_file", address.ca_file)
-        _must_be_readable(self.url, "etcd_cert_file", address.cert_file)
-        _must_be_readable(self.url, "etcd_key_file", address.key_file)
-        try:
-            context = ssl.create_default_context(cafile=address.ca_file)
-        except (OSError, ValueError) as error:
-            raise _wrong_file(
-                self.url, "etcd_ca_file", address.ca_file, "it holds no certificate in PEM"
-            ) from error
-        if address.cert_file is not None:
-            try:
-                # The empty password: a key that needs one is an error here, else OpenSSL would ask at the terminal.
-                context.load_cert_chain(address.cert_file, address.key_file, password="")
-            except (OSError, ValueError) as error:
-                reason = "they are not a certificate and its private key, both in PEM, without a password"
-                raise _wrong_file(
-                    self.url, "etcd_cert_file, etcd_key_file", address.cert_file, reason
-                ) from error
-        return context
 
     def _failure(self, error: Exception, limit_seconds: float, *, is_sent: bool) -> EtcdError:
         """Return what the failure of a request means: certain unless all of the request was sent."""
         cause = _cause(error)
-        if isinstance(cause, ssl.SSLError):
-            return self._tls_failure(cause, is_sent=is_sent)
-        number = cause.errno if isinstance(cause, OSError) and cause.errno else errno.ECONNRESET
+        if isinstance(cause, ssl.SSLError) and tls.is_certain(cause, is_sent=is_sent):
+            problem, advice = tls.told(cause, has_certificate=self._address.cert_file is not None)
+            return NotApplied(self.url, problem, advice, errno.EPROTO, is_of_endpoint=True)
+        number = errno.ECONNRESET
+        if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) and cause.errno:
+            number = cause.errno
         if isinstance(error, NameResolutionError):
             return self._unreachable("has a host name that is not known", errno.EHOSTUNREACH)
         if isinstance(error, NewConnectionError):
@@ -229,17 +209,34 @@ class Endpoint:
                 return self._hung(limit_seconds)
             return self._unreachable(f"takes no request within {limit_seconds:g} s", errno.ETIMEDOUT)
         if is_sent:
-            # A member that asks for TLS does so, too; it is asked for its status first.
-            asks_for_tls = not self._parts.is_tls and not self.is_verified
             return OutcomeUnknown(
                 self.url,
                 "broke the connection off before it answered",
-                f"{_LOOK}; if it asks for TLS, write https://" if asks_for_tls else _LOOK,
+                self._why_broken(cause),
                 number,
                 is_passing=True,
                 is_of_endpoint=True,
             )
-        return self._unreachable("broke the connection off", number)
+        return NotApplied(
+            self.url,
+            "broke the connection off",
+            self._why_broken(cause),
+            number,
+            is_passing=True,
+            is_of_endpoint=True,
+        )
+
+    def _why_broken(self, cause: BaseException) -> str:
+        """Return where to look. A member that is asked with wrong certificates, or without TLS, tells no reason."""
+        if self.is_verified:
+            return _LOOK
+        if not self._parts.is_tls:
+            return f"{_LOOK}; if it asks for TLS, write https://"
+        if isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING":
+            return f"{_LOOK}; if it does not ask for TLS, write http://"
+        if self._address.cert_file is None:
+            return f"{_LOOK}; if it asks for a certificate, set `etcd_cert_file` and `etcd_key_file`"
+        return f"{_LOOK}; it may refuse the certificate in `etcd_cert_file`"
 
     def _unreachable(self, problem: str, number: int) -> EtcdError:
         return NotApplied(self.url, problem, _START, number, is_passing=True, is_of_endpoint=True)
@@ -254,12 +251,6 @@ class Endpoint:
             is_of_endpoint=True,
         )
 
-    def _tls_failure(self, error: ssl.SSLError, *, is_sent: bool) -> EtcdError:
-        problem, advice = _told_of_tls(error, has_certificate=self._address.cert_file is not None)
-        # In TLS 1.3 a member refuses a certificate after the request was sent, but it never reads the request.
-        kind = OutcomeUnknown if is_sent and "ALERT" not in (error.reason or "") else NotApplied
-        return kind(self.url, problem, advice, errno.EPROTO, is_of_endpoint=True)
-
 
 def _cause(error: BaseException) -> BaseException:
     """Return the error of the system or of TLS that urllib3 has wrapped."""
@@ -269,56 +260,3 @@ def _cause(error: BaseException) -> BaseException:
             return error
         error = inner
     return error
-
-
-def _told_of_tls(error: ssl.SSLError, *, has_certificate: bool) -> tuple[str, str]:
-    """Return a failure of TLS as a problem and an advice."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        told = shown(error.verify_message)
-        if "mismatch" in told:
-            return (
-                f"shows a certificate for another name ({told})",
-                "write in `etcd_endpoints` a name that is in it",
-            )
-        if "expired" in told or "not yet valid" in told:
-            return (
-                f"shows a certificate out of its time ({told})",
-                "renew it, or set the clock of this machine",
-            )
-        return (
-            f"shows a certificate that nobody vouches for ({told})",
-            "set `etcd_ca_file` to the certificate of its authority",
-        )
-    reason = error.reason or ""
-    if "ALERT" in reason:
-        if has_certificate:
-            return (
-                f"refuses our certificate ({reason.lower().replace('_', ' ')})",
-                "check `etcd_cert_file` and `etcd_key_file`",
-            )
-        return "asks for a certificate", "set `etcd_cert_file` and `etcd_key_file`"
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
-        return "does not speak TLS", "write http:// in `etcd_endpoints`"
-    return (
-        f"fails at TLS ({shown(str(error))})",
-        "see the log of etcd, and check the files of its certificates and ours",
-    )
-
-
-def _must_be_readable(url: str, setting: str, path: Path | None) -> None:
-    if path is None:
-        return
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise _wrong_file(url, setting, path, error.strerror or str(error)) from error
-
-
-def _wrong_file(url: str, setting: str, path: Path | None, reason: str) -> NotApplied:
-    return NotApplied(
-        url,
-        f"can't be reached over TLS with {shown(str(path))} ({reason})",
-        f"correct the setting {setting}",
-        errno.EINVAL,
-    )

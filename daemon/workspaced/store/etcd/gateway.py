@@ -4,8 +4,8 @@ The strategy:
 - An endpoint is kept until it fails; then the next one is asked.
 - A transaction is sent again only after a failure that is certain. What only reads, or may be done twice, is sent to
   one endpoint after the other until one answers.
-- Before anything else, new connections ask the member who it is. So wrong certificates, servers that are not etcd and
-  members of another cluster are found where nothing can have been applied.
+- At the beginning and after each failure, a member is asked who it is before anything else. So wrong certificates,
+  servers that are not etcd and members of another cluster are found where nothing can have been applied.
 """
 
 import threading
@@ -105,7 +105,10 @@ class Gateway:
             return
 
     def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
-        """Begin a watch of the keys from `key` up to `range_end`, with all changes since a revision."""
+        """Begin a watch of the keys from `key` up to `range_end`, with all changes since a revision.
+
+        0 is the next one. Raises NotApplied; a revision that is gone is told by the watch.
+        """
         body = messages.watch(key, range_end, from_revision)
 
         def begin(endpoint: Endpoint, headers: Headers) -> Watch:

@@ -56,7 +56,8 @@ def is_building(key: bytes) -> Compare:
 def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) -> None:
     """Remove all generations but the one that serves, and those that are being written. Raises EtcdError.
 
-    Nothing is removed if the head is not that of `head_revision` any more.
+    Nothing is removed if the head is not that of `head_revision` any more. A generation whose `building` has no lease
+    is that of a migration, which was stopped: it goes on only where there is no head.
     """
     unchanged = Compare(keys.head, "MOD", "EQUAL", head_revision)
     start, end = keys.all
@@ -68,9 +69,13 @@ def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) 
             start = found[0].key + b"\0"
             continue
         first, start = keys.generation(place.generation)
-        if place.generation != serving:
-            is_complete = Compare(keys.building(place.generation), "VERSION", "EQUAL", 0)
-            gateway.transact([unchanged, is_complete], [Delete(first, start)])
+        if place.generation == serving:
+            continue
+        building = keys.building(place.generation)
+        maker = gateway.read(Read(building)).items
+        if not maker or not maker[0].lease:
+            seen = Compare(building, "MOD", "EQUAL", maker[0].mod_revision if maker else 0)
+            gateway.transact([unchanged, seen], [Delete(first, start)])
 
 
 def refuse_too_large(operations: Iterable[Write]) -> None:

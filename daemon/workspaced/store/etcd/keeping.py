@@ -26,7 +26,7 @@ from workspaced.store.etcd.outages import Outages
 SESSION_SECONDS: Final = 15
 """How long a session outlives its daemon's last sign of life."""
 
-_REQUEST_LEASE_SECONDS: Final = 1200
+REQUEST_LEASE_SECONDS: Final = 1200
 _REQUEST_LEASE_USED_SECONDS: Final = 600
 
 _LOOK_SECONDS: Final = 1.0
@@ -65,7 +65,7 @@ class Leases:
         with self._lock:
             now = time.monotonic()
             if not self._request or now - self._granted_at > _REQUEST_LEASE_USED_SECONDS:
-                self._request, self._granted_at = self._gateway.grant(_REQUEST_LEASE_SECONDS), now
+                self._request, self._granted_at = self._gateway.grant(REQUEST_LEASE_SECONDS), now
             return self._request
 
     def building(self) -> int:
@@ -147,7 +147,8 @@ class Keeper:
         self._failing_since: tuple[float, int] | None = None
         self._was_behind = False
         self._orphans: list[bytes] = []
-        self._is_closed = threading.Event()
+        self._has_work = threading.Event()
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="etcd keeper", daemon=True)
 
     def start(self) -> None:
@@ -156,16 +157,23 @@ class Keeper:
 
     def delete(self, orphans: Sequence[bytes]) -> None:
         """Have the keys of sessions deleted that nobody holds."""
-        self._orphans += orphans
+        if orphans:
+            self._orphans += orphans
+            self._has_work.set()
 
     def close(self) -> None:
         """End the thread, and wait for it as long as a request may last."""
-        self._is_closed.set()
+        self._is_closed = True
+        self._has_work.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
-        while not self._is_closed.wait(_LOOK_SECONDS):
+        while True:
+            self._has_work.wait(_LOOK_SECONDS)
+            self._has_work.clear()
+            if self._is_closed:
+                return
             try:
                 self._look()
                 self._leases.keep_alive()

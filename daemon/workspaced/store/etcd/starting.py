@@ -47,8 +47,13 @@ def start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
     try:
         return _start(gateway, scope, expected_id)
     except EtcdError as error:
-        kind = StoreUnreachable if error.is_passing else StoreUnusable
-        raise kind(error.message, number=error.errno) from error
+        raise as_unusable(error) from error
+
+
+def as_unusable(error: EtcdError) -> StoreUnusable:
+    """Return a failure of etcd as one of a start."""
+    kind = StoreUnreachable if error.is_passing else StoreUnusable
+    return kind(error.message, number=error.errno)
 
 
 def require_own(snapshot: Snapshot, keys: Keys) -> None:
@@ -88,7 +93,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
         snapshot = take_snapshot(gateway, keys)
         require_own(snapshot, keys)
         if snapshot.head is None:
-            _refuse_lost(snapshot, keys, expected_id)
+            refuse_lost(snapshot, keys, expected_id)
             nonces.add(_make_empty(gateway, scope))
             continue
         contents = verified(snapshot, keys)
@@ -112,7 +117,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
     )
 
 
-def _refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None:
+def refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None:
     """Raise StoreUnusable where there was a store, and now there is no head."""
     prefix = keys.prefix.decode()
     if expected_id is not None:

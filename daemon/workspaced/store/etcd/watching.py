@@ -28,21 +28,20 @@ class Watch:
         """Wait until etcd has begun the watch. Raises EtcdError; the response is closed then."""
         self._endpoint = endpoint
         self._response = response
-        connection = response.connection
-        self._connection = connection if isinstance(connection, HTTPConnection) else None
-        self._socket = self._connection.sock if self._connection is not None else None
+        self._connection = response.connection
+        self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._is_closed = False
-        self._is_reading = True
+        self._is_read = False
         self._received = self._receive()
+        # It may already have left the connection, whose owner it would be: where the answer is over.
+        socket = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
         try:
-            if self._socket is None or not self._next_line().created:
+            if not self._next_line().created or socket is None:
                 raise as_certain(no_etcd(endpoint.url))
-            self._socket.settimeout(None)
+            socket.settimeout(None)
         except BaseException:
-            self._end()
+            self._let_go()
             raise
-        self._is_reading = False
 
     @property
     def endpoint(self) -> str:
@@ -52,7 +51,7 @@ class Watch:
     @property
     def is_over(self) -> bool:
         """Whether it was closed, or has broken."""
-        return self._is_closed or self._response.closed
+        return self._closed.is_set()
 
     def __iter__(self) -> Self:
         return self
@@ -60,42 +59,41 @@ class Watch:
     def __next__(self) -> WatchAnswer:
         """Wait for the next changes. Raises EtcdError, or StopIteration once `close` was called."""
         with self._lock:
-            self._is_reading = not self._is_closed
-        if not self._is_reading:
-            self._end()
-            raise StopIteration
+            if self._closed.is_set():
+                raise StopIteration
+            self._is_read = True
         try:
             while True:
                 line = self._next_line()
                 if line.events:
-                    with self._lock:
-                        self._is_reading = False
                     return line.plain()
         except EtcdError:
-            self._is_reading = False
-            self._end()
-            if self._is_closed:
+            if self._closed.is_set():
                 raise StopIteration from None
+            self._closed.set()
             raise
+        finally:
+            with self._lock:
+                self._is_read = False
+                if self._closed.is_set():
+                    self._let_go()
 
     def close(self) -> None:
         """End the watch. It does not block, and may be called again."""
         with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                # ValueError: the response has ended by itself.
-                with suppress(OSError, ValueError):
-                    self._response.shutdown()
-            is_reading = self._is_reading
-        if not is_reading:
-            self._end()
+            self._closed.set()
+            if not self._is_read:
+                self._let_go()
+                return
+            # The thread that reads wakes up, and lets go. Both errors: the answer is over by itself.
+            with suppress(OSError, ValueError, RuntimeError):
+                self._response.shutdown()
 
-    def _end(self) -> None:
-        """Let go of the connection: in the thread that reads, if there is one."""
-        with self._lock:
-            self._response.close()
-            if self._connection is not None:
-                self._connection.close()  # the response does so unless it has ended by itself
+    def _let_go(self) -> None:
+        """Close the connection, which nobody reads now."""
+        self._response.close()
+        if self._connection is not None:
+            self._connection.close()  # an answer that is over by itself has left it open
 
     def _next_line(self) -> WatchLine:
         text = next(self._received)
