@@ -255,6 +255,9 @@ class Writer:
             "A commit failed.", reason=failure.message, outcome="unknown" if is_unknown else "not applied"
         )
         batch.answer_failure(failure)
+        self._health.note_outage(
+            self._store.outage, self.state.revision
+        )  # the cause, if the commit has found it out
         self._health.note_failure(failure.message, self.state.revision, in_doubt=is_unknown)
         if is_unknown:
             await self._repair(failure, batch.commit.state.revision)
