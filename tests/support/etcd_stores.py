@@ -28,12 +28,13 @@ def open_etcd_store(
     prefix: str | None = None,
     machine: str = "here",
     expected_id: str | None = None,
+    gateway: Gateway | None = None,
 ) -> EtcdWorkspaceStore:
     """Open the store of a daemon with this data directory; by default the prefix belongs to the directory, too."""
     home = LockedDirectory(Disk(), data_dir, "")
     address = EtcdAddress(tuple(endpoints), prefix or prefix_of(data_dir))
     try:
-        return EtcdWorkspaceStore(home, address, machine, expected_id=expected_id)
+        return EtcdWorkspaceStore(home, address, machine, expected_id=expected_id, gateway=gateway)
     except BaseException:
         home.close()
         raise
@@ -49,7 +50,12 @@ class Machines:
         self._open: dict[str, EtcdWorkspaceStore] = {}
 
     def open(
-        self, machine: str, *, endpoints: Sequence[str] | None = None, expected_id: str | None = None
+        self,
+        machine: str,
+        *,
+        endpoints: Sequence[str] | None = None,
+        expected_id: str | None = None,
+        gateway: Gateway | None = None,
     ) -> EtcdWorkspaceStore:
         """Start a machine's store, again if it was closed."""
         store = open_etcd_store(
@@ -58,6 +64,7 @@ class Machines:
             prefix=self.address.prefix,
             machine=machine,
             expected_id=expected_id,
+            gateway=gateway,
         )
         self._open[machine] = store
         return store

@@ -49,10 +49,7 @@ def watch(options: Options, topics: list[str], since: int | None) -> None:
         with stream:
             if not options.quiet and not options.as_json:
                 tell("Watching; Ctrl-C ends it.")
-            try:
-                _tell_all(stream, told)
-            except KeyboardInterrupt:
-                return
+            _tell_all(stream, told)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from workspaced_client import InvalidState
 from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.annotations import metadata_of
-from workspaced_client.cli.base.arguments import find_whole, find_workspace
+from workspaced_client.cli.base.arguments import find_whole, find_workspace, require_new_name
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, shown_name, shown_path, tell, told_path
@@ -14,6 +14,7 @@ from workspaced_client.cli.base.typed_paths import absolute_path
 
 def create(options: Options, name: str, path: str | None, tag: list[str], meta: list[str]) -> None:
     """Create a workspace."""
+    require_new_name(name)
     root_path = absolute_path(path)
     metadata = metadata_of(meta)
     with connected(options) as client:
@@ -37,6 +38,7 @@ def _warn_of_no_directory(path: str) -> None:
 
 def rename(options: Options, workspace: str, new_name: str) -> None:
     """Give a workspace another name."""
+    require_new_name(new_name)
     with connected(options) as client:
         found = find_whole(client, workspace)
         is_same = found.name == new_name

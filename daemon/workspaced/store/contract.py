@@ -127,7 +127,7 @@ class Commit:
     ended: Sequence[str] = ()
     """The ids of the sessions that `state` does not have any more."""
     is_whole: bool = False
-    """Whether all of `state` must be written anew, whatever the store holds: as after a failure."""
+    """Whether all of `state` must be written again, whatever the store holds: as after a failure."""
     keeps_previous: str | None = None
     """Why the stored state is copied to quarantine before the commit: a part of the copy's name. None: it is not."""
 

@@ -354,4 +354,4 @@ def test_a_daemon_that_hangs(serve: Serve, capsys: pytest.CaptureFixture[str]) -
 
     ctl = ctl_for(serve(silent), capsys)
     check = checks_of(ctl("doctor", "--json", "--timeout", "0.2"))["daemon"]
-    expect(check, "problem", "within 0.2 seconds", "stop it and start it again")
+    expect(check, "problem", "within 0.2 seconds", "workspacectl stop")

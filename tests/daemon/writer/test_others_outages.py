@@ -97,7 +97,7 @@ async def test_what_is_unknown_is_settled_as_soon_as_an_outage_ends(
     assert (desk.writer.status, desk.writer.is_in_doubt) == (StoreStatus("readOnly", NO_NETWORK, 9), True)
     for repairs in (2, 3, 4):
         mock_clock.jump(6)
-        await until(lambda repairs=repairs: store.attempts == repairs)  # type: ignore[misc] - a bound default
+        await until(lambda repairs=repairs: store.attempts == repairs)  # type: ignore[misc]  # a bound default
         await desk.create("B")[0].refusal(StorageFailure)  # so the pause has begun
     store.come_back()
     await until(lambda: desk.status() == ("ok", None))

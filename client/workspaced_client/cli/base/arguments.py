@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from workspaced_client import Client, NotFound, Workspace
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.output import shown_name, told_path
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.places import told_place
@@ -101,6 +101,17 @@ def find_whole(client: Client, given: str) -> Workspace:
         wanted = shown_name(without_secret(given))
         message = f"There is no workspace with the id or name “{wanted}”.{_suggestion(client, given)}"
         raise Failure.of(error, message) from error
+
+
+def require_new_name(name: str) -> None:
+    """Raise WrongUsage for one by which no command would find it."""
+    if name == DOT:
+        raise WrongUsage(
+            "A workspace can't be named “.”, which stands for the one around the current directory.",
+            hint="Give a name; the current directory is taken anyway: workspacectl create NAME",
+        )
+    if is_id(name):
+        raise WrongUsage(f"“{name}” is no name: it has the form of an id.", hint="Give another name.")
 
 
 def is_id(text: str) -> bool:

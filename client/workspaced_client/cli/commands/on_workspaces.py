@@ -211,6 +211,7 @@ line, \\0 a NUL, \\\\ a backslash; {{ and }} are braces. No new line is added be
             "meta alpha",
             "meta alpha editor.size=13 'editor.theme=\"dark\"'",
             "meta alpha editor.theme=null",
+            "meta editor.size=13",
         ),
     ),
     Command(

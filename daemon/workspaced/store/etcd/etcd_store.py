@@ -77,19 +77,25 @@ class EtcdWorkspaceStore(StoreBase):
     """
 
     def __init__(
-        self, home: LockedDirectory, address: EtcdAddress, machine: str, *, expected_id: str | None = None
+        self,
+        home: LockedDirectory,
+        address: EtcdAddress,
+        machine: str,
+        *,
+        expected_id: str | None = None,
+        gateway: Gateway | None = None,
     ) -> None:
         """Open the store, or make it if there is none. Raises StoreUnusable: then `home` stays open.
 
         `machine` is the name by which others know this one. `expected_id` is the id of the store that the data directory
-        belongs to, None if it may be any.
+        belongs to, None if it may be any. Tests set `gateway`.
         """
         self.machine = machine
         self._home = home
         self._keys = Keys(address.prefix)
         self._scope = Scope(self._keys, machine, str(home.open.path))
         try:
-            self._gateway = Gateway(address)
+            self._gateway = gateway or Gateway(address)
         except ValueError as error:
             raise StoreUnusable(str(error), number=errno.EINVAL) from error
         try:
