@@ -11,7 +11,7 @@ from support.etcd_stores import Machines, news_of
 from support.samples import commit, workspace
 from support.scripted_gateway import Fate, ScriptedGateway
 from support.waiting import wait_until
-from workspaced.domain import sessions, workspaces
+from workspaced.domain import sessions
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
