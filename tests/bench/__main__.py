@@ -3,14 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Final
 
 from bench import (
+    both_stores,
     command_line,
     compare,
     crowd,
-    databases,
     footprint,
     history,
     locations,
@@ -21,11 +23,58 @@ from bench import (
 )
 from bench.results import Row
 
+_Measure = Callable[[], Iterator[Row]]
+
+_PARTS: Final[dict[str, _Measure]] = {
+    "writes": lambda: scenarios.writes(rounds=300),
+    "stores": lambda: both_stores.growth(
+        (50, 500, 2_000, 10_000, 100_000), rounds=60, starts=3, json_up_to=10_000
+    ),
+    "starts": lambda: chain(startup.restores(rounds=15), startup.imports(rounds=15)),
+    "commands": lambda: command_line.commands(rounds=15),
+    "reads": lambda: scenarios.reads(rounds=100),
+    "crowd": lambda: chain(
+        crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200)),
+        crowd.beside_an_echo(rounds=15, seconds=0.5),
+        crowd.a_get_beside(rounds=9, seconds=0.5),
+    ),
+    "events": lambda: scenarios.events(subscribers=50, rounds=200),
+    "history": lambda: chain(history.cost(rounds=300), history.of_ten_thousand(rounds=200)),
+    "large": lambda: chain(
+        scenarios.large_answers(10_000, seconds=5.0),
+        locations.searches(10_000, seconds=5.0),
+        write_cost.beside_the_store((50, 10_000, 100_000), rounds=300),
+    ),
+    "memory": lambda: footprint.memory(connections=500, requests=1_000_000),
+}
+"""What `make bench` measures, in this order; `--part` chooses among it."""
+
+_QUICK_PARTS: Final[dict[str, _Measure]] = {
+    "writes": lambda: scenarios.writes(rounds=60),
+    "stores": lambda: both_stores.growth((50, 10_000), rounds=30, starts=3, json_up_to=50),
+    "starts": lambda: chain(startup.restores(rounds=3), startup.imports(rounds=5)),
+    "commands": lambda: command_line.commands(rounds=5),
+    "reads": lambda: scenarios.reads(rounds=20),
+    "crowd": lambda: chain(
+        crowd.concurrency(1.0, (1, 50)),
+        crowd.beside_an_echo(rounds=5, seconds=0.2),
+        crowd.a_get_beside(rounds=3, seconds=0.3),
+    ),
+    "events": lambda: scenarios.events(subscribers=50, rounds=40),
+    "history": lambda: chain(history.cost(rounds=60), history.of_ten_thousand(rounds=50)),
+    "large": lambda: write_cost.beside_the_store((50, 10_000), rounds=50),
+    "memory": lambda: footprint.memory(connections=200, requests=100_000),
+}
+"""The same in 20 seconds, without what only a curve needs."""
+
 
 def main() -> int:
     """Measures, or compares; 1 where an SLO is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in 20 seconds")
+    parser.add_argument(
+        "--part", choices=_PARTS, action="append", help="measure only this; several are allowed"
+    )
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="where the results go")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="two results files")
     options = parser.parse_args()
@@ -40,9 +89,11 @@ def main() -> int:
     # What is installed has its bytecode with it; where this is set, each process would compile the sources again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rows: list[Row] = []
-    for row in _quick() if options.quick else _all():
-        rows.append(row)
-        print(f"{row.name}: {row.value:,.3f} {row.unit}", file=sys.stderr)
+    parts = _QUICK_PARTS if options.quick else _PARTS
+    for part in options.part or parts:
+        for row in parts[part]():
+            rows.append(row)
+            print(f"{row.name}: {row.value:,.3f} {row.unit}", file=sys.stderr)
     print(results.table(rows))
     print(f"\nThe results are in {results.write(rows, options.out)}.")
     if not options.quick:
@@ -55,45 +106,6 @@ def main() -> int:
             f"Missed: {row.name} is {row.value:,.1f} {row.unit}, and the SLO is {row.slo:g}.", file=sys.stderr
         )
     return 1 if missed else 0
-
-
-def _quick() -> Iterator[Row]:
-    yield from scenarios.writes(rounds=60)
-    yield from databases.sqlite_writes((50, 10_000), rounds=30)
-    yield from databases.sqlite_restores(10_000, rounds=3)
-    yield from startup.restores(rounds=3)
-    yield from startup.imports(rounds=5)
-    yield from command_line.commands(rounds=5)
-    yield from scenarios.reads(rounds=20)
-    yield from crowd.concurrency(1.0, (1, 50))
-    yield from crowd.beside_an_echo(rounds=5, seconds=0.2)
-    yield from crowd.a_get_beside(rounds=3, seconds=0.3)
-    yield from scenarios.events(subscribers=50, rounds=40)
-    yield from history.cost(rounds=60)
-    yield from history.of_ten_thousand(rounds=50)
-    yield from write_cost.beside_the_store((50, 10_000), rounds=50)
-    yield from footprint.memory(connections=200, requests=100_000)
-
-
-def _all() -> Iterator[Row]:
-    yield from scenarios.writes(rounds=300)
-    yield from databases.sqlite_writes((50, 10_000, 100_000), rounds=200)
-    yield from databases.sqlite_restores(10_000, rounds=15)
-    yield from startup.restores(rounds=15)
-    yield from startup.imports(rounds=15)
-    yield from command_line.commands(rounds=15)
-    yield from scenarios.reads(rounds=100)
-    yield from crowd.concurrency(5.0, (1, 2, 5, 10, 25, 50, 100, 200))
-    yield from crowd.beside_an_echo(rounds=15, seconds=0.5)
-    yield from crowd.a_get_beside(rounds=9, seconds=0.5)
-    yield from scenarios.events(subscribers=50, rounds=200)
-    yield from history.cost(rounds=300)
-    yield from history.of_ten_thousand(rounds=200)
-    yield from scenarios.large_answers(10_000, seconds=5.0)
-    yield from locations.searches(10_000, seconds=5.0)
-    yield from footprint.memory(connections=500, requests=1_000_000)
-    yield from write_cost.beside_the_store((50, 10_000, 100_000), rounds=300)
-    yield from footprint.growth((50, 200, 1_000, 3_000, 10_000), rounds=20)
 
 
 if __name__ == "__main__":

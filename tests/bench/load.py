@@ -74,3 +74,11 @@ def talk(talkers: Sequence[Talker], seconds: float) -> float:
                     talker.sent_at = now
                     send(talker.next_request())
         return answers / (clock() - started_at)
+
+
+def ask_for_all(connected: socket.socket) -> None:
+    """Ask for all workspaces, and wait for the whole answer, which is not kept."""
+    connected.sendall(request_line("workspace.list", {}))
+    while not (text := connected.recv(_RECEIVE_BYTES)).endswith(b"\n"):
+        if not text:
+            raise ConnectionError("The server has closed a connection.")

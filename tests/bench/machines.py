@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from support.daemon_process import DaemonProcess, Home, running_daemon
-from support.documents import STORE_ID
 from workspaced.domain.state import State
 from workspaced.store import create_json_store
 from workspaced.store.contract import Commit
@@ -125,11 +124,12 @@ def connect(path: Path) -> socket.socket:
 class BareLoop:
     """The file operations of a durable write and nothing else, as any program would make them."""
 
-    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+    def __init__(self, where: Path, state: State) -> None:
         self._where = where / "bare"
         self._where.mkdir()
-        self._data = encode_document(State.of(workspaces, 1, store_id=STORE_ID))
-        self._projects = [project.root_path for project in workspaces[0].projects]
+        self._data = encode_document(state)
+        first = next(iter(state.ordered)).workspace
+        self._projects = [project.root_path for project in first.projects]
 
     def open(self) -> None:
         """A look at each project's directory, and a commit."""
@@ -160,13 +160,16 @@ class BareLoop:
             os.rename(name, target, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
         os.fsync(directory_fd)
 
+    def close(self) -> None:
+        """Nothing is open between two commits."""
+
 
 class EagerLoop(BareLoop):
     """The same by the daemon's own ways: writeback begins at once, and what is replaced is freed afterwards."""
 
-    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+    def __init__(self, where: Path, state: State) -> None:
         (where / "eager").mkdir()
-        super().__init__(where / "eager", workspaces)
+        super().__init__(where / "eager", state)
         self._directory_fd = os.open(self._where, os.O_RDONLY | os.O_DIRECTORY)
         self._standing: list[int] = []
         self._replaced: list[int] = []
@@ -199,17 +202,25 @@ class EagerLoop(BareLoop):
 class Sqlite:
     """The same data in sqlite3: WAL, synchronous=FULL, one row a workspace."""
 
-    def __init__(self, where: Path, workspaces: list[Workspace]) -> None:
+    _LOG_COMMITS = 1_000
+    """So many fill the log to the 1,000 pages at which SQLite writes it back: then its file has its full length."""
+
+    def __init__(self, where: Path, state: State) -> None:
         self._connection = sqlite3.connect(where / "peer.sqlite3", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("PRAGMA synchronous=OFF")
         self._connection.execute("CREATE TABLE workspaces (id TEXT PRIMARY KEY, json BLOB)")
-        records = State.of(workspaces).records.values()
+        self._connection.execute("BEGIN")
         self._connection.executemany(
-            "INSERT INTO workspaces VALUES (?, ?)", [(record.workspace.id, record.json) for record in records]
+            "INSERT INTO workspaces VALUES (?, ?)",
+            ((record.workspace.id, record.json) for record in state.ordered),
         )
-        self._row = next(iter(records))
+        self._connection.execute("COMMIT")
+        self._row = next(iter(state.ordered))
         self._changes = 0
+        for _ in range(self._LOG_COMMITS):
+            self.commit()
+        self._connection.execute("PRAGMA synchronous=FULL")
 
     def commit(self) -> None:
         """One workspace is changed: SQLite writes nothing where a row stays as it is."""

@@ -1,18 +1,21 @@
-"""The results as pictures (SVG and PNG): latencies, throughput, the cost of growth, and a cold start."""
+"""The results as pictures (SVG and PNG): latencies, throughput, both stores as they grow, and a cold start."""
 
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from bench.results import Row
 
 # Any: matplotlib's axes have no precise types.
 _INK = "#333333"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")  # told apart by all
+_KINDS = {"JSON": _COLOURS[0], "SQLite": _COLOURS[1]}
 _DASHES = tuple(
     (0, lengths) for lengths in ((1, 1), (1, 3), (4, 1), (4, 3), (7, 1, 1, 1), (7, 2))
 )  # of the peers, all in ink
@@ -31,15 +34,15 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
         }
     )
     written: list[Path] = []
-    pictures: tuple[tuple[str, Callable[[Any, Sequence[Row]], bool]], ...] = (
-        ("latencies", _latencies),
-        ("throughput", _throughput),
-        ("growth", _growth),
-        ("cold-start", _cold_start),
+    pictures: tuple[tuple[str, tuple[float, float], Callable[[Figure, Sequence[Row]], bool]], ...] = (
+        ("latencies", (8, 4.5), lambda figure, rows: _latencies(figure.add_subplot(), rows)),
+        ("throughput", (8, 4.5), lambda figure, rows: _throughput(figure.add_subplot(), rows)),
+        ("stores", (11, 7), _stores),
+        ("cold-start", (8, 4.5), lambda figure, rows: _cold_start(figure.add_subplot(), rows)),
     )
-    for name, picture in pictures:
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
-        if picture(figure.add_subplot(), rows):
+    for name, inches, picture in pictures:
+        figure = Figure(figsize=inches, layout="constrained")
+        if picture(figure, rows):
             for kind in ("svg", "png"):
                 path = folder / f"{name}.{kind}"
                 figure.savefig(path, dpi=150, metadata={"Date": None} if kind == "svg" else None)
@@ -70,7 +73,8 @@ def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
     axes.set_ylabel("% of calls within that time")
     axes.set_title("How long a call takes, at 50 workspaces x 10 projects")
     axes.axhline(95, color=_INK, linewidth=0.5)
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    if drawn:
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return bool(drawn)
 
 
@@ -99,29 +103,71 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
     return True
 
 
-def _growth(axes: Any, rows: Sequence[Row]) -> bool:
-    """What a write, a restore, a get and a list cost as the store grows."""
-    drawn = False
-    for number, (pattern, label) in enumerate(
+_Style = Literal["-", "--", ":"]
+_PANELS: tuple[tuple[str, str, tuple[tuple[str, str, _Style], ...]], ...] = (
+    (
+        "A write, from rest",
+        "milliseconds",
         (
-            (r"restore of [\d,]+ x 10, p50", "restore"),
-            (r"a write at [\d,]+ x 10, p50", "a write"),
-            (r"a list at [\d,]+ x 10, p50", "a list of all"),
-            (r"a get at [\d,]+ x 10, p50", "a get"),
-        )
-    ):
-        curve = _curve(rows, pattern)
-        if len(curve) > 1:
-            _with_spread(axes, curve, label, _COLOURS[number])
-            _plain_ticks(axes, curve)
-            drawn = True
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("workspaces, 10 projects each")
-    axes.set_ylabel("milliseconds, median")
-    axes.set_title("What it costs as the store grows")
-    axes.legend(frameon=False)
-    return drawn
+            ("{kind}: close at .*, p95", "95 % of the writes within", "--"),
+            ("{kind}: close at .*, p50", "median", "-"),
+            ("peer: {peer} at .*, p50", "peer: the bare loop, sqlite3", ":"),
+        ),
+    ),
+    (
+        "A start",
+        "milliseconds, median",
+        (
+            ("{kind}: start at .*", "process to first answer", "-"),
+            ("{kind}: restore at .*", "of it, opening the store", "--"),
+        ),
+    ),
+    (
+        "A read",
+        "milliseconds, median",
+        (("{kind}: list at .*", "list of all", "-"), ("{kind}: get at .*", "get of one", "--")),
+    ),
+    ("Written to the disk for a write", "kilobytes, mean", (("{kind}: bytes of a write at .*", "", "-"),)),
+    ("The store's file", "megabytes", (("{kind}: file at .*", "", "-"),)),
+    ("Memory of the daemon", "megabytes", (("{kind}: memory at .*", "", "-"),)),
+)
+"""Each with its title, its unit, and its lines: a pattern of rows, a label, a style."""
+
+_PEERS = {"JSON": "the bare loop", "SQLite": "sqlite3"}
+
+
+def _stores(figure: Figure, rows: Sequence[Row]) -> bool:
+    """What both kinds of store cost from few workspaces to many, and what their peers take."""
+    curves = [_curve(rows, f"{kind}: close at .*, p50") for kind in _KINDS]
+    if max(map(len, curves)) < 2:
+        return False
+    for axes, (title, unit, lines) in zip(figure.subplots(2, 3, sharex=True).flat, _PANELS, strict=True):
+        for pattern, _, style in lines:
+            for kind, colour in _KINDS.items():
+                curve = _curve(rows, pattern.format(kind=kind, peer=_PEERS[kind]))
+                places, values = [row.at for row in curve], [row.value for row in curve]
+                axes.plot(places, values, style, color=colour, marker="o", markersize=3, linewidth=1.5)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high * (high / low) ** (0.12 * len(lines)))  # room for the legend
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < _FEW_DECADES else (1,)))
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.set_title(title)
+        axes.set_ylabel(unit)
+        if len(lines) > 1:
+            styles = [Line2D([], [], color=_INK, linestyle=style, label=label) for _, label, style in lines]
+            axes.legend(handles=styles, frameon=False, fontsize=8, loc="upper left", handlelength=3)
+        _plain_ticks(axes, max(curves, key=len))
+        axes.tick_params(axis="x", labelrotation=30)
+    kinds = [Line2D([], [], color=colour, marker="o", label=kind) for kind, colour in _KINDS.items()]
+    figure.legend(handles=kinds, loc="outside upper center", ncols=2, frameon=False, fontsize=11)
+    figure.supxlabel("workspaces, 10 projects each (all scales are logarithmic)", fontsize=10)
+    return True
+
+
+_FEW_DECADES = 1_000
+"""Up to this ratio of the ends of an axis, its scale has labels within the decades, too."""
 
 
 def _cold_start(axes: Any, rows: Sequence[Row]) -> bool:
@@ -143,7 +189,8 @@ def _cold_start(axes: Any, rows: Sequence[Row]) -> bool:
     axes.set_ylim(-0.6, 0.8)
     axes.set_xlabel("milliseconds since the process was started, medians")
     axes.set_title("From nothing to the first answer, at 50 x 10")
-    axes.legend(frameon=False, ncols=3, loc="upper left")
+    if phases:
+        axes.legend(frameon=False, ncols=3, loc="upper left")
     return bool(phases)
 
 

@@ -17,7 +17,9 @@ from bench.distributions import Distribution
 from bench.machines import service_workspace
 from bench.results import Row
 from support.daemon_process import DaemonProcess
+from support.documents import STORE_ID
 from support.process_costs import processor_seconds
+from workspaced.domain.state import State
 from workspaced_client import Client
 from workspaced_protocol.models import Workspace
 
@@ -65,8 +67,9 @@ def writes(rounds: int) -> Iterator[Row]:
     ):
         workspaces = fill(client, 50)
         workspaces[0] = client.store.save(with_directories(where, workspaces[0]))
-        bare, sqlite = machines.BareLoop(where, workspaces), machines.Sqlite(where, workspaces)
-        eager = machines.EagerLoop(where, workspaces)
+        state = State.of(workspaces, 1, store_id=STORE_ID)
+        bare, sqlite = machines.BareLoop(where, state), machines.Sqlite(where, state)
+        eager = machines.EagerLoop(where, state)
         id_ = workspaces[0].id
         # The daemon's and the peers' in turns: each finds the others' traces in the caches.
         deeds: dict[str, Callable[[], object]] = {

@@ -53,7 +53,7 @@ def restores(rounds: int) -> Iterator[Row]:
             least.add(timed(subprocess.run, [sys.executable, "-c", _BARE]))
             spent_least.add(_processor_seconds([sys.executable, "-c", _BARE]))
             phases.append(_phases(where))
-            to_answer, computed = _first_answer(where)
+            to_answer, computed = first_answer(where)
             process.add(to_answer)
             spent.add(computed)
             by_command.add(_answer_of_a_command(where))
@@ -85,7 +85,7 @@ def _phases(where: Path) -> list[float]:
     return [float(seconds) for seconds in json.loads(done.stdout)]
 
 
-def _first_answer(where: Path) -> tuple[float, float]:
+def first_answer(where: Path) -> tuple[float, float]:
     """Return the seconds from the start of a daemon to its first answer, and those that its process has computed."""
     began_at = time.perf_counter()
     with machines.measured_daemon(where) as daemon, daemon.client() as client:

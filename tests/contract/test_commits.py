@@ -19,7 +19,7 @@ from workspaced.domain.entries import Cause
 from workspaced.domain.errors import NameConflict, NotFound, Refused
 from workspaced.domain.projects import Reachable
 from workspaced.domain.records import RecoveryNotice
-from workspaced.domain.request_keys import MAX_REQUEST_KEYS
+from workspaced.domain.request_keys import DROPPED_AT_ONCE, MAX_REQUEST_KEYS
 from workspaced.domain.state import State
 from workspaced.store import WorkspaceStore
 from workspaced.store.contract import Commit, commit_of
@@ -113,7 +113,8 @@ def test_only_the_newest_keys_last_and_in_order(place: Place) -> None:
             *(once(f"key {number}", workspaces.remove("ws_x")) for number in range(first, first + 100)),
         )
     keys = [*place.store.state.request_keys]
-    assert len(keys) == MAX_REQUEST_KEYS
+    assert MAX_REQUEST_KEYS <= len(keys) < MAX_REQUEST_KEYS + DROPPED_AT_ONCE
+    assert keys == [f"key {number}" for number in range(800)][-len(keys) :]
     assert [*place.reopen().state.request_keys] == keys
 
 

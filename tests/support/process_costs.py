@@ -1,4 +1,4 @@
-"""How much memory and processor time a process has taken, as Linux tells it."""
+"""How much memory, processor time and disk a process has taken, as Linux tells it."""
 
 from pathlib import Path
 
@@ -15,3 +15,9 @@ def processor_seconds(pid: int) -> float:
     for task in Path(f"/proc/{pid}/task").iterdir():
         spent_ns += int((task / "schedstat").read_text().split()[0])
     return spent_ns / 1e9
+
+
+def written_bytes(pid: int) -> int:
+    """Return the bytes that a process has had written to a disk so far (proc_pid_io(5), write_bytes): whole pages."""
+    told = Path(f"/proc/{pid}/io").read_text()
+    return int(told.partition("\nwrite_bytes:")[2].split()[0])

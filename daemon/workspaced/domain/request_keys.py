@@ -13,7 +13,11 @@ from workspaced.domain.sorted_blocks import SortedBlocks
 from workspaced.domain.trie_map import TrieMap
 
 MAX_REQUEST_KEYS: Final = 256
-"""The limit of request keys, at 60 bytes a key in each commit. Held keys and the last batch's are kept beyond it."""
+"""The keys that are always kept, at 60 bytes a key in each commit of the JSON store. Held keys, the last batch's and those
+that wait to be dropped are kept beyond it."""
+
+DROPPED_AT_ONCE: Final = 32
+"""Keys go in portions of at least this many. A database would read and write more pages in each commit that drops one."""
 
 MAX_HELD_KEYS: Final = 8192
 """The limit of keys held from before a start: two full queues of writes. Only a loop of crashes leaves more."""
@@ -63,9 +67,14 @@ class RequestKeys(Mapping[str, str | None]):
         )
 
     def without_oldest(self, kept: int) -> tuple["RequestKeys", list[str]]:
-        """Return a copy with only the newest `kept` of those that are not held, and the keys that it lacks."""
+        """Return a copy with only the newest `kept` of those that are not held, and the keys that it lacks.
+
+        Until there is a portion too many, it lacks none.
+        """
         ids, recent = self._ids, self._recent
-        oldest = [*islice(recent, max(len(recent) - kept, 0))]
+        if len(recent) - kept < DROPPED_AT_ONCE:
+            return self, []
+        oldest = [*islice(recent, len(recent) - kept)]
         for numbered in oldest:
             recent = recent.without(numbered)
             ids = ids.without(numbered[1])

@@ -15,7 +15,7 @@ from workspaced_client import (
     UnusableSocketPath,
     WorkspacedError,
 )
-from workspaced_client._core.local_time import when
+from workspaced_client._core.local_time import since, when
 from workspaced_client.cli.base.connecting import connect, socket_of
 from workspaced_client.cli.base.failures import Unreachable, reason
 from workspaced_client.cli.base.options import Options
@@ -98,7 +98,9 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
             else "the next write tries again"
         )
         advice = f"Fix that; {again}."
-        return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
+        state = "read-only" if status.store.state == "readOnly" else status.store.state
+        begun = f" since {since(status.store.since)}" if status.store.since is not None else ""
+        return problem("daemon", f"{running}, but its store is {state}{begun}{told}.", advice)
     if not owns_it:
         advice = "To check that daemon's data, omit --data-dir; to ask another daemon, give its --socket."
         return warning("daemon", f"{running}.", advice)
