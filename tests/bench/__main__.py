@@ -28,7 +28,7 @@ _Measure = Callable[[], Iterator[Row]]
 _PARTS: Final[dict[str, _Measure]] = {
     "writes": lambda: scenarios.writes(rounds=300),
     "stores": lambda: both_stores.growth(
-        (50, 500, 2_000, 10_000, 100_000), rounds=60, starts=3, json_up_to=10_000
+        (50, 500, 2_000, 10_000, 100_000), rounds=100, starts=5, json_up_to=10_000
     ),
     "starts": lambda: chain(startup.restores(rounds=15), startup.imports(rounds=15)),
     "commands": lambda: command_line.commands(rounds=15),
