@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.daemon_process import MEASURES_CHILDREN
+from support.etcd import Cluster, etcd_cluster
 from workspaced_protocol import mounts
 
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
@@ -74,3 +75,13 @@ def measured_once(request: pytest.FixtureRequest) -> None:
     if name in _measured:
         request.getfixturevalue("unmeasured")
     _measured.add(name)
+
+
+@pytest.fixture(scope="session")
+def etcd() -> Iterator[Cluster]:
+    """A member of etcd that all tests of this process share: each has keys below a prefix of its own.
+
+    It does not sync its files, since no test stops it: that is the disk's time alone.
+    """
+    with etcd_cluster(arguments=["--unsafe-no-fsync"]) as cluster:
+        yield cluster

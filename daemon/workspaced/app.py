@@ -16,6 +16,7 @@ import trio
 from workspaced.domain.entries import NOBODY, Event
 from workspaced.domain.frecency import Use
 from workspaced.domain.ids import IdFactory
+from workspaced.domain.machines import Here
 from workspaced.events import EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
@@ -100,8 +101,13 @@ def build(
     paths: PathChecker | None = None,
     uses: dict[str, Use] | None = None,
     usage_file: UsageFile | None = None,
+    machine: str | None = None,
+    host_name: str | None = None,
 ) -> Daemon:
     """Make a daemon on an open store; `data_dir` and `socket` are for its status.
+
+    `machine` is this machine's name in a store that several machines share, None in a store of its own. `host_name` is the
+    name under which this machine may be known in copies of a shared store.
 
     A given hub, writer or path checker replaces the daemon's own. `uses` are those of the last start; they are kept
     in `usage_file`, if there is one.
@@ -111,23 +117,24 @@ def build(
     reserved = os.path.realpath(data_dir)
     paths, real_paths, git = paths or PathChecker(), RealPaths(), Git(reserved=reserved)
     ids, clients = IdFactory(), Clients()
-    bound = BoundPaths(writer, paths)
-    about = DaemonOperations(store, writer, hub, clients, data_dir=data_dir, socket=socket)
+    here = Here(name=machine or host_name, mark=machine)
+    bound = BoundPaths(writer, paths, here)
+    about = DaemonOperations(store, writer, hub, clients, data_dir=data_dir, socket=socket, machine=machine)
     sessions = SessionOperations(writer, ids)
     usage = Usage(writer, hub, usage_file, uses)
-    maintenance = Maintenance(store, writer, bound, Backups(data_dir), data_dir)
+    maintenance = Maintenance(store, writer, bound, Backups(data_dir), data_dir, here)
     operations = registry(
         about,
-        WorkspaceOperations(writer, ids, bound, usage),
-        Locations(writer, hub, real_paths),
+        WorkspaceOperations(writer, ids, bound, usage, here),
+        Locations(writer, hub, real_paths, here),
         usage,
-        HistoryOperations(writer),
-        ProjectOperations(writer, ids, bound, git, reserved),
+        HistoryOperations(writer, here),
+        ProjectOperations(writer, ids, bound, git, here, reserved),
         sessions,
-        StoreOperations(writer, bound),
+        StoreOperations(writer, bound, here),
         maintenance,
     )
-    server = Server(operations, writer, clients, sessions, ids)
+    server = Server(operations, writer, clients, sessions, ids, here)
     return Daemon(
         store=store,
         hub=hub,
@@ -244,7 +251,7 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
             "disk. The next start recovers the store from what the disk holds."
         )
     daemon.store.close()
-    if writer.status.state == "readOnly":
+    if writer.is_in_doubt:
         raise DiskFails(
             f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
             "the stop: check the disk. The next start recovers the store from what the disk holds."

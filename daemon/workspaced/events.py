@@ -20,10 +20,9 @@ from workspaced.domain.entries import Cause, Event, events_of, topics_of
 from workspaced.domain.errors import InvalidField, quoted
 from workspaced.domain.history import History
 from workspaced.domain.past_events import PastEvents
-from workspaced.domain.records import encode
 from workspaced.process.log import Logger
-from workspaced_protocol.events import GAP, TOPICS, EventNotification, EventsMissed
-from workspaced_protocol.messages import EVENT, encode_notification
+from workspaced.published_event import PublishedEvent, gap_text, notification_text
+from workspaced_protocol.events import TOPICS, EventsMissed
 
 _log = Logger()
 
@@ -31,35 +30,14 @@ KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
 """The limits of the kept events, for clients that reconnect or fall behind (protocol.md, Limits)."""
 
-_ENVELOPE_BYTES: Final = 300  # of a notification, about: all but its payload and its two workspaces
-
 _CHANGES_A_TURN: Final = 64  # of the history: made into events in a millisecond or two
 
 
-class PublishedEvent(msgspec.Struct, gc=False):
-    """An event with its number and its time. The garbage collector ignores it (gc=False): there are thousands."""
+class _Listener(msgspec.Struct, eq=False, frozen=True):
+    """Called with each event, and where events are missing."""
 
-    event: Event
-    sequence: int
-    """Rises by one for each event of the topic; the events of the history at the start count."""
-    timestamp_ms: int
-    cause: Cause
-    _text: bytes | None = None
-
-    @property
-    def text(self) -> bytes:
-        """The notification, without a newline. It is made once."""
-        if self._text is None:
-            self._text = _notification(self.event, self.sequence, self.cause, self.timestamp_ms)
-        return self._text
-
-    def size_bytes(self) -> int:
-        """Return the size of the notification, exact for an event without a workspace, else to some hundred bytes."""
-        entry = self.event.entry
-        if entry is None:
-            return len(self.text)
-        payload = encode(self.event.payload)
-        return len(payload) + len(entry.before or b"") + len(entry.after or b"") + _ENVELOPE_BYTES
+    on_event: Callable[[PublishedEvent], None]
+    on_gap: Callable[[], None] | None
 
 
 class EventHub:
@@ -76,16 +54,20 @@ class EventHub:
         self._first = 0  # the number of the oldest kept event
         self._dropped_to = history.complete_since
         self._revision = revision
-        self._listeners: list[Callable[[PublishedEvent], None]] = []
+        self._listeners: list[_Listener] = []
 
-    def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
+    def listen(
+        self, listener: Callable[[PublishedEvent], None], on_gap: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
         """Call `listener` with each event, until the returned function is called.
 
+        `on_gap` is called where events are missing between the last one and the next: anything may have changed.
         A listener must not block. If it fails, the error is logged, and others still get the event (FR-009). A
         write that it causes is one more in the writer's queue.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        added = _Listener(listener, on_gap)
+        self._listeners.append(added)
+        return lambda: self._listeners.remove(added)
 
     def publish(self, event: Event, cause: Cause) -> None:
         """Keep an event, whose change must be durable, and call the listeners."""
@@ -105,9 +87,25 @@ class EventHub:
             self._first += 1
         for listener in tuple(self._listeners):
             try:
-                listener(published)
+                listener.on_event(published)
             except Exception:  # noqa: BLE001 - the write has succeeded, whatever a listener does
                 _log.exception("An event could not be delivered.", topic=event.topic)
+
+    def skip_to(self, revision: int) -> None:
+        """Go on at the store's new revision, of whose changes some are not known: each subscriber is told of the gap."""
+        # One number more than there are events, so that those who have read all of them fall behind, too.
+        self._first = self.end + 1
+        self._kept.clear()
+        self._kept_bytes = 0
+        self._past = None
+        self._dropped_to = self._revision = revision
+        for listener in tuple(self._listeners):
+            if listener.on_gap is None:
+                continue
+            try:
+                listener.on_gap()
+            except Exception:  # noqa: BLE001 - as with an event
+                _log.exception("A gap in the events could not be told.", revision=revision)
 
     def subscribe(
         self, topics: Sequence[str] | None, since: int | None, wake: Callable[[], None]
@@ -193,7 +191,7 @@ class Subscription:
             if since < hub.dropped_to:
                 self._skip_dropped()
             self._past = hub.past_after(self._seen_to)
-        self._stop_listening = hub.listen(lambda _: wake())
+        self._stop_listening = hub.listen(lambda _: wake(), on_gap=wake)
 
     def has_more(self) -> bool:
         """Return whether there are events to take, including those of other topics."""
@@ -231,7 +229,7 @@ class Subscription:
                     return texts
                 self._seen_to = event.revision
                 if event.topic in self._topics:
-                    texts.append(_notification(event, past.sequence(event), entry.cause, entry.at_ms))
+                    texts.append(notification_text(event, past.sequence(event), entry.cause, entry.at_ms))
                     size += len(texts[-1])
             self._seen_to = entry.revision
         if self._seen_to >= past.newest:
@@ -252,29 +250,7 @@ class Subscription:
 
     def _gap(self, missed: EventsMissed) -> bytes:
         self._gap_count += 1
-        notification = EventNotification(
-            topic=GAP,
-            revision=missed.to,
-            sequence=self._gap_count,
-            timestamp=now_ms(),
-            correlation_id="",
-            payload=msgspec.Raw(encode(missed)),
-        )
-        return encode_notification(EVENT, encode(notification))
-
-
-def _notification(event: Event, sequence: int, cause: Cause, timestamp_ms: int) -> bytes:
-    """Return the text of an event's notification, without a newline."""
-    notification = EventNotification(
-        topic=event.topic,
-        revision=event.revision,
-        sequence=sequence,
-        timestamp=timestamp_ms,
-        correlation_id=cause.correlation_id,
-        peer=cause.peer,
-        payload=msgspec.Raw(event.payload_json()),
-    )
-    return encode_notification(EVENT, encode(notification))
+        return gap_text(missed, self._gap_count)
 
 
 def _matching(topics: Sequence[str] | None) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from workspaced_protocol.models import Model, RecoveryOutcome, Revision, TimeMs
+from workspaced_protocol.models import MachineName, Model, RecoveryOutcome, Revision, TimeMs
 
 StoreState = Literal["ok", "degraded", "readOnly"]
 
@@ -42,10 +42,14 @@ class RecoveryStatus(Model, frozen=True):
 
 
 class StoreStatus(Model, frozen=True):
-    """Whether writes succeed: `degraded` after a failed write, `readOnly` until the files are repaired."""
+    """Whether writes succeed: `degraded` after a failed write, `readOnly` until the store is repaired or reachable again.
+
+    `since` is the time of the change to this state, absent if it is `ok`.
+    """
 
     state: StoreState
     last_error: str | None = None
+    since: TimeMs | None = None
 
 
 class CommitStatistics(Model, frozen=True):
@@ -58,7 +62,11 @@ class CommitStatistics(Model, frozen=True):
 
 
 class DaemonStatus(Model, frozen=True):
-    """The answer to `daemon.status`."""
+    """The answer to `daemon.status`.
+
+    `machine` is the daemon's machine: `machine` of workspaces and projects that lie there. It is absent if the store
+    belongs to one machine.
+    """
 
     version: str
     protocol: int
@@ -73,6 +81,7 @@ class DaemonStatus(Model, frozen=True):
     recovery: RecoveryStatus
     store: StoreStatus
     commits: CommitStatistics
+    machine: MachineName | None = None
 
 
 class RequestInFlight(Model, frozen=True):

@@ -31,6 +31,13 @@ _is_project_id = re.compile(_PROJECT_ID).match
 
 WRONG_WORKSPACE_ID: Final = "expected ws_, then 1 to 128 of - _ A-Z a-z 0-9"
 WRONG_PROJECT_ID: Final = "expected proj_, then 1 to 128 of - _ A-Z a-z 0-9"
+
+# Letters, digits and marks that host names have, no more: people type the name, and `ssh` takes it as an argument.
+_MACHINE: Final = f"^[A-Za-z0-9][A-Za-z0-9._-]{{0,252}}${NO_NEWLINE}"
+MachineName = Annotated[str, Meta(extra_json_schema={"pattern": _MACHINE})]
+"""The name of a machine, in a store that several machines share."""
+WRONG_MACHINE: Final = "expected a host name: 1 to 253 of . _ - A-Z a-z 0-9, a letter or a digit first"
+is_machine_name: Final = re.compile(_MACHINE).match
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 """Unix milliseconds."""
 Revision = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -58,7 +65,10 @@ class Model(Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unkn
 
 
 class ProjectBinding(Model, frozen=True, kw_only=True):
-    """A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret."""
+    """A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret.
+
+    `machine` is the machine on which the directory lies; it is absent if the store belongs to one machine.
+    """
 
     id: _ProjectId
     workspace_id: _WorkspaceId
@@ -66,6 +76,7 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
     git_url: str | None = None
     status: ProjectStatus
     bound_at: TimeMs
+    machine: MachineName | None = None
 
     def __post_init__(self) -> None:
         # Here, and not by each workspace that holds it: a change of a workspace leaves most of its projects as they are.
@@ -75,6 +86,8 @@ class ProjectBinding(Model, frozen=True, kw_only=True):
             raise TypeError("a ProjectBinding needs a str as its id") from None
         if not is_right:
             raise _wrong(WRONG_PROJECT_ID, "id")
+        if self.machine is not None:
+            _check_machine(self.machine)
         # Here and nowhere else: whatever a binding comes from (a request, a file, a backup), no secret is kept.
         if isinstance(self.git_url, str):  # code may pass another type, which the client then refuses to send
             force_setattr(self, "git_url", without_secret(self.git_url))
@@ -84,7 +97,8 @@ class Workspace(Model, frozen=True, kw_only=True):
     """A name, a root path and a lifecycle state, with the projects bound to it.
 
     `tags` are at most 32; those that differ only in case are one. `metadata` is a JSON object that apps share: by
-    convention its keys are `app.key`, and it has at most 16 KiB as JSON. Both are absent if empty.
+    convention its keys are `app.key`, and it has at most 16 KiB as JSON. Both are absent if empty. `machine` is the machine
+    on which the root path lies; it is absent if the store belongs to one machine.
     """
 
     id: _WorkspaceId
@@ -98,6 +112,7 @@ class Workspace(Model, frozen=True, kw_only=True):
     """The store's revision at the last change of this workspace. Only the store sets it."""
     tags: Tags = ()
     metadata: Metadata = {}
+    machine: MachineName | None = None
     projects: tuple[ProjectBinding, ...]
 
     def __post_init__(self) -> None:
@@ -112,6 +127,16 @@ class Workspace(Model, frozen=True, kw_only=True):
             raise TypeError(
                 "a Workspace needs a str as its id, and ProjectBindings as its projects"
             ) from None
+        if self.machine is not None:
+            _check_machine(self.machine)
+
+
+def _check_machine(name: str) -> None:
+    try:
+        if not is_machine_name(name):
+            raise _wrong(WRONG_MACHINE, "machine")
+    except TypeError:  # never by decoding, which checks the types first
+        raise TypeError("a machine is a str or None") from None
 
 
 def _wrong(problem: str, path: str) -> ValueError:
@@ -143,11 +168,15 @@ class WorkspaceUsage(Model, frozen=True):
 
 
 class Peer(Model, frozen=True):
-    """The process and the user of a client. `program` is its name from `daemon.hello`, absent without a hello."""
+    """The process and the user of a client. `program` is its name from `daemon.hello`, absent without a hello.
+
+    `machine` is the machine on which it ran; it is absent if the store belongs to one machine.
+    """
 
     pid: int
     uid: int
     program: str | None = None
+    machine: MachineName | None = None
 
 
 class HistoryEntry(Model, frozen=True):
@@ -174,6 +203,7 @@ class Session(Model, frozen=True):
     """A session of an app in a workspace. It ends with the app's connection.
 
     `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace meanwhile.
+    `machine` is the app's machine, absent where the store is not shared with others.
     """
 
     id: str
@@ -182,6 +212,7 @@ class Session(Model, frozen=True):
     pid: int
     started_at: TimeMs
     exclusive: bool = False
+    machine: str | None = None
 
 
 class FileCheck(Model, frozen=True):

@@ -6,6 +6,7 @@ from typing import Final, get_args
 from msgspec import ValidationError
 
 from workspaced_protocol.models import (
+    WRONG_MACHINE,
     WRONG_PROJECT_ID,
     WRONG_WORKSPACE_ID,
     ProjectStatus,
@@ -34,7 +35,7 @@ def problem_at(error: ValidationError) -> tuple[str, str]:
     if not separator:
         problem, where = where, ""
     path = where.removesuffix("`").partition("[...]")[0]
-    if problem.startswith((WRONG_PROJECT_ID, WRONG_WORKSPACE_ID)):
+    if problem.startswith((WRONG_PROJECT_ID, WRONG_WORKSPACE_ID, WRONG_MACHINE)):
         problem, _, inner = problem.partition(_AT)
         path += inner.removesuffix("`")
     elif problem.startswith(_PATTERN):

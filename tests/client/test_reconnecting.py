@@ -15,7 +15,7 @@ from client.conftest import Serve
 from client.fake_server import PATIENCE_SECONDS, Peer, Request, Script, line
 from client.flavours import connected
 from support.daemon_process import running_daemon
-from workspaced_client import Client, ConnectionLost, NotRunning, SessionsLost
+from workspaced_client import Client, ConnectionLost, NotFound, NotRunning, SessionsLost
 
 WORKSPACE = {
     "id": "ws_1",
@@ -211,6 +211,22 @@ def test_a_session_that_was_ended_is_not_lost(begin: Begin) -> None:
     scripts.then(holding, scripts.answering(lambda _: "pong"))
     client = begin(scripts)
     client.sessions.end(client.sessions.begin("ws_1").id)
+    client.daemon.ping()
+
+
+def test_a_session_that_another_client_ended_is_not_lost(begin: Begin) -> None:
+    scripts = Scripts()
+
+    def holding(peer: Peer) -> None:
+        peer.answer(scripts.request(peer), SESSION)
+        peer.refuse(scripts.request(peer).id, 1001, "There is no session ss_1.", {"kind": "notFound"})
+        peer.socket.close()
+
+    scripts.then(holding, scripts.answering(lambda _: "pong"))
+    client = begin(scripts)
+    session = client.sessions.begin("ws_1")
+    with pytest.raises(NotFound):
+        client.sessions.end(session.id)
     client.daemon.ping()
 
 

@@ -5,11 +5,14 @@ To have the suite run against one more store, add its kind here.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
+from support.etcd import Cluster, needs_etcd
+from support.etcd_stores import open_etcd_store
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.sqlite import create_sqlite_store
 
@@ -23,8 +26,13 @@ class StoreKind(NamedTuple):
     """Opens the store in a directory, which may be missing."""
 
 
-MEMORY = StoreKind("memory", lambda _: InMemoryWorkspaceStore())
-KEPT = (StoreKind("json", create_json_store), StoreKind("sqlite", create_sqlite_store))
+_KINDS: Final = {
+    "memory": StoreKind("memory", lambda _: InMemoryWorkspaceStore()),
+    "json": StoreKind("json", create_json_store),
+    "sqlite": StoreKind("sqlite", create_sqlite_store),
+}
+
+KEPT: Final = ("json", "sqlite", pytest.param("etcd", marks=needs_etcd))
 """The kinds that outlive their process."""
 
 
@@ -43,22 +51,23 @@ class Place:
         return self.store
 
 
-def _named(kind: StoreKind) -> str:
-    return kind.name
+def _kind(request: pytest.FixtureRequest) -> StoreKind:
+    if request.param != "etcd":
+        return _KINDS[request.param]
+    cluster: Cluster = request.getfixturevalue("etcd")
+    return StoreKind("etcd", partial(open_etcd_store, cluster.endpoints))
 
 
-@pytest.fixture(params=(MEMORY, *KEPT), ids=_named)
+@pytest.fixture(params=("memory", *KEPT))
 def kind(request: pytest.FixtureRequest) -> StoreKind:
     """Each kind of store."""
-    assert isinstance(request.param, StoreKind)
-    return request.param
+    return _kind(request)
 
 
-@pytest.fixture(params=KEPT, ids=_named)
+@pytest.fixture(params=KEPT)
 def kept_kind(request: pytest.FixtureRequest) -> StoreKind:
     """Each kind that outlives its process."""
-    assert isinstance(request.param, StoreKind)
-    return request.param
+    return _kind(request)
 
 
 @pytest.fixture

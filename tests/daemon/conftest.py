@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from support.logs import EventDict, capture_logs
+from support.manager import Manager
 from support.running import Running
 from support.samples import STATE
 from support.scripted_store import GatedStore
@@ -39,8 +40,10 @@ async def serve(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Serve]:
             *,
             max_line_bytes: int = MAX_LINE_BYTES,
             slow_request_ms: float = SLOW_REQUEST_MS,
+            machine: str | None = None,
+            host_name: str | None = None,
         ) -> Daemon:
-            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data")
+            daemon = Daemon(nursery, store or InMemoryWorkspaceStore(), tmp_path / "data", machine, host_name)
             daemon.server.max_line_bytes = max_line_bytes
             daemon.server.log.apply_settings(slow_request_ms)
             stack.callback(daemon.close)
@@ -77,6 +80,14 @@ def socket_dir() -> Iterator[Path]:
     """A directory with a short name: a socket's path has at most some hundred bytes."""
     with tempfile.TemporaryDirectory(prefix="wsd-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+def manager(socket_dir: Path) -> Iterator[Manager]:
+    """A service manager that can be told."""
+    manager = Manager(socket_dir / "notify")
+    with manager.socket:
+        yield manager
 
 
 @pytest.fixture

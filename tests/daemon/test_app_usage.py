@@ -123,7 +123,7 @@ async def test_damage_is_one_line_of_the_log_and_ends_with_the_next_write(
     assert await client.result("workspace.usage") == []
     await touch(client, id_)
     await stop(running)
-    assert [entry["event"] for entry in logged] == ["The times of use start anew.", "Stopping.", "Stopped."]
+    assert [entry["event"] for entry in logged] == ["The times of use start over.", "Stopping.", "Stopped."]
     assert list(content(settings)["workspaces"]) == [id_]
 
 
@@ -146,7 +146,7 @@ async def test_a_file_that_can_never_be_written_is_told_once_and_ends_no_stop(
     assert await score(client) == 1
     await stop(running)
     assert [entry["event"] for entry in logged] == [
-        "The times of use start anew.",
+        "The times of use start over.",
         "The times of use could not be written.",
         "Stopping.",
         "Stopped.",

@@ -6,7 +6,8 @@ import pytest
 
 from support.logs import EventDict
 from workspaced.domain.entries import NOBODY, Cause, Event
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
+from workspaced.published_event import PublishedEvent
 from workspaced_protocol.events import StoreChanged, Topic, WorkspaceChanged
 from workspaced_protocol.models import Peer
 

@@ -5,6 +5,7 @@ import tracemalloc
 import msgspec
 import pytest
 
+from support.logs import EventDict
 from workspaced.domain.entries import NOBODY, Cause, Entry, Event
 from workspaced.domain.errors import InvalidField
 from workspaced.events import KEPT_BYTES, KEPT_EVENTS, EventHub, Subscription
@@ -268,3 +269,45 @@ def test_the_bound_on_kept_bytes_counts_the_texts_that_are_not_made_yet() -> Non
     gap, *texts = subscription.take(UNLIMITED)
     assert params(gap)["topic"] == "events.gap"
     assert KEPT_BYTES - 2 * len(LARGE) - 1000 < sum(map(len, texts)) <= KEPT_BYTES
+
+
+def test_where_changes_are_not_known_each_subscriber_gets_a_gap_up_to_there() -> None:
+    hub = hub_with(1, 2)
+    woken: list[str] = []
+    behind, up_to_date = subscribe(hub, since=0), hub.subscribe(None, None, lambda: woken.append("woken"))
+    assert not up_to_date.has_more()
+    hub.skip_to(9)
+    assert woken == ["woken"]
+    assert hub.revision == 9
+    assert taken(behind) == [{"from": 1, "to": 9}]
+    assert taken(up_to_date) == [{"from": 3, "to": 9}]
+    publish(hub, 10)
+    assert taken(behind) == taken(up_to_date) == [10]
+    assert taken(subscribe(hub, since=5)) == [{"from": 6, "to": 9}, 10]
+    assert taken(subscribe(hub, since=9)) == [10]
+
+
+def test_a_gap_after_a_gap_is_one_for_those_who_read_neither() -> None:
+    hub = hub_with(1)
+    subscription = subscribe(hub)
+    hub.skip_to(4)
+    publish(hub, 5)
+    hub.skip_to(8)
+    assert taken(subscription) == [{"from": 2, "to": 8}]
+    assert not subscription.has_more()
+
+
+def test_a_listener_is_told_of_a_gap_and_one_that_fails_stays(logged: list[EventDict]) -> None:
+    hub = EventHub()
+    told: list[str] = []
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    hub.listen(lambda _: None, fail)
+    hub.listen(lambda _: None)
+    hub.listen(lambda _: told.append("event"), lambda: told.append("gap"))
+    hub.skip_to(3)
+    publish(hub, 4)
+    assert told == ["gap", "event"]
+    assert [entry["log_level"] for entry in logged] == ["error"]

@@ -130,6 +130,10 @@ SHAPES: list[tuple[Model, object]] = [
         StoreStatus(state="readOnly", last_error="disk full"),
         {"state": "readOnly", "lastError": "disk full"},
     ),
+    (
+        StoreStatus(state="readOnly", last_error="no quorum", since=7),
+        {"state": "readOnly", "lastError": "no quorum", "since": 7},
+    ),
     (STATUS, STATUS_JSON),
     (
         StoreCheck(primary=FileCheck(corrupted=True, reason="empty"), snapshot=FileCheck(corrupted=False)),
@@ -149,17 +153,18 @@ def test_a_model_s_json_is_the_contract_s(model: Model, shape: object) -> None:
 
 # `?` for a member that may be absent.
 MEMBERS: dict[type[Model], str] = {
-    ProjectBinding: "id workspaceId rootPath gitUrl? status boundAt",
+    ProjectBinding: "id workspaceId rootPath gitUrl? status boundAt machine?",
     # Absent only in what a client sends: the store sets it.
-    Workspace: "id name rootPath state createdAt updatedAt revision? tags? metadata? projects",
-    Session: "id workspaceId label pid startedAt exclusive?",
+    Workspace: "id name rootPath state createdAt updatedAt revision? tags? metadata? machine? projects",
+    Session: "id workspaceId label pid startedAt exclusive? machine?",
     Hello: "server version protocol capabilities",
     DaemonStatus: (
-        "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits"
+        "version protocol pid dataDir socket startedAt revision workspaces sessions connections recovery store commits "
+        "machine?"
     ),
     # occurredAt is beyond the contract: a user is told when it happened, too.
     RecoveryStatus: "outcome reason? quarantined acknowledged occurredAt? salvageableCount?",
-    StoreStatus: "state lastError?",
+    StoreStatus: "state lastError? since?",
     CommitStatistics: "count requests p50Ms p95Ms",
     StoreCheck: "primary snapshot",
     FileCheck: "corrupted reason?",

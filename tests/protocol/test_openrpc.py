@@ -158,7 +158,8 @@ def test_the_schemas_are_for_all_languages() -> None:
         jsonschema.Draft7Validator.check_schema(schema)
         assert "\n " not in schema["description"]
     patterns = {part["pattern"] for part in parts_of(DOCUMENT) if isinstance(part.get("pattern"), str)}
-    assert patterns == {"^ws_[A-Za-z0-9_-]{1,128}$", "^proj_[A-Za-z0-9_-]{1,128}$"}
+    machine = "^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"
+    assert patterns == {"^ws_[A-Za-z0-9_-]{1,128}$", "^proj_[A-Za-z0-9_-]{1,128}$", machine}
 
 
 def test_each_topic_has_its_payload() -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workspaced_protocol.models import ProjectBinding
-from workspaced_protocol.urls import Address, blackener, web_address, without_secret
+from workspaced_protocol.url_secrets import Address, blackener, web_address
+from workspaced_protocol.urls import without_secret
 
 SECRETS = [
     # Passwords

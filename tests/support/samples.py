@@ -99,6 +99,7 @@ _JSON = st.recursive(
 METADATA = st.dictionaries(TEXT.filter(bool), _JSON, max_size=3)
 _ID = st.text("ABab01_-", min_size=1, max_size=12) | st.just("Z" * 128)
 _TIME_MS = st.integers(0, MAX_SAFE_INTEGER)
+_MACHINE = st.none() | st.sampled_from(["laptop", "devbox.example.com"])
 _PATH = TEXT.map(lambda text: "/" + text.replace("\0", ""))
 
 
@@ -120,6 +121,7 @@ def _any_workspace(draw: st.DrawFn, id_: str, number: int) -> Workspace:
                 git_url=st.none() | TEXT,
                 status=st.sampled_from(["active", "stale"]),
                 bound_at=_TIME_MS,
+                machine=_MACHINE,
             ),
             max_size=4,
             unique_by=lambda project: project.id,
@@ -134,6 +136,7 @@ def _any_workspace(draw: st.DrawFn, id_: str, number: int) -> Workspace:
         updated_at=draw(_TIME_MS),
         tags=tuple(draw(st.lists(TEXT.filter(bool), max_size=3, unique_by=tag_key))),
         metadata=draw(METADATA),
+        machine=draw(_MACHINE),
         projects=tuple(projects),
     )
 

@@ -14,8 +14,9 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import NOBODY, Cause
 from workspaced.domain.projects import PathFacts
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
 from workspaced.host.path_checks import PathChecker
+from workspaced.published_event import PublishedEvent
 from workspaced.rpc.request_log import SLOW_REQUEST_MS
 from workspaced.service.registry import Handler
 from workspaced.service.requests import Caller
@@ -37,6 +38,8 @@ class Serve(Protocol):
         *,
         max_line_bytes: int = MAX_LINE_BYTES,
         slow_request_ms: float = SLOW_REQUEST_MS,
+        machine: str | None = None,
+        host_name: str | None = None,
     ) -> "Daemon": ...
 
 
@@ -61,8 +64,10 @@ class CountingHub(EventHub):
 
     listening = 0
 
-    def listen(self, listener: Callable[[PublishedEvent], None]) -> Callable[[], None]:
-        leave = super().listen(listener)
+    def listen(
+        self, listener: Callable[[PublishedEvent], None], on_gap: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        leave = super().listen(listener, on_gap)
         self.listening += 1
 
         def leave_and_count() -> None:
@@ -115,7 +120,14 @@ class HeldPaths(PathChecker):
 class Daemon:
     """The daemon that `app.build` puts together; `run` must run for it to serve."""
 
-    def __init__(self, nursery: trio.Nursery, store: WorkspaceStore, data_dir: Path) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        store: WorkspaceStore,
+        data_dir: Path,
+        machine: str | None = None,
+        host_name: str | None = None,
+    ) -> None:
         self.store = store
         self.hub = CountingHub(store.state.revision, store.state.history)
         self.writer = CountingWriter(store, self.hub)
@@ -127,6 +139,8 @@ class Daemon:
             hub=self.hub,
             writer=self.writer,
             paths=self.paths,
+            machine=machine,
+            host_name=host_name,
         )
         self.hub.listening = 0  # less those of the daemon's own parts
         self.real_paths = parts.real_paths

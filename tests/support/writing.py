@@ -8,7 +8,8 @@ from workspaced.domain import sessions
 from workspaced.domain import workspaces as workspaces_
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
+from workspaced.published_event import PublishedEvent
 from workspaced.store import WorkspaceStore
 from workspaced.writer.actor import DEADLINE_SECONDS, QUEUE_LIMIT, Writer
 from workspaced_protocol.models import Peer, Session

@@ -75,6 +75,8 @@ export class Calls {
         this.#noteSessions(method, params, result);
         return result;
       } catch (error) {
+        // A session that is to end may have ended already: somebody else ended it.
+        if (isOfKind(error, "notFound")) this.#noteSessions(method, params, undefined);
         if (isOfKind(error, "notResponding")) throw attempts.timedOut(error);
         if (!this.#settings.reconnects || this.closed.isSet || !isPassing(error)) throw error;
         attempts.lost(error);

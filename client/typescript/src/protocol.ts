@@ -38,7 +38,12 @@ export interface Hello {
   capabilities: string[];
 }
 
-/** The answer to `daemon.status`. */
+/**
+ * The answer to `daemon.status`.
+ *
+ * `machine` is the daemon's machine: `machine` of workspaces and projects that lie there. It is absent if the
+ * store belongs to one machine.
+ */
 export interface DaemonStatusReport {
   version: string;
   protocol: number;
@@ -53,6 +58,7 @@ export interface DaemonStatusReport {
   recovery: RecoveryStatus;
   store: StoreStatus;
   commits: CommitStatistics;
+  machine?: string;
 }
 
 /**
@@ -73,10 +79,16 @@ export interface RecoveryStatus {
   salvageableCount?: number;
 }
 
-/** Whether writes succeed: `degraded` after a failed write, `readOnly` until the files are repaired. */
+/**
+ * Whether writes succeed: `degraded` after a failed write, `readOnly` until the store is repaired or
+ * reachable again.
+ *
+ * `since` is the time of the change to this state, absent if it is `ok`.
+ */
 export interface StoreStatus {
   state: StoreState;
   lastError?: string;
+  since?: number;
 }
 
 /** The commits since the start. The percentiles cover the newest commits, in milliseconds. */
@@ -127,6 +139,7 @@ export interface Subscribed {
  *
  * `tags` are at most 32; those that differ only in case are one. `metadata` is a JSON object that apps share:
  * by convention its keys are `app.key`, and it has at most 16 KiB as JSON. Both are absent if empty.
+ * `machine` is the machine on which the root path lies; it is absent if the store belongs to one machine.
  */
 export interface Workspace {
   id: string;
@@ -138,10 +151,15 @@ export interface Workspace {
   revision: number;
   tags?: string[];
   metadata?: JsonObject;
+  machine?: string;
   projects: ProjectBinding[];
 }
 
-/** A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret. */
+/**
+ * A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret.
+ *
+ * `machine` is the machine on which the directory lies; it is absent if the store belongs to one machine.
+ */
 export interface ProjectBinding {
   id: string;
   workspaceId: string;
@@ -149,6 +167,7 @@ export interface ProjectBinding {
   gitUrl?: string;
   status: ProjectStatus;
   boundAt: number;
+  machine?: string;
 }
 
 /**
@@ -194,18 +213,23 @@ export interface HistoryEntry {
   correlationId: string;
 }
 
-/** The process and the user of a client. `program` is its name from `daemon.hello`, absent without a hello. */
+/**
+ * The process and the user of a client. `program` is its name from `daemon.hello`, absent without a hello.
+ *
+ * `machine` is the machine on which it ran; it is absent if the store belongs to one machine.
+ */
 export interface Peer {
   pid: number;
   uid: number;
   program?: string;
+  machine?: string;
 }
 
 /**
  * A session of an app in a workspace. It ends with the app's connection.
  *
  * `exclusive` is absent unless it is true: then no other exclusive session can begin in the workspace
- * meanwhile.
+ * meanwhile. `machine` is the app's machine, absent where the store is not shared with others.
  */
 export interface Session {
   id: string;
@@ -214,6 +238,7 @@ export interface Session {
   pid: number;
   startedAt: number;
   exclusive?: boolean;
+  machine?: string;
 }
 
 /** The store's revision after a write. */
@@ -375,6 +400,7 @@ export interface StoreChanged {
  *
  * `tags` are at most 32; those that differ only in case are one. `metadata` is a JSON object that apps share:
  * by convention its keys are `app.key`, and it has at most 16 KiB as JSON. Both are absent if empty.
+ * `machine` is the machine on which the root path lies; it is absent if the store belongs to one machine.
  *
  * This is its form in params: an unknown member is refused.
  */
@@ -388,11 +414,14 @@ export interface WorkspaceInput {
   revision?: number | undefined;
   tags?: readonly string[] | undefined;
   metadata?: { readonly [key: string]: unknown } | undefined;
+  machine?: string | undefined;
   projects: readonly ProjectBindingInput[];
 }
 
 /**
  * A directory, or a git clone, that belongs to a workspace. `gitUrl` never holds a secret.
+ *
+ * `machine` is the machine on which the directory lies; it is absent if the store belongs to one machine.
  *
  * This is its form in params: an unknown member is refused.
  */
@@ -403,6 +432,7 @@ export interface ProjectBindingInput {
   gitUrl?: string | undefined;
   status: ProjectStatus;
   boundAt: number;
+  machine?: string | undefined;
 }
 
 /**

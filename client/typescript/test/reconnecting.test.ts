@@ -106,6 +106,19 @@ test("a session that was ended is not missed", async () => {
   assert.equal(await client.workspaces.touch({ id: "ws_a" }), null);
 });
 
+test("a session that another client ended is not missed", async () => {
+  const server = await scripted();
+  const client = await server.client();
+  server.script = ({ method }, answer) =>
+    method === "session.end"
+      ? answer.error(1001, "There is no session ss_1.", { kind: "notFound" })
+      : answer.result(method === "session.begin" ? { id: "ss_1" } : null);
+  await client.sessions.begin({ workspaceId: "ws_a" });
+  assert.equal((await errorOf(client.sessions.end({ id: "ss_1" }))).kind, "notFound");
+  server.hangUp();
+  assert.equal(await client.workspaces.touch({ id: "ws_a" }), null);
+});
+
 test("a daemon that is stopping is asked again", async () => {
   const server = await scripted();
   const client = await server.client();

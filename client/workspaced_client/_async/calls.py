@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from workspaced_client._core.attempts import Attempts, note_sessions
 from workspaced_client._core.connecting import turned_away
 from workspaced_client._core.conversation import ANY_JSON, OnProgress
-from workspaced_client._core.daemon_errors import ShuttingDown
+from workspaced_client._core.daemon_errors import NotFound, ShuttingDown
 from workspaced_client._core.hello import greeting
 from workspaced_client._core.local_errors import (
     ConnectionLost,
@@ -119,6 +119,10 @@ class AsyncCalls:
                     await self._closed.wait(attempts.pause_seconds(error, now()))
             except NotResponding as error:
                 raise attempts.timed_out(error) from None
+            except NotFound:
+                # A session that is to end may have ended already: somebody else ended it.
+                note_sessions(self._session_ids, attempts.method, attempts.params, None)
+                raise
             else:
                 note_sessions(self._session_ids, attempts.method, attempts.params, answer)
                 return answer

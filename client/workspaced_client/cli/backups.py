@@ -19,6 +19,7 @@ from workspaced_client.cli.base.output import (
     shown_path,
     tell,
 )
+from workspaced_client.cli.base.places import shown_place
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
 from workspaced_client.cli.base.table import Column, emit_table
@@ -62,7 +63,7 @@ def restore(options: Options, backup: str, *, yes: bool, dry_run: bool) -> None:
     with connected(options, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         difference = _difference(client, source)
         now = {workspace.id: workspace for workspace in client.store.get_all()}
-        preview(options, _difference_text(difference, now), asks=not yes and not dry_run)
+        preview(options, _difference_text(difference, now, options.machine), asks=not yes and not dry_run)
         before = client.daemon.status().recovery
         changes_something = bool(difference.added or difference.changed or difference.removed)
         if dry_run or not (changes_something or is_pending(before)):
@@ -126,14 +127,15 @@ def _emit_json(difference: StoreDifference, *, applied: bool, revision: int) -> 
     )
 
 
-def _difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> str:
+def _difference_text(difference: StoreDifference, now: dict[str, Workspace], here: str | None) -> str:
     """Return the changes of a restore, a line for each workspace; `now` is the content of the store by id."""
     lines = [
-        *(coloured(f"+ {described(workspace)}", "green") for workspace in difference.added),
-        *(coloured(f"- {described(workspace)}", "red") for workspace in difference.removed),
+        *(coloured(f"+ {described(workspace, here)}", "green") for workspace in difference.added),
+        *(coloured(f"- {described(workspace, here)}", "red") for workspace in difference.removed),
         *(
             coloured(
-                f"~ {shown_name(workspace.name)}  {_changes(now.get(workspace.id), workspace)}", "yellow"
+                f"~ {shown_name(workspace.name)}  {_changes(now.get(workspace.id), workspace, here)}",
+                "yellow",
             )
             for workspace in difference.changed
         ),
@@ -147,7 +149,7 @@ def _difference_text(difference: StoreDifference, now: dict[str, Workspace]) -> 
     return "\n".join((*lines, summary))
 
 
-def _changes(before: Workspace | None, after: Workspace) -> str:
+def _changes(before: Workspace | None, after: Workspace, here: str | None) -> str:
     """Return the fields that differ, in words."""
     if before is None:
         return "as in the backup"  # another program has removed it since the comparison
@@ -155,7 +157,7 @@ def _changes(before: Workspace | None, after: Workspace) -> str:
         f"{label}: {old} -> {new}"
         for label, old, new in (
             ("name", shown_name(before.name), shown_name(after.name)),
-            ("path", shown_path(before.root_path), shown_path(after.root_path)),
+            ("path", shown_place(before, here), shown_place(after, here)),
             ("state", before.state, after.state),
         )
         if old != new
@@ -163,17 +165,13 @@ def _changes(before: Workspace | None, after: Workspace) -> str:
     old_projects = {project.id: project for project in before.projects}
     new_projects = {project.id: project for project in after.projects}
     words += [
-        f"project +{shown_path(each.root_path)}"
-        for id_, each in new_projects.items()
-        if id_ not in old_projects
+        f"project +{shown_place(each, here)}" for id_, each in new_projects.items() if id_ not in old_projects
     ]
     words += [
-        f"project -{shown_path(each.root_path)}"
-        for id_, each in old_projects.items()
-        if id_ not in new_projects
+        f"project -{shown_place(each, here)}" for id_, each in old_projects.items() if id_ not in new_projects
     ]
     words += [
-        f"project ~{shown_path(each.root_path)}"
+        f"project ~{shown_place(each, here)}"
         for id_, each in new_projects.items()
         if id_ in old_projects and each != old_projects[id_]
     ]

@@ -8,11 +8,13 @@ from typing import Final
 
 from workspaced_client import GitError, NotResponding, Progress, Workspace
 from workspaced_client._core.durations import CLONE_TIMEOUT_SECONDS
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import errors_on_terminal, shown, shown_name, shown_path, tell
+from workspaced_client.cli.base.places import not_here
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.typed_paths import absolute_path
 from workspaced_protocol.models import WARNING_PHASE
@@ -28,6 +30,10 @@ def clone(options: Options, workspace: str | None, url: str, into: str | None) -
     target = None if into is None else absolute_path(into)
     with connected(options, timeout_seconds=CLONE_TIMEOUT_SECONDS) as client:
         found = find_workspace(client, workspace)
+        machine = machine_elsewhere(found, options.machine)
+        if target is None and machine is not None:
+            hint = "To clone to a directory of this machine: add --into DIR."
+            raise not_here(found.name, found.root_path, machine, hint=hint)
         source = _source(url)
         with _failing_in_words(found), _progress_shown(options, _repository(source)) as show:
             bound = client.projects.clone(

@@ -7,7 +7,8 @@ from workspaced_client.cli.base.arguments import find_whole
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, shown_name, told_path
+from workspaced_client.cli.base.output import count, shown_name
+from workspaced_client.cli.base.places import told_place
 from workspaced_client.cli.base.questions import require_yes
 from workspaced_client.cli.base.results import tell_change
 
@@ -20,7 +21,7 @@ def delete(options: Options, workspaces: list[str], *, yes: bool) -> None:
         # Two of the texts may mean one workspace.
         found = list({each.id: each for each in (find_whole(client, given) for given in workspaces)}.values())
         if not yes:
-            require_yes(_question(found), declined="Nothing was deleted.", has_preview=False)
+            require_yes(_question(found, options.machine), declined="Nothing was deleted.", has_preview=False)
         try:
             if len(found) == 1:
                 client.workspaces.delete(found[0].id)
@@ -34,13 +35,13 @@ def delete(options: Options, workspaces: list[str], *, yes: bool) -> None:
     tell_change(options, None, f"Deleted {noun} {names}.")
 
 
-def _question(found: Sequence[Workspace]) -> str:
+def _question(found: Sequence[Workspace], here: str | None) -> str:
     if len(found) == 1:
-        return f"Delete workspace {_described(found[0])}?"
-    lines = "".join(f"  {_described(each)}\n" for each in found)
+        return f"Delete workspace {_described(found[0], here)}?"
+    lines = "".join(f"  {_described(each, here)}\n" for each in found)
     return f"{lines}Delete these {len(found)} workspaces?"
 
 
-def _described(workspace: Workspace) -> str:
+def _described(workspace: Workspace, here: str | None) -> str:
     projects = f", with {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"“{shown_name(workspace.name)}” ({told_path(workspace.root_path)}{projects})"
+    return f"“{shown_name(workspace.name)}” ({told_place(workspace, here)}{projects})"

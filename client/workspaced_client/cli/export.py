@@ -2,11 +2,15 @@
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import structs
+
 from workspaced_client import Client, Workspace
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
@@ -20,6 +24,7 @@ from workspaced_client.cli.base.output import (
     shown_path,
     tell,
 )
+from workspaced_client.cli.base.places import command_there, not_here
 from workspaced_client.cli.base.typed_paths import absolute_path
 
 _CODE_WORKSPACE: Final = "code-workspace"
@@ -41,6 +46,8 @@ def export(
     _check_usage(workspaces, format_, path, everything=everything, force=force)
     with connected(options) as client:
         chosen = client.workspaces.list() if everything else _chosen(client, workspaces)
+    if format_ != _JSON:
+        chosen = _of_this_machine(chosen, format_, options.machine)
     _tell_of_annotations(chosen, format_)
     if path is None:
         _emit(_text(chosen, format_, None, ascii_only=on_terminal()))
@@ -79,6 +86,33 @@ def _check_usage(
 def _chosen(client: Client, given: Sequence[str]) -> list[Workspace]:
     found = {each.id: each for each in (find_workspace(client, one) for one in given)}
     return list(found.values())
+
+
+def _of_this_machine(workspaces: Sequence[Workspace], format_: str, here: str | None) -> list[Workspace]:
+    """Return what a format without machines can tell: the workspaces of this one, with their projects here.
+
+    Tell on stderr of all that is left out. Raise Failure if nothing remains of a single workspace.
+    """
+    kept: list[Workspace] = []
+    left_out = 0
+    for each in workspaces:
+        own = tuple(project for project in each.projects if machine_elsewhere(project, here) is None)
+        machine = machine_elsewhere(each, here)
+        # The file for VS Code holds projects, and a root only without them.
+        if machine is None or (own and format_ == _CODE_WORKSPACE):
+            left_out += len(own) < len(each.projects)
+            kept.append(structs.replace(each, projects=own) if len(own) < len(each.projects) else each)
+        elif len(workspaces) == 1:
+            there = command_there(
+                machine, shlex.join(["workspacectl", "export", each.name, "--format", format_])
+            )
+            raise not_here(each.name, each.root_path, machine, hint=f"To export it there: {there}")
+        else:
+            left_out += 1
+    if left_out:
+        whose = f"the directories of others are left out, of {count(left_out, 'workspace')}"
+        tell(f"warning: {format_} has no machines: {whose}. The format json has them.")
+    return kept
 
 
 def _tell_of_annotations(workspaces: Sequence[Workspace], format_: str) -> None:

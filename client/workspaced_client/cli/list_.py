@@ -5,7 +5,7 @@ from __future__ import annotations
 from workspaced_client.cli.base.asking import Read, ask
 from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import emit_json, emit_raw, shown_name, tell
-from workspaced_client.cli.base.shapes import WORKSPACE, stale_projects
+from workspaced_client.cli.base.shapes import WORKSPACE, elsewhere, stale_projects
 from workspaced_client.cli.base.table import Column, emit_table
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ def list_(
         Read("workspace.list", params, [WORKSPACE], lambda client: client.workspaces.list(**params)),
     )
     has_any = bool(workspaces or tag)
-    workspaces = _matching(workspaces, name, under, stale=stale)
+    workspaces = _matching(workspaces, name, under, options.machine, stale=stale)
     if sort != "recent":
         workspaces.sort(key=_SORT_KEYS[sort], reverse=reverse)
     elif reverse:
@@ -70,7 +70,7 @@ def list_(
     elif line is not None:
         emit_raw("".join(map(line, workspaces)))
     elif workspaces:
-        _emit(workspaces)
+        _emit(workspaces, options.machine)
     elif not options.quiet:
         if not has_any and state is None:
             tell("There are no workspaces. To make one of this directory: workspacectl create NAME")
@@ -80,7 +80,9 @@ def list_(
             tell(f"No workspace {wanted}: `workspacectl list` shows all.")
 
 
-def _matching(workspaces: list[Any], name: str | None, under: str | None, *, stale: bool) -> list[Any]:
+def _matching(
+    workspaces: list[Any], name: str | None, under: str | None, here: str | None, *, stale: bool
+) -> list[Any]:
     if name is not None:
         from fnmatch import fnmatchcase
 
@@ -90,13 +92,17 @@ def _matching(workspaces: list[Any], name: str | None, under: str | None, *, sta
 
         top = absolute_path(under)
         below = f"{top.rstrip('/')}/"
-        workspaces = [each for each in workspaces if f"{each['rootPath'].rstrip('/')}/".startswith(below)]
+        workspaces = [
+            each
+            for each in workspaces
+            if f"{each['rootPath'].rstrip('/')}/".startswith(below) and elsewhere(each, here) is None
+        ]
     if stale:
         workspaces = [each for each in workspaces if stale_projects(each)]
     return workspaces
 
 
-def _emit(workspaces: list[Any]) -> None:
+def _emit(workspaces: list[Any], here: str | None) -> None:
     has_tags = any(each.get("tags") for each in workspaces)
     stale = {each["id"]: stale_projects(each) for each in workspaces}
     has_stale = any(stale.values())
@@ -121,7 +127,7 @@ def _emit(workspaces: list[Any]) -> None:
                 str(len(each["projects"])),
                 *([str(stale[each["id"]] or "-")] if has_stale else ()),
                 *([", ".join(map(shown_name, each.get("tags", ())))] if has_tags else ()),
-                each["rootPath"],
+                (each["rootPath"], elsewhere(each, here)),
                 each["id"],
             )
             for each in workspaces

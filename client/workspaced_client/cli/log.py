@@ -37,7 +37,14 @@ def log(options: Options, workspace: str | None, limit: int, before: int | None,
                 Column("PID", optional=True),
             ),
             [
-                (when(each.at), str(each.revision), _what(each), each.name, _program(each), str(each.by.pid))
+                (
+                    when(each.at),
+                    str(each.revision),
+                    _what(each, options.machine),
+                    each.name,
+                    _author(each, options.machine),
+                    str(each.by.pid),
+                )
                 for each in found
             ],
         )
@@ -51,9 +58,9 @@ def log(options: Options, workspace: str | None, limit: int, before: int | None,
         )
 
 
-def _what(entry: HistoryEntry) -> str:
-    return summary(entry.before, entry.after, entry.method)
+def _what(entry: HistoryEntry, here: str | None) -> str:
+    return summary(entry.before, entry.after, here, entry.method)
 
 
-def _program(entry: HistoryEntry) -> str:
-    return author(entry.by, names_process=not entry.by.program)
+def _author(entry: HistoryEntry, here: str | None) -> str:
+    return author(entry.by, here, names_process=not entry.by.program)

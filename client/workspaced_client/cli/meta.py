@@ -16,6 +16,9 @@ from workspaced_client.cli.base.results import tell_change
 
 def meta(options: Options, workspace: str | None, keys: list[str]) -> None:
     """Show the metadata of a workspace, or change some keys of it."""
+    if workspace is not None and "=" in workspace:
+        keys = [workspace, *keys]  # a name was left out; a workspace whose name has a “=” is named by its id
+        workspace = None
     patch = _patch(keys)
     with connected(options) as client:
         found = find_workspace(client, workspace)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from workspaced_client import Client, ProjectBinding, Workspace
+from workspaced_client._core.machines import machine_elsewhere, place_of
 from workspaced_client.cli.base.arguments import find_workspace, workspace_around
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import EXIT_REFUSED, Failure, WrongUsage
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, emit_json, shown_name, shown_path, tell, told_path
+from workspaced_client.cli.base.places import shown_place
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.table import Column, emit_table
 from workspaced_client.cli.base.typed_paths import absolute_path
@@ -41,20 +43,26 @@ def unbind(options: Options, workspace: str | None, project: str) -> None:
     """Remove a project from a workspace."""
     with connected(options) as client:
         found = find_workspace(client, workspace)
-        chosen = _find_project(found, project)
+        chosen = _find_project(found, project, options.machine)
         left = client.projects.unbind(found.id, chosen.id)
     tell_change(
-        options, left, f"Unbound {shown_path(chosen.root_path)} from workspace “{shown_name(left.name)}”."
+        options,
+        left,
+        f"Unbound {shown_place(chosen, options.machine)} from workspace “{shown_name(left.name)}”.",
     )
 
 
-def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
-    """Return the project with this id, path, or last part of a path. Raise Failure unless there is exactly one."""
+def _find_project(workspace: Workspace, given: str, here: str | None) -> ProjectBinding:
+    """Return the project with this id, path, or last part of a path. Raise Failure unless there is exactly one.
+
+    A path is one of this machine (`here`), unless it begins with another one, as in `devbox:/srv/web`.
+    """
     path = absolute_path(given)
     paths = {path, os.path.realpath(path)}
     ways: tuple[Callable[[ProjectBinding], bool], ...] = (
         lambda project: project.id == given,
-        lambda project: project.root_path in paths,
+        lambda project: project.root_path in paths and machine_elsewhere(project, here) is None,
+        lambda project: place_of(project, here) == given,
         lambda project: os.path.basename(project.root_path) == given,
     )
     for is_meant in ways:
@@ -62,7 +70,7 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
         if len(meant) == 1:
             return meant[0]
         if meant:
-            which = ", ".join(project.root_path for project in meant)
+            which = ", ".join(place_of(project, here) for project in meant)
             raise Failure(
                 f"More than one project is called “{shown_name(given)}”: {which}. Give its path.",
                 kind="ambiguous",
@@ -70,7 +78,7 @@ def _find_project(workspace: Workspace, given: str) -> ProjectBinding:
     name = workspace.name
     if not workspace.projects:
         raise Failure(f"Workspace “{shown_name(name)}” has no projects.", kind="notFound")
-    have = ", ".join(project.root_path for project in workspace.projects)
+    have = ", ".join(place_of(project, here) for project in workspace.projects)
     raise Failure(
         f"No project of workspace “{shown_name(name)}” is “{shown_name(given)}”. It has: {have}.",
         kind="notFound",
@@ -81,8 +89,10 @@ def check(options: Options, workspaces: list[str]) -> int:
     """Check whether the projects' directories can be reached."""
     with connected(options) as client:
         checked = [client.projects.check(id_) for id_ in _ids(client, workspaces)]
+    here = options.machine
     rows = [(workspace, project) for workspace in checked for project in workspace.projects]
-    stale = [project for _, project in rows if project.status == "stale"]
+    own = [project for _, project in rows if machine_elsewhere(project, here) is None]
+    stale = [project for project in own if project.status == "stale"]
     if options.as_json:
         emit_json(checked)
     elif rows:
@@ -95,7 +105,12 @@ def check(options: Options, workspaces: list[str]) -> int:
                 Column("WHY", shrinks=True, is_sentence=True, gives_way=True),
             ),
             [
-                (workspace.name, project.status, project.root_path, reasons.get(project.root_path, ""))
+                (
+                    workspace.name,
+                    project.status,
+                    (project.root_path, machine_elsewhere(project, here)),
+                    _why(project, reasons, here),
+                )
                 for workspace, project in rows
             ],
         )
@@ -117,6 +132,14 @@ def _ids(client: Client, given: list[str] | None) -> list[str]:
     if around is not None:
         return [around.id]
     return [each.id for each in client.workspaces.list() if each.state != "deleted" and each.projects]
+
+
+def _why(project: ProjectBinding, reasons: dict[str, str], here: str | None) -> str:
+    """Return why a project can't be reached, or that another machine has found it so."""
+    machine = machine_elsewhere(project, here)
+    if machine is None:
+        return reasons.get(project.root_path, "")
+    return f"found so by {machine}, which alone checks it" if project.status == "stale" else ""
 
 
 def _reasons(paths: list[str]) -> dict[str, str]:

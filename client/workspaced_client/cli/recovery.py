@@ -9,6 +9,7 @@ import msgspec
 from msgspec import structs
 
 from workspaced_client import Client, NameConflict, RecoveryStatus, RevisionConflict, Workspace
+from workspaced_client._core.machines import place_of
 from workspaced_client._core.recovery_warning import is_pending
 from workspaced_client.cli.base import recovery_notice
 from workspaced_client.cli.base.arguments import is_id
@@ -22,9 +23,9 @@ from workspaced_client.cli.base.output import (
     emit_json,
     shown,
     shown_name,
-    shown_path,
     shown_sentence,
 )
+from workspaced_client.cli.base.places import shown_place
 from workspaced_client.cli.base.questions import preview, require_yes
 from workspaced_client.cli.base.results import described
 from workspaced_client.cli.base.typed_paths import absolute_path
@@ -52,7 +53,7 @@ def show(options: Options) -> None:
     """Show the last recovery, and the content of the damaged files."""
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         notice = client.daemon.status().recovery
-        found, files = _look(client)
+        found, files = _look(client, options.machine)
     if options.as_json:
         possible = [each.workspace for each in found if each.is_wanted]
         emit_json({**msgspec.to_builtins(notice), "salvageable": possible})
@@ -67,10 +68,10 @@ def salvage(options: Options, workspaces: list[str], from_: list[str], *, yes: b
     named = [absolute_path(file) for file in from_ or ()]
     with connected(options, warn=False, timeout_seconds=COPY_TIMEOUT_SECONDS) as client:
         before = client.daemon.status().recovery
-        all_found, files = _look(client, named)
+        all_found, files = _look(client, options.machine, named)
         found = _chosen(all_found, workspaces or ())
         wanted = [each.workspace for each in found if each.is_wanted]
-        preview(options, _preview(found, files), asks=not yes and not dry_run)
+        preview(options, _preview(found, files, options.machine), asks=not yes and not dry_run)
         if wanted and not dry_run:
             if not yes:
                 question = f"Bring back {count(len(wanted), 'workspace')}?"
@@ -94,7 +95,15 @@ def salvage(options: Options, workspaces: list[str], from_: list[str], *, yes: b
         )
     elif not options.quiet and wanted and not dry_run:
         done = f"Brought back {count(len(saved), 'workspace')}."
-        emit("\n".join((*map(_line, left), done, *recovery_notice.progress(before, now))))
+        emit(
+            "\n".join(
+                (
+                    *(_line(each, options.machine) for each in left),
+                    done,
+                    *recovery_notice.progress(before, now),
+                )
+            )
+        )
 
 
 def acknowledge(options: Options) -> None:
@@ -108,10 +117,10 @@ def acknowledge(options: Options) -> None:
         emit("Acknowledged." if is_pending(notice) else "There was nothing to acknowledge.")
 
 
-def _look(client: Client, named: Sequence[str] = ()) -> tuple[list[Found], Sequence[str]]:
+def _look(client: Client, here: str | None, named: Sequence[str] = ()) -> tuple[list[Found], Sequence[str]]:
     """Return the complete workspaces in the damaged files, compared with the store, and the files.
 
-    `named` are the files to read instead of those in quarantine.
+    `here` is this machine. `named` are the files to read instead of those in quarantine.
     """
     salvaged = client.store.salvage(named or None)
     now = {workspace.id: workspace for workspace in client.store.get_all()}
@@ -121,7 +130,7 @@ def _look(client: Client, named: Sequence[str] = ()) -> tuple[list[Found], Seque
         there = now.get(workspace.id)
         if there is None:
             holder = None if workspace.state == "deleted" else holders.get(name_key(workspace.name))
-            found.append(Found(workspace, obstacle=_taken_by(holder) if holder else None))
+            found.append(Found(workspace, obstacle=_taken_by(holder, here) if holder else None))
         elif structs.replace(there, revision=0) == structs.replace(workspace, revision=0):
             found.append(Found(workspace, is_there=True))
         else:
@@ -129,8 +138,8 @@ def _look(client: Client, named: Sequence[str] = ()) -> tuple[list[Found], Seque
     return found, salvaged.files
 
 
-def _taken_by(holder: Workspace) -> str:
-    return f"the name is taken by “{holder.name}” at {holder.root_path}"
+def _taken_by(holder: Workspace, here: str | None) -> str:
+    return f"the name is taken by “{holder.name}” at {place_of(holder, here)}"
 
 
 def _contents(notice: RecoveryStatus, found: Sequence[Found], files: Sequence[str]) -> list[str]:
@@ -196,7 +205,7 @@ def _bring_back(client: Client, wanted: Sequence[Workspace]) -> tuple[list[Works
     return saved, left
 
 
-def _preview(found: Sequence[Found], files: Sequence[str]) -> str:
+def _preview(found: Sequence[Found], files: Sequence[str], here: str | None) -> str:
     if not found:
         return "The damaged files hold no complete workspace." if files else "There are no damaged files."
     possible = sum(each.is_wanted for each in found)
@@ -205,16 +214,16 @@ def _preview(found: Sequence[Found], files: Sequence[str]) -> str:
         outcome = "Nothing to bring back: everything is in the store already."
     elif not possible:
         outcome = "Nothing can be brought back at present."
-    return "\n".join((*map(_line, found), outcome))
+    return "\n".join((*(_line(each, here) for each in found), outcome))
 
 
-def _line(found: Found) -> str:
+def _line(found: Found, here: str | None) -> str:
     workspace = found.workspace
-    text = f"{shown_name(workspace.name)}  {shown_path(workspace.root_path)}"
+    text = f"{shown_name(workspace.name)}  {shown_place(workspace, here)}"
     if found.is_there:
         return f"= {text}  is there already"
     if found.obstacle:
         return coloured(
             f"! {text}  left as it is: {shown_sentence(found.obstacle)} ({workspace.id})", "yellow"
         )
-    return coloured(f"+ {described(workspace)}", "green")
+    return coloured(f"+ {described(workspace, here)}", "green")

@@ -22,11 +22,13 @@ def sessions(options: Options, workspace: str | None) -> None:
         emit_json(found)
     elif found:
         has_exclusive = any(each.exclusive for each in found)
+        has_machines = any(each.machine is not None for each in found)
         emit_table(
             (
                 Column("WORKSPACE", shrinks=True),
                 Column("LABEL", shrinks=True),
                 *([Column("EXCLUSIVE")] if has_exclusive else ()),
+                *([Column("MACHINE", shrinks=True)] if has_machines else ()),
                 Column("PID"),
                 Column("SINCE", gives_way=True),
                 Column("ID", optional=True),
@@ -36,6 +38,7 @@ def sessions(options: Options, workspace: str | None) -> None:
                     names.get(each.workspace_id, each.workspace_id),
                     each.label or "-",
                     *(["yes" if each.exclusive else "-"] if has_exclusive else ()),
+                    *([each.machine or "-"] if has_machines else ()),
                     str(each.pid),
                     when(each.started_at),
                     each.id,

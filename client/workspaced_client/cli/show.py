@@ -5,6 +5,7 @@ from __future__ import annotations
 from workspaced_client._core.local_time import when
 from workspaced_client.cli.base.asking import ask_for_workspace
 from workspaced_client.cli.base.output import emit, emit_json, shown, shown_name, shown_path
+from workspaced_client.cli.base.shapes import elsewhere
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ def show(options: Options, workspace: str | None) -> None:
     if options.as_json:
         emit_json(found)
         return
-    projects = found["projects"]
+    projects, here = found["projects"], options.machine
     lines = [
         f"Name      {shown_name(found['name'])}",
         f"Id        {shown(found['id'])}",
         f"State     {shown(found['state'])}",
-        f"Path      {shown_path(found['rootPath'])}",
+        f"Path      {shown_path(found['rootPath'], elsewhere(found, here))}",
         f"Created   {when(found['createdAt'])}",
         f"Changed   {when(found['updatedAt'])} (revision {found.get('revision', 0)})",
     ]
@@ -35,5 +36,6 @@ def show(options: Options, workspace: str | None) -> None:
     lines.append(f"Projects  {len(projects) or 'none'}")
     for project in projects:
         origin = f" (cloned from {shown(project['gitUrl'])})" if project.get("gitUrl") else ""
-        lines.append(f"  {shown(project['status']):<6}  {shown_path(project['rootPath'])}{origin}")
+        path = shown_path(project["rootPath"], elsewhere(project, here))
+        lines.append(f"  {shown(project['status']):<6}  {path}{origin}")
     emit("\n".join(lines))

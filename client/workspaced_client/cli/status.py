@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workspaced_client._core import data_lock
-from workspaced_client._core.local_time import when
+from workspaced_client._core.local_time import since, when
 from workspaced_client.cli.base.asking import Read, ask, is_pending
 from workspaced_client.cli.base.failures import Unreachable
 from workspaced_client.cli.base.output import coloured, count, emit, emit_json, shown, shown_path, tell
@@ -67,6 +67,7 @@ def _status_text(found: Mapping[str, Any]) -> str:
         f"workspaced {shown(found['version'])} is running (pid {found['pid']}, since {when(found['startedAt'])}).",
         f"Socket      {shown_path(found['socket'])}",
         f"Data        {shown_path(found['dataDir'])}",
+        *([f"Machine     {shown(found['machine'])}"] if "machine" in found else ()),
         f"Workspaces  {found['workspaces']} (revision {found['revision']})",
         f"In use by   {connections}, {count(found['sessions'], 'session')}",
         f"Store       {_store_text(found)}",
@@ -104,9 +105,11 @@ def _store_text(found: Mapping[str, Any]) -> str:
         text = "takes writes, but workspaces were lost"
         if found["recovery"]["outcome"] == "recovered":
             return coloured("recovered from damage", "yellow")
-    last_error = found["store"].get("lastError")
-    error = f" ({shown(last_error)})" if last_error else ""
-    return coloured(shown(text), "red") + error
+    store = found["store"]
+    text = "read-only" if text == "readOnly" else text
+    begun = f" since {since(store['since'])}" if "since" in store else ""
+    error = f": {shown(store['lastError'])}" if "lastError" in store else ""
+    return coloured(shown(text), "red") + begun + error
 
 
 def _emit_clients(clients: Sequence[Mapping[str, Any]]) -> None:

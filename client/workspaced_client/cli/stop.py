@@ -109,7 +109,7 @@ def _answering(options: Options, path: str) -> _Daemon | None:
     except NotRunning:
         pass
     except (CannotConnect, Unanswered) as error:
-        failure = Unreachable(error, path)
+        failure = Unreachable(error, path, can_be_stopped=False)
         failure.hint = (
             "Its pid is not known, so it was not stopped. To see which process it is: workspacectl doctor"
         )

@@ -33,7 +33,7 @@ def undo(options: Options, revision: int | None, *, yes: bool, dry_run: bool) ->
         entry = _entry(client, revision)
         if entry is not None:
             if not yes or dry_run:
-                preview(options, _preview(entry), asks=not dry_run)
+                preview(options, _preview(entry, options.machine), asks=not dry_run)
             if dry_run:
                 return
             if not yes:
@@ -44,7 +44,9 @@ def undo(options: Options, revision: int | None, *, yes: bool, dry_run: bool) ->
         # Of a revision that the history does not list, the daemon tells why it can't be undone.
         now = _undone(client, revision, entry)
     tell_change(
-        options, now, f"Undid {_told(entry) if entry else f'revision {revision}'}.\n{_state(now, entry)}"
+        options,
+        now,
+        f"Undid {_told(entry, options.machine) if entry else f'revision {revision}'}.\n{_state(now, entry, options.machine)}",
     )
 
 
@@ -56,7 +58,8 @@ def undelete(options: Options, name: str) -> None:
     if others:
         ids = ", ".join(each.workspace_id for each in others)
         tell(f"warning: several deleted workspaces had this name. This is the last one; the others: {ids}.")
-    text = f"Brought back: {described(now)}" if now else f"Undid {_told(entry)}."
+    here = options.machine
+    text = f"Brought back: {described(now, here)}" if now else f"Undid {_told(entry, here)}."
     tell_change(options, now, text)
 
 
@@ -74,20 +77,20 @@ def _entry(client: Client, revision: int | None) -> HistoryEntry | None:
     return found[0] if found and revision in (None, found[0].revision) else None
 
 
-def _preview(entry: HistoryEntry) -> str:
+def _preview(entry: HistoryEntry, here: str | None) -> str:
     """Return the change, and the difference that its undo would make."""
-    lines = [f"{when(entry.at)}  {_told(entry)}  (by {author(entry.by)})"]
-    return "\n".join((*lines, *difference(entry.after, entry.before)))
+    lines = [f"{when(entry.at)}  {_told(entry, here)}  (by {author(entry.by, here)})"]
+    return "\n".join((*lines, *difference(entry.after, entry.before, here)))
 
 
-def _told(entry: HistoryEntry) -> str:
-    what = summary(entry.before, entry.after, entry.method)
+def _told(entry: HistoryEntry, here: str | None) -> str:
+    what = summary(entry.before, entry.after, here, entry.method)
     return f"revision {entry.revision}, “{shown_name(entry.name)}”: {what}"
 
 
-def _state(now: Workspace | None, entry: HistoryEntry | None) -> str:
+def _state(now: Workspace | None, entry: HistoryEntry | None, here: str | None) -> str:
     if now is not None:
-        return f"It is now: {described(now)}"
+        return f"It is now: {described(now, here)}"
     name = f" “{shown_name(entry.name)}”" if entry else ""
     return f"The workspace{name} is gone: `workspacectl undo` brings it back."
 

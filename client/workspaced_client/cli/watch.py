@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from time import time as clock
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,7 @@ from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import coloured, emit, on_terminal, shown, shown_name, shown_path, tell
 from workspaced_client.cli.base.reading import did_you_mean
+from workspaced_client.cli.base.shapes import elsewhere
 from workspaced_client.events import Event, EventGap, EventStream
 from workspaced_protocol.events import TOPICS, Changed
 
@@ -48,10 +49,7 @@ def watch(options: Options, topics: list[str], since: int | None) -> None:
         with stream:
             if not options.quiet and not options.as_json:
                 tell("Watching; Ctrl-C ends it.")
-            try:
-                _tell_all(stream, told)
-            except KeyboardInterrupt:
-                return
+            _tell_all(stream, told)
 
 
 @contextmanager
@@ -85,6 +83,16 @@ def _moment(timestamp_ms: int) -> str:
     day, _, time = when(timestamp_ms).partition(" ")
     today = when(round(clock() * 1000)).partition(" ")[0]
     return time if on_terminal() and day == today else f"{day} {time}"
+
+
+# Any: a payload as plain JSON.
+def _machine(payload: dict[str, Any], here: str | None) -> str | None:
+    """Return the machine of a new workspace's or project's path, if that is another one than `here`."""
+    workspace = payload.get("workspace")
+    if workspace is None:
+        return None
+    bound = (each for each in workspace["projects"] if each["id"] == payload.get("projectId"))
+    return elsewhere(next(bound, workspace), here)
 
 
 class _Teller:
@@ -144,8 +152,11 @@ class _Teller:
         elif event.topic == "workspace.updated":
             self._names.pop(id_, None)  # its name may have changed, and an earlier release does not tell
         words = [shown_name(self._name(id_))] if id_ else []
+        machine = _machine(payload, self._options.machine)
         words += [
-            shown_path(value) if isinstance(value, str) else shown(json.dumps(value, ensure_ascii=False))
+            shown_path(value, machine if name == "rootPath" else None)
+            if isinstance(value, str)
+            else shown(json.dumps(value, ensure_ascii=False))
             for name, value in payload.items()
             if name not in _LEFT_OUT
         ]
@@ -154,9 +165,11 @@ class _Teller:
             and isinstance(event.payload, Changed)
             and event.payload.previous
         ):
-            words.append(summary(event.payload.previous, event.payload.workspace))
+            words.append(summary(event.payload.previous, event.payload.workspace, self._options.machine))
         if event.peer is not None:
-            words.append(f"(by {author(event.peer, names_process=not event.peer.program)})")
+            words.append(
+                f"(by {author(event.peer, self._options.machine, names_process=not event.peer.program)})"
+            )
         topic = coloured(f"{event.topic:<21}", _COLOURS.get(event.topic.rpartition(".")[2], ""))
         emit(f"{_moment(event.timestamp_ms)}  {topic}  {'  '.join(words)}")
 

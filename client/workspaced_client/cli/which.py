@@ -3,6 +3,7 @@
 import os
 
 from workspaced_client import NotFound
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.options import Options
@@ -22,7 +23,9 @@ def which(options: Options, path: str | None) -> None:
     if options.as_json:
         emit_json(found)
         return
-    lines = [f"Workspace  {shown_name(found.workspace.name)} ({found.workspace.state})"]
+    elsewhere = machine_elsewhere(found.workspace, options.machine)
+    where = "" if elsewhere is None else f", on {shown(elsewhere)}"
+    lines = [f"Workspace  {shown_name(found.workspace.name)} ({found.workspace.state}{where})"]
     if found.project is None:
         lines.append(f"Directory  {shown_path(found.workspace.root_path)}")
     else:

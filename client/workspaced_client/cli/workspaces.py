@@ -1,17 +1,20 @@
 """The commands that change a workspace: create, rename, move, open, close."""
 
 from workspaced_client import InvalidState
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.annotations import metadata_of
-from workspaced_client.cli.base.arguments import find_whole, find_workspace
+from workspaced_client.cli.base.arguments import find_whole, find_workspace, require_new_name
 from workspaced_client.cli.base.connecting import connected
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import count, shown_name, shown_path, tell, told_path
+from workspaced_client.cli.base.places import shown_place
 from workspaced_client.cli.base.results import tell_change
 from workspaced_client.cli.base.typed_paths import absolute_path
 
 
 def create(options: Options, name: str, path: str | None, tag: list[str], meta: list[str]) -> None:
     """Create a workspace."""
+    require_new_name(name)
     root_path = absolute_path(path)
     metadata = metadata_of(meta)
     with connected(options) as client:
@@ -35,6 +38,7 @@ def _warn_of_no_directory(path: str) -> None:
 
 def rename(options: Options, workspace: str, new_name: str) -> None:
     """Give a workspace another name."""
+    require_new_name(new_name)
     with connected(options) as client:
         found = find_whole(client, workspace)
         is_same = found.name == new_name
@@ -48,7 +52,7 @@ def move(options: Options, workspace: str, directory: str | None) -> None:
     root_path = absolute_path(directory)
     with connected(options) as client:
         found = find_whole(client, workspace)
-        is_same = found.root_path == root_path
+        is_same = found.root_path == root_path and machine_elsewhere(found, options.machine) is None
         moved = found if is_same else client.workspaces.update(found.id, root_path=root_path)
     _warn_of_no_directory(moved.root_path)
     since = "already" if is_same else "now"
@@ -70,9 +74,14 @@ def open_(options: Options, workspace: str | None) -> None:
             is_open = True
             opened = client.projects.check(found.id)
             client.workspaces.touch(found.id)
-    stale = [project for project in opened.projects if project.status == "stale"]
+    here = options.machine
+    # Of the others, their machines alone know.
+    own = [each for each in opened.projects if machine_elsewhere(each, here) is None]
+    stale = [project for project in own if project.status == "stale"]
     name = f"orkspace “{shown_name(opened.name)}”"
     text = f"W{name} is open already." if is_open else f"Opened w{name}."
+    if machine_elsewhere(opened, here) is not None:
+        text += f" Its directory is {shown_place(opened, here)}."
     if stale:
         paths = ", ".join(shown_path(project.root_path) for project in stale)
         text += f" {count(len(stale), 'project')} can't be reached: {paths}"

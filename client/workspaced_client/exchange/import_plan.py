@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from workspaced_client._core.machines import place_of
 from workspaced_protocol.models import Change, ProjectBinding, Workspace
 from workspaced_protocol.names import cleaned, is_blank, name_key
 from workspaced_protocol.ulids import Ulids
@@ -42,11 +43,16 @@ class Entry:
 class ImportPlan:
     """An import in the making, against the workspaces in the store.
 
-    `real_paths` gives the real path for each stored path of a project that leads through symbolic links.
+    `real_paths` gives the real path for each stored path of a project that leads through symbolic links. `here` is this
+    machine: a directory of another one is not one of these, though their paths may be the same.
     """
 
     def __init__(
-        self, current: Sequence[Workspace], now_ms: int, real_paths: Mapping[str, str] | None = None
+        self,
+        current: Sequence[Workspace],
+        now_ms: int,
+        real_paths: Mapping[str, str] | None = None,
+        here: str | None = None,
     ) -> None:
         self.entries: list[Entry] = []
         """The fate of each thing, in the order of planning."""
@@ -54,6 +60,7 @@ class ImportPlan:
         """Sentences on the import as a whole, such as which files were read."""
         self._now_ms = now_ms
         self._real_paths = real_paths or {}
+        self._here = here
         self._ulids = Ulids(lambda: time.time_ns() // 1_000_000)
         self._before = {workspace.id: workspace for workspace in current}
         self._by_id = dict(self._before)
@@ -100,11 +107,11 @@ class ImportPlan:
 
     def whole(self, workspace: Workspace) -> None:
         """Plan a workspace with its id, times and projects from a file."""
-        given, path = workspace.name, workspace.root_path
+        given, path = workspace.name, self._place(workspace)
         name = cleaned(given)
         same = self._by_id.get(workspace.id)
         holder = self.find(given)
-        if same is None and holder is not None and holder.root_path == path:
+        if same is None and holder is not None and self._place(holder) == path:
             same = holder
         if same is not None:
             self._extend_by(same, workspace)
@@ -113,10 +120,10 @@ class ImportPlan:
         elif is_blank(name):
             fault = "a name that shows nothing" if given.strip() else "no name"
             self.skip(given, path, f"{workspace.id} has {fault}: give it one in the file")
-        elif not os.path.isabs(path) or "\0" in path:
+        elif not os.path.isabs(workspace.root_path) or "\0" in path:
             self.skip(name, path, f"the root path of {workspace.id} is not an absolute path")
         elif holder is not None:
-            self.skip(name, path, _taken(holder))
+            self.skip(name, path, self._taken(holder))
         else:
             workspace = structs.replace(workspace, name=name, projects=self._each_once(workspace))
             self._add(workspace, given, is_whole=True)
@@ -130,12 +137,12 @@ class ImportPlan:
         holder = self.find(name)
         if holder is not None:
             known = self._paths_of(holder)
-            if holder.root_path == root_path or not known.isdisjoint(directories):
+            if self._place(holder) == root_path or not known.isdisjoint(directories):
                 return holder
         wanted = set(directories)
         for workspace in self._by_id.values():
-            paths = {self._real_paths.get(each.root_path, each.root_path) for each in workspace.projects}
-            if workspace.state != "deleted" and (paths or {workspace.root_path}) == wanted:
+            paths = {self._real_paths.get(path, path) for path in map(self._place, workspace.projects)}
+            if workspace.state != "deleted" and (paths or {self._place(workspace)}) == wanted:
                 return workspace
         return None
 
@@ -168,7 +175,9 @@ class ImportPlan:
             return
         holder = self.find(name)
         if holder is not None:
-            self.skip(name, root_path, f"{_taken(holder)}; --into binds it to a workspace of your choice")
+            self.skip(
+                name, root_path, f"{self._taken(holder)}; --into binds it to a workspace of your choice"
+            )
             return
         id_ = self._new_id("ws")
         self._add(
@@ -188,12 +197,12 @@ class ImportPlan:
 
     def _add(self, workspace: Workspace, given_name: str, *, is_whole: bool = False, note: str = "") -> None:
         self._put(workspace)
-        paths = tuple(project.root_path for project in workspace.projects)
+        paths = tuple(map(self._place, workspace.projects))
         self.entries.append(
             Entry(
                 "added",
                 workspace.name,
-                workspace.root_path,
+                self._place(workspace),
                 projects=paths,
                 is_whole=is_whole,
                 id=workspace.id,
@@ -204,47 +213,50 @@ class ImportPlan:
 
     def _extend_by(self, there: Workspace, workspace: Workspace) -> None:
         if there.state == "deleted":
-            self.skip(workspace.name, workspace.root_path, f"{there.id} is deleted in the store")
+            self.skip(workspace.name, self._place(workspace), f"{there.id} is deleted in the store")
             return
         if workspace.state == "deleted":
-            self.skip(workspace.name, workspace.root_path, "it was deleted")
+            self.skip(workspace.name, self._place(workspace), "it was deleted")
             return
         self._extend(there, self._missing(there, workspace))
 
     def _extend(self, there: Workspace, projects: tuple[ProjectBinding, ...]) -> None:
         if not projects:
             reason = "it is there already"
-            self.entries.append(Entry("present", there.name, there.root_path, reason, id=there.id))
+            self.entries.append(Entry("present", there.name, self._place(there), reason, id=there.id))
             return
         updated_at = max(there.updated_at, self._now_ms)
         self._put(structs.replace(there, projects=(*there.projects, *projects), updated_at=updated_at))
-        paths = tuple(project.root_path for project in projects)
-        self.entries.append(Entry("changed", there.name, there.root_path, projects=paths, id=there.id))
+        paths = tuple(map(self._place, projects))
+        self.entries.append(Entry("changed", there.name, self._place(there), projects=paths, id=there.id))
 
     def _each_once(self, workspace: Workspace) -> tuple[ProjectBinding, ...]:
         """Return its projects without duplicate ids: a workspace can't hold a project twice."""
         projects: dict[str, ProjectBinding] = {}
         for project in workspace.projects:
             if projects.setdefault(project.id, project) is not project:
-                self.skip(workspace.name, project.root_path, f"{project.id} appears twice in {workspace.id}")
+                self.skip(
+                    workspace.name, self._place(project), f"{project.id} appears twice in {workspace.id}"
+                )
         return tuple(projects.values())
 
     def _missing(self, there: Workspace, workspace: Workspace) -> tuple[ProjectBinding, ...]:
         """Return the projects that `there` lacks, by id and by path, as projects of `there`."""
         ids = {project.id for project in there.projects}
-        paths = self._held_beside(there, [project.root_path for project in workspace.projects])
+        paths = self._held_beside(there, [self._place(project) for project in workspace.projects])
         missing: list[ProjectBinding] = []
         for project in workspace.projects:
-            if project.id in ids or project.root_path in paths:
+            place = self._place(project)
+            if project.id in ids or place in paths:
                 continue
             ids.add(project.id)
-            paths.add(project.root_path)
+            paths.add(place)
             missing.append(structs.replace(project, workspace_id=there.id))
         return tuple(missing)
 
     def _paths_of(self, workspace: Workspace) -> set[str]:
         """Return the directories it holds: its projects, or its root if it has none."""
-        paths = {project.root_path for project in workspace.projects} or {workspace.root_path}
+        paths = set(map(self._place, workspace.projects)) or {self._place(workspace)}
         return paths | {self._real_paths.get(path, path) for path in paths}
 
     def _held_beside(self, workspace: Workspace, wanted: Sequence[str]) -> set[str]:
@@ -279,13 +291,16 @@ class ImportPlan:
     def _new_id(self, prefix: str) -> str:
         return f"{prefix}_{self._ulids.new()}"
 
+    def _place(self, place: Workspace | ProjectBinding) -> str:
+        """Return its path. One on another machine is no path of this one: `devbox:/srv/web`."""
+        return place_of(place, self._here)
+
+    def _taken(self, holder: Workspace) -> str:
+        return f"the name is taken by “{holder.name}” at {self._place(holder)}"
+
 
 def _note_on(given: str, name: str) -> str:
     """Return what was changed of a name, as no workspace may be given it otherwise; nothing if it is the same."""
     if given.strip() != name:
         return f"named “{given}” there; control characters became a space"
     return f"named “{given}” there; the white space at the ends is left out" if given != name else ""
-
-
-def _taken(holder: Workspace) -> str:
-    return f"the name is taken by “{holder.name}” at {holder.root_path}"

@@ -225,12 +225,18 @@ def _text(entry: object, member: str, path: Path) -> str:
 def encode_version_1(workspaces: Iterable[Workspace]) -> str:
     """Return the text of a store for an older app, in the format of JavaScript's `JSON.stringify(store, null, 2)`.
 
-    What the format does not know is left out: revisions, tags and metadata.
+    What the format does not know is left out: revisions, tags, metadata and machines.
     Characters outside ASCII are not escaped: an older app verifies the checksum over its own output.
     """
+    known = [
+        structs.replace(
+            each, machine=None, projects=tuple(structs.replace(one, machine=None) for one in each.projects)
+        )
+        for each in workspaces
+    ]
     plain = [
         {name: value for name, value in each.items() if name not in ("revision", "tags", "metadata")}
-        for each in cast("list[dict[str, object]]", msgspec.to_builtins(list(workspaces)))
+        for each in cast("list[dict[str, object]]", msgspec.to_builtins(known))
     ]
     store: dict[str, object] = {"version": 1, "workspaces": plain}
     _, digest = checksum(json.dumps(store, ensure_ascii=False).encode())

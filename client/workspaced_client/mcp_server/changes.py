@@ -118,4 +118,4 @@ def _changes_list(change: Changed) -> bool:
     after, before = change.workspace, change.previous
     if after is None or before is None:
         return True
-    return (after.name, after.root_path) != (before.name, before.root_path)
+    return (after.name, after.machine, after.root_path) != (before.name, before.machine, before.root_path)

@@ -59,10 +59,11 @@ async def read(link: Link, uri: str) -> mcp_types.ReadResourceResult:
 
 
 def _resource(workspace: dict[str, Any]) -> mcp_types.Resource:
+    machine = f"{workspace['machine']}:" if "machine" in workspace else ""
     return mcp_types.Resource(
         name=workspace["name"],
         uri=uri_of(workspace["id"]),
-        description=workspace["rootPath"],
+        description=f"{machine}{workspace['rootPath']}",
         mime_type=_JSON,
     )
 

@@ -24,6 +24,8 @@ _INSTRUCTIONS = (
     "every app on the machine. To learn which workspace you are in, and whether anyone is at work there, call "
     "resolve_path with the absolute path of your working directory. Before you work in a workspace that others may "
     "use, claim it, and release it in the end; leave one alone that another has claimed. Nothing here touches files. "
+    "Where workspaces have a `machine`, several machines share the list: a root path lies on that machine, and resolve_path "
+    "finds those of yours. "
     "A change can be taken back: history lists the changes, undo takes the revision of one."
 )
 

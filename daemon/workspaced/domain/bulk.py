@@ -13,6 +13,7 @@ from workspaced.domain.commands import (
 )
 from workspaced.domain.draft import Draft
 from workspaced.domain.errors import RevisionConflict
+from workspaced.domain.machines import ALONE, Here
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.records import encode
 from workspaced.domain.state import State
@@ -20,10 +21,12 @@ from workspaced.domain.workspaces import remove, save
 from workspaced_protocol.models import Change, StoreDifference, StoreRevision, Workspace
 
 
-def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
+def apply(changes: Sequence[Change], if_revision: int | None, here: Here = ALONE) -> Command:
     """Apply all changes in order in one commit, or none of them."""
     commands = [
-        save(change.save, None, f"changes[{index}].save") if change.save else remove(change.remove or "")
+        save(change.save, None, f"changes[{index}].save", here)
+        if change.save
+        else remove(change.remove or "")
         for index, change in enumerate(changes)
     ]
 
@@ -38,7 +41,7 @@ def apply(changes: Sequence[Change], if_revision: int | None) -> Command:
     return command
 
 
-def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command:
+def restore(workspaces: Sequence[Workspace], if_revision: int | None, here: Here = ALONE) -> Command:
     """Replace the content of the store with these workspaces; its previous content goes to quarantine.
 
     It ends the notice of a recovery if no workspace that the damaged files show is missing afterwards.
@@ -47,7 +50,7 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
     def command(state: State) -> Outcome:
         if if_revision is not None and if_revision != state.revision:
             raise RevisionConflict("The store", if_revision, state.revision)
-        difference = compare(state, workspaces)
+        difference = compare(state, workspaces, here)
         draft = Draft(state)
         for workspace in difference.removed:
             require_no_sessions(state, workspace.id)
@@ -69,13 +72,14 @@ def restore(workspaces: Sequence[Workspace], if_revision: int | None) -> Command
     return command
 
 
-def compare(state: State, workspaces: Sequence[Workspace]) -> StoreDifference:
+def compare(state: State, workspaces: Sequence[Workspace], here: Here = ALONE) -> StoreDifference:
     """Return the changes that a restore of these workspaces would make; revisions are not compared."""
     wanted = {workspace.id: workspace for workspace in workspaces}
     added: list[Workspace] = []
     changed: list[Workspace] = []
-    for workspace in wanted.values():
-        current = state.get(workspace.id)
+    for copied in wanted.values():
+        current = state.get(copied.id)
+        workspace = here.marked(copied, current)
         if current is None:
             added.append(workspace)
         elif _content(current) != _content(workspace):

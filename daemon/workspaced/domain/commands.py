@@ -56,8 +56,8 @@ def require_workspace(state: State, workspace_id: str) -> Workspace:
 
 def require_no_sessions(state: State, workspace_id: str) -> None:
     """Raise ActiveSessions while the workspace has active sessions."""
-    if count := state.session_count(workspace_id):
-        raise ActiveSessions(require_workspace(state, workspace_id), count)
+    if active := state.sessions.of_workspace(workspace_id):
+        raise ActiveSessions(require_workspace(state, workspace_id), active)
 
 
 def later(workspace: Workspace, now_ms: int) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 
 from workspaced.domain.entries import Cause, Entry, first_revision
 from workspaced.domain.outcome import Outcome
-from workspaced.domain.records import Outline, Record, encode
+from workspaced.domain.records import Outline, OwnedSession, Record, encode
 from workspaced.domain.request_keys import MAX_REQUEST_KEYS
 from workspaced.domain.state import State, sort_key
 from workspaced_protocol.models import Change, Peer, Unreachable, Workspace
@@ -37,6 +37,10 @@ class Draft(State):
         """The request keys that were added, each with its workspace's id."""
         self.dropped_keys: Sequence[str] = ()
         """The oldest request keys, which `freeze` has dropped beyond their limit."""
+        self.begun: dict[str, OwnedSession] = {}
+        """The sessions that have begun and not ended since, by id."""
+        self.ended: list[str] = []
+        """The sessions of the original state that have ended."""
         self.touches_store = False
         self.keeps_previous: str | None = None
         self.is_changed = False
@@ -72,9 +76,9 @@ class Draft(State):
         if outcome.touches_store or outcome.begun or outcome.ended:
             self.is_changed = True
         if outcome.begun is not None:
-            self.sessions = self.sessions.with_session(outcome.begun)
+            self.begin(outcome.begun)
         for session_id in outcome.ended:
-            self.sessions = self.sessions.without(session_id)
+            self.end(session_id)
         nothing_is_missing = is_return and self.lost.lists_all and self.lost.is_in(self.records)
         if outcome.acknowledges_recovery or nothing_is_missing:
             self.recovery = None
@@ -114,7 +118,11 @@ class Draft(State):
 
     def put(self, workspace: Workspace) -> None:
         """Add the workspace, or replace the one with its id; the revision stays."""
-        record = Record(workspace, encode(workspace))
+        self.put_record(Record(workspace, encode(workspace)))
+
+    def put_record(self, record: Record) -> None:
+        """Do the same with a workspace whose text is known."""
+        workspace = record.outline
         current = self.records.get(workspace.id)
         if current is None:
             self.names = self.names.with_workspace(workspace)
@@ -137,8 +145,19 @@ class Draft(State):
         self.ordered = self.ordered.without(record)
         self.changed[id_] = None
 
+    def begin(self, owned: OwnedSession) -> None:
+        """Add the session."""
+        self.sessions = self.sessions.with_session(owned)
+        self.begun[owned.session.id] = owned
 
-def _bear_one_name(one: Outline | Workspace, other: Workspace) -> bool:
+    def end(self, session_id: str) -> None:
+        """Remove the session. Raise KeyError if it is not there."""
+        self.sessions = self.sessions.without(session_id)
+        if self.begun.pop(session_id, None) is None:
+            self.ended.append(session_id)
+
+
+def _bear_one_name(one: Outline | Workspace, other: Outline | Workspace) -> bool:
     """Return whether two versions of a workspace stand at one place in the index of names."""
     return (one.created_at, one.name, one.state == "deleted") == (
         other.created_at,

@@ -1,11 +1,15 @@
 """The errors of requests: each with its code, its sentence for people, and its data for programs."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import to_builtins
 
+from workspaced.domain.machines import path_with_machine
+from workspaced.domain.records import ELSEWHERE, OwnedSession
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.models import Session, Unreachable, Workspace
+from workspaced_protocol.models import Unreachable, Workspace
 from workspaced_protocol.urls import told
 
 
@@ -79,7 +83,7 @@ class NameConflict(Refused):
     code = ErrorCode.NAME_CONFLICT
 
     def __init__(self, name: str, holder: Workspace, advice: str = "choose another") -> None:
-        by = f"{quoted(holder.name)} at {told(holder.root_path)}"
+        by = f"{quoted(holder.name)} at {told(path_with_machine(holder))}"
         super().__init__(f"The name {quoted(name)} is taken by {by}: {advice}.", id=holder.id)
 
 
@@ -97,14 +101,21 @@ class InvalidState(Refused):
 
 
 class ActiveSessions(Refused):
-    """The workspace has active sessions, so it can't be removed."""
+    """The workspace has active sessions, so it can't be removed. The message tells which other machines have some."""
 
     code = ErrorCode.ACTIVE_SESSIONS
 
-    def __init__(self, workspace: Workspace, count: int) -> None:
+    def __init__(self, workspace: Workspace, active: Sequence[OwnedSession]) -> None:
+        count = len(active)
         sessions = "1 active session" if count == 1 else f"{count} active sessions"
+        machines = Counter(owned.session.machine for owned in active if owned.connection == ELSEWHERE)
+        places = ", ".join(
+            f"{number} on {told(machine or 'another machine')}" for machine, number in machines.items()
+        )
+        elsewhere = f" ({places})" if places else ""
         super().__init__(
-            f"Workspace {quoted(workspace.name)} has {sessions}: close the sessions first.", count=count
+            f"Workspace {quoted(workspace.name)} has {sessions}{elsewhere}: close the sessions first.",
+            count=count,
         )
 
 
@@ -160,12 +171,12 @@ class Claimed(Refused):
 
     code = ErrorCode.CLAIMED
 
-    def __init__(self, workspace: Workspace, session: Session) -> None:
-        holder = (
-            f"process {session.pid}"
-            if session.label is None
-            else f"{quoted(session.label)} (process {session.pid})"
-        )
+    def __init__(self, workspace: Workspace, owned: OwnedSession) -> None:
+        session = owned.session
+        process = f"process {session.pid}"
+        if owned.connection == ELSEWHERE:
+            process = f"{process} on {told(session.machine or 'another machine')}"
+        holder = process if session.label is None else f"{quoted(session.label)} ({process})"
         super().__init__(
             f"Workspace {quoted(workspace.name)} is claimed by {holder}: wait until its exclusive session has ended, or "
             "begin one that is not exclusive.",

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from typing import Final
 
 from workspaced.domain.errors import InvalidField
-from workspaced_protocol.urls import decoded, without_secret
+from workspaced_protocol.url_secrets import decoded
+from workspaced_protocol.urls import without_secret
 
 _PATH: Final = "gitUrl"  # the path of the field in the params
 _LONGEST: Final = 4096  # far below the limit of one program argument (execve(2): 128 KiB)

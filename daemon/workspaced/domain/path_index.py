@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from workspaced.domain.machines import ALONE, Here
 from workspaced_protocol.models import ResolvedPath, Workspace
 
 _PARENT: Final = ".."
@@ -29,9 +30,10 @@ class _Place(NamedTuple):
 
 
 class PathIndex:
-    """The root paths of workspaces and their projects."""
+    """The root paths of workspaces and their projects, as far as they lie on this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, here: Here = ALONE) -> None:
+        self._here = here
         # In order; tuples, because nearly all have one member.
         self._places: dict[str, tuple[_Place, ...]] = {}
         self._depths: dict[int, int] = {}  # how many keys have so many components
@@ -43,7 +45,7 @@ class PathIndex:
         if workspace.state == "deleted":
             return
         self._workspaces[workspace.id] = workspace
-        for path, place in _places_of(workspace):
+        for path, place in self._places_of(workspace):
             held = self._places.get(path)
             if held is None:
                 self._places[path] = (place,)
@@ -58,7 +60,7 @@ class PathIndex:
         workspace = self._workspaces.pop(id_, None)
         if workspace is None:
             return
-        for path, place in _places_of(workspace):
+        for path, place in self._places_of(workspace):
             held = self._places[path]
             at = bisect_left(held, place)
             left = (*held[:at], *held[at + 1 :])
@@ -85,15 +87,14 @@ class PathIndex:
                 )
         return None
 
-
-def _places_of(workspace: Workspace) -> Iterator[tuple[str, _Place]]:
-    """Return each path of a workspace as a key. A path of an older app that is not absolute holds nothing."""
-    rank = workspace.state == "closed", workspace.created_at, workspace.id
-    if workspace.root_path.startswith("/"):
-        yield _key(workspace.root_path), _Place(True, *rank, -1)
-    for position, project in enumerate(workspace.projects):
-        if project.root_path.startswith("/"):
-            yield _key(project.root_path), _Place(False, *rank, position)
+    def _places_of(self, workspace: Workspace) -> Iterator[tuple[str, _Place]]:
+        """Return each path of a workspace as a key. A path of an older app that is not absolute holds nothing."""
+        rank = workspace.state == "closed", workspace.created_at, workspace.id
+        if workspace.root_path.startswith("/") and self._here.has(workspace):
+            yield _key(workspace.root_path), _Place(True, *rank, -1)
+        for position, project in enumerate(workspace.projects):
+            if project.root_path.startswith("/") and self._here.has(project):
+                yield _key(project.root_path), _Place(False, *rank, position)
 
 
 def _key(path: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import structs
 from workspaced.domain import workspaces
 from workspaced.domain.commands import Command, later, require_workspace, saved
 from workspaced.domain.errors import DuplicateProject, InvalidState, NotFound, PathUnreachable
+from workspaced.domain.machines import ALONE, Here
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
 from workspaced_protocol.models import Change, ProjectBinding, ProjectStatus, Unreachable, Workspace
@@ -41,9 +42,15 @@ PathFacts = Mapping[str, Reachable | Unreached]
 
 
 def bind(
-    workspace_id: str, project_id: str, root_path: str, git_url: str | None, facts: PathFacts, now_ms: int
+    workspace_id: str,
+    project_id: str,
+    root_path: str,
+    git_url: str | None,
+    facts: PathFacts,
+    now_ms: int,
+    here: Here = ALONE,
 ) -> Command:
-    """Bind a directory; `facts` are those of its path and of the paths that are already bound."""
+    """Bind a directory of this machine; `facts` are those of its path and of this machine's paths that are bound."""
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
@@ -57,7 +64,7 @@ def bind(
         except UnicodeEncodeError as error:  # JSON can't represent it
             problem = "leads to a name that is not UTF-8"
             raise PathUnreachable(root_path, "unusable", problem) from error
-        for project in workspace.projects:
+        for project in filter(here.has, workspace.projects):
             known = facts.get(project.root_path)
             is_same = isinstance(known, Reachable) and known.identity == found.identity
             if is_same or project.root_path == found.real_path:
@@ -69,6 +76,7 @@ def bind(
             git_url=git_url,
             status="active",
             bound_at=now_ms,
+            machine=here.mark,
         )
         return saved(_with_projects(workspace, (*workspace.projects, project), state.revision + 1, now_ms))
 
@@ -90,25 +98,27 @@ def unbind(workspace_id: str, project_id: str, now_ms: int) -> Command:
     return command
 
 
-def check(workspace_id: str, facts: PathFacts, now_ms: int) -> Command:
-    """Make each project stale or active by the facts of its path."""
+def check(workspace_id: str, facts: PathFacts, now_ms: int, here: Here = ALONE) -> Command:
+    """Make each project of this machine stale or active by the facts of its path."""
 
     def command(state: State) -> Outcome:
         workspace = require_changeable(state, workspace_id)
-        return _checked(workspace, state.revision, facts, now_ms)
+        return _checked(workspace, state.revision, facts, now_ms, here)
 
     return command
 
 
-def open_(workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: int) -> Command:
-    """Open a closed workspace, then make each of its projects stale or active."""
+def open_(
+    workspace_id: str, if_revision: int | None, facts: PathFacts, now_ms: int, here: Here = ALONE
+) -> Command:
+    """Open a closed workspace, then make each of its projects on this machine stale or active."""
     opening = workspaces.open_(workspace_id, if_revision, now_ms)
 
     def command(state: State) -> Outcome:
         workspace = opening(state).changes[-1].save
         if workspace is None:
             raise ValueError("an open must save its workspace")
-        return _checked(workspace, workspace.revision, facts, now_ms, changes_before=1)
+        return _checked(workspace, workspace.revision, facts, now_ms, here, changes_before=1)
 
     return command
 
@@ -119,19 +129,25 @@ def as_it_is(workspace_id: str) -> Command:
 
 
 def _checked(
-    workspace: Workspace, revision: int, facts: PathFacts, now_ms: int, *, changes_before: int = 0
+    workspace: Workspace,
+    revision: int,
+    facts: PathFacts,
+    now_ms: int,
+    here: Here,
+    *,
+    changes_before: int = 0,
 ) -> Outcome:
     """Return the outcome of a check of this workspace, to which `changes_before` changes lead, the last with `revision`.
 
     Each project whose status differs is one more change. A project without facts keeps its status: it was bound after
-    the check, or no thread was free to check its path.
+    the check, or no thread was free to check its path. So does a project of another machine, which alone can look at it.
     """
     bound = list(workspace.projects)
     reasons: dict[str, Unreachable] = {}
     status_changes = 0
     for index, project in enumerate(bound):
         found = facts.get(project.root_path)
-        if found is None:
+        if found is None or not here.has(project):
             continue
         reason = found.reason if isinstance(found, Unreached) else None
         status: ProjectStatus = "stale" if reason else "active"

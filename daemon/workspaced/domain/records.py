@@ -62,8 +62,12 @@ class Record:
         return f"Record({self.workspace!r})"
 
 
+ELSEWHERE: Final = -1
+"""The connection of a session that another machine's daemon holds; this daemon's own connections have numbers from 0 up."""
+
+
 class OwnedSession(NamedTuple):
-    """A session, and the number of its connection."""
+    """A session, and the number of its connection to this daemon, or `ELSEWHERE`."""
 
     session: Session
     connection: int

@@ -1,10 +1,10 @@
 """The commands on sessions: begin, end, and the end of all sessions of a connection.
 
-A session lasts as long as its connection at most. Sessions are in memory only, so their events have the
-store's current revision.
+A session lasts as long as its connection at most. Sessions take no revision, so their events have the store's current
+one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from workspaced.domain.commands import Command, require_workspace
 from workspaced.domain.entries import Event
@@ -12,7 +12,7 @@ from workspaced.domain.errors import Claimed, InvalidState, NotFound
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.records import OwnedSession
 from workspaced.domain.state import State
-from workspaced_protocol.events import SessionChanged, Topic
+from workspaced_protocol.events import SessionChanged
 from workspaced_protocol.models import Session
 from workspaced_protocol.urls import told
 
@@ -30,8 +30,8 @@ def begin_session(session: Session, connection: int) -> Command:
         if session.exclusive:
             for owned in state.sessions.of_workspace(workspace.id):
                 if owned.session.exclusive:
-                    raise Claimed(workspace, owned.session)
-        event = _session_event("session.began", session, state.revision)
+                    raise Claimed(workspace, owned)
+        event = began(session, state.revision)
         return Outcome(session, begun=OwnedSession(session, connection), events=(event,))
 
     return command
@@ -46,25 +46,43 @@ def end_session(session_id: str, connection: int) -> Command:
             raise NotFound(
                 f"This connection has no session {told(session_id)}: it has ended, or belongs to another connection."
             )
-        event = _session_event("session.ended", owned.session, state.revision)
-        return Outcome(None, ended=(session_id,), events=(event,))
+        return Outcome(None, ended=(session_id,), events=(ended(owned.session, state.revision),))
 
     return command
 
 
-def end_sessions_of(connections: Sequence[int]) -> Command:
-    """End all sessions of these connections."""
+def held_by(connections: Collection[int], all_sessions: Iterable[OwnedSession]) -> Sequence[Session]:
+    """Return those of the sessions that belong to one of these connections."""
+    if not connections:
+        return ()
     numbers = frozenset(connections)
+    return [owned.session for owned in all_sessions if owned.connection in numbers]
+
+
+def end_all(held: Sequence[Session]) -> Command:
+    """End these sessions, each of which must be there."""
 
     def command(state: State) -> Outcome:
-        if not numbers:
-            return Outcome(None)
-        ended = [owned.session for owned in state.sessions.values() if owned.connection in numbers]
-        events = tuple(_session_event("session.ended", session, state.revision) for session in ended)
-        return Outcome(None, ended=tuple(session.id for session in ended), events=events)
+        events = tuple(ended(session, state.revision) for session in held)
+        return Outcome(None, ended=tuple(session.id for session in held), events=events)
 
     return command
 
 
-def _session_event(topic: Topic, session: Session, revision: int) -> Event:
-    return Event(topic, SessionChanged(session.id, session.workspace_id), revision)
+def end_sessions_of(connections: Collection[int]) -> Command:
+    """End all sessions of these connections."""
+
+    def command(state: State) -> Outcome:
+        return end_all(held_by(connections, state.sessions.values()))(state)
+
+    return command
+
+
+def began(session: Session, revision: int) -> Event:
+    """Return the event that a session has begun; `revision` is the store's."""
+    return Event("session.began", SessionChanged(session.id, session.workspace_id), revision)
+
+
+def ended(session: Session, revision: int) -> Event:
+    """Return the event that a session has ended; `revision` is the store's."""
+    return Event("session.ended", SessionChanged(session.id, session.workspace_id), revision)

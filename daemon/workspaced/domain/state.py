@@ -119,7 +119,3 @@ class State:
     def newest_change_of(self, workspace_id: str) -> Entry | None:
         """Return the last change of this workspace, or None."""
         return self.history.newest_of(workspace_id)
-
-    def session_count(self, workspace_id: str) -> int:
-        """Return the number of active sessions in this workspace."""
-        return len(self.sessions.of_workspace(workspace_id))

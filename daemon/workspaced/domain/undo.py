@@ -5,13 +5,14 @@ from msgspec import DecodeError, json, structs
 from workspaced.domain.commands import Command, later, removed, require_no_sessions, saved
 from workspaced.domain.entries import Entry
 from workspaced.domain.errors import ChangedSince, NotFound, RevisionConflict, quoted
+from workspaced.domain.machines import ALONE, Here
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
 from workspaced.domain.workspaces import require_free_name
 from workspaced_protocol.models import Workspace
 
 
-def undo(revision: int, if_revision: int | None, now_ms: int) -> Command:
+def undo(revision: int, if_revision: int | None, now_ms: int, here: Here = ALONE) -> Command:
     """Undo the change that took this revision; `if_revision` is that of the workspace, or of its removal."""
 
     def command(state: State) -> Outcome:
@@ -36,7 +37,7 @@ def undo(revision: int, if_revision: int | None, now_ms: int) -> Command:
             require_no_sessions(state, before.id)
         return saved(
             structs.replace(
-                before,
+                here.marked(before, current),
                 # The clock may have stepped back.
                 updated_at=later(current or before, now_ms),
                 revision=state.revision + 1,

@@ -13,6 +13,7 @@ from workspaced.domain.commands import (
     saved,
 )
 from workspaced.domain.errors import InvalidField, InvalidState, NameConflict, RevisionConflict, quoted
+from workspaced.domain.machines import ALONE, Here
 from workspaced.domain.names import check_name, check_root_path, clean_name, clean_root_path
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
@@ -35,8 +36,9 @@ def create(
     now_ms: int,
     tags: Sequence[str] | None = None,
     metadata: Json | None = None,
+    here: Here = ALONE,
 ) -> Command:
-    """Create an active workspace."""
+    """Create an active workspace, whose root path lies on this machine."""
     name, root_path = clean_name(name), clean_root_path(root_path)
     cleaned_tags = clean_tags(tags or ())
     given_metadata = metadata or {}
@@ -53,6 +55,7 @@ def create(
             updated_at=now_ms,
             tags=cleaned_tags,
             metadata=given_metadata,
+            machine=here.mark,
             projects=(),
             revision=state.revision + 1,
         )
@@ -100,8 +103,9 @@ def update(
     now_ms: int,
     tags: Sequence[str] | None = None,
     metadata: Json | None = None,
+    here: Here = ALONE,
 ) -> Command:
-    """Change the name, the root path, all tags, or the metadata by a merge patch."""
+    """Change the name, the root path, all tags, or the metadata by a merge patch. A given root path lies on this machine."""
     if name is None and root_path is None and tags is None and metadata is None:
         raise InvalidField(
             "name",
@@ -130,6 +134,7 @@ def update(
             root_path=workspace.root_path if root_path is None else root_path,
             tags=workspace.tags if new_tags is None else new_tags,
             metadata=new_metadata,
+            machine=workspace.machine if root_path is None else here.mark,
             updated_at=later(workspace, now_ms),
             revision=state.revision + 1,
         )
@@ -152,8 +157,13 @@ def delete(workspace_id: str, if_revision: int | None) -> Command:
     return command
 
 
-def save(workspace: Workspace, if_revision: int | None, path: str = "workspace") -> Command:
-    """Store the workspace as given, under its id; `path` is its path in the client's params."""
+def save(
+    workspace: Workspace, if_revision: int | None, path: str = "workspace", here: Here = ALONE
+) -> Command:
+    """Store the workspace as given, under its id; `path` is its path in the client's params.
+
+    A root path without a machine keeps the one that it has in the store, or else lies on this machine.
+    """
     check_name(workspace.name, f"{path}.name")
     check_root_path(workspace.root_path, f"{path}.rootPath")
     check_both(workspace, path)
@@ -175,7 +185,7 @@ def save(workspace: Workspace, if_revision: int | None, path: str = "workspace")
             require_free_name(state, workspace.name, workspace.id)
         elif current is not None:
             require_no_sessions(state, workspace.id)
-        stored = structs.replace(workspace, revision=state.revision + 1)
+        stored = structs.replace(here.marked(workspace, current), revision=state.revision + 1)
         return saved(stored)
 
     return command

@@ -17,7 +17,8 @@ from workspaced.process.children import Children
 from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced_protocol.errors import ErrorCode
-from workspaced_protocol.urls import blackener, web_address, without_secret
+from workspaced_protocol.url_secrets import blackener, web_address
+from workspaced_protocol.urls import without_secret
 
 TIMEOUT_SECONDS: Final = 120.0
 """The time limit of one clone (FR-003)."""

@@ -13,7 +13,7 @@ import trio
 
 from workspaced.process.children import Children
 from workspaced_protocol.git_environment import without_git_invocation
-from workspaced_protocol.urls import Address
+from workspaced_protocol.url_secrets import Address
 
 _POLICY_SECONDS: Final = 5.0  # to read the configuration: three small files
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from workspaced_protocol.urls import blackener, in_all_texts
+from workspaced_protocol.url_secrets import blackener, in_all_texts
 
 _EVENT_CHARACTERS: Final = 30  # short events are padded to it, so that the fields begin in one column
 _LEVEL_CHARACTERS: Final = 9

@@ -1,10 +1,12 @@
 """The server: serves each accepted connection, and ends its sessions after it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import trio
 
 from workspaced.domain.ids import IdFactory
+from workspaced.domain.machines import Here
 from workspaced.process.log import Logger
 from workspaced.rpc.clients import Clients, ClientState
 from workspaced.rpc.connection import Connection
@@ -29,9 +31,11 @@ class Server:
         clients: Clients,
         sessions: SessionOperations,
         ids: IdFactory,
+        here: Here,
     ) -> None:
         self._clients = clients
         self._sessions = sessions
+        self._here = here
         self.log = RequestLog(ids.correlation)
         self._dispatcher = Dispatcher(operations, writer, ids, self.log)
         self.max_line_bytes = MAX_LINE_BYTES
@@ -39,7 +43,7 @@ class Server:
 
     async def serve(self, connected: trio.socket.SocketType, caller: Caller) -> None:
         """Serve one client. A defect ends this connection only."""
-        client = ClientState(caller)
+        client = ClientState(replace(caller, machine=self._here.mark))
         self._clients.add(client)
         _log.debug("A client connected.", **caller.log_fields())
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
+from workspaced.domain.machines import Here
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.host.path_checks import PathChecker
 from workspaced.service.order import Turn
@@ -12,11 +13,12 @@ from workspaced_protocol.models import ProjectBinding, Workspace
 
 
 class BoundPaths:
-    """Checks the paths of a workspace's projects, including those of pending saves."""
+    """Checks the paths of a workspace's projects on this machine, including those of pending saves."""
 
-    def __init__(self, writer: Writer, paths: PathChecker) -> None:
+    def __init__(self, writer: Writer, paths: PathChecker, here: Here) -> None:
         self._writer = writer
         self._paths = paths
+        self._here = here
         self._pending: dict[str, list[tuple[ProjectBinding, ...]]] = {}  # by workspace
 
     def expect(self, saved: Iterable[Workspace | None]) -> Callable[[], None]:
@@ -37,12 +39,12 @@ class BoundPaths:
         return forget
 
     def of(self, workspace_id: str) -> set[str]:
-        """Return the paths of the workspace's projects, including those of pending saves."""
+        """Return the paths of the workspace's projects on this machine, including those of pending saves."""
         bound = list(self._pending.get(workspace_id, ()))
         workspace = self._writer.state.get(workspace_id)
         if workspace is not None:
             bound.append(workspace.projects)
-        return {project.root_path for projects in bound for project in projects}
+        return {project.root_path for projects in bound for project in filter(self._here.has, projects)}
 
     async def check(self, paths: Iterable[str], resolved: Iterable[str] = ()) -> PathFacts:
         """Return the facts of these paths, as PathChecker.check does."""

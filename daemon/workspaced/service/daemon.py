@@ -60,6 +60,7 @@ class DaemonOperations:
         *,
         data_dir: Path,
         socket: Path,
+        machine: str | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
@@ -67,6 +68,7 @@ class DaemonOperations:
         self._clients = clients
         self._data_dir = str(data_dir)
         self._socket = str(socket)
+        self._machine = machine
         self._started_at_ms = now_ms()
 
     def hello(self, params: p.HelloParams, client: Client) -> Json:
@@ -103,6 +105,7 @@ class DaemonOperations:
             recovery=self._recovery(),
             store=self._writer.status,
             commits=self._writer.commits.statistics(),
+            machine=self._machine,
         )
 
     def _recovery(self) -> RecoveryStatus:

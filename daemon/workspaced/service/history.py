@@ -6,6 +6,7 @@ from typing import Final
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
 from workspaced.domain.entries import entry_json
+from workspaced.domain.machines import Here
 from workspaced.domain.undo import undo
 from workspaced.service.requests import Client, Json, Request
 from workspaced.writer.actor import Writer
@@ -17,8 +18,9 @@ _PAGE: Final = 50  # the number of entries in an answer, unless a client asks fo
 class HistoryOperations:
     """The methods `history.*`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, here: Here) -> None:
         self._writer = writer
+        self._here = here
 
     def list_entries(self, params: p.HistoryParams, _: Client) -> list[Json]:
         """Return the changes of all workspaces or of one, newest first."""
@@ -27,4 +29,5 @@ class HistoryOperations:
 
     def undo(self, params: p.UndoParams, _: Request) -> Command:
         """Make a workspace what it was before a change."""
-        return once(params.request_key, undo(params.revision, params.if_revision, now_ms()))
+        undoing = undo(params.revision, params.if_revision, now_ms(), self._here)
+        return once(params.request_key, undoing)

@@ -5,12 +5,14 @@ from typing import Final
 import trio
 
 from workspaced.domain.errors import NotFound, Overloaded, PathUnreachable, quoted
+from workspaced.domain.machines import Here
 from workspaced.domain.names import check_root_path
 from workspaced.domain.path_index import PathIndex
 from workspaced.domain.projects import Unreached
 from workspaced.domain.records import encode
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
 from workspaced.host.real_paths import RealPaths
+from workspaced.published_event import PublishedEvent
 from workspaced.service.requests import Json, Request
 from workspaced.writer.actor import Writer
 from workspaced_protocol import params as p
@@ -22,19 +24,19 @@ _INDEXED_A_TURN: Final = 40
 
 
 class Locations:
-    """Finds what holds a path, by an index that follows the state.
+    """Finds what holds a path of this machine, by an index that follows the state.
 
     A change costs its write next to nothing: its workspace is noted, and indexed by the next search. At first, all
     workspaces are.
     """
 
-    def __init__(self, writer: Writer, hub: EventHub, real_paths: RealPaths) -> None:
+    def __init__(self, writer: Writer, hub: EventHub, real_paths: RealPaths, here: Here) -> None:
         self._writer = writer
         self._real_paths = real_paths
-        self._index = PathIndex()
+        self._index = PathIndex(here)
         # The ids of workspaces that the index does not hold as they are.
         self._changed = set(writer.state.records)
-        hub.listen(self._note_change)
+        hub.listen(self._note_change, self._note_gap)
 
     async def resolve(self, params: p.ResolveParams, _: Request) -> Json:
         """Return the innermost workspace or project that holds the path as given, or else its real path."""
@@ -72,6 +74,11 @@ class Locations:
     def _note_change(self, published: PublishedEvent) -> None:
         if published.event.entry is not None:
             self._changed.add(published.event.entry.workspace_id)
+
+    def _note_gap(self) -> None:
+        """Begin a new index: any workspace may have changed or gone."""
+        self._index = PathIndex()
+        self._changed = set(self._writer.state.records)
 
     async def _bring_up_to_date(self) -> None:
         """Index the changed workspaces, a few at a time. Afterwards, the index agrees with `Writer.state`."""

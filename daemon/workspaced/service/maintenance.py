@@ -10,6 +10,7 @@ import trio
 from workspaced.domain import bulk, commands
 from workspaced.domain.clock import now_ms
 from workspaced.domain.errors import InvalidField, Overloaded, RequestError
+from workspaced.domain.machines import Here
 from workspaced.domain.names import check_root_path
 from workspaced.domain.records import encode
 from workspaced.process.log import Logger
@@ -40,13 +41,20 @@ class Maintenance:
     """The methods `store.*` that are tasks because they wait for a disk, and the automatic backups."""
 
     def __init__(
-        self, store: WorkspaceStore, writer: Writer, bound: BoundPaths, copies: Backups, data_dir: Path
+        self,
+        store: WorkspaceStore,
+        writer: Writer,
+        bound: BoundPaths,
+        copies: Backups,
+        data_dir: Path,
+        here: Here,
     ) -> None:
         self._store = store
         self._writer = writer
         self._bound = bound
         self._backups = copies
         self._data_dir = data_dir
+        self._here = here
         self._own_files = trio.CapacityLimiter(_THREADS)
         self._copying = trio.CapacityLimiter(1)  # an abandoned thread holds it until its call ends
         self._named_files = trio.CapacityLimiter(_THREADS)
@@ -97,12 +105,12 @@ class Maintenance:
     async def preview_restore(self, params: p.BackupSourceParams, _: Request) -> Json:
         """Return the changes that a restore of this copy would make."""
         workspaces = await self._read(params.source)
-        return encode(bulk.compare(self._writer.state, workspaces))
+        return encode(bulk.compare(self._writer.state, workspaces, self._here))
 
     async def restore(self, params: p.RestoreParams, request: Request) -> Json:
         """Replace the content of the store with that of a copy."""
         workspaces = await self._read(params.source)
-        command = bulk.restore(workspaces, params.if_revision)
+        command = bulk.restore(workspaces, params.if_revision, self._here)
         once = commands.once(params.request_key, command, bulk.current_revision)
         request.when_settled(self._bound.expect(workspaces))
         return await request.commit(once)

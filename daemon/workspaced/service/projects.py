@@ -9,9 +9,10 @@ from functools import partial
 from workspaced.domain import projects
 from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
-from workspaced.domain.errors import Overloaded
+from workspaced.domain.errors import InvalidField, Overloaded, quoted
 from workspaced.domain.git_urls import check_git_url, repository_name
 from workspaced.domain.ids import IdFactory
+from workspaced.domain.machines import Here, path_with_machine
 from workspaced.domain.names import check_root_path, refuse_within
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.domain.records import encode
@@ -33,13 +34,20 @@ class ProjectOperations:
     """The methods `project.*`."""
 
     def __init__(
-        self, writer: Writer, ids: IdFactory, bound: BoundPaths, git: Git, reserved: str | None = None
+        self,
+        writer: Writer,
+        ids: IdFactory,
+        bound: BoundPaths,
+        git: Git,
+        here: Here,
+        reserved: str | None = None,
     ) -> None:
         """Make the operations; `reserved` is the real path of a directory that is never bound, nor any below it."""
         self._writer = writer
         self._ids = ids
         self._bound = bound
         self._git = git
+        self._here = here
         self._reserved = reserved
 
     async def bind(self, params: p.BindParams, turn: Turn) -> Command:
@@ -51,13 +59,15 @@ class ProjectOperations:
         found = facts[path]
         if self._reserved is not None and isinstance(found, Reachable) and found.real_path is not None:
             refuse_within(found.real_path, self._reserved, "rootPath")
-        bind = projects.bind(params.workspace_id, self._ids.project(), path, None, facts, now_ms())
+        bind = projects.bind(
+            params.workspace_id, self._ids.project(), path, None, facts, now_ms(), self._here
+        )
         return once(params.request_key, bind)
 
     async def check(self, params: p.CheckProjectsParams, turn: Turn) -> Command:
         """Mark each project stale or active by the facts of its path."""
         facts = await self._bound.wait_for_facts(params.workspace_id, turn)
-        check = projects.check(params.workspace_id, facts, now_ms())
+        check = projects.check(params.workspace_id, facts, now_ms(), self._here)
         return once(params.request_key, check, projects.as_it_is(params.workspace_id))
 
     def unbind(self, params: p.UnbindParams, _: Request) -> Command:
@@ -77,6 +87,12 @@ class ProjectOperations:
             repeat = once(params.request_key, projects.as_it_is(params.workspace_id))
             return encode(repeat(state).result)
         workspace = projects.require_changeable(state, params.workspace_id)
+        if params.target_dir is None and not self._here.has(workspace):
+            raise InvalidField(
+                "targetDir",
+                f"The root path of workspace {quoted(workspace.name)} is on another machine ({path_with_machine(workspace)}): give "
+                "`targetDir`, a directory of this machine.",
+            )
         path = params.target_dir or os.path.join(
             workspace.root_path, await self._repository_name(params.git_url)
         )
@@ -85,7 +101,7 @@ class ProjectOperations:
             facts = await self._bound.check([target.path, *bound], resolved=[target.path])
             _require_facts(facts, target.path)
             bind = partial(projects.bind, workspace.id, self._ids.project(), target.path, params.git_url)
-            bind(facts, now_ms())(self._writer.state)
+            bind(facts, now_ms(), self._here)(self._writer.state)
             warning = await self._git.clone(params.git_url, target, request.report)
             if warning is not None:
                 _log.warning("Git complained after a clone that it kept.", reason=warning)
@@ -94,7 +110,7 @@ class ProjectOperations:
             later_facts = await self._bound.check(self._bound.of(workspace.id) - facts.keys())
             try:
                 return await request.commit(
-                    once(params.request_key, bind({**facts, **later_facts}, now_ms()))
+                    once(params.request_key, bind({**facts, **later_facts}, now_ms(), self._here))
                 )
             except CommitUnknown:
                 target.release()  # the commit may have happened: keep the directory

@@ -33,11 +33,13 @@ class Caller:
     connected_at_ms: int
     program: str | None = None
     """The program's name from `daemon.hello`."""
+    machine: str | None = None
+    """Its machine, in a store that several machines share."""
 
     @property
     def peer(self) -> Peer:
         """The caller as events and the history tell of it."""
-        return Peer(self.pid, self.uid, self.program)
+        return Peer(self.pid, self.uid, self.program, self.machine)
 
     def log_fields(self) -> dict[str, object]:
         """Return the caller as fields of a log line."""

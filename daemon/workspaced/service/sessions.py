@@ -30,6 +30,7 @@ class SessionOperations:
             caller.pid,
             now_ms(),
             exclusive=bool(params.exclusive),
+            machine=caller.machine,
         )
         return sessions.begin_session(session, caller.connection)
 

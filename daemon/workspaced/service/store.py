@@ -2,6 +2,7 @@
 
 from workspaced.domain import bulk, workspaces
 from workspaced.domain.commands import Command, once
+from workspaced.domain.machines import Here
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.requests import Client, Json, Request
 from workspaced.writer.actor import Writer
@@ -11,9 +12,10 @@ from workspaced_protocol import params as p
 class StoreOperations:
     """The methods `store.*` that are reads or plain writes; `maintenance` has the tasks."""
 
-    def __init__(self, writer: Writer, bound: BoundPaths) -> None:
+    def __init__(self, writer: Writer, bound: BoundPaths, here: Here) -> None:
         self._writer = writer
         self._bound = bound
+        self._here = here
 
     def get_all(self, _params: p.NoParams, _: Client) -> list[Json]:
         """Return all workspaces by creation time."""
@@ -31,7 +33,7 @@ class StoreOperations:
 
     def save(self, params: p.SaveParams, request: Request) -> Command:
         """Store a workspace as given, under its id."""
-        command = workspaces.save(params.workspace, params.if_revision)
+        command = workspaces.save(params.workspace, params.if_revision, here=self._here)
         request.when_settled(self._bound.expect([params.workspace]))
         return once(params.request_key, command)
 
@@ -41,7 +43,7 @@ class StoreOperations:
 
     def apply(self, params: p.ApplyParams, request: Request) -> Command:
         """Save and remove several workspaces in one commit."""
-        command = bulk.apply(params.changes, params.if_revision)
+        command = bulk.apply(params.changes, params.if_revision, self._here)
         request.when_settled(self._bound.expect(change.save for change in params.changes))
         return once(params.request_key, command, bulk.current_revision)
 

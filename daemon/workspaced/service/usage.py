@@ -17,9 +17,10 @@ from workspaced.domain.errors import NotFound, RequestError
 from workspaced.domain.frecency import Use, score_at, used
 from workspaced.domain.records import Record, encode
 from workspaced.domain.state import State
-from workspaced.events import EventHub, PublishedEvent
+from workspaced.events import EventHub
 from workspaced.process.log import Logger
 from workspaced.process.threads import run_in_thread
+from workspaced.published_event import PublishedEvent
 from workspaced.service.requests import Client, Json
 from workspaced.store.usage_file import UsageFile
 from workspaced.writer.actor import Writer

@@ -8,6 +8,7 @@ from workspaced.domain.clock import now_ms
 from workspaced.domain.commands import Command, once
 from workspaced.domain.errors import NotFound, quoted
 from workspaced.domain.ids import IdFactory
+from workspaced.domain.machines import Here
 from workspaced.domain.records import Record
 from workspaced.service.bound_paths import BoundPaths
 from workspaced.service.order import Turn
@@ -22,23 +23,31 @@ from workspaced_protocol.names import name_key
 class WorkspaceOperations:
     """The methods `workspace.*`."""
 
-    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, usage: Usage) -> None:
+    def __init__(self, writer: Writer, ids: IdFactory, bound: BoundPaths, usage: Usage, here: Here) -> None:
         self._writer = writer
         self._ids = ids
         self._bound = bound
         self._usage = usage
+        self._here = here
 
     def create(self, params: p.CreateParams, _: Request) -> Command:
         """Create an active workspace."""
         command = workspaces.create(
-            self._ids.workspace(), params.name, params.root_path, now_ms(), params.tags, params.metadata
+            self._ids.workspace(),
+            params.name,
+            params.root_path,
+            now_ms(),
+            params.tags,
+            params.metadata,
+            self._here,
         )
         return once(params.request_key, command)
 
     async def open(self, params: p.TransitionParams, turn: Turn) -> Command:
         """Open a closed workspace, and mark each of its projects stale or active."""
         facts = await self._bound.wait_for_facts(params.id, turn)
-        return once(params.request_key, projects.open_(params.id, params.if_revision, facts, now_ms()))
+        opening = projects.open_(params.id, params.if_revision, facts, now_ms(), self._here)
+        return once(params.request_key, opening)
 
     def close(self, params: p.TransitionParams, _: Request) -> Command:
         """Close an active workspace."""
@@ -54,6 +63,7 @@ class WorkspaceOperations:
             now_ms(),
             params.tags,
             params.metadata,
+            self._here,
         )
         return once(params.request_key, command)
 

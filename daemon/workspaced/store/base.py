@@ -13,7 +13,7 @@ from workspaced.domain.errors import InvalidField
 from workspaced.domain.records import encode
 from workspaced.domain.state import State
 from workspaced.domain.tags_and_metadata import check_both
-from workspaced.store.contract import Commit, News, commit_of
+from workspaced.store.contract import Commit, News, Outage, commit_of
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
@@ -22,6 +22,22 @@ class StoreBase:
     """The reads and writes of a WorkspaceStore, on top of its `state` and `commit`."""
 
     state: State
+    machine: str | None = None
+    """The name that other machines know this one by; None where none shares the store."""
+
+    @property
+    def shares_sessions(self) -> bool:
+        """See WorkspaceStore. By default sessions are this daemon's alone."""
+        return False
+
+    @property
+    def outage(self) -> Outage | None:
+        """See WorkspaceStore. By default nothing is told between commits."""
+        return None
+
+    def has_room(self, draft: Draft, /) -> bool:
+        """See WorkspaceStore. By default a commit holds everything."""
+        return True
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore."""

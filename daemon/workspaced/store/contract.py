@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, Self
 from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Entry
 from workspaced.domain.errors import RequestError
-from workspaced.domain.records import Record
+from workspaced.domain.records import OwnedSession, Record
 from workspaced.domain.state import State
 from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.errors import ErrorCode
@@ -75,12 +75,29 @@ class WrittenByNewerRelease(StoreUnusable):
     """The store has a format version that this release does not know."""
 
 
+class UnfitSettings(StoreUnusable):
+    """The settings ask for another store than the data directory has, or for one that can't be served so."""
+
+
+class StoreUnreachable(StoreUnusable):
+    """The server that holds the store does not answer, or has no quorum. A later start may succeed."""
+
+
 _ADVICE = {
     errno.ENOSPC: "; free some space, then try again",
     errno.EDQUOT: "; free some of your quota, then try again",
     errno.EACCES: "; check the owner and mode of the data directory",
     errno.EROFS: "; the file system is mounted read-only: remount it read-write, then try again",
 }
+
+
+class Outage(NamedTuple):
+    """A time in which the store can't take writes, though its state can still be read: as without a network."""
+
+    reason: str
+    """A sentence for a person: what can't be reached, and what to do."""
+    since_ms: int
+    """Its beginning, in Unix milliseconds."""
 
 
 class Overtaken(Exception):
@@ -105,8 +122,12 @@ class Commit:
     """The request keys that are new in `state`, oldest first, each with its workspace's id."""
     dropped_keys: Sequence[str] = ()
     """The request keys that `state` does not have any more."""
+    begun: Sequence[OwnedSession] = ()
+    """The sessions that are new in `state`."""
+    ended: Sequence[str] = ()
+    """The ids of the sessions that `state` does not have any more."""
     is_whole: bool = False
-    """Whether all of `state` must be written anew, whatever the store holds: as after a failure."""
+    """Whether all of `state` must be written again, whatever the store holds: as after a failure."""
     keeps_previous: str | None = None
     """Why the stored state is copied to quarantine before the commit: a part of the copy's name. None: it is not."""
 
@@ -120,6 +141,8 @@ def commit_of(draft: Draft, *, is_whole: bool = False) -> Commit:
         draft.changed,
         draft.new_keys,
         draft.dropped_keys,
+        [*draft.begun.values()],
+        draft.ended,
         is_whole=is_whole,
         keeps_previous=draft.keeps_previous,
     )
@@ -129,9 +152,14 @@ class News(NamedTuple):
     """What others, such as another machine's daemon, have committed to the same store."""
 
     state: State
-    """The state that they have left; its `sessions`, `lost` and held request keys count for nothing."""
-    entries: Sequence[Entry]
+    """The state that they have left; its `lost` and held request keys count for nothing.
+
+    Its `sessions` are this daemon's own, with their connections, and those of other machines (`ELSEWHERE`).
+    """
+    entries: Sequence[Entry] = ()
     """Their changes in order, which are in the history of `state` too."""
+    is_gap: bool = False
+    """Whether changes are missing in `entries`, and so in the history: then no event can tell of them."""
 
 
 class WorkspaceStore(Protocol):
@@ -155,6 +183,23 @@ class WorkspaceStore(Protocol):
         """The result of the recovery at startup."""
         ...
 
+    @property
+    def shares_sessions(self) -> bool:
+        """Whether sessions are shared with other machines, as all else: then a change of sessions is a commit, too."""
+        ...
+
+    @property
+    def outage(self) -> Outage | None:
+        """Why the store takes no writes at present; None while it does, as far as it knows."""
+        ...
+
+    def has_room(self, draft: Draft, /) -> bool:
+        """Return whether one commit can hold all changes of this draft. A larger commit costs as much as the whole store.
+
+        It does not block, and its own cost does not grow with the number of workspaces.
+        """
+        ...
+
     def commit(self, commit: Commit, /) -> None:
         """Make `commit.state` durable before returning.
 
@@ -164,11 +209,16 @@ class WorkspaceStore(Protocol):
         ...
 
     def listen(self, wake: Callable[[], None], /) -> None:
-        """Have `wake` called after each commit of others, from any thread; it does not block. Call it once at most."""
+        """Have `wake` called whenever there is news, or `outage` has changed. Call it once at most.
+
+        `wake` may be called from any thread, and does not block.
+        """
         ...
 
     def take_news(self) -> News | None:
         """Return what others have committed since the last call or commit, or None. It does not block, and never raises.
+
+        The end of this daemon's own sessions, which others no longer trust in, is news as well.
 
         Call it from any thread, but not during a commit.
         """

@@ -130,7 +130,7 @@ def _nothing(_offset: int, _count: int) -> bytes:
 def _frames_of(log: Read) -> Sequence[_Frame]:
     """Return the frames of a log whose commits have come to an end: others tell of what was never answered.
 
-    The last frame of a commit says so. Frames that were written since the log was begun anew have the same salts.
+    The last frame of a commit says so. Frames that were written since the log was last begun have the same salts.
     """
     found: list[_Frame] = []
     marks: list[tuple[bytes, bool]] = []  # the salts of each frame, and whether it is the last of its commit

@@ -1,7 +1,7 @@
 """The data directory of a store, open and locked for as long as the store is.
 
 The strategy: the path may lead elsewhere at any time: the directory was moved, removed or mounted over. So each commit
-looks whether it is still there, and opens and locks anew what is there instead.
+looks whether it is still there, and opens and locks what is there instead.
 """
 
 import errno
@@ -43,13 +43,13 @@ class LockedDirectory:
         """Whether the path leads to this directory, and its lock is ours."""
         return self.open.is_at_its_path() and self._lock.is_in(self.open)
 
-    def ensure_in_place(self, *, anew: bool = False) -> bool:
-        """Open and lock what stands at the path, if that is another directory, or `anew`; return whether it is another.
+    def ensure_in_place(self, *, reopens: bool = False) -> bool:
+        """Open and lock what stands at the path, if that is another directory, or if it `reopens`; return whether it is another.
 
         Raises StorageFailure.
         """
         try:
-            if self.is_in_place and not anew:
+            if self.is_in_place and not reopens:
                 return False
             is_another = not self.open.is_at_its_path()
             self._open_again()

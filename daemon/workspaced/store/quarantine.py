@@ -3,9 +3,10 @@
 A damaged database is moved there instead: it may be large, and the disk full.
 """
 
+import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Final
 
@@ -72,6 +73,25 @@ def new_names(
     """Return a name in this quarantine for each of these files, which are to be moved there. Raises OSError."""
     stamp = _stamp(time_ns(), _copies_in(folder))
     return [f"{stamp}-{reason}-{name}" for name in files]
+
+
+def move_in(directory: Directory, folder: Directory, names: Mapping[str, str]) -> list[str]:
+    """Move files of `directory`, as far as they are there, to this quarantine, durably; return their paths in it.
+
+    `names` gives each its name there; where such a copy is there already, it gets a new one. Raises OSError.
+    """
+    moved: list[str] = []
+    for name, to in names.items():
+        if directory.identify(name) is None:
+            continue
+        free = to
+        while folder.identify(free) is not None:
+            free = f"{_stamp(time.time_ns(), _copies_in(folder))}-{to.partition('Z-')[2] or to}"
+        os.rename(name, free, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
+        moved.append(str(folder.path / free))
+    directory.disk.sync_directory(folder.fd, folder.path)
+    directory.disk.sync_directory(directory.fd, directory.path)
+    return moved
 
 
 def remove_oldest(folder: Directory) -> None:

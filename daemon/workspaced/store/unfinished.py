@@ -9,7 +9,7 @@ can be done again, and nothing is lost by it.
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Final, Literal
 
 import msgspec
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.files import Directory
-from workspaced.store.quarantine import new_names
+from workspaced.store.quarantine import move_in, new_names
 from workspaced_protocol.datadir import (
     ANSWERED,
     DATABASE,
@@ -94,11 +94,7 @@ def finish(directory: Directory) -> Unfinished | None:
     disk = directory.disk
     directory.settle([MIGRATION])  # the process that put it there may have been killed before its sync
     with closing(directory.open_below(QUARANTINE)) as folder:
-        for name, to in found.leaves.items():
-            with suppress(FileNotFoundError):
-                os.rename(name, to, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
-        disk.sync_directory(folder.fd, folder.path)
-    disk.sync_directory(directory.fd, directory.path)
+        move_in(directory, folder, found.leaves)
     disk.unlink(MIGRATION, directory.fd)
     disk.sync_directory(directory.fd, directory.path)
     return found

@@ -1,7 +1,7 @@
 """The file of uses, `usage.json`: when workspaces were used. It is no part of the data (storage.md, Files).
 
 So it is written without a sync. Whatever stands in its place is told in one line of the log, and the uses start
-anew: nothing about it ends a start or a stop.
+over: nothing about it ends a start or a stop.
 """
 
 import os
@@ -49,7 +49,7 @@ class UsageFile:
             stored = self._stored()
         except (OSError, StoreUnusable, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             reason = error.reason if isinstance(error, StoreUnusable) else str(error)
-            _log.warning("The times of use start anew.", file=str(self._data_dir / USAGE), reason=reason)
+            _log.warning("The times of use start over.", file=str(self._data_dir / USAGE), reason=reason)
             return {}
         return {id_: Use(use.last_used_at, use.score) for id_, use in stored.items()}
 

@@ -62,6 +62,10 @@ class Notifier:
         """Send a status text only."""
         await self._send(_status(status))
 
+    async def extend(self, status: str, seconds: float) -> None:
+        """Ask for this many more seconds, counted from now, until the next message."""
+        await self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}", _status(status))
+
     async def alive(self, status: str) -> None:
         """Notify that the daemon still answers; this restarts the watchdog's timer."""
         await self._send("WATCHDOG=1", _status(status))

@@ -19,6 +19,9 @@ from workspaced_protocol.daemon_models import DaemonStatus
 _RELOAD_SECONDS: Final = 10.0
 """A configuration file on a hanging file system must not keep the manager waiting."""
 
+_EXTENSION_SECONDS: Final = 60.0
+"""How much longer the manager is asked to wait for a start: many times an attempt to reach etcd, and the pause after it."""
+
 _log = Logger()
 
 Describe = Callable[[], DaemonStatus]
@@ -35,6 +38,7 @@ class Supervisor:
         self._notifier = notifier
         self._within_seconds = within_seconds
         self._terminal = Terminal()
+        self._owes_reload = False
         self.inherited = inherited
         """The passed listening socket, used in place of a new one."""
 
@@ -60,6 +64,21 @@ class Supervisor:
         """Notify that the store is being read."""
         await self._notifier.status(f"Restoring the store in {data_dir}")
 
+    async def waiting(self, status: str) -> None:
+        """Notify that the start waits, and ask for more time. Call it again within half a minute."""
+        await self._notifier.extend(status, _EXTENSION_SECONDS)
+
+    async def wait_for_end(self, signals: AsyncIterator[int]) -> signal.Signals:
+        """Wait for a signal that ends a daemon before it serves, and return it. A SIGHUP is obeyed once it serves."""
+        while True:
+            number = signal.Signals(await anext(signals))
+            if self._ends(number):
+                return number
+            self._owes_reload = True
+
+    def _ends(self, number: signal.Signals) -> bool:
+        return number != signal.SIGHUP or self._terminal.is_closed()
+
     async def ready(self, describe: Describe) -> None:
         """Notify that the daemon answers."""
         await self._notifier.ready(_status(describe()))
@@ -79,9 +98,11 @@ class Supervisor:
         async with trio.open_nursery() as reloading:
             hangups, wanted = trio.open_memory_channel[None](1)
             reloading.start_soon(self._reload_on, wanted, reload, describe)
+            if self._owes_reload:
+                hangups.send_nowait(None)
             while True:
                 number = signal.Signals(await anext(signals))
-                if number != signal.SIGHUP or self._terminal.is_closed():
+                if self._ends(number):
                     reloading.cancel_scope.cancel()
                     return number
                 with suppress(trio.WouldBlock):  # one that waits reads the file as it is by then

@@ -1,49 +1,46 @@
 """The actor that owns the store: takes all queued writes and commits them as one batch.
 
 The strategy (storage.md, The actor):
-- Writes come through a bounded channel. A batch holds the writes that arrived during the last commit, so a lone
-  write never waits for others, and many share one sync.
+- Writes come through a bounded queue. A batch holds the writes that arrived during the last commit, so a lone write
+  never waits for others, and many share one sync. What one commit has no room for stays first in the queue.
 - Commands run on a private draft. Readers use `state`, the last durable state, until the commit is done. Then,
   without an await in between, the new state replaces it, the batch is answered and its events go out.
 - Deadlines have their own task, because a disk that hangs also blocks the actor. At its deadline a queued write
   is answered as not applied, and a write whose commit has begun as unknown.
+- Others may commit to the store as well. What they have committed is taken over before each batch; a batch that they
+  were faster than goes back to the queue, as if it had never run.
 """
 
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 import trio
-from outcome import Error, Maybe, Value
 
-from workspaced.domain import sessions
 from workspaced.domain.commands import Command
-from workspaced.domain.draft import Draft
-from workspaced.domain.entries import NOBODY, Cause, events_of
-from workspaced.domain.errors import Overloaded, ShuttingDown
+from workspaced.domain.entries import NOBODY, Cause
 from workspaced.domain.outcome import Outcome
 from workspaced.events import EventHub
 from workspaced.process.log import Logger
-from workspaced.store.contract import (
-    Commit,
-    CommitUnknown,
-    Overtaken,
-    StorageFailure,
-    StoreError,
-    WorkspaceStore,
-)
-from workspaced.writer.batch import Batch
+from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StoreError, WorkspaceStore
+from workspaced.writer.batch import Batch, not_applied
+from workspaced.writer.closed_connections import ClosedConnections
 from workspaced.writer.commit_times import CommitTimes
 from workspaced.writer.health import Health
-from workspaced.writer.pending import Deadlines, Reply, Write
+from workspaced.writer.others import publish_news
+from workspaced.writer.pending import Reply, answer_to
+from workspaced.writer.queue import WriteQueue
 from workspaced.writer.store_thread import StoreThread
 from workspaced_protocol.daemon_models import StoreStatus
 
 DEADLINE_SECONDS: Final = 5.0
 QUEUE_LIMIT: Final = 4096
-_RETRY_SECONDS: Final = (0.1, 5.0)  # the first and the longest pause between repairs
+_RETRY_SECONDS: Final = (0.1, 5.0)
+"""The first and the longest pause between repairs."""
+
 _IDLE_SECONDS: Final = 1.0
 """How long no write comes until the store catches up."""
 
@@ -70,14 +67,13 @@ class Writer:
     ) -> None:
         self.state = store.state
         self.finished = trio.Event()
-        """Set after `stop`, once all queued writes are answered. If the store could not be repaired, `status` is
-        still readOnly."""
+        """Set after `stop`, once all queued writes are answered."""
+        self.is_in_doubt = False
+        """Whether a commit's outcome is unknown, and the store not repaired since."""
         self._store = store
         self._hub = hub
-        self._deadlines = Deadlines(deadline_seconds)
-        self._queue_limit = queue_limit
-        self._arrivals, self._queue = trio.open_memory_channel[Write](queue_limit)
-        self._closed_connections: list[int] = []
+        self._queue = WriteQueue(deadline_seconds, queue_limit)
+        self._closed = ClosedConnections()
         self._keys_are_held_until = 0.0
         self._thread = StoreThread(store)
         self._health = Health(hub)
@@ -96,19 +92,7 @@ class Writer:
         returned function cancels the write while it is queued: it is then answered with RequestCancelled, and
         never applied.
         """
-        deadline = trio.current_time() + self._deadlines.seconds
-        write = Write(command, reply, cause, deadline, on_settled=on_settled)
-        try:
-            self._arrivals.send_nowait(write)
-        except trio.WouldBlock:
-            write.answer(
-                Overloaded(f"{self._queue_limit:,} writes are already waiting: try again in a moment.")
-            )
-        except trio.ClosedResourceError:
-            write.answer(ShuttingDown())
-        else:
-            self._deadlines.add(write)
-        return write.withdraw
+        return self._queue.add(command, reply, cause, on_settled).withdraw
 
     async def write(
         self,
@@ -121,27 +105,11 @@ class Writer:
 
         `on_result` takes the result, if there is one, before the write's events go out. See `submit`.
         """
-        results: list[Maybe[object]] = []
-        done = trio.Event()
-
-        def reply(result: object) -> None:
-            done.set()
-            if isinstance(result, Exception):
-                results.append(Error(result))
-                return
-            results.append(Value(result))
-            if on_result is not None:
-                on_result(result)
-
-        self.submit(command, reply, cause, on_settled)
-        # Shielded: a cancelled wait would not tell whether the write was applied. The deadline bounds the wait.
-        with trio.CancelScope(shield=True):
-            await done.wait()
-        return results.pop().unwrap()
+        return await answer_to(lambda reply: self.submit(command, reply, cause, on_settled), on_result)
 
     def end_sessions_of(self, connection: int) -> None:
         """End the sessions of a closed connection with the next batch, even if the queue is full."""
-        self._closed_connections.append(connection)
+        self._closed.add(connection)
         # If the queue is full or closed, the actor takes a batch soon anyway.
         self.submit(lambda _: Outcome(None), lambda _: None)
 
@@ -161,166 +129,182 @@ class Writer:
 
     def stop(self) -> None:
         """Accept no more writes; `run` ends when the queued writes are committed."""
-        self._arrivals.close()
+        self._queue.close()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit writes until `stop` is called and the queue is empty."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._deadlines.watch)
+            nursery.start_soon(self._queue.watch_deadlines)
             self._keys_are_held_until = trio.current_time() + _HELD_KEYS_SECONDS
             self._thread.listen(self._note_news)
+            self._look_at_store()  # what it would have told before that
+            self._take_over_news()
             task_status.started()
             try:
                 async with aclosing(self._thread):
-                    while write := await self._next_write():
-                        await self._commit([write, *self._take_waiting()])
+                    while await self._wait_for_work():
+                        await self._commit_waiting()
             finally:
                 # After a defect, answer all writes: some callers can't be cancelled, and would wait for ever.
-                self.stop()
-                self._deadlines.end()
+                self._queue.end()
             self.finished.set()
             nursery.cancel_scope.cancel()
 
-    async def _next_write(self) -> Write | None:
-        """Wait for the next write, without a time limit; return None at the end. Meanwhile, the store catches up."""
-        is_last = False
+    async def _wait_for_work(self) -> bool:
+        """Wait for the next write, without a time limit; return False at the end. Meanwhile, the store catches up.
+
+        Where sessions must end with a commit, and the last one could not end them, the next attempt needs no write.
+        """
         if self._store.is_behind:
             with trio.move_on_after(_IDLE_SECONDS):
-                try:
-                    return await self._queue.receive()
-                except trio.EndOfChannel:
-                    is_last = True
+                if await self._queue.wait():
+                    return True
             await self._thread.catch_up()
+        pause_seconds = self._closed.pause_seconds if self._must_end_sessions() else math.inf
+        with trio.move_on_after(pause_seconds):
+            return await self._queue.wait()
+        return True
+
+    def _must_end_sessions(self) -> bool:
+        """Return whether a commit is needed to end sessions of closed connections, and the store takes commits."""
+        if not self._store.shares_sessions or self._store.outage is not None:
+            return False
+        return self._closed.hold_sessions(self.state)
+
+    async def _commit_waiting(self) -> None:
+        """Apply and commit the writes that wait, as many as one commit has room for."""
+        self._take_over_news()
+        writes = self._queue.take()
+        batch = self._new_batch()
+        count = await batch.run(writes)
+        self._queue.put_back(writes[count:])
+        is_commit = batch.touches_store or (self._store.shares_sessions and batch.changes_sessions)
         try:
-            return None if is_last else await self._queue.receive()
-        except trio.EndOfChannel:
-            return None
+            if is_commit:
+                await self._thread.commit(batch.commit, len(batch.writes))
+        except Overtaken:
+            batch.take_back(are_overtaken=True)
+            self._queue.put_back(batch.writes)
+            self._has_news = True
+            # Random: so that two daemons that have overtaken one another do not meet again.
+            await trio.sleep(random.uniform(0, _OVERTAKEN_PAUSE_SECONDS))  # noqa: S311 - no secret
+        except StoreError as failure:
+            await self._answer_failed_batch(failure, batch)
+        else:
+            self._take_effect(batch, is_commit=is_commit)
 
-    def _take_waiting(self) -> list[Write]:
-        writes: list[Write] = []
-        while True:
-            try:
-                writes.append(self._queue.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                return writes
+    def _new_batch(self) -> Batch:
+        ends_sessions = not self._store.shares_sessions or self._store.outage is None
+        return Batch(
+            self.state,
+            self._closed.all() if ends_sessions else (),
+            self._store.has_room,
+            releases_keys=trio.current_time() >= self._keys_are_held_until,
+        )
 
-    async def _commit(self, writes: Sequence[Write]) -> None:
-        """Apply and commit a batch: again and again while others commit before it, until its writes' deadlines."""
-        while True:
-            self._take_over_news()
-            closed_connections, self._closed_connections = self._closed_connections, []
-            releases_keys = trio.current_time() >= self._keys_are_held_until
-            batch = Batch(self.state, closed_connections, releases_keys=releases_keys)
-            await batch.run(writes)
-            try:
-                if batch.touches_store:
-                    await self._thread.commit(batch.commit, len(batch.writes))
-            except Overtaken:
-                self._closed_connections += closed_connections
-                batch.take_back()
-                # Random: so that two daemons that have overtaken one another do not meet again.
-                await trio.sleep(random.uniform(0, _OVERTAKEN_PAUSE_SECONDS))  # noqa: S311 - no secret
-                self._has_news = True
-            except StoreError as failure:
-                self._closed_connections += closed_connections
-                await self._answer_failed_batch(failure, batch)
-                return
-            else:
-                break
+    def _take_effect(self, batch: Batch, *, is_commit: bool) -> None:
+        """Let readers see a batch that is durable; answer its writes, and publish its events."""
         self.state = batch.commit.state
         self._hub.advance_to(self.state.revision)
         batch.answer()
         batch.publish(self._hub)
-        if batch.touches_store:
-            self._health.change_to("ok", self.state.revision)
+        if is_commit:
+            self._closed.note_success()
+            self._health.note_success(self.state.revision)
+        # A write that is left may begin a session for one of the connections.
+        if batch.ends_all_held and not self._queue.has_line:
+            self._closed.forget(len(batch.closed_connections))
 
     def _note_news(self) -> None:
         """Have the news taken over with the next batch, which this brings."""
-        self._has_news = True
+        self._look_at_store()
         self.submit(lambda _: Outcome(None), lambda _: None)
 
+    def _look_at_store(self) -> None:
+        """Take note of what the store may have to tell."""
+        self._health.note_outage(self._store.outage, self.state.revision)
+        self._has_news = True
+
     def _take_over_news(self) -> None:
-        """Take over what others have committed, and publish its events. Sessions and lost workspaces stay this daemon's own."""
+        """Take over what others have committed, and publish its events. Lost workspaces stay this daemon's own."""
         if not self._has_news:
             return
         self._has_news = False
         news = self._store.take_news()
         if news is None:
             return
-        own = self.state
-        self.state = replace(news.state, sessions=own.sessions, lost=own.lost)
-        self._hub.advance_to(self.state.revision)
-        for entry in news.entries:
-            for event in events_of(entry):
-                self._hub.publish(event, NOBODY)
+        before = self.state
+        self.state = replace(news.state, lost=before.lost)
+        publish_news(news, before, self.state, self._hub)
 
     def _end_sessions_of_closed(self) -> None:
-        """End the sessions of closed connections now: after a failure, the next batch may be long in coming."""
-        if not self._closed_connections:
+        """End the sessions of closed connections now: after a failure, the next batch may be long in coming.
+
+        Shared sessions end by a commit alone: others must not see them longer than this daemon does.
+        """
+        if self._store.shares_sessions:
             return
-        # They stay in the list: a queued write may begin a session for one of them.
-        draft = Draft(self.state)
-        outcome = sessions.end_sessions_of(self._closed_connections)(draft)
-        draft.apply(outcome)
-        self.state = draft.freeze()
-        for event in outcome.events:
+        self.state, events = self._closed.end_sessions(self.state)
+        for event in events:
             self._hub.publish(event, NOBODY)
 
     async def _answer_failed_batch(self, failure: StoreError, batch: Batch) -> None:
         """Answer the batch of a failed commit; after an unknown outcome, repair the store."""
-        unknown = failure if isinstance(failure, CommitUnknown) else None
+        is_unknown = isinstance(failure, CommitUnknown)
         _log.error(
-            "A commit failed.", reason=failure.message, outcome="unknown" if unknown else "not applied"
+            "A commit failed.", reason=failure.message, outcome="unknown" if is_unknown else "not applied"
         )
-        for write in batch.writes:
-            if unknown and isinstance(write.outcome, Outcome):
-                write.answer(unknown.of_write(write.revision))
-            else:
-                write.answer(_not_applied(failure))
-        self._health.change_to("readOnly" if unknown else "degraded", self.state.revision, failure.message)
-        if unknown:
+        batch.answer_failure(failure)
+        self._health.note_failure(failure.message, self.state.revision, in_doubt=is_unknown)
+        if is_unknown:
             await self._repair(failure, batch.commit.state.revision)
+        self._closed.note_failure()
         self._end_sessions_of_closed()
         for write in batch.writes:
             write.settle()
 
     async def _repair(self, failure: StoreError, revision: int) -> None:
-        """Commit the last answered state again, above every revision that the disk may hold."""
+        """Commit the last answered state again, above every revision that the store may hold."""
+        self.is_in_doubt = True
         pause_seconds, longest_seconds = _RETRY_SECONDS
         while True:
             revision += 1
+            repaired = replace(self.state, revision=revision)
             try:
-                await self._thread.commit(Commit(replace(self.state, revision=revision), is_whole=True))
+                await self._thread.commit(Commit(repaired, is_whole=True))
             except Overtaken:
                 # Others could commit: so the store is well, and its state is the one that they have left.
                 self._has_news = True
                 self._take_over_news()
-                self._health.change_to("ok", self.state.revision)
-                return
+                break
             except StoreError as error:
                 failure = error
                 if not isinstance(error, CommitUnknown):
                     revision -= 1
-                self._health.change_to("readOnly", self.state.revision, error.message)
+                self._health.note_failure(error.message, self.state.revision, in_doubt=True)
             else:
-                self.state = replace(self.state, revision=revision)
+                self.state = repaired
                 self._hub.advance_to(revision)
-                self._health.change_to("ok", self.state.revision)
-                return
+                break
             self._end_sessions_of_closed()
-            if not await self._refuse_writes(pause_seconds, failure):
+            if not await self._wait_for_repair(pause_seconds, failure):
                 return
             pause_seconds = min(pause_seconds * 2, longest_seconds)
+        self.is_in_doubt = False
+        self._health.note_success(self.state.revision)
 
-    async def _refuse_writes(self, pause_seconds: float, failure: StoreError) -> bool:
-        """Answer all writes with the failure for `pause_seconds`; return False if the daemon stops meanwhile."""
+    async def _wait_for_repair(self, pause_seconds: float, failure: StoreError) -> bool:
+        """Refuse all writes until the next repair; return False if the daemon stops meanwhile.
+
+        The end of an outage ends the pause.
+        """
+        was_out = self._store.outage is not None
         with trio.move_on_after(pause_seconds):
-            async for write in self._queue:
-                write.answer(_not_applied(failure))
+            while await self._queue.wait():
+                for write in self._queue.take():
+                    write.answer(not_applied(failure))
+                if was_out and self._store.outage is None:
+                    return True
             _log.error("The daemon is stopping, and its store is not repaired.", reason=failure.message)
             return False
         return True
-
-
-def _not_applied(failure: StoreError) -> StorageFailure:
-    return StorageFailure(f"{failure.message} Nothing was applied.", failure.errno)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 from msgspec import Struct
+from outcome import Error, Maybe, Value
 
 from workspaced.domain.commands import Command
 from workspaced.domain.entries import Cause, Entry
@@ -53,6 +54,8 @@ class Write(Struct, eq=False):
     revision: int = 0
     """The store's revision after this write, if its commit succeeds."""
     answered: bool = False
+    is_overtaken: bool = False
+    """Whether others were faster than an attempt to commit it."""
     on_settled: Callable[[], None] | None = None
     """Called once it is certain whether the write is applied: at its answer, or at the end of its commit if that is later."""
 
@@ -73,9 +76,10 @@ class Write(Struct, eq=False):
             self.on_settled()
             self.on_settled = None
 
-    def take_back(self) -> None:
-        """Queue the write again: its outcome was not applied. An answered write is settled by that."""
+    def take_back(self, *, is_overtaken: bool = False) -> None:
+        """Make the write queued again: its outcome was not applied. An answered write is settled by that."""
         self.outcome, self.entries, self.revision = None, (), 0
+        self.is_overtaken = self.is_overtaken or is_overtaken
         if self.answered:
             self.settle()
 
@@ -83,6 +87,30 @@ class Write(Struct, eq=False):
         """Cancel the write if it is still queued."""
         if self.outcome is None:
             self.answer(withdrawn())
+
+
+async def answer_to(submit: Callable[[Reply], object], on_result: Reply | None = None) -> object:
+    """Submit a write with a reply of this function's, and wait for its result, or raise its error.
+
+    `on_result` takes the result, if there is one, as soon as the write is answered.
+    """
+    results: list[Maybe[object]] = []
+    done = trio.Event()
+
+    def reply(result: object) -> None:
+        done.set()
+        if isinstance(result, Exception):
+            results.append(Error(result))
+            return
+        results.append(Value(result))
+        if on_result is not None:
+            on_result(result)
+
+    submit(reply)
+    # Shielded: a cancelled wait would not tell whether the write was applied. The deadline bounds the wait.
+    with trio.CancelScope(shield=True):
+        await done.wait()
+    return results.pop().unwrap()
 
 
 class Deadlines:
@@ -136,7 +164,12 @@ class Deadlines:
         if isinstance(write.outcome, Outcome):
             unknown = CommitUnknown(f"The commit did not finish within {self.seconds:g} s.", errno.ETIMEDOUT)
             return unknown.of_write(write.revision)
+        if write.is_overtaken:
+            return WriteTimeout(
+                f"Other machines were faster with each attempt at the write for {self.seconds:g} s: it was not "
+                "applied. Try again."
+            )
         return WriteTimeout(
-            f"The write could not begin within {self.seconds:g} s, because the disk is slow or hangs: "
+            f"The write could not begin within {self.seconds:g} s, because the store is slow or hangs: "
             "it was not applied."
         )

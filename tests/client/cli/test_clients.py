@@ -67,3 +67,21 @@ def test_it_fits_a_terminal(path: Path, tmp_path: Path) -> None:
     assert "UID" not in lines[0]
     assert "4711" in lines[1]
     assert "project.cl" in lines[1]
+
+
+def test_sessions_of_several_machines_are_told_with_their_machine(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = {"workspaceId": "ws_1", "label": None, "pid": 7, "startedAt": 1753203600000}
+    listed = [{**session, "id": "ss_1", "machine": "devbox"}, {**session, "id": "ss_2"}]
+    answers: dict[str, object] = {
+        "daemon.status": {**STATUS, "recovery": CLEAN},
+        "session.list": listed[1:],
+        "workspace.list": [],
+    }
+    ctl = ctl_for(serve(answering(lambda request: answers[request.method])), capsys)
+    assert "MACHINE" not in ctl("sessions").out
+    answers["session.list"] = listed
+    header, first, second = ctl("sessions").out.splitlines()
+    column = header.index("MACHINE")
+    assert (first[column:].split()[0], second[column:].split()[0]) == ("devbox", "-")

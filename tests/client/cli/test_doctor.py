@@ -16,6 +16,7 @@ from client.conftest import Serve
 from client.fake_server import Peer, Request, answering
 from support.daemon_process import DaemonProcess, leads_elsewhere, running_daemon
 from support.documents import PRIMARY, SNAPSHOT
+from workspaced_client._core.local_time import since
 from workspaced_protocol import __version__, mounts
 
 
@@ -316,19 +317,34 @@ def test_a_daemon_of_another_release_that_keeps_its_data_elsewhere(
 
 
 @pytest.mark.parametrize(
-    ("state", "error", "again"),
+    ("state", "told", "error", "again"),
     [
-        ("readOnly", "No space left on device", "the daemon tries again by itself"),
-        ("degraded", "workspaces.json is now another store: move it away", "the next write tries again"),
+        ("readOnly", "read-only", "No space left on device", "the daemon tries again by itself"),
+        (
+            "degraded",
+            "degraded",
+            "workspaces.json is now another store: move it away",
+            "the next write tries again",
+        ),
     ],
 )
+@pytest.mark.parametrize("since_ms", [None, 1_000_000_000_000])
 def test_a_store_that_can_not_write(
-    serve: Serve, capsys: pytest.CaptureFixture[str], state: str, error: str, again: str
+    serve: Serve,
+    capsys: pytest.CaptureFixture[str],
+    state: str,
+    told: str,
+    error: str,
+    again: str,
+    since_ms: int | None,
 ) -> None:
-    store = {"state": state, "lastError": error}
+    store: dict[str, object] = {"state": state, "lastError": error}
+    if since_ms is not None:
+        store["since"] = since_ms
+        told += f" since {since(since_ms)}"
     ctl = ctl_for(serve(daemon_with({"version": __version__, "store": store})), capsys)
-    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", f"{state}: {error}", again)
-    assert f"Store       {state} ({error})" in ctl("status").out
+    expect(checks_of(ctl("doctor", "--json"))["daemon"], "problem", f"{told}: {error}", again)
+    assert f"Store       {told}: {error}" in ctl("status").out
 
 
 def test_a_daemon_that_hangs(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
@@ -338,4 +354,4 @@ def test_a_daemon_that_hangs(serve: Serve, capsys: pytest.CaptureFixture[str]) -
 
     ctl = ctl_for(serve(silent), capsys)
     check = checks_of(ctl("doctor", "--json", "--timeout", "0.2"))["daemon"]
-    expect(check, "problem", "within 0.2 seconds", "stop it and start it again")
+    expect(check, "problem", "within 0.2 seconds", "workspacectl stop")

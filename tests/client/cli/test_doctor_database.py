@@ -128,7 +128,7 @@ def test_the_daemon_checks_the_database_that_it_serves(
         expect(checks[DATABASE], "ok", "Valid: the daemon has just verified it.")
         assert PRIMARY not in checks
         (daemon.data_dir / DATABASE).unlink()
-        expect(doctor()[DATABASE], "warning", "It is missing.", "workspacectl flush makes it anew")
+        expect(doctor()[DATABASE], "warning", "It is missing.", "workspacectl flush makes a new one")
         with daemon.client() as client:
             client.store.flush()
         expect(doctor()[DATABASE], "ok", "Valid")

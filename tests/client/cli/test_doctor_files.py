@@ -43,6 +43,19 @@ def test_no_daemon_but_data(stored: Path, capsys: pytest.CaptureFixture[str]) ->
     expect(checks["lock"], "ok", "No daemon holds")
 
 
+def test_a_data_directory_that_can_not_be_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expect(without_daemon(tmp_path / "a" / "b", capsys)["data directory"], "ok", "creates it when it starts")
+    (tmp_path / "link").symlink_to("nowhere")
+    for data_dir in (tmp_path / "link", tmp_path / "link" / "below"):
+        finding = without_daemon(data_dir, capsys)["data directory"]
+        expect(finding, "problem", f"can't be made: {tmp_path}/link is no directory", "--data-dir")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    finding = without_daemon(tmp_path / "a" / "b", capsys)["data directory"]
+    expect(finding, "problem", f"can't be made: {tmp_path} can't be written to", "--data-dir")
+
+
 @pytest.mark.parametrize("name", [PRIMARY, SNAPSHOT])
 def test_a_file_that_was_damaged_under_the_daemon(patient: DaemonProcess, doctor: Doctor, name: str) -> None:
     path = patient.data_dir / name

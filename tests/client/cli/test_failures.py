@@ -53,7 +53,8 @@ def check_told(
     assert as_json.error["kind"] == kind
     if code == 3:
         assert str(path) in result.err
-        assert "`workspacectl start`" in result.err
+        way_out = "stop` ends it." if kind == "notResponding" else "start`"
+        assert f"`workspacectl {way_out}" in result.err
         assert as_json.error["data"]["socket"] == str(path)
     return result.err
 

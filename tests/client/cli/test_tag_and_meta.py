@@ -91,6 +91,9 @@ def test_without_a_name_it_is_the_workspace_here(
     assert ctl("tag", ".", "-a").out == "Tags of “here” now: none.\n"
     assert ctl("tag").err == "Workspace “here” has no tags.\n"
     assert ctl("meta").err == "Workspace “here” has no metadata.\n"
+    assert ctl("meta", "a=1", "b=2").out == "Changed the metadata of workspace “here”.\n"
+    assert ctl("meta", "a=null").code == 0
+    assert ctl("meta").out == "b=2\n"
 
 
 @pytest.mark.usefixtures("alpha")

@@ -30,9 +30,9 @@ class Watcher:
         self.process, self.out, self.err = process, process.stdout, process.stderr
 
     def interrupt(self) -> None:
-        """Ctrl-C, which is how it ends well."""
+        """Ctrl-C, which is how it ends, without a word."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(PATIENCE_SECONDS) == 0
+        assert self.process.wait(PATIENCE_SECONDS) == 130
         assert self.err.read() == ""
 
 

@@ -142,11 +142,12 @@ def test_show_by_name_and_by_id(ctl: Ctl) -> None:
     assert all(member in text for member in ("Alpha", made["id"], "active", "/srv/a", "revision"))
 
 
-def test_an_exact_id_wins_over_a_name(ctl: Ctl) -> None:
+def test_an_exact_id_wins_over_a_name(ctl: Ctl, daemon: DaemonProcess) -> None:
     first = ctl("create", "first", "/a", "--json").json
-    second = ctl("create", first["id"], "/b", "--json").json
+    with daemon.client() as client:
+        second = client.workspaces.create(first["id"], "/b")
     assert ctl("show", first["id"], "--json").json["name"] == "first"
-    ctl("delete", second["id"], "--yes")
+    ctl("delete", second.id, "--yes")
     assert [each["name"] for each in ctl("list", "--json").json] == ["first"]
 
 
@@ -296,3 +297,19 @@ def test_quiet_commands_say_nothing_when_all_is_well(ctl: Ctl) -> None:
         result = ctl(*arguments, "--quiet")
         assert (result.code, result.out, result.err) == (0, "", "")
     assert ctl("delete", "beta", "--quiet", "--yes").err != ""
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (".", "A workspace can't be named “.”, which stands for the one around the current directory."),
+        ("ws_01JABCDEFGHJKMNPQRSTVWXYZ0", "is no name: it has the form of an id."),
+    ],
+)
+def test_a_name_by_which_no_command_would_find_it_is_refused(ctl: Ctl, name: str, told: str) -> None:
+    ctl("create", "alpha", "/a")
+    for command in (("create", name), ("rename", "alpha", name)):
+        result = ctl(*command)
+        assert (result.code, result.out) == (2, "")
+        assert told in result.err
+    assert [each["name"] for each in ctl("list", "--json").json] == ["alpha"]

@@ -7,6 +7,7 @@ import pytest
 import trio
 from mcp.client.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
+from msgspec import structs
 
 from client.mcp_server.agents import Agent, agent
 from client.mcp_server.conftest import NewName
@@ -43,6 +44,8 @@ async def test_a_resource_that_is_not_there(daemon: DaemonProcess, uri: str, tol
 async def test_the_list_comes_in_pages() -> None:
     with running_daemon() as daemon, daemon.client() as client:
         ids = [client.workspaces.create(f"Name {number}", "/srv").id for number in range(101)]
+        elsewhere = client.workspaces.get(ids[1])
+        client.store.save(structs.replace(elsewhere, machine="devbox"))
         async with agent(daemon.socket) as one:
             first = await one.client.list_resources()
             assert first.next_cursor is not None
@@ -51,6 +54,7 @@ async def test_the_list_comes_in_pages() -> None:
             resources = [*first.resources, *second.resources]
             assert [resource.uri for resource in resources] == [f"workspace://{id_}" for id_ in ids]
             assert (resources[0].name, resources[0].description) == ("Name 0", "/srv")
+            assert resources[1].description == "devbox:/srv"
             for cursor, shown in (("x", "x"), ("-1", "-1"), ("9" * 5000, "9" * 18)):
                 with pytest.raises(MCPError, match=f"no page '{shown}'"):
                     await one.client.list_resources(cursor=cursor)

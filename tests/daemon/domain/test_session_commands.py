@@ -62,13 +62,13 @@ def test_a_session_begins_and_ends_without_a_commit() -> None:
     assert outcome.result == session
     assert not outcome.touches_store
     assert began.revision == 9
-    assert began.session_count("ws_01") == 1
+    assert len(began.sessions.of_workspace("ws_01")) == 1
     payload = {"sessionId": "ss_1", "workspaceId": "ws_01"}
     assert told(outcome) == [("session.began", payload, 9)]
     state, outcome = step(began, sessions.end_session("ss_1", connection=3))
     assert outcome.result is None
     assert not outcome.touches_store
-    assert state.session_count("ws_01") == 0
+    assert len(state.sessions.of_workspace("ws_01")) == 0
     assert told(outcome, state=began) == [("session.ended", payload, 9)]
 
 
@@ -76,7 +76,7 @@ def test_a_session_is_ended_by_its_own_connection_alone() -> None:
     state = with_sessions(STATE, "ws_01", 2)
     for command in (sessions.end_session("ss_0", connection=1), sessions.end_session("ss_9", connection=0)):
         assert isinstance(refusal(command, state), NotFound)
-    assert state.session_count("ws_01") == 2
+    assert len(state.sessions.of_workspace("ws_01")) == 2
 
 
 def test_the_sessions_of_gone_connections_end_together() -> None:

@@ -69,7 +69,7 @@ def test_readers_see_nothing_of_a_draft() -> None:
         ("ws_03", "active"),
     ]
     assert list(after.request_keys) == ["old", "new"]
-    assert after.session_count("ws_03") == 1
+    assert len(after.sessions.of_workspace("ws_03")) == 1
 
 
 def test_a_later_write_of_a_draft_sees_the_earlier_ones() -> None:

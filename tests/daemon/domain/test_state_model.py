@@ -198,7 +198,7 @@ class Model(RuleBasedStateMachine):
             )
         for id_, record in self.state.records.items():
             assert msgspec.json.decode(record.json, type=Workspace) == record.workspace == self.held[id_]
-            assert self.state.session_count(id_) == list(self.sessions.values()).count(id_)
+            assert len(self.state.sessions.of_workspace(id_)) == list(self.sessions.values()).count(id_)
 
     def run(self, command: Command, refused: type[errors.Refused] | None) -> bool:
         """Whether the command was granted, as it should be; a state that was read stays as it was."""

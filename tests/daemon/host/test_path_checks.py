@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.waiting import until
+from support.waiting import until, wait_until
 from workspaced.domain.errors import RequestError, ShuttingDown
 from workspaced.domain.projects import PathFacts, Reachable, Unreached
 from workspaced.host import path_checks
@@ -148,6 +148,8 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingPaths]:
     paths = HangingPaths(monkeypatch)
     yield paths
     paths.let_go.set()
+    # A thread of this test that is late would look at a path in the next one, and be counted there.
+    wait_until(lambda: not any(thread.name == "paths" for thread in threading.enumerate()), "a look goes on")
 
 
 class Asking:

@@ -1,6 +1,9 @@
 """Exclusive sessions: one at a time in a workspace, others beside it, and each ends with its connection."""
 
-from support.serving import Client, Daemon, request
+import trio
+
+from support.serving import Client, Daemon, Serve, request
+from support.shared_store import SharedMemory
 from support.waiting import until
 
 
@@ -90,3 +93,25 @@ async def test_a_closed_workspace_is_told_before_a_claim(client: Client) -> None
     await client.result("workspace.close", id="ws_01")
     assert (await client.refusal("session.begin", workspaceId="ws_01", exclusive=True)).code == 1003
     assert (await client.refusal("session.begin", workspaceId="ws_09", exclusive=True)).code == 1001
+
+
+async def test_it_holds_on_every_machine_that_shares_the_store(serve: Serve) -> None:
+    memory = SharedMemory()
+    here = (await serve(memory.open(), machine="laptop")).connect()
+    there = (await serve(memory.open(), machine="devbox")).connect()
+    made = await here.result("workspace.create", name="Alpha", rootPath="/src")
+    held = await begin(here, made["id"], label="editor", exclusive=True)
+    assert held["machine"] == "laptop"
+    while await there.result("session.list") != [held]:
+        await trio.lowlevel.checkpoint()
+    code, message, data = await there.refusal("session.begin", workspaceId=made["id"], exclusive=True)
+    assert (code, data) == (1008, {"kind": "claimed", "session": held})
+    assert "on laptop)" in message
+    code, message, _ = await there.refusal("workspace.delete", id=made["id"])
+    assert (code, "(1 on laptop)" in message) == (1004, True)
+    assert (await there.result("daemon.status"))["sessions"] == 1
+    assert await there.result("daemon.clients") != []
+    here.close()
+    while await there.result("session.list"):
+        await trio.lowlevel.checkpoint()
+    assert await there.result("workspace.delete", id=made["id"]) is None

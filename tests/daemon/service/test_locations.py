@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from support.running import Running
 from support.samples import STATE, project, workspace
 from support.serving import Client, Serve, error_of
+from support.shared_store import SharedMemory
 from support.waiting import until
 from workspaced.domain.state import State
 from workspaced.host import path_checks, real_paths
@@ -328,3 +329,21 @@ async def test_a_refused_write_changes_no_search(serve: Serve) -> None:
         code, *_ = await client.refusal("workspace.create", name="ALPHA", rootPath="/elsewhere")
     assert code == 1002
     assert await holder(client, "/elsewhere/x") is None
+
+
+async def test_a_search_knows_what_others_did_though_no_event_told_it(serve: Serve) -> None:
+    memory = SharedMemory()
+    store, other = memory.open(), memory.open()
+    client = (await serve(store)).connect()
+    await create(client, "Old", "/w/old")
+    assert await holder(client, "/w/old") == ("Old", None, "")
+    store.cut_off("No network.", 1)
+    other.take_news()
+    for each in other.state.workspaces():
+        other.remove(each.id)
+    other.save(workspace(9, name="New", root_path="/w/new"))
+    store.loses_track = True
+    store.come_back()
+    while await holder(client, "/w/new") is None:
+        await trio.lowlevel.checkpoint()
+    assert await holder(client, "/w/old") is None

@@ -15,6 +15,7 @@ from support.obstacles import HalfwayDisk
 from support.samples import fifty_by_ten, workspace
 from support.waiting import until
 from workspaced.domain import workspaces
+from workspaced.domain.machines import ALONE
 from workspaced.domain.state import State
 from workspaced.events import EventHub
 from workspaced.host.path_checks import PathChecker
@@ -238,7 +239,9 @@ async def test_each_hour_a_copy_is_made_if_the_revision_has_moved(
             await wait_all_tasks_blocked()
 
     nursery.start_soon(
-        Maintenance(store, writer, BoundPaths(writer, PathChecker()), copies, tmp_path).keep_backups,
+        Maintenance(
+            store, writer, BoundPaths(writer, PathChecker(), ALONE), copies, tmp_path, ALONE
+        ).keep_backups,
         lambda: Retention(hourly=3, daily=1),
     )
     await _idle()
@@ -265,7 +268,9 @@ async def test_between_two_copies_no_older_state_stays_in_memory(
     writer = Writer(store, EventHub())
     await nursery.start(writer.run)
     await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
-    maintenance = Maintenance(store, writer, BoundPaths(writer, PathChecker()), Hours(tmp_path), tmp_path)
+    maintenance = Maintenance(
+        store, writer, BoundPaths(writer, PathChecker(), ALONE), Hours(tmp_path), tmp_path, ALONE
+    )
     nursery.start_soon(maintenance.keep_backups, Retention)
     await wait_all_tasks_blocked(0.01)
     await until(lambda: active_thread_count() == 0)
@@ -288,7 +293,9 @@ async def test_a_disk_that_refuses_a_copy_stops_nothing(
     await writer.write(workspaces.create("ws_01", "Alpha", "/a", 1))
     (tmp_path / "backups").write_text("in the way")
     copies = Hours(tmp_path)
-    maintenance = Maintenance(store, writer, BoundPaths(writer, PathChecker()), copies, tmp_path)
+    maintenance = Maintenance(
+        store, writer, BoundPaths(writer, PathChecker(), ALONE), copies, tmp_path, ALONE
+    )
     nursery.start_soon(maintenance.keep_backups, Retention)
     await wait_all_tasks_blocked(0.01)
     await until(lambda: active_thread_count() == 0)

@@ -14,36 +14,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.logs import EventDict
+from support.manager import Manager, status_of
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.supervisor import Supervisor
 from workspaced.supervision.watchdog import NAME, keep_watch, watchdog_seconds
-from workspaced_protocol.daemon_models import CommitStatistics, DaemonStatus, RecoveryStatus, StoreStatus
-
-
-class Manager:
-    """The socket that a service manager is told on."""
-
-    def __init__(self, path: Path) -> None:
-        self.address = str(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.address)
-        self.socket.setblocking(False)
-
-    def told(self) -> list[list[str]]:
-        """The lines of each message that has come."""
-        messages: list[list[str]] = []
-        while True:
-            try:
-                messages.append(self.socket.recv(4096).decode().split("\n"))
-            except BlockingIOError:
-                return messages
-
-
-@pytest.fixture
-def manager(socket_dir: Path) -> Iterator[Manager]:
-    manager = Manager(socket_dir / "notify")
-    with manager.socket:
-        yield manager
+from workspaced_protocol.daemon_models import StoreStatus
 
 
 @pytest.fixture
@@ -57,12 +32,14 @@ async def test_each_stage_is_one_message(notifier: Notifier, manager: Manager) -
     await notifier.status("Restoring")
     await notifier.ready("2 workspaces")
     await notifier.alive("3 workspaces")
+    await notifier.extend("Waiting", 1.5)
     await notifier.reloading("Reading")
     await notifier.stopping("Ending\nREADY=1")
-    restoring, ready, alive, (*reloading, monotonic, reading), stopping = manager.told()
+    restoring, ready, alive, extended, (*reloading, monotonic, reading), stopping = manager.told()
     assert restoring == ["STATUS=Restoring"]
     assert ready == ["READY=1", "STATUS=2 workspaces"]
     assert alive == ["WATCHDOG=1", "STATUS=3 workspaces"]
+    assert extended == ["EXTEND_TIMEOUT_USEC=1500000", "STATUS=Waiting"]
     assert (reloading, reading) == (["RELOADING=1"], "STATUS=Reading")
     name, _, us = monotonic.partition("=")
     assert name == "MONOTONIC_USEC"
@@ -167,22 +144,7 @@ async def test_a_manager_whose_queue_is_full_is_waited_for_a_second(
 async def test_the_status_tells_how_the_store_fares(
     notifier: Notifier, manager: Manager, workspaces: int, store: StoreStatus, line: str
 ) -> None:
-    status = DaemonStatus(
-        version="1",
-        protocol=1,
-        pid=1,
-        data_dir="/data",
-        socket="/run/x.sock",
-        started_at=1,
-        revision=1,
-        workspaces=workspaces,
-        sessions=0,
-        connections=1,
-        recovery=RecoveryStatus("clean", (), acknowledged=True),
-        store=store,
-        commits=CommitStatistics(0, 0, 0.0, 0.0),
-    )
-    await Supervisor(notifier, None, None).ready(lambda: status)
+    await Supervisor(notifier, None, None).ready(lambda: status_of(workspaces, store))
     assert manager.told() == [["READY=1", f"STATUS={line}"]]
 
 

@@ -1,5 +1,6 @@
 """A store that others write to as well: what they were faster with, and the news of what they have committed."""
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
@@ -77,20 +78,29 @@ async def test_many_writes_of_several_daemons_end_in_one_order(nursery: trio.Nur
     assert sum(store.overtaken for store in stores) > 0
 
 
-async def test_sessions_stay_where_they_are(nursery: trio.Nursery) -> None:
-    here, there = await two_desks(nursery)
+async def test_changes_that_the_store_lost_track_of_are_a_gap_for_subscribers(nursery: trio.Nursery) -> None:
+    memory = SharedMemory()
+    store = memory.open()
+    here, there = await start(nursery, store), await start(nursery, memory.open())
     await here.create("A")[0].result()
-    await here.submit(begin("ss_1", "ws_A", 1)).result()
-    await there.create("B")[0].result()
-    await until(lambda: here.names() == ["A", "B"])
-    assert [*here.writer.state.sessions] == ["ss_1"]
-    assert not there.writer.state.sessions
+    subscription = here.hub.subscribe(None, None, lambda: None)
+    store.cut_off("No network.", 1)
+    for reply in there.create("B", "C"):
+        await reply.result()
+    await there.submit(begin("ss_1", "ws_B", 1)).result()
+    store.loses_track = True
+    store.come_back()
+    await until(lambda: here.names() == ["A", "B", "C"])
+    told = [msgspec.json.decode(text)["params"] for text in subscription.take(1 << 20)]
+    assert [event["topic"] for event in told] == ["events.gap", "session.began"]
+    assert told[0]["payload"] == {"from": 2, "to": 3}
+    await there.create("D")[0].result()
+    await until(lambda: "D" in here.names())
+    assert here.topics()[-1] == "workspace.created"
 
 
 class AlwaysOvertaken(SharedStore):
     """Somebody else is always faster."""
-
-    attempts = 0
 
     def commit(self, commit: Commit, /) -> None:
         self.attempts += 1

@@ -15,7 +15,7 @@ from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.errors import NameConflict, NotFound
 from workspaced.domain.outcome import Outcome
 from workspaced.domain.state import State
-from workspaced.events import PublishedEvent
+from workspaced.published_event import PublishedEvent
 from workspaced.store import InMemoryWorkspaceStore, StorageFailure
 from workspaced.store.contract import Commit
 from workspaced.writer.pending import CommandFailed

@@ -9,7 +9,8 @@ from typing import Any, Final, cast
 from workspaced_client.cli.base.failures import WrongUsage
 from workspaced_client.cli.base.output import shown_name
 from workspaced_protocol.json_limits import Unkept, check_text
-from workspaced_protocol.urls import BLACKED_OUT, without_secret
+from workspaced_protocol.url_secrets import BLACKED_OUT
+from workspaced_protocol.urls import without_secret
 
 # Nobody shows these to others; `--json` has them.
 _SECRET_KEY: Final = re.compile(

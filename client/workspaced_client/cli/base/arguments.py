@@ -6,9 +6,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from workspaced_client import Client, NotFound, Workspace
-from workspaced_client.cli.base.failures import Failure
+from workspaced_client.cli.base.failures import Failure, WrongUsage
 from workspaced_client.cli.base.output import shown_name, told_path
 from workspaced_client.cli.base.partial_names import partly_named
+from workspaced_client.cli.base.places import told_place
 from workspaced_client.cli.base.typed_paths import current_directory
 from workspaced_client.cli.commands.shared import DOT
 from workspaced_protocol.urls import without_secret
@@ -36,7 +37,7 @@ def find_workspace(client: Client, given: str | None) -> Workspace:
         if not found:
             raise
         if len(found) > 1:
-            raise _ambiguous(given, found) from None
+            raise _ambiguous(given, found, client.daemon.status().machine) from None
         return found[0]
 
 
@@ -59,18 +60,21 @@ def _around(client: Client) -> Workspace:
     return found
 
 
-def _ambiguous(given: str, found: Sequence[Workspace]) -> Failure:
-    lines = [f"  {shown_name(each.name)}  {told_path(each.root_path)}" for each in found[:_MOST_CANDIDATES]]
+def _ambiguous(given: str, found: Sequence[Workspace], here: str | None) -> Failure:
+    lines = [f"  {shown_name(each.name)}  {told_place(each, here)}" for each in found[:_MOST_CANDIDATES]]
     if len(found) > _MOST_CANDIDATES:
         lines.append(f"  and {len(found) - _MOST_CANDIDATES} more")
     return Failure(
         f"“{shown_name(given)}” is a part of {len(found)} names: give more of the name.",
         kind="ambiguous",
-        data={
-            "candidates": [{"id": each.id, "name": each.name, "rootPath": each.root_path} for each in found]
-        },
+        data={"candidates": [_candidate(each) for each in found]},
         hint="\n".join(lines),
     )
+
+
+def _candidate(workspace: Workspace) -> dict[str, str]:
+    found = {"id": workspace.id, "name": workspace.name, "rootPath": workspace.root_path}
+    return found if workspace.machine is None else {**found, "machine": workspace.machine}
 
 
 def _name(workspace: Workspace) -> str:
@@ -97,6 +101,17 @@ def find_whole(client: Client, given: str) -> Workspace:
         wanted = shown_name(without_secret(given))
         message = f"There is no workspace with the id or name “{wanted}”.{_suggestion(client, given)}"
         raise Failure.of(error, message) from error
+
+
+def require_new_name(name: str) -> None:
+    """Raise WrongUsage for one by which no command would find it."""
+    if name == DOT:
+        raise WrongUsage(
+            "A workspace can't be named “.”, which stands for the one around the current directory.",
+            hint="Give a name; the current directory is taken anyway: workspacectl create NAME",
+        )
+    if is_id(name):
+        raise WrongUsage(f"“{name}” is no name: it has the form of an id.", hint="Give another name.")
 
 
 def is_id(text: str) -> bool:

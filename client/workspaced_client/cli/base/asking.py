@@ -92,6 +92,7 @@ def _ask_quickly(options: Options, *reads: Read) -> list[Any] | None:
     shapes = [dict, STATUS, *(read.shape for read in reads)]
     if found is None or not all(map(fits, found, shapes)) or is_pending(found[1]["recovery"]):
         return None
+    options.machine = found[1].get("machine")
     return found[2:]
 
 

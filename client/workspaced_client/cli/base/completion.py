@@ -12,10 +12,10 @@ from workspaced_client.cli import commands
 from workspaced_client.cli.base.asking import hello, identity
 from workspaced_client.cli.base.beginnings import beginning_with
 from workspaced_client.cli.base.failures import WrongUsage
-from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit
+from workspaced_client.cli.base.output import OutputClosed, OutputFailed, emit, shown_path
 from workspaced_client.cli.base.quick_call import quick_call
 from workspaced_client.cli.base.reading import Reading
-from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, fits
+from workspaced_client.cli.base.shapes import BACKUP, PAST_NAME, WORKSPACE, elsewhere, fits
 from workspaced_client.cli.commands.row import (
     BACKUPS,
     COMMANDS,
@@ -135,6 +135,8 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
         return beginning_with(incomplete, NAMES_OF_METHODS)
     if kind == TAG_CHANGES:
         return _tag_changes(reading, incomplete)
+    if kind == WORKSPACES:
+        return _workspaces(reading, incomplete)
     if not kind:
         return []
     found = beginning_with(incomplete, _from_daemon(reading, kind, incomplete))
@@ -145,8 +147,6 @@ def _values(reading: Reading, place: Argument | Option, incomplete: str) -> list
 
 def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
     """Return names from the daemon; none if it does not answer."""
-    if kind == WORKSPACES:
-        return _names(_ask(reading, "workspace.list", {}, [WORKSPACE]))
     if kind == PAST_NAMES:
         past = _ask(reading, "history.list", {"limit": _HISTORY_PAGE}, [PAST_NAME])
         names = dict.fromkeys(
@@ -167,10 +167,29 @@ def _from_daemon(reading: Reading, kind: str, incomplete: str) -> Iterable[str]:
         return [each["name"] for each in _ask(reading, "store.listBackups", {}, [BACKUP]) or ()]
     if kind == PROJECTS:
         found = _workspace(reading, reading.arguments[0] if reading.arguments else DOT)
-        return _names_of_projects(
-            [each["rootPath"] for each in found["projects"]] if found else [], incomplete
-        )
+        return _names_of_projects(reading, found["projects"] if found else [], incomplete)
     return []
+
+
+def _workspaces(reading: Reading, incomplete: str) -> list[str]:
+    """Return the names of workspaces. What one on another machine means is where it lies."""
+    found: list[Any] = _ask(reading, "workspace.list", {}, [WORKSPACE]) or []
+    names = beginning_with(incomplete, _names(found))
+    places = {
+        each["name"]: shown_path(each["rootPath"], machine)
+        for each, machine in zip(found, _machines(reading, found), strict=True)
+        if machine is not None
+    }
+    return [f"{name}\t{places[name]}" if name in places else name for name in names]
+
+
+def _machines(reading: Reading, places: list[Any]) -> list[str | None]:
+    """Return the machine of each workspace or project, None for this one."""
+    here: str | None = None
+    if any("machine" in each for each in places):
+        status = _ask(reading, "daemon.status", {}, {"machine?": str})
+        here = status.get("machine") if status else None
+    return [elsewhere(each, here) for each in places]
 
 
 def _tag_changes(reading: Reading, incomplete: str) -> list[str]:
@@ -211,11 +230,15 @@ def _names(workspaces: list[Any] | None) -> list[str]:
     return [each["name"] for each in workspaces or () if each["state"] != "deleted"]
 
 
-def _names_of_projects(paths: list[str], incomplete: str) -> list[str]:
-    """Return the shortest names of the projects at these paths, or the paths if a slash was typed."""
-    names = [os.path.basename(path) for path in paths]
+def _names_of_projects(reading: Reading, projects: list[Any], incomplete: str) -> list[str]:
+    """Return the shortest names of these projects, or their paths if a slash was typed."""
+    names = [os.path.basename(each["rootPath"]) for each in projects]
+    paths = [
+        each["rootPath"] if machine is None else f"{machine}:{each['rootPath']}"
+        for each, machine in zip(projects, _machines(reading, projects), strict=True)
+    ]
     return [
-        name if names.count(name) == 1 and not incomplete.startswith("/") else path
+        name if names.count(name) == 1 and "/" not in incomplete else path
         for name, path in zip(names, paths, strict=True)
     ]
 

@@ -35,10 +35,11 @@ def connected(
     """
     try:
         with connect(options, timeout_seconds, starts_daemon=starts_daemon and options.autostart) as client:
-            if warn:
-                warning = recovery_notice.warning(client.daemon.status().recovery)
-                if warning:
-                    tell(f"warning: {warning}")
+            status = client.daemon.status()
+            options.machine = status.machine
+            warning = recovery_notice.warning(status.recovery) if warn else None
+            if warning:
+                tell(f"warning: {warning}")
             yield client
     except (CannotConnect, Unanswered) as error:
         raise Unreachable(error, socket_of(options, error)) from error

@@ -2,14 +2,18 @@
 
 from workspaced_client import Workspace
 from workspaced_client.cli.base.annotations import metadata_text
-from workspaced_client.cli.base.output import coloured, shown, shown_name, shown_path
+from workspaced_client.cli.base.output import coloured, shown, shown_name
+from workspaced_client.cli.base.places import shown_place
 
 _WIDTH = len("metadata")
 
 
-def difference(before: Workspace | None, after: Workspace | None) -> list[str]:
-    """Return the lines: `-` is before, `+` is after; None stands for no workspace. Secrets are left out."""
-    old, new = _fields(before), _fields(after)
+def difference(before: Workspace | None, after: Workspace | None, here: str | None) -> list[str]:
+    """Return the lines: `-` is before, `+` is after; None stands for no workspace. Secrets are left out.
+
+    `here` is this machine.
+    """
+    old, new = _fields(before, here), _fields(after, here)
     lines: list[str] = []
     for name in dict.fromkeys((*old, *new)):
         was, becomes = old.get(name, []), new.get(name, [])
@@ -24,17 +28,17 @@ def _line(sign: str, name: str, text: str) -> str:
     return coloured(f"{sign} {name.ljust(_WIDTH)}  {text}", "red" if sign == "-" else "green")
 
 
-def _fields(workspace: Workspace | None) -> dict[str, list[str]]:
+def _fields(workspace: Workspace | None, here: str | None) -> dict[str, list[str]]:
     """Return the texts of each field; one with several values has a line for each."""
     if workspace is None:
         return {}
     return {
         "name": [shown_name(workspace.name)],
-        "path": [shown_path(workspace.root_path)],
+        "path": [shown_place(workspace, here)],
         "state": [workspace.state],
         "tag": [shown_name(tag) for tag in workspace.tags],
         "metadata": [
             shown(metadata_text({key: value})[1:-1]) for key, value in sorted(workspace.metadata.items())
         ],
-        "project": [f"{shown_path(project.root_path)} ({project.status})" for project in workspace.projects],
+        "project": [f"{shown_place(project, here)} ({project.status})" for project in workspace.projects],
     }

@@ -53,21 +53,32 @@ class WrongUsage(Failure):
 
 
 class Unreachable(Failure):
-    """No daemon at the socket, no answer from it, or no permission to use it."""
+    """No daemon at the socket, no answer from it, or no permission to use it.
 
-    def __init__(self, error: CannotConnect | Unanswered, socket: str) -> None:
-        from workspaced_client import Unanswered
+    `can_be_stopped` is whether to advise that to a user whose daemon does not answer.
+    """
+
+    def __init__(
+        self, error: CannotConnect | Unanswered, socket: str, *, can_be_stopped: bool = True
+    ) -> None:
+        from workspaced_client import NotResponding, Unanswered
 
         message = str(error)
         where = "" if socket in message else f" The socket is {socket}."
-        if "`workspace" not in message:
+        if isinstance(error, NotResponding):  # so it runs
+            where += " It may be busy, hang, or be suspended"
+            where += "; `workspacectl stop` ends it." if can_be_stopped else "."
+        elif "`workspace" not in message:
             where += " If no daemon runs there, start one with `workspacectl start`."
         name = type(error).__name__
         data: dict[str, object] = {"socket": socket}
         if isinstance(error, Unanswered):
             data |= {"method": error.method, "outcomeUnknown": error.outcome_unknown}
         super().__init__(
-            message + where, kind=name[:1].lower() + name[1:], exit_code=EXIT_UNREACHABLE, data=data
+            message + where,
+            kind=name[:1].lower() + name[1:],
+            exit_code=EXIT_UNREACHABLE,
+            data=data,
         )
 
 

@@ -27,6 +27,7 @@ FIELDS: Final[dict[str, Callable[[Any], str]]] = {
     "created": lambda each: when(each["createdAt"]),
     "changed": lambda each: when(each["updatedAt"]),
     "revision": lambda each: str(each.get("revision", 0)),
+    "machine": lambda each: each.get("machine", ""),
 }
 _ESCAPES: Final = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}
 

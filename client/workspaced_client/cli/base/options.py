@@ -8,10 +8,11 @@ from workspaced_client.cli.commands.shared import DEFAULT_TIMEOUT_SECONDS
 class Options:
     """The values of these options; `socket` and `timeout_seconds` are None for the default ones.
 
-    `autostart` is whether a command may start the daemon that it needs, if the settings allow it, too.
+    `autostart` is whether a command may start the daemon that it needs, if the settings allow it, too. `machine` is no option:
+    the daemon tells it with its first answer. It is this machine's name in a store that several share, otherwise None.
     """
 
-    __slots__ = ("as_json", "autostart", "quiet", "socket", "timeout_seconds")
+    __slots__ = ("as_json", "autostart", "machine", "quiet", "socket", "timeout_seconds")
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Options:
         self.as_json = as_json
         self.quiet = quiet
         self.autostart = autostart
+        self.machine: str | None = None
 
     def patience_seconds(self, default: float = DEFAULT_TIMEOUT_SECONDS) -> float:
         """Return the time to wait for an answer: the user's choice, else `default`."""

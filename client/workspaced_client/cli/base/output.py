@@ -45,14 +45,21 @@ def shown_name(name: str) -> str:
     return shown(name, _MOST_NAME_CHARACTERS)
 
 
-def shown_path(path: str) -> str:
-    """Return a path for stdout in the same way; on a terminal, a tilde stands for the user's home directory."""
-    return shown(_from_home(path) if on_terminal() else path)
+def shown_path(path: str, machine: str | None = None) -> str:
+    """Return a path for stdout in the same way; on a terminal, a tilde stands for the user's home directory.
+
+    `machine` is that of the path, if it is another one: `devbox:~/code`.
+    """
+    return _on(machine, shown(_from_home(path) if on_terminal() else path))
 
 
-def told_path(path: str) -> str:
+def told_path(path: str, machine: str | None = None) -> str:
     """Return a path for stderr in the same way."""
-    return shown(_from_home(path) if errors_on_terminal() else path)
+    return _on(machine, shown(_from_home(path) if errors_on_terminal() else path))
+
+
+def _on(machine: str | None, path: str) -> str:
+    return path if machine is None else f"{machine}:{path}"
 
 
 def shown_sentence(sentence: str) -> str:

@@ -12,7 +12,7 @@ from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import shown_name, tell, told_path
 from workspaced_client.cli.base.partial_names import partly_named
 from workspaced_client.cli.base.questions import can_ask
-from workspaced_client.cli.base.shapes import WORKSPACE
+from workspaced_client.cli.base.shapes import WORKSPACE, elsewhere
 from workspaced_client.cli.base.table import cell_len, set_cell_size
 
 _MOST_SHOWN: Final = 20  # by number; more do not fit on a small terminal
@@ -34,15 +34,19 @@ def pick_workspace(options: Options) -> Any:
     if not can_ask():
         raise WrongUsage("There is no terminal to choose on: name a workspace.")
     chooser = shutil.which("fzf")
-    chosen = _by_number(workspaces) if chooser is None else _by_fzf(chooser, workspaces)
+    chosen = (
+        _by_number(workspaces, options.machine)
+        if chooser is None
+        else _by_fzf(chooser, workspaces, options.machine)
+    )
     if chosen is None:
         raise Failure("Nothing was chosen.", kind="declined")
     return chosen
 
 
-def _by_fzf(chooser: str, workspaces: Sequence[Any]) -> Any:
+def _by_fzf(chooser: str, workspaces: Sequence[Any], here: str | None) -> Any:
     lines = "".join(
-        f"{index}\t{shown_name(each['name'])}\t{told_path(each['rootPath'])}\n"
+        f"{index}\t{shown_name(each['name'])}\t{told_path(each['rootPath'], elsewhere(each, here))}\n"
         for index, each in enumerate(workspaces)
     )
     # The options behind those of the user (FZF_DEFAULT_OPTS) win.
@@ -64,12 +68,14 @@ def _by_fzf(chooser: str, workspaces: Sequence[Any]) -> Any:
     return workspaces[int(number)]
 
 
-def _by_number(workspaces: Sequence[Any]) -> Any:
+def _by_number(workspaces: Sequence[Any], here: str | None) -> Any:
     first = workspaces[:_MOST_SHOWN]
     names = [shown_name(each["name"]) for each in first]
     width = max(cell_len(name) for name in names)
     for number, (name, each) in enumerate(zip(names, first, strict=True), start=1):
-        tell(f"{number:>3}  {set_cell_size(name, width)}  {told_path(each['rootPath'])}")
+        tell(
+            f"{number:>3}  {set_cell_size(name, width)}  {told_path(each['rootPath'], elsewhere(each, here))}"
+        )
     if len(workspaces) > len(first):
         tell(f"     and {len(workspaces) - len(first)} more")
     while True:

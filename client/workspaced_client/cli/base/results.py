@@ -2,7 +2,8 @@
 
 from workspaced_client import Workspace
 from workspaced_client.cli.base.options import Options
-from workspaced_client.cli.base.output import count, emit, emit_json, shown_name, shown_path
+from workspaced_client.cli.base.output import count, emit, emit_json, shown_name
+from workspaced_client.cli.base.places import shown_place
 
 
 def tell_change(options: Options, workspace: Workspace | None, text: str) -> None:
@@ -13,7 +14,7 @@ def tell_change(options: Options, workspace: Workspace | None, text: str) -> Non
         emit(text)
 
 
-def described(workspace: Workspace) -> str:
-    """Return a workspace in one line: name, directory, state, number of projects."""
+def described(workspace: Workspace, here: str | None) -> str:
+    """Return a workspace in one line: name, directory, state, number of projects. `here` is this machine."""
     projects = f", {count(len(workspace.projects), 'project')}" if workspace.projects else ""
-    return f"{shown_name(workspace.name)}  {shown_path(workspace.root_path)} ({workspace.state}{projects})"
+    return f"{shown_name(workspace.name)}  {shown_place(workspace, here)} ({workspace.state}{projects})"

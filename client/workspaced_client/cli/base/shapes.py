@@ -22,7 +22,8 @@ WORKSPACE: Final = {
     "revision?": int,
     "tags?": [str],
     "metadata?": dict,
-    "projects": [{"rootPath": str, "status": str, "gitUrl?": str}],
+    "machine?": str,
+    "projects": [{"rootPath": str, "status": str, "gitUrl?": str, "machine?": str}],
 }
 STATUS: Final = {
     "version": str,
@@ -35,8 +36,9 @@ STATUS: Final = {
     "sessions": int,
     "connections": int,
     "recovery": {"outcome": str, "reason?": str, "acknowledged": bool},
-    "store": {"state": str, "lastError?": str},
+    "store": {"state": str, "lastError?": str, "since?": int},
     "commits": {"count": int, "requests": int, "p50Ms": float, "p95Ms": float},
+    "machine?": str,
 }
 CLIENT: Final = {
     "pid": int,
@@ -55,6 +57,12 @@ PAST_NAME: Final = {"name": str}
 def stale_projects(workspace: Any) -> int:
     """Return how many projects of a workspace, as plain JSON, can't be reached."""
     return sum(project["status"] == "stale" for project in workspace["projects"])
+
+
+def elsewhere(place: Any, here: str | None) -> str | None:
+    """Return the machine of a workspace or a project, as plain JSON, if that is another one than `here`."""
+    machine: str | None = place.get("machine")
+    return None if machine == here else machine
 
 
 # Any: JSON values, and the shapes within a shape.

@@ -23,7 +23,10 @@ from workspaced_protocol.names import is_invisible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Final
+    from typing import Final, TypeAlias
+
+    Place: TypeAlias = tuple[str, str | None]
+    """A path, and its machine if that is another one."""
 
 _GAP: Final = "  "
 _LEAST_CELLS: Final = 8
@@ -63,8 +66,8 @@ class Column:
         self.colours = colours or {}
 
 
-def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print the rows below the columns' headers; a cell may hold any text."""
+def emit_table(columns: Sequence[Column], rows: Sequence[Sequence[str | Place]]) -> None:
+    """Print the rows below the columns' headers; a cell may hold any text, a cell of paths also a Place."""
     texts = [
         [column.header for column in columns],
         *([_text(cell, column) for cell, column in zip(row, columns, strict=True)] for row in rows),
@@ -126,7 +129,9 @@ def _without_those_that_give_way(
     return left
 
 
-def _text(cell: str, column: Column) -> str:
+def _text(cell: str | Place, column: Column) -> str:
+    if not isinstance(cell, str):
+        return shown_path(*cell)
     if column.is_path:
         return shown_path(cell)
     return shown(cell) if column.is_sentence else shown_name(cell)
@@ -144,7 +149,15 @@ def _fitted(text: str, width: int, column: Column | None) -> str:
 
 
 def _end_of_path(path: str, width: int) -> str:
-    """Return the last components of a path that fit behind an ellipsis, or the end of the last one."""
+    """Return the last components of a path that fit behind an ellipsis, or the end of the last one.
+
+    The machine of a path stays in front of them, or its beginning in half of the room.
+    """
+    machine, colon, rest = path.partition(":")
+    if colon and "/" not in machine and rest:
+        most = max(width // 2 - 1, 1)
+        front = machine if cell_len(machine) <= most else f"{machine[: most - 1]}…"
+        return f"{front}:{_end_of_path(rest, width - cell_len(front) - 1)}"
     parts = path.split("/")
     for first in range(1, len(parts)):
         end = f"…/{'/'.join(parts[first:])}"

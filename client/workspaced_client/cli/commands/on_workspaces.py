@@ -64,8 +64,8 @@ ROWS = (
         ),
         text="""\
 FORMAT is a text with fields, each in braces: {name}, {path}, {id}, {state}, {tags}, {projects} and {stale} (how many),
-{created}, {changed} and {revision}. \\t is a tab, \\n a new line, \\0 a NUL, \\\\ a backslash; {{ and }} are braces.
-No new line is added behind \\n or \\0 at the end.""",
+{created}, {changed}, {revision} and {machine}: that of the path, if several machines share the list. \\t is a tab, \\n a new
+line, \\0 a NUL, \\\\ a backslash; {{ and }} are braces. No new line is added behind \\n or \\0 at the end.""",
         examples=(
             "list",
             "list --recent",
@@ -211,6 +211,7 @@ No new line is added behind \\n or \\0 at the end.""",
             "meta alpha",
             "meta alpha editor.size=13 'editor.theme=\"dark\"'",
             "meta alpha editor.theme=null",
+            "meta editor.size=13",
         ),
     ),
     Command(
@@ -248,7 +249,8 @@ No new line is added behind \\n or \\0 at the end.""",
         run="path:path",
         arguments=(HERE,),
         options=(Option("--pick", help="Choose from a list, the last used first: `wcd` alone does this."),),
-        text='This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"',
+        text='This counts as a use of the workspace. For example: cd "$(workspacectl path alpha)"\n\n'
+        "Of a workspace on another machine, it prints the way there to stderr, and exits with 1.",
         examples=("path alpha", "path alpha --json"),
     ),
     Command(
@@ -308,7 +310,7 @@ No new line is added behind \\n or \\0 at the end.""",
             HERE_IN_FRONT,
             Argument("PROJECT", "Its path, the last part of its path, or its id.", completes=PROJECTS),
         ),
-        text="With one argument, that is the project.",
+        text="With one argument, that is the project. A path on another machine is `devbox:/srv/web`.",
         examples=("unbind web", "unbind alpha web", "unbind alpha ~/src/alpha/web"),
     ),
     Command(

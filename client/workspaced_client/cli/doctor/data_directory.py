@@ -13,6 +13,7 @@ from workspaced_client.cli.base.output import count
 from workspaced_client.cli.doctor.finding import (
     Finding,
     belongs_to_another,
+    missing_directory,
     mode_of,
     ok,
     problem,
@@ -34,7 +35,7 @@ def check_directory(data_dir: Path) -> Iterator[Finding]:
     try:
         status = os.stat(data_dir)
     except FileNotFoundError:
-        yield ok(_NAME, f"{data_dir} does not exist yet; the daemon creates it when it starts.")
+        yield missing_directory(_NAME, data_dir, "--data-dir")
         return
     except OSError as error:
         yield problem(_NAME, f"{data_dir} can't be accessed: {reason(error)}.", "Fix its permissions.")

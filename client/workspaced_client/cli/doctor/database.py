@@ -101,11 +101,11 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
     if isinstance(found, DaemonError):
         return problem(DATABASE, found.message, "Fix that; until then nothing can be written.")
     file = found.primary
-    anew = "workspacectl flush makes it anew from memory"
+    way_out = "workspacectl flush makes a new one from memory"
     if file.corrupted:
-        return problem(DATABASE, f"It is damaged: {file.reason}.", f"{anew}; a copy is kept.")
+        return problem(DATABASE, f"It is damaged: {file.reason}.", f"{way_out}; a copy is kept.")
     if file.reason == "missing":
-        return warning(DATABASE, "It is missing.", f"{anew}.")
+        return warning(DATABASE, "It is missing.", f"{way_out}.")
     if file.reason is None:
         return ok(DATABASE, "Valid: the daemon has just verified it.")
     if file.reason.startswith("unreadable"):
@@ -113,7 +113,7 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
     if file.reason.startswith("another store's"):
         advice = "Move it away to go on with the daemon's store; until then nothing can be written."
         return problem(DATABASE, f"It is {file.reason.removesuffix('.')}.", advice)
-    return problem(DATABASE, f"It is {file.reason}.", f"Another program wrote it. {anew}; a copy is kept.")
+    return problem(DATABASE, f"It is {file.reason}.", f"Another program wrote it. {way_out}; a copy is kept.")
 
 
 def checks_alone(data_dir: Path) -> Iterator[Finding]:

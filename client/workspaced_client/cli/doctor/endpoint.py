@@ -15,13 +15,14 @@ from workspaced_client import (
     UnusableSocketPath,
     WorkspacedError,
 )
-from workspaced_client._core.local_time import when
+from workspaced_client._core.local_time import since, when
 from workspaced_client.cli.base.connecting import connect, socket_of
 from workspaced_client.cli.base.failures import Unreachable, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.doctor.finding import (
     Finding,
     belongs_to_another,
+    missing_directory,
     mode_of,
     ok,
     problem,
@@ -79,8 +80,8 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
     if isinstance(error, NotRunning):
         return warning("daemon", f"No daemon runs at {daemon.socket}.", "Start it: workspacectl start")
     if isinstance(error, (CannotConnect, Unanswered)):
-        advice = "See its log. If it hangs, stop it and start it again: workspacectl start"
-        return problem("daemon", Unreachable(error, daemon.socket).message, advice)
+        advice = "See its log. If it hangs, stop it; the next command starts it again: workspacectl stop"
+        return problem("daemon", Unreachable(error, daemon.socket, can_be_stopped=False).message, advice)
     if error is not None or status is None:
         return problem("daemon", str(error), "Fix that, then run doctor again.")
     running = f"workspaced {status.version} answers (pid {status.pid}, since {when(status.started_at)})"
@@ -97,7 +98,9 @@ def check_daemon(daemon: Daemon, data_dir: Path, *, owns_it: bool) -> Finding:
             else "the next write tries again"
         )
         advice = f"Fix that; {again}."
-        return problem("daemon", f"{running}, but its store is {status.store.state}{told}.", advice)
+        state = "read-only" if status.store.state == "readOnly" else status.store.state
+        begun = f" since {since(status.store.since)}" if status.store.since is not None else ""
+        return problem("daemon", f"{running}, but its store is {state}{begun}{told}.", advice)
     if not owns_it:
         advice = "To check that daemon's data, omit --data-dir; to ask another daemon, give its --socket."
         return warning("daemon", f"{running}.", advice)
@@ -112,7 +115,7 @@ def check_socket_directory(daemon: Daemon) -> Finding | None:
     try:
         status = os.stat(directory)
     except FileNotFoundError:
-        return ok(name, f"{directory} does not exist yet; the daemon creates it.")
+        return missing_directory(name, Path(directory), "--socket")
     except OSError as error:
         return problem(name, f"{directory} can't be accessed: {reason(error)}.", "Fix its permissions.")
     if not stat.S_ISDIR(status.st_mode):

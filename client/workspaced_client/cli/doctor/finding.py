@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 from typing import Literal
 
 from workspaced_protocol.models import Model
@@ -41,3 +42,21 @@ def mode_of(status: os.stat_result) -> str:
 def belongs_to_another(status: os.stat_result) -> bool:
     """Return whether another user owns it; root may use everything."""
     return os.geteuid() not in (0, status.st_uid)
+
+
+def missing_directory(name: str, directory: Path, option: str) -> Finding:
+    """Return the finding of the check `name` for a directory that is not there: whether the daemon can make it.
+
+    `option` names another one.
+    """
+    above = directory
+    while not os.path.lexists(above):
+        above = above.parent
+    told = f"{directory} does not exist, and can't be made"
+    if not above.is_dir():
+        advice = f"Move that away, or choose another {option}."
+        return problem(name, f"{told}: {above} is no directory.", advice)
+    if not os.access(above, os.W_OK | os.X_OK):
+        advice = f"Make it yourself, or choose another {option}."
+        return problem(name, f"{told}: {above} can't be written to.", advice)
+    return ok(name, f"{directory} does not exist yet; the daemon creates it when it starts.")

@@ -37,7 +37,7 @@ def import_(
         found = find_repositories(options, absolute_path(scan)) if scan is not None else None
         before = client.daemon.status()
         revision = before.revision
-        plan = plan_import(client.store.get_all(), contents, found, into)
+        plan = plan_import(client.store.get_all(), contents, found, into, options.machine)
         preview(options, preview_text(plan, revision), asks=not yes and not dry_run)
         applies = bool(plan.changes) and not dry_run
         if applies:

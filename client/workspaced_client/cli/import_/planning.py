@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workspaced_client import Workspace
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.output import shown, tell
 
 if TYPE_CHECKING:  # loaded by the commands that need it
@@ -22,8 +23,9 @@ def plan_import(
     contents: "Sequence[tuple[str, Workspaces | CodeWorkspace | Listing]]",
     found: "tuple[str, Found] | None",
     into: str | None,
+    here: str | None,
 ) -> "ImportPlan":
-    """Return the plan against the store's `current` workspaces.
+    """Return the plan against the store's `current` workspaces; `here` is this machine.
 
     `contents` are files with their paths, `found` is a scanned directory with its repositories. `into` is the
     workspace that gets all of it, if the user gave one.
@@ -34,9 +36,10 @@ def plan_import(
     from workspaced_client.exchange.stores import Workspaces
 
     gathers = found is not None or any(not isinstance(content, Workspaces) for _, content in contents)
-    stored = {each.root_path for one in current for each in one.projects} if gathers else set[str]()
+    own = (each for one in current for each in one.projects if machine_elsewhere(each, here) is None)
+    stored = {each.root_path for each in own} if gathers else set[str]()
     real_paths, _ = real_directories_in_time(sorted(stored))
-    plan = ImportPlan(current, time.time_ns() // 1_000_000, real_paths)
+    plan = ImportPlan(current, time.time_ns() // 1_000_000, real_paths, here)
     gathered: list[str] = []
     roots: list[str] = []
     if found is not None:

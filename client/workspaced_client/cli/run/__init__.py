@@ -1,14 +1,17 @@
 """`workspacectl run`: a command in a workspace's directory, with a session there for as long as it runs."""
 
 import os
+import shlex
 from typing import Final, NoReturn
 
 from workspaced_client import Claimed, DaemonError, InvalidState, Workspace
+from workspaced_client._core.machines import machine_elsewhere
 from workspaced_client.cli.base.arguments import find_workspace
 from workspaced_client.cli.base.connecting import connected, socket_of
 from workspaced_client.cli.base.failures import Failure, WrongUsage, reason
 from workspaced_client.cli.base.options import Options
 from workspaced_client.cli.base.output import shown, shown_name
+from workspaced_client.cli.base.places import command_there, not_here
 from workspaced_client.cli.run.child import signals_held, start, wait
 from workspaced_client.cli.run.held_session import held_session
 from workspaced_protocol.paths import WORKSPACE_VARIABLES
@@ -35,6 +38,12 @@ def run(options: Options, workspace: str | None, command: list[str], *, exclusiv
         raise Failure(
             f"The name “{shown_name(found.name)}” has a NUL character, which no variable of the command can hold.",
             hint=f"Give the workspace another name: workspacectl rename {found.id} NAME",
+        )
+    machine = machine_elsewhere(found, options.machine)
+    if machine is not None:
+        there = shlex.join(["workspacectl", "run", found.name, "--", *command])
+        raise not_here(
+            found.name, found.root_path, machine, hint=f"To run it there: {command_there(machine, there)}"
         )
     _enter(found)
     label = os.path.basename(command[0]) or None

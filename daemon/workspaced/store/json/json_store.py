@@ -73,6 +73,7 @@ class JsonWorkspaceStore(StoreBase):
         self._time_ns = time_ns
         self._files = OwnFiles(time_ns)
         self._must_reopen = False
+        self._is_told_of_many = False
         self._pending: State | None = None  # the state of a commit under way
         self._history = HistoryFile(self._disk)
         self.state = State()
@@ -119,8 +120,10 @@ class JsonWorkspaceStore(StoreBase):
             self._pending = None
 
     def tidy(self) -> None:
-        """See WorkspaceStore. Frees the blocks of the replaced files."""
+        """See WorkspaceStore. Frees the blocks of the replaced files, and tells once of a store that has grown large."""
         self._home.open.release_replaced()
+        if self._is_large():
+            _log.warning(_advice_of_many(self.state))
 
     @property
     def is_behind(self) -> bool:
@@ -194,11 +197,8 @@ class JsonWorkspaceStore(StoreBase):
             lost = find_lost(self._disk, self._path / QUARANTINE, self.state.recovery)
             self.state = replace(self.state, lost=lost)
         self._load_history(decision)
-        if len(self.state.records) > MANY_WORKSPACES:
-            self.warnings.append(
-                f"The store holds {len(self.state.records):,} workspaces, and each write writes them all: for more than "
-                f"{MANY_WORKSPACES:,}, stop the daemon and run `workspaced migrate --to sqlite`."
-            )
+        if self._is_large():
+            self.warnings.append(_advice_of_many(self.state))
         if decision.must_write:
             try:
                 self.commit(Commit(self.state, is_whole=True))
@@ -234,9 +234,23 @@ class JsonWorkspaceStore(StoreBase):
         now_ms = self._time_ns() // 1_000_000
         self.recovery = with_edit(self._recovery_at_start, self.recovery, name, copy, now_ms)
 
+    def _is_large(self) -> bool:
+        """Return whether the store has many workspaces, and nobody was told so yet."""
+        if self._is_told_of_many or len(self.state.records) <= MANY_WORKSPACES:
+            return False
+        self._is_told_of_many = True
+        return True
+
     def _ensure_locked(self) -> None:
         """Check that the path leads to this directory and its lock is ours; otherwise open and lock it again."""
-        if self._home.ensure_in_place(anew=self._must_reopen):
+        if self._home.ensure_in_place(reopens=self._must_reopen):
             # Nothing in another directory is an edit of this store's files.
             self._files.older_is_own = False
         self._must_reopen = False
+
+
+def _advice_of_many(state: State) -> str:
+    return (
+        f"The store holds {len(state.records):,} workspaces, and each write writes them all: for more than "
+        f"{MANY_WORKSPACES:,}, stop the daemon and run `workspaced migrate --to sqlite`."
+    )

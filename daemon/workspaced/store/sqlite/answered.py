@@ -18,7 +18,8 @@ from workspaced.process.log import Logger
 from workspaced.store.contract import StoreUnusable
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import Directory
-from workspaced.store.sqlite.rows import Meta, sha256
+from workspaced.store.sqlite.rows import Meta
+from workspaced.store.stored_texts import sha256
 from workspaced_protocol.datadir import ANSWERED
 from workspaced_protocol.models import Revision, StoreId
 

@@ -20,14 +20,18 @@ from workspaced.store.contract import CommitUnknown, StorageFailure
 _LARGEST_LOG_BYTES: Final = 16 * 1024 * 1024
 """The size that a log is cut to once it is written back: a large commit must not keep so much of the disk."""
 
+_SETTINGS_TO_READ: Final = (
+    "PRAGMA cell_size_check=ON",  # a damaged page is found where it is read, not later
+    "PRAGMA trusted_schema=OFF",  # nothing in a damaged schema may run
+)
+
 SETTINGS: Final = (
     "PRAGMA locking_mode=EXCLUSIVE",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=0",  # `checkpoint` does it
     f"PRAGMA journal_size_limit={_LARGEST_LOG_BYTES}",
-    "PRAGMA cell_size_check=ON",  # a damaged page is found where it is read, not later
-    "PRAGMA trusted_schema=OFF",  # nothing in a damaged schema may run
+    *_SETTINGS_TO_READ,
 )
 """Set each time the database is opened."""
 
@@ -81,10 +85,14 @@ class Database:
     Raises OSError or sqlite3.Error: of damage, `is_damage` tells.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file at `path`, which must be there; `lock` reads it first."""
+    def __init__(self, path: Path, *, is_snapshot: bool = False) -> None:
+        """Open the file at `path`, which must be there; `lock` reads it first.
+
+        As a snapshot, it is only read, without its log and without a lock: nobody may write to the file meanwhile.
+        """
+        self._is_snapshot = is_snapshot
         self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if is_snapshot else 'mode=rw'}",
             uri=True,
             timeout=0,
             isolation_level=None,
@@ -93,7 +101,11 @@ class Database:
         self._connection.text_factory = bytes
 
     def lock(self) -> None:
-        """Lock the database for as long as it is open."""
+        """Lock the database for as long as it is open; a snapshot needs no lock."""
+        if self._is_snapshot:
+            for setting in _SETTINGS_TO_READ:
+                self.execute(setting)
+            return
         for setting in (*SETTINGS, *_FULL_SYNC) if sys.platform == "darwin" else SETTINGS:
             self.execute(setting)
         self.execute("BEGIN IMMEDIATE")  # takes the lock
@@ -145,9 +157,10 @@ class Database:
         except sqlite3.Error as error:
             raise CommitUnknown.from_os_error(as_os_error(error), action) from error
 
-    def checkpoint(self) -> None:
-        """Write the log back into the database, so that the next commit begins the log anew."""
-        self.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def checkpoint(self) -> bool:
+        """Write the log back into the database, so that the next commit overwrites it; return whether all of it is."""
+        ((is_busy, logged, written),) = self.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        return not is_busy and logged == written
 
     def forget(self) -> None:
         """Let go of all pages in memory: what is read next comes from the file."""

@@ -16,6 +16,7 @@ import msgspec
 from workspaced.domain.entries import Entry
 from workspaced.domain.history import History
 from workspaced.domain.state import State
+from workspaced.store import stored_texts
 from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.answered import Answered
 from workspaced.store.sqlite.rows import Meta
@@ -65,13 +66,13 @@ class Evidence:
 
     def _add_workspace(self, text: bytes) -> None:
         try:
-            (record,), _ = rows.records_of([text])
+            (record,), _ = stored_texts.records_of([text])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return  # of a later release
         self._add_version(record.workspace.id, record.workspace.revision, text)
 
     def _add_entry(self, text: bytes) -> None:
-        entry = rows.entry_of(text)
+        entry = stored_texts.entry_of(text)
         if entry is None:
             return
         self.entries[entry.revision] = entry
@@ -117,7 +118,10 @@ def prove(evidence: Evidence, answered: Answered | None, backup: State | None) -
     bases = (None, kept) if kept is not None and kept.revision <= newest else (None,)
     for base in bases if states else ():
         found = _versions_at(evidence, newest, base)
-        if rows.digest_text(rows.xor(each.hash for each in found.values())) == states[newest].digest:
+        if (
+            stored_texts.digest_text(stored_texts.xor(each.hash for each in found.values()))
+            == states[newest].digest
+        ):
             return Proven(_state(evidence, states, newest, found), is_all=True, answered=newest)
     revision = max(newest, kept.revision if kept is not None else 0) or _newest(evidence)
     alone = _versions_at(evidence, revision, None)
@@ -157,7 +161,7 @@ def _versions_at(evidence: Evidence, revision: int, kept: _Kept | None) -> Mappi
 
 
 def _version(text: bytes | None) -> _Version:
-    return _Version(text, 0 if text is None else rows.hash_of(text))
+    return _Version(text, 0 if text is None else stored_texts.hash_of(text))
 
 
 def _state(
@@ -168,10 +172,13 @@ def _state(
 ) -> State:
     known = max((each for each in evidence.states if each <= revision), default=None)
     notice = evidence.states[known].recovery if known is not None else None
-    records, _ = rows.records_of([each.text for each in found.values() if each.text is not None])
+    records, _ = stored_texts.records_of([each.text for each in found.values() if each.text is not None])
     store_id = next((states[each].store_id for each in sorted(states, reverse=True)), "")
     keys: Mapping[str, str | None] = evidence.request_keys
-    if revision not in states or rows.digest_text(rows.keys_digest(keys)) != states[revision].keys_digest:
+    if (
+        revision not in states
+        or stored_texts.digest_text(rows.keys_digest(keys)) != states[revision].keys_digest
+    ):
         keys = {}  # a key of a write that was not applied would lose its repeat
     state = State.of_records(records, revision, keys, notice, store_id)
     changes = [evidence.entries[each] for each in sorted(evidence.entries) if each <= revision]

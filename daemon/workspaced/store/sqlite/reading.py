@@ -16,6 +16,7 @@ from workspaced.domain.entries import Entry
 from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History, size_of
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
+from workspaced.store import stored_texts
 from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.database import Database, is_damage
 from workspaced.store.sqlite.rows import STATE_KEY, Meta
@@ -94,21 +95,21 @@ def _read(database: Database) -> Contents:
     _check_structure(database)
     meta = _read_meta(database)
     texts, digest = _read_workspaces(database)
-    if len(texts) != meta.workspaces or rows.digest_text(digest) != meta.digest:
+    if len(texts) != meta.workspaces or stored_texts.digest_text(digest) != meta.digest:
         raise Damaged(
             "damaged",
             f"its {len(texts)} workspaces are not the {meta.workspaces} of revision {meta.revision}",
         )
     try:
         if meta.release == __version__:
-            records, unknown_members = rows.outlined_records_of(texts), list[str]()
+            records, unknown_members = stored_texts.outlined_records_of(texts), list[str]()
         else:
-            records, unknown_members = rows.records_of(texts)
+            records, unknown_members = stored_texts.records_of(texts)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged("schema", f"a workspace in it is wrong: {error}") from error
     keys = _read_keys(database)
     keys_digest = rows.keys_digest(keys)
-    if rows.digest_text(keys_digest) != meta.keys_digest:
+    if stored_texts.digest_text(keys_digest) != meta.keys_digest:
         raise Damaged("damaged", "its request keys are not those that were stored")
     entries, complete_since, warnings = _read_history(database, meta)
     if unknown_members:
@@ -144,7 +145,7 @@ def _read_meta(database: Database) -> Meta:
     if len(found) != 1:
         raise Damaged("damaged", f"its row `{STATE_KEY}` is missing")
     text, proof = found[0]
-    if rows.sha256(text) != proof:
+    if stored_texts.sha256(text) != proof:
         raise Damaged("damaged", f"its row `{STATE_KEY}` does not match its hash")
     try:
         meta = rows.meta_of(text)
@@ -160,7 +161,7 @@ def _read_workspaces(database: Database) -> tuple[list[bytes], int]:
     texts: list[bytes] = []
     digest = 0
     for id_, text, proof in database.rows("SELECT id, document, sha256 FROM workspace"):
-        if rows.sha256(text) != proof:
+        if stored_texts.sha256(text) != proof:
             raise Damaged("damaged", f"the workspace {_words(id_)} does not match its hash")
         digest ^= int.from_bytes(proof, "big")
         texts.append(text)
@@ -181,7 +182,7 @@ def _read_history(database: Database, meta: Meta) -> tuple[list[Entry], int, lis
     room, since, warnings = KEPT_BYTES, meta.history_since, list[str]()
     newest_first = "SELECT revision, entry, sha256 FROM history ORDER BY revision DESC"
     for revision, text, proof in database.rows(newest_first):
-        entry = rows.entry_of(text) if rows.sha256(text) == proof else None
+        entry = stored_texts.entry_of(text) if stored_texts.sha256(text) == proof else None
         if entry is not None and entry.revision != revision:
             entry = None
         if entry is None:

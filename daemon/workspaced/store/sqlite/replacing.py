@@ -20,7 +20,7 @@ from typing import Final
 from workspaced.domain.state import State
 from workspaced.store.disk import close_quietly
 from workspaced.store.files import CREATE_FILE, Directory
-from workspaced.store.quarantine import new_names, remove_oldest
+from workspaced.store.quarantine import move_in, new_names, remove_oldest
 from workspaced.store.sqlite.database import as_os_error
 from workspaced.store.sqlite.writing import make_database
 from workspaced_protocol.datadir import DAMAGED_DATABASE, DATABASE, QUARANTINE, temp_name
@@ -31,12 +31,24 @@ SUFFIXES: Final = ("", "-wal", "-journal")
 """The database's file, and those that SQLite reads with it."""
 
 
-def set_aside(directory: Directory) -> None:
-    """Take step 1, or its rest after a kill. Raises OSError."""
+def set_aside(directory: Directory, time_ns: Callable[[], int]) -> list[str]:
+    """Take step 1, or its rest after a kill. Raises OSError.
+
+    Nothing is set aside over another file: an earlier database goes to quarantine before, and so does a log that is no
+    part of the one that is set aside. Return their paths.
+    """
+    moved: list[str] = []
+    if directory.identify(DATABASE) is not None:
+        moved += to_quarantine(directory, names_in_quarantine(directory, "damaged", time_ns))
     for suffix in SUFFIXES:
-        with suppress(FileNotFoundError):
+        if directory.identify(DATABASE + suffix) is None:
+            continue
+        if directory.identify(DAMAGED_DATABASE + suffix) is None:
             directory.disk.rename(DATABASE + suffix, DAMAGED_DATABASE + suffix, directory.fd)
+        else:
+            moved += to_quarantine(directory, _new_names(directory, [suffix], DATABASE, "damaged", time_ns))
     directory.disk.sync_directory(directory.fd, directory.path)
+    return moved
 
 
 def is_set_aside(directory: Directory) -> bool:
@@ -47,11 +59,17 @@ def is_set_aside(directory: Directory) -> bool:
 def names_in_quarantine(directory: Directory, reason: str, time_ns: Callable[[], int]) -> Mapping[str, str]:
     """Return a new name in quarantine for each file that is set aside. Raises OSError."""
     there = [suffix for suffix in SUFFIXES if directory.identify(DAMAGED_DATABASE + suffix) is not None]
-    if not there:
+    return _new_names(directory, there, DAMAGED_DATABASE, reason, time_ns)
+
+
+def _new_names(
+    directory: Directory, suffixes: Sequence[str], stem: str, reason: str, time_ns: Callable[[], int]
+) -> Mapping[str, str]:
+    if not suffixes:
         return {}
     with closing(directory.open_below(QUARANTINE)) as folder:
-        names = new_names(folder, [DATABASE + suffix for suffix in there], reason, time_ns)
-    return {DAMAGED_DATABASE + suffix: name for suffix, name in zip(there, names, strict=True)}
+        names = new_names(folder, [DATABASE + suffix for suffix in suffixes], reason, time_ns)
+    return {stem + suffix: name for suffix, name in zip(suffixes, names, strict=True)}
 
 
 def end_of_last(directory: Directory, told: Sequence[str], time_ns: Callable[[], int]) -> list[str]:
@@ -62,12 +80,11 @@ def end_of_last(directory: Directory, told: Sequence[str], time_ns: Callable[[],
     names = dict(names_in_quarantine(directory, "damaged", time_ns))
     if not names:
         return []
-    with closing(directory.open_below(QUARANTINE)) as folder:
-        for path in told:
-            name = Path(path).name
-            for suffix in SUFFIXES:
-                if name.endswith(f"-{DATABASE}{suffix}") and folder.identify(name) is None:
-                    names[DAMAGED_DATABASE + suffix] = name
+    for path in told:
+        name = Path(path).name
+        for suffix in SUFFIXES:
+            if name.endswith(f"-{DATABASE}{suffix}"):
+                names[DAMAGED_DATABASE + suffix] = name
     return to_quarantine(directory, names)
 
 
@@ -129,13 +146,9 @@ def renew(directory: Directory, name: str) -> None:
 
 def to_quarantine(directory: Directory, names: Mapping[str, str]) -> list[str]:
     """Take step 3, and return the paths in quarantine. Raises OSError."""
-    there = {name: to for name, to in names.items() if directory.identify(name) is not None}
-    if not there:
+    if all(directory.identify(name) is None for name in names):
         return []
     with closing(directory.open_below(QUARANTINE)) as folder:
-        for name, to in there.items():
-            os.rename(name, to, src_dir_fd=directory.fd, dst_dir_fd=folder.fd)
-        directory.disk.sync_directory(folder.fd, folder.path)
+        moved = move_in(directory, folder, names)
         remove_oldest(folder)
-        directory.disk.sync_directory(directory.fd, directory.path)
-        return [str(folder.path / to) for to in there.values()]
+        return moved

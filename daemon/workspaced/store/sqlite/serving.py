@@ -1,16 +1,19 @@
-"""The database of a running store: opened again where there is a doubt, and made anew where it is gone or damaged.
+"""The database of a running store: opened again where there is a doubt, and made again where it is gone or damaged.
 
 The strategy:
 - The files are known by their inodes. So a look at their names tells whether they are still those that are open.
 - After a commit of unknown outcome the database is closed, opened, read as a whole, and compared with the last
   answered state. What was written to a log whose sync has failed may be lost though it can be read: so the log
   is copied, synced and renamed before SQLite opens it again.
+- A snapshot is the database's file itself: commits write to the log alone. While one is read, the log is not written back.
 """
 
 import errno
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Final
 
 from workspaced.domain.state import State
@@ -25,7 +28,7 @@ from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, re
 from workspaced_protocol.datadir import DATABASE, DATABASE_LOG
 
 LOG_BYTES: Final = 4 * 1024 * 1024
-"""Once about that much is in the log, it is written back into the database, and begun anew."""
+"""Once about that much is in the log, it is written back into the database, and overwritten."""
 
 _logger = Logger()
 
@@ -54,6 +57,7 @@ class ServingDatabase:
         self._own: set[_File] = set()  # the files that may be the database
         self._put_away_for: str | None = None
         self._logged_bytes = 0
+        self._is_read = threading.Lock()  # held for a snapshot: nothing is written to the database's file
         self._use(database)
 
     @property
@@ -67,7 +71,7 @@ class ServingDatabase:
         return self._database is not None and files == self._files
 
     def open_again(self, directory: Directory, held: State, possible: AbstractSet[int]) -> Contents | None:
-        """Open the database in this directory and return what it holds; None where it is to be made anew.
+        """Open the database in this directory and return what it holds; None where a new one is to be made.
 
         `held` is the last answered state, `possible` are the revisions that the database may have by now. Raises
         StorageFailure.
@@ -76,10 +80,11 @@ class ServingDatabase:
             self.close()
             self._directory = directory
             found = _file(directory, DATABASE)
+            if found is not None and found in self._own:
+                return self._read_again(held, possible)
+            self._own = set()  # closed and gone: the next file may have its inode
             if found is None:
                 return None
-            if found in self._own:
-                return self._read_again(held, possible)
             refusal = another_store(directory, held)
             if refusal is not None:
                 raise StorageFailure(refusal, errno.ESTALE)
@@ -125,6 +130,8 @@ class ServingDatabase:
         """Write the log back when it is full. It never raises."""
         if self._database is None or self._logged_bytes < LOG_BYTES:
             return
+        if not self._is_read.acquire(blocking=False):
+            return
         try:
             self._database.checkpoint()
         except sqlite3.Error as error:
@@ -132,11 +139,30 @@ class ServingDatabase:
             _logger.warning("The database's log can't be written back.", reason=as_os_error(error).strerror)
         else:
             self._logged_bytes = 0
+        finally:
+            self._is_read.release()
+
+    @contextmanager
+    def snapshot(self) -> Generator[Database]:
+        """Yield what the database holds now, to be read beside commits. Raises sqlite3.Error.
+
+        Enter it as the other methods are called; leave it whenever it is read. Have one at a time.
+        """
+        with self._is_read:
+            if self._database is None or not self._database.checkpoint():
+                raise sqlite3.OperationalError("its log can't be written back")
+            self._logged_bytes = 0
+            snapshot = Database(self._directory.path / DATABASE, is_snapshot=True)
+            try:
+                yield snapshot
+            finally:
+                snapshot.close()
 
     def close(self) -> None:
-        """Close the database, if it is open."""
+        """Close the database, if it is open, once no snapshot is read: SQLite then writes the log back."""
         if self._database is not None:
-            self._database.close()
+            with self._is_read:
+                self._database.close()
         self._database = None
 
     def _use(self, database: Database) -> None:
@@ -177,7 +203,8 @@ class ServingDatabase:
 
     def _put_away(self, reason: str) -> None:
         """Set the database and its log aside, for quarantine once a new one is in place. Raises OSError."""
-        replacing.set_aside(self._directory)
+        for path in replacing.set_aside(self._directory, self._time_ns)[:1]:
+            self._tell(path)
         self._put_away_for = reason
 
     def _make_room(self) -> None:

@@ -12,9 +12,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
@@ -53,6 +55,14 @@ def create_sqlite_store(data_dir: Path, *, socket: str = "") -> "SqliteWorkspace
     return SqliteWorkspaceStore(data_dir, socket=socket)
 
 
+class _Held(NamedTuple):
+    """What a check compares the database with."""
+
+    revision: int
+    digest: int
+    possible: AbstractSet[int]
+
+
 class SqliteWorkspaceStore(StoreBase):
     """A WorkspaceStore in a data directory, locked until `close`.
 
@@ -72,6 +82,7 @@ class SqliteWorkspaceStore(StoreBase):
         """See `create_sqlite_store`; tests set `disk` and `time_ns`. With a `home`, the directory is locked already."""
         self._time_ns = time_ns
         self._turn = threading.Lock()  # the database is used by one thread at a time
+        self._check_turn = threading.Lock()  # and so is a snapshot of it, beside commits
         self._answered = AnsweredFile()
         if home is None:
             refuse_network(data_dir)
@@ -97,7 +108,7 @@ class SqliteWorkspaceStore(StoreBase):
         self._note_answered()
 
     def commit(self, commit: Commit, /) -> None:
-        """See WorkspaceStore. What changed is one transaction; with `is_whole`, the database is made anew."""
+        """See WorkspaceStore. What changed is one transaction; with `is_whole`, a new database is made."""
         if commit.state.revision > MAX_SAFE_INTEGER:
             # Only a file from another program can bring the revision near the limit. Above it, the database could
             # not be read again.
@@ -130,7 +141,7 @@ class SqliteWorkspaceStore(StoreBase):
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. The database must also hold the state that the daemon holds."""
-        with self._turn:
+        with self._check_turn:
             return StoreCheck(primary=self._check(), snapshot=_NO_SNAPSHOT)
 
     def close(self) -> None:
@@ -191,11 +202,17 @@ class SqliteWorkspaceStore(StoreBase):
         self.recovery = with_edit(self._recovery_at_start, self.recovery, DATABASE, copy, now_ms)
 
     def _check(self) -> FileCheck:
-        database = self._database.opened
         try:
-            if database is None or not self._database.is_in_place(self._home.open):
-                return FileCheck(corrupted=False, reason=self._absence())
-            found = read(database)
+            with ExitStack() as opened:
+                with self._turn:
+                    database = self._database.opened
+                    if database is None or not self._database.is_in_place(self._home.open):
+                        return FileCheck(corrupted=False, reason=self._absence())
+                    held = _Held(self.state.revision, self._totals.digest, frozenset(self._possible))
+                    if self._is_doubtful:  # its log must not be written back
+                        return _compared(read(database), held)
+                    snapshot = opened.enter_context(self._database.snapshot())
+                return _compared(read(snapshot), held)
         except Damaged as damage:
             return FileCheck(corrupted=True, reason=damage.message)
         except NewerDatabase as error:
@@ -204,14 +221,6 @@ class SqliteWorkspaceStore(StoreBase):
             return FileCheck(corrupted=False, reason=f"unreadable: {as_os_error(error).strerror}")
         except OSError as error:
             return FileCheck(corrupted=False, reason=f"unreadable: {error.strerror or error}")
-        meta = found.meta
-        if meta.revision == self.state.revision and found.digest != self._totals.digest:
-            told = f"edited: it has revision {meta.revision}, but not the workspaces that the daemon holds"
-        elif meta.revision not in self._possible:
-            told = f"of revision {meta.revision}, and the daemon holds revision {self.state.revision}"
-        else:
-            told = None
-        return FileCheck(corrupted=False, reason=told)
 
     def _absence(self) -> str:
         """Return why the database is not the open one. Raises OSError."""
@@ -225,6 +234,18 @@ class SqliteWorkspaceStore(StoreBase):
         return (
             f"another store's: {refusal}" if refusal else "edited: it is not the file that the daemon wrote"
         )
+
+
+def _compared(found: Contents, held: _Held) -> FileCheck:
+    """Return the check of a whole database."""
+    meta = found.meta
+    if meta.revision == held.revision and found.digest != held.digest:
+        told = f"edited: it has revision {meta.revision}, but not the workspaces that the daemon holds"
+    elif meta.revision not in held.possible:
+        told = f"of revision {meta.revision}, and the daemon holds revision {held.revision}"
+    else:
+        told = None
+    return FileCheck(corrupted=False, reason=told)
 
 
 def _lacking(held: State, contents: Contents) -> Mapping[str, Record | None]:

@@ -80,7 +80,9 @@ class Start:
         except Damaged:
             self._keys = legible_keys(database)
             try:
-                self._set_aside()  # before it is closed, which would write the log back
+                replacing.set_aside(
+                    self._directory, self._time_ns
+                )  # before it is closed, which would write the log back
             finally:
                 database.close()
             raise
@@ -100,7 +102,7 @@ class Start:
 
     def _recovered(self, damage: Damaged) -> Started:
         """Make a new database of what is proven."""
-        self._set_aside()
+        replacing.set_aside(self._directory, self._time_ns)
         evidence = evidence_in(self._directory, DAMAGED_DATABASE)
         evidence.request_keys = self._keys
         newest, answered = evidence.newest_state, self._answered
@@ -154,13 +156,6 @@ class Start:
         raise Damaged(
             "incomplete", f"it holds revision {meta.revision}, but revision {answered.revision} was answered"
         )
-
-    def _set_aside(self) -> None:
-        """Set the database and its log aside; those that were set aside before go to quarantine."""
-        if self._directory.identify(DATABASE) is not None:
-            earlier = replacing.names_in_quarantine(self._directory, "damaged", self._time_ns)
-            replacing.to_quarantine(self._directory, earlier)
-        replacing.set_aside(self._directory)
 
     def _open(self) -> Database:
         try:

@@ -11,6 +11,7 @@ from workspaced.domain.entries import Entry
 from workspaced.domain.history import KEPT_ENTRIES
 from workspaced.domain.records import Record, encode
 from workspaced.domain.state import State
+from workspaced.store import stored_texts
 from workspaced.store.contract import Commit
 from workspaced.store.sqlite import rows
 from workspaced.store.sqlite.database import Database
@@ -56,8 +57,8 @@ class Totals:
             store_id=state.store_id,
             revision=state.revision,
             workspaces=len(state.records),
-            digest=rows.digest_text(self.digest),
-            keys_digest=rows.digest_text(self.keys_digest),
+            digest=stored_texts.digest_text(self.digest),
+            keys_digest=stored_texts.digest_text(self.keys_digest),
             history_since=self.history_since,
             recovery=state.recovery,
         )
@@ -96,13 +97,15 @@ def write_changes(
         history_count=count + len(commit.entries) - pruned,
     )
     text = encode(changed_after.meta(state))
-    database.execute(_PUT_META, (STATE_KEY, text.decode(), rows.sha256(text)))
+    database.execute(_PUT_META, (STATE_KEY, text.decode(), stored_texts.sha256(text)))
     return changed_after
 
 
 def _digest_of_changes(held: State, changed: Mapping[str, Record | None]) -> int:
     before = (held.records.get(id_) for id_ in changed)
-    return rows.xor(rows.hash_of(each.json) for each in (*before, *changed.values()) if each is not None)
+    return stored_texts.xor(
+        stored_texts.hash_of(each.json) for each in (*before, *changed.values()) if each is not None
+    )
 
 
 def _digest_of_keys(held: State, commit: Commit) -> int:
@@ -115,7 +118,7 @@ def _put_workspaces(database: Database, changed: Mapping[str, Record | None]) ->
         if record is None:
             database.execute("DELETE FROM workspace WHERE id = ?", (id_,))
         else:
-            database.execute(_PUT, (id_, record.json.decode(), rows.sha256(record.json)))
+            database.execute(_PUT, (id_, record.json.decode(), stored_texts.sha256(record.json)))
 
 
 def _drop_keys(database: Database, dropped: Iterable[str]) -> None:
@@ -160,14 +163,14 @@ def make_database(path: Path, state: State) -> None:
         records = [*state.records.values()]
         connection.executemany(
             "INSERT INTO workspace VALUES (?, ?, ?)",
-            ((each.outline.id, each.json.decode(), rows.sha256(each.json)) for each in records),
+            ((each.outline.id, each.json.decode(), stored_texts.sha256(each.json)) for each in records),
         )
         connection.executemany(_PUT_ENTRY, map(_entry_row, state.history.entries))
         connection.executemany(
             "INSERT INTO request_key (key, workspace_id) VALUES (?, ?)", state.request_keys.items()
         )
         text = encode(totals_of(state).meta(state))
-        connection.execute(_PUT_META, (STATE_KEY, text.decode(), rows.sha256(text)))
+        connection.execute(_PUT_META, (STATE_KEY, text.decode(), stored_texts.sha256(text)))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")
 
@@ -189,7 +192,7 @@ def logged_bytes(commit: Commit) -> int:
 def totals_of(state: State) -> Totals:
     """Return the totals of a database that holds this state and its history alone."""
     return Totals(
-        digest=rows.xor(rows.hash_of(each.json) for each in state.records.values()),
+        digest=stored_texts.xor(stored_texts.hash_of(each.json) for each in state.records.values()),
         keys_digest=rows.keys_digest(state.request_keys),
         history_since=state.history.complete_since,
         history_count=len(state.history),
@@ -197,5 +200,5 @@ def totals_of(state: State) -> Totals:
 
 
 def _entry_row(entry: Entry) -> tuple[int, str, bytes]:
-    text = rows.entry_text(entry)
-    return entry.revision, text.decode(), rows.sha256(text)
+    text = stored_texts.entry_text(entry)
+    return entry.revision, text.decode(), stored_texts.sha256(text)

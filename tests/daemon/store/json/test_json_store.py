@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 from support.documents import PRIMARY, SNAPSHOT, STORE_ID, files_below, store_files
+from support.logs import capture_logs
 from support.obstacles import FullDisk, RefusingDisk, UnreadableDisk, a_socket, dangling_link, directory, link
 from support.samples import fifty_by_ten, less_revision, workspace
 from workspaced.domain.errors import InvalidField
@@ -364,3 +365,20 @@ def test_a_file_system_that_renames_over_no_open_file_takes_commits_all_the_same
             store.tidy()
     with closing(create_json_store(data_dir)) as store:
         assert len(store.get_all()) == 3
+
+
+def test_a_store_that_grows_large_tells_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workspaced.store.json.json_store.MANY_WORKSPACES", 2)
+    with closing(create_json_store(tmp_path)) as store, capture_logs() as logs:
+        for number in range(5):
+            store.save(workspace(number))
+            store.tidy()
+            told = [entry["event"] for entry in logs]
+            assert len(told) == (number >= 2)
+        assert "holds 3 workspaces" in told[0]
+        assert "workspaced migrate --to sqlite" in told[0]
+    with closing(create_json_store(tmp_path)) as store, capture_logs() as logs:
+        assert len(store.warnings) == 1
+        store.save(workspace(6))
+        store.tidy()
+        assert logs == []

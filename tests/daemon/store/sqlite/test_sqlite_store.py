@@ -16,11 +16,10 @@ from workspaced.domain import bulk, commands, workspaces
 from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause
 from workspaced.domain.state import State
-from workspaced.store import StorageFailure
+from workspaced.store import StorageFailure, stored_texts
 from workspaced.store.contract import Commit, commit_of
 from workspaced.store.document import parse_document
 from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
-from workspaced.store.sqlite import rows as rows_module
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Change, Peer
@@ -189,11 +188,13 @@ def rewritten(data_dir: Path, release: str, document: str) -> None:
     """Let another release of the same format have written the workspace and the state."""
     with closing(sqlite3.connect(data_dir / DATABASE)) as connection, connection:
         ((text,),) = connection.execute("SELECT value FROM meta")
-        digest = f"{rows_module.hash_of(document.encode()):064x}"
+        digest = f"{stored_texts.hash_of(document.encode()):064x}"
         meta = json.dumps({**json.loads(text), "release": release, "digest": digest})
-        proof = rows_module.sha256(document.encode())
+        proof = stored_texts.sha256(document.encode())
         connection.execute("UPDATE workspace SET document = ?, sha256 = ?", (document, proof))
-        connection.execute("UPDATE meta SET value = ?, sha256 = ?", (meta, rows_module.sha256(meta.encode())))
+        connection.execute(
+            "UPDATE meta SET value = ?, sha256 = ?", (meta, stored_texts.sha256(meta.encode()))
+        )
     (data_dir / ANSWERED).unlink()
 
 

@@ -4,7 +4,11 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +18,15 @@ import pytest
 from support.documents import files_below
 from support.obstacles import a_socket, directory, link
 from support.samples import workspace
+from support.waiting import PATIENCE_SECONDS
 from workspaced.store import StorageFailure
 from workspaced.store.contract import Commit, CommitUnknown
 from workspaced.store.disk import Disk
-from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store
+from workspaced.store.sqlite import SqliteWorkspaceStore, create_sqlite_store, serving
 from workspaced.store.sqlite.database import Database
+from workspaced.store.sqlite.reading import Contents, read
 from workspaced_protocol.datadir import ANSWERED, DATABASE, DATABASE_LOG, LOCK, QUARANTINE
+from workspaced_protocol.models import FileCheck
 
 pytestmark = pytest.mark.requirement("FR-005", "T015")
 
@@ -134,6 +141,77 @@ def test_what_is_no_other_store_goes_to_quarantine_and_is_told(
     assert store.recovery.quarantined == (str(copy),)
     assert [each.id for each in store.get_all()] == ["ws_00", "ws_01", "ws_02"]
     check_goes_on(store, data_dir)
+
+
+def test_a_check_holds_up_no_write(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "LOG_BYTES", 1)  # each tidy would write the log back
+    store = opened(data_dir)
+    is_reading, is_written = threading.Event(), threading.Event()
+
+    def slowly(database: Database) -> Contents:
+        is_reading.set()
+        assert is_written.wait(PATIENCE_SECONDS)
+        return read(database)
+
+    monkeypatch.setattr("workspaced.store.sqlite.sqlite_store.read", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        check = pool.submit(store.check)
+        assert is_reading.wait(PATIENCE_SECONDS)
+        before = (data_dir / DATABASE).read_bytes()
+        for number in range(3, 20):
+            store.save(workspace(number))
+            store.tidy()
+        assert (data_dir / DATABASE).read_bytes() == before
+        is_written.set()
+        assert check.result().primary == FileCheck(corrupted=False)
+    store.save(workspace(20))
+    store.tidy()
+    assert (data_dir / DATABASE).read_bytes() != before
+    monkeypatch.undo()
+    check_goes_on(store, data_dir)
+
+
+def test_a_check_leaves_the_database_locked(data_dir: Path) -> None:
+    with closing(opened(data_dir)) as store:
+        assert store.check().primary.reason is None
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM meta')"
+        command = [sys.executable, "-c", code, str(data_dir / DATABASE)]
+        other = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
+
+
+class FullDisk(Disk):
+    """A disk without room for another file while it `is_full`."""
+
+    is_full = False
+
+    def open(self, path: str, flags: int, mode: int = 0o600, dir_fd: int | None = None) -> int:
+        """See Disk."""
+        if self.is_full and flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().open(path, flags, mode, dir_fd)
+
+
+def test_nothing_is_set_aside_over_another_file(data_dir: Path) -> None:
+    disk = FullDisk()
+    store = SqliteWorkspaceStore(data_dir, disk=disk)
+    store.save(workspace(0))
+    contents = (b"one", b"two", b"three")
+    disk.is_full = True
+    for content in contents:
+        for name in (DATABASE, DATABASE_LOG):
+            (data_dir / name).unlink(missing_ok=True)
+            (data_dir / name).write_bytes(content + name.encode())
+        with pytest.raises(StorageFailure, match="No space left"):
+            store.save(workspace(1))
+    # No database any more, but a log beside what was set aside.
+    (data_dir / DATABASE_LOG).write_bytes(b"a late log")
+    disk.is_full = False
+    check_goes_on(store, data_dir)
+    kept = {path.read_bytes() for path in (data_dir / QUARANTINE).iterdir()}
+    edited = {content + name.encode() for content in contents for name in (DATABASE, DATABASE_LOG)}
+    assert kept == {*edited, b"a late log"}
+    assert len(store.recovery.quarantined) == len(contents) + 1
 
 
 def test_another_store_is_never_touched(data_dir: Path, tmp_path: Path) -> None:

@@ -1,0 +1,342 @@
+"""The etcd store: one list of workspaces for several machines, each with a daemon of its own.
+
+The strategy:
+- A commit is one transaction of what changed. It compares that nobody else has committed since, so all machines see one
+  order (`sending`). What does not fit in a transaction is written beside the store first (`generation`).
+- What others commit arrives by a watch (`following`), and is taken over between two commits (`news`).
+- Readers see the last state that is known: they never wait for etcd.
+"""
+
+import errno
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from msgspec import structs
+
+from workspaced.domain.draft import Draft
+from workspaced.domain.records import encode
+from workspaced.process.log import Logger
+from workspaced.store.base import StoreBase
+from workspaced.store.contract import (
+    Commit,
+    CommitUnknown,
+    News,
+    Outage,
+    Overtaken,
+    StorageFailure,
+    StoreUnusable,
+)
+from workspaced.store.document import encode_document
+from workspaced.store.etcd import transaction
+from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.failures import EtcdError, LeaseGone
+from workspaced.store.etcd.following import Follower
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.generation import (
+    is_building,
+    new_generation,
+    refuse_too_large,
+    remove_left,
+    write_generation,
+)
+from workspaced.store.etcd.journal import Journal
+from workspaced.store.etcd.keeping import Keeper, Leases
+from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.messages import Compare, Delete, Put
+from workspaced.store.etcd.news import Disagreement, Taken, apply
+from workspaced.store.etcd.outages import Outages
+from workspaced.store.etcd.reading import Contents, Damaged, take_snapshot, told, verify
+from workspaced.store.etcd.sending import Sender
+from workspaced.store.etcd.starting import start
+from workspaced.store.etcd.transaction import Held, Scope, Write
+from workspaced.store.etcd.values import Head, NewerFormat
+from workspaced.store.files import Content, Identity
+from workspaced.store.locked_directory import LockedDirectory
+from workspaced.store.notice import status_of
+from workspaced.store.quarantine import quarantine
+from workspaced_protocol.datadir import PRIMARY
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
+from workspaced_protocol.models import FileCheck, StoreCheck
+
+_NO_SNAPSHOT: Final = FileCheck(corrupted=False, reason="none: etcd keeps a copy on each of its members")
+
+_DROPPED_AT_ONCE: Final = 100
+_DROPPED_KEYS_LIMIT: Final = 10_000
+_READING_SECONDS: Final = 2.0
+
+_log = Logger()
+
+
+class EtcdWorkspaceStore(StoreBase):
+    """A WorkspaceStore in etcd, which other machines share; its data directory is locked until `close`.
+
+    `state` is the last state that is known, `recovery` the result of the start. `warnings` are sentences for the log.
+    """
+
+    def __init__(
+        self,
+        home: LockedDirectory,
+        address: EtcdAddress,
+        machine: str,
+        *,
+        expected_id: str | None = None,
+        gateway: Gateway | None = None,
+    ) -> None:
+        """Open the store, or make it if there is none. Raises StoreUnusable: then `home` stays open.
+
+        `machine` is the name by which others know this one. `expected_id` is the id of the store that the data directory
+        belongs to, None if it may be any. Tests set `gateway`.
+        """
+        self.machine = machine
+        self._home = home
+        self._keys = Keys(address.prefix)
+        self._scope = Scope(self._keys, machine, str(home.open.path))
+        try:
+            self._gateway = gateway or Gateway(address)
+        except ValueError as error:
+            raise StoreUnusable(str(error), number=errno.EINVAL) from error
+        try:
+            started = start(self._gateway, self._scope, expected_id)
+        except BaseException:
+            self._gateway.close()
+            raise
+        contents = started.contents
+        self.recovery = status_of(contents.held.state, started.outcome, ())
+        self.warnings = [*contents.warnings]
+        self._journal = Journal(contents)
+        self._outages = Outages()
+        self._must_rewrite = threading.Event()
+        self._leases = Leases(self._gateway, self._journal)
+        self._follower = Follower(
+            self._gateway,
+            self._keys,
+            self._journal,
+            self._outages,
+            contents.held.head,
+            self._must_rewrite.set,
+        )
+        self._keeper = Keeper(
+            self._gateway, self._keys, self._leases, self._journal, self._follower, self._outages
+        )
+        held = apply(contents.held, [contents], self._scope.owns, has_lost_sessions=False).held
+        self._sender = Sender(self._gateway, self._scope, held, self._journal, self._follower, self._outages)
+        self.state = held.state
+        self._is_doubtful = False  # after a commit of unknown outcome
+        self._awaits_reading = False  # the keys do not agree with what was told of them
+        self._dropped_keys: list[str] = []
+        self._left_generations = False
+        try:
+            self._follower.start()
+            self._keeper.start()
+        except RuntimeError as error:
+            self._end()
+            raise StoreUnusable(
+                "The system starts no more threads",
+                "raise the user's limit of processes (ulimit -u)",
+                errno.EAGAIN,
+            ) from error
+
+    @property
+    def shares_sessions(self) -> bool:
+        """See WorkspaceStore."""
+        return True
+
+    @property
+    def outage(self) -> Outage | None:
+        """See WorkspaceStore."""
+        return self._outages.current
+
+    def has_room(self, draft: Draft, /) -> bool:
+        """See WorkspaceStore."""
+        return transaction.has_room(draft)
+
+    def listen(self, wake: Callable[[], None], /) -> None:
+        """See WorkspaceStore."""
+        self._journal.listen(wake)
+        self._outages.listen(wake)
+
+    def take_news(self) -> News | None:
+        """See WorkspaceStore."""
+        news, has_lost_sessions = self._journal.take()
+        if not news and not has_lost_sessions:
+            return None
+        try:
+            taken = apply(self._sender.held, news, self._scope.owns, has_lost_sessions=has_lost_sessions)
+        except Disagreement:
+            _log.warning(
+                "What etcd told of other machines' changes does not agree with the head; the store is read anew."
+            )
+            self._awaits_reading = True
+            self._follower.read_anew()
+            return None
+        self._take_over(taken, is_whole=any(isinstance(each, Contents) for each in news))
+        return News(self.state, taken.entries, taken.is_gap)
+
+    def commit(self, commit: Commit, /) -> None:
+        """See WorkspaceStore. What changed is one transaction, or, where it does not fit, a new generation."""
+        if commit.state.revision > MAX_SAFE_INTEGER:
+            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
+            raise StorageFailure(limit, errno.EOVERFLOW)
+        if commit.state.store_id != self.state.store_id:
+            # No commit changes whose store it is.
+            commit = replace(commit, state=replace(commit.state, store_id=self.state.store_id))
+        if self._awaits_reading and not self._journal.wait_for_news(_READING_SECONDS):
+            raise StorageFailure("The store in etcd could not be read anew in time; try again.", errno.EAGAIN)
+        if self._journal.has_news:
+            raise Overtaken
+        if commit.keeps_previous is not None:
+            self._keep_previous(commit.keeps_previous)
+        try:
+            head, revision = self._commit(commit)
+        except CommitUnknown:
+            self._is_doubtful = True
+            raise
+        except EtcdError as error:
+            raise StorageFailure(error.message, error.errno) from error
+        self._journal.confirm(revision)
+        self._is_doubtful = False
+        self._dropped_keys += commit.dropped_keys
+        self._sender.held = Held(commit.state, head, revision)
+        self.state = commit.state
+
+    def tidy(self) -> None:
+        """See WorkspaceStore. Deletes request keys that were dropped, and what is left of other generations."""
+        try:
+            while self._dropped_keys and self._drop_keys():
+                pass
+            del self._dropped_keys[:-_DROPPED_KEYS_LIMIT]  # they end by their lease
+            if self._left_generations:
+                held = self._sender.held
+                remove_left(self._gateway, self._keys, held.head.generation, held.head_revision)
+                self._left_generations = False
+        except EtcdError as error:
+            _log.info("What is left in etcd could not be removed yet.", reason=error.message)
+
+    def check(self) -> StoreCheck:
+        """See WorkspaceStore. Where no other machine has gone on, etcd must also hold the state that the daemon holds."""
+        return StoreCheck(primary=self._check(), snapshot=_NO_SNAPSHOT)
+
+    def close(self) -> None:
+        """See WorkspaceStore. Sessions end, and the lock is released."""
+        self.tidy()
+        self._end()
+        self._home.close()
+
+    def _commit(self, commit: Commit) -> tuple[Head, int]:
+        """Return the new head, and etcd's revision of it."""
+        for is_last in (False, True):
+            try:
+                return self._attempt(commit)
+            except LeaseGone:
+                if is_last:
+                    raise
+                # Suspended for longer than it lives, perhaps. News tells of the sessions that ended with it.
+                self._leases.forget()
+                if self._journal.has_news:
+                    raise Overtaken from None
+        raise AssertionError
+
+    def _attempt(self, commit: Commit) -> tuple[Head, int]:
+        held = self._sender.held
+        leases = transaction.Leases(
+            self._leases.session() if commit.begun else 0, self._leases.request() if commit.new_keys else 0
+        )
+        if commit.is_whole and self._is_doubtful:
+            # What was written is whole; only the head may have been put, or may still be.
+            since = held.head.history_since
+            head = transaction.next_head(held, commit.state, {}, self._scope, since)
+            return head, self._sender.send([], head)
+        operations, head = transaction.operations_of(commit, held, self._scope, leases)
+        if commit.is_whole or self._must_rewrite.is_set() or not transaction.fits(operations, head):
+            refuse_too_large(operations)
+            return self._write_generation(commit, head, leases)
+        return head, self._sender.send(operations, head, entries=commit.entries)
+
+    def _write_generation(self, commit: Commit, head: Head, leases: transaction.Leases) -> tuple[Head, int]:
+        name = new_generation()
+        key = self._keys.building(name)
+        since = max(commit.state.history.complete_since, head.history_since)
+        head = structs.replace(head, generation=name, history_since=since)
+        write_generation(
+            commit.state,
+            name,
+            self._keys,
+            Put(key, encode(self.machine), self._leases.building()),
+            self._sender.stage,
+        )
+        operations: list[Write] = [
+            *transaction.beside_generations(commit, self._sender.held, self._scope, leases),
+            Delete(key),
+        ]
+        revision = self._sender.send(operations, head, [is_building(key)], commit.entries)
+        self._must_rewrite.clear()
+        self._left_generations = True
+        return head, revision
+
+    def _take_over(self, taken: Taken, *, is_whole: bool) -> None:
+        if taken.held.head_revision != self._sender.held.head_revision:
+            self._is_doubtful = False  # whatever was on its way can't be applied any more
+        if is_whole:
+            self._awaits_reading = False
+            self._must_rewrite.clear()
+        self._sender.held = taken.held
+        self.state = taken.held.state
+        self._keeper.delete(
+            [self._keys.session(each.session.workspace_id, each.session.id) for each in taken.orphans]
+        )
+
+    def _drop_keys(self) -> bool:
+        """Delete a portion of the request keys that were dropped. Return False if others were faster."""
+        held = self._sender.held
+        portion = self._dropped_keys[:_DROPPED_AT_ONCE]
+        unchanged = Compare(self._keys.head, "MOD", "EQUAL", held.head_revision)
+        # A client may have used one again since.
+        deletes = [Delete(self._keys.request(key)) for key in portion if key not in held.state.request_keys]
+        if deletes and not self._gateway.transact([unchanged], deletes).succeeded:
+            return False
+        del self._dropped_keys[:_DROPPED_AT_ONCE]
+        return True
+
+    def _keep_previous(self, reason: str) -> None:
+        """Quarantine a copy of the last state on this machine, in the format of backups."""
+        self._home.ensure_in_place()
+        copy = Content(encode_document(self.state), Identity(0, 0, 0, 0))
+        directory = self._home.open
+        try:
+            quarantine(directory, PRIMARY, copy, reason, time.time_ns)
+        except OSError as error:
+            raise StorageFailure.from_os_error(error, f"quarantine {directory.path / PRIMARY}") from error
+
+    def _check(self) -> FileCheck:
+        try:
+            snapshot = take_snapshot(self._gateway, self._keys)
+            if snapshot.head is None:
+                return FileCheck(corrupted=False, reason=f"missing: the key {told(self._keys.head)}")
+            found = verify(snapshot)
+        except EtcdError as error:
+            return FileCheck(corrupted=False, reason=f"unreadable: {error.message}")
+        except NewerFormat as error:
+            return FileCheck(corrupted=False, reason=f"written by a newer release: {error}")
+        except Damaged as damage:
+            return FileCheck(corrupted=True, reason=str(damage))
+        head, ours = found.held.head, self._sender.held.head
+        if head.store_id != ours.store_id:
+            return FileCheck(corrupted=False, reason=f"another store's: it is {head.store_id}")
+        if snapshot.foreign:
+            return FileCheck(
+                corrupted=False, reason=f"edited: it has the foreign key {told(snapshot.foreign[0])}"
+            )
+        return FileCheck(corrupted=False)
+
+    def _end(self) -> None:
+        """End the threads and the connections."""
+        self._keeper.close()
+        self._follower.close()
+        try:
+            self._leases.close()
+        except EtcdError as error:
+            _log.info("The sessions of this machine end by their lease.", reason=error.message)
+        self._gateway.close()

@@ -1,0 +1,212 @@
+"""Sending a commit: attempts while they make sense, and a certain outcome of each, if there is one in time.
+
+The strategy:
+- Each transaction compares that the head is the one last seen, so at most one of several machines gets in.
+- A transaction without an answer may be applied later. A fence settles it: a transaction that changes nothing but the
+  head's nonce, under the same comparison. Where the fence goes in, the other never can. Where it does not, the nonce in
+  the head tells who was faster.
+"""
+
+import errno
+import random
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from workspaced.domain.entries import Entry
+from workspaced.domain.records import encode
+from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
+from workspaced.store.etcd.failures import EtcdError, LeaseGone, NotApplied, OutcomeUnknown
+from workspaced.store.etcd.following import Follower
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.journal import Journal
+from workspaced.store.etcd.messages import Compare, KeyValue, Put, Read, TransactionAnswer
+from workspaced.store.etcd.outages import Outages
+from workspaced.store.etcd.reading import Damaged, read_head
+from workspaced.store.etcd.transaction import Held, Scope, Write, same_head
+from workspaced.store.etcd.values import Head, NewerFormat
+
+_PATIENCE_SECONDS: Final = 3.0
+"""How long a commit is tried where nothing was applied: an election takes one to two seconds, a write may wait five."""
+
+_SETTLING_SECONDS: Final = 4.0
+_PAUSE_SECONDS: Final = 0.1
+
+_FOLLOWER_SECONDS: Final = 1.0
+"""How long the follower may take for a change that etcd has: usually some milliseconds."""
+
+_READING_SECONDS: Final = 2.0
+
+
+class Sender:
+    """Sends the transactions of one store, one at a time. `held` is what the store knows of etcd."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        scope: Scope,
+        held: Held,
+        journal: Journal,
+        follower: Follower,
+        outages: Outages,
+    ) -> None:
+        self.held = held
+        self._gateway = gateway
+        self._scope = scope
+        self._journal = journal
+        self._follower = follower
+        self._outages = outages
+
+    def send(
+        self,
+        operations: Sequence[Write],
+        head: Head,
+        compares: Sequence[Compare] = (),
+        entries: Sequence[Entry] = (),
+    ) -> int:
+        """Apply the operations and put the head, if nobody else has put one since; return etcd's revision.
+
+        The caller confirms the revision to the journal. `entries` are the changes among the operations. Raises
+        Overtaken, LeaseGone and StorageFailure where nothing was applied, else CommitUnknown.
+        """
+        patience = self._patience()
+        try:
+            while True:
+                self._journal.expect(head.nonce)
+                try:
+                    revision = self._try([*operations, self._put(head)], compares)
+                except NotApplied as error:
+                    patience.spend_on(error)
+                except OutcomeUnknown as error:
+                    settled = self._settle(head, error, entries)
+                    if settled is not None:
+                        return settled
+                    patience.spend_on(error)
+                else:
+                    self._outages.end("reach")
+                    return revision
+        except BaseException:
+            self._journal.expect(None)
+            raise
+
+    def stage(self, operations: Sequence[Write], compares: Sequence[Compare]) -> None:
+        """Apply operations that nobody sees yet, and that may be applied twice, if nobody else has put a head since.
+
+        Raises as `send` does.
+        """
+        patience = self._patience()
+        while True:
+            try:
+                self._try(operations, compares)
+            except EtcdError as error:
+                patience.spend_on(error)
+            else:
+                return
+
+    def _patience(self) -> "_Patience":
+        return _Patience(self._outages)
+
+    def _try(self, operations: Sequence[Write], compares: Sequence[Compare]) -> int:
+        """Make one attempt; return etcd's revision. Raises EtcdError, Overtaken or StorageFailure."""
+        answer = self._transact(operations, compares)
+        if not answer.succeeded:
+            self._give_way(_revision_in(answer))
+        return answer.revision
+
+    def _settle(self, head: Head, failure: OutcomeUnknown, entries: Sequence[Entry]) -> int | None:
+        """Return the revision of a transaction without an answer, or None if it is certain that it never is applied.
+
+        Raises Overtaken if so because of others, StorageFailure, and CommitUnknown if it can't be settled in time.
+        """
+        fences: dict[str, Head] = {}
+        ends_at = time.monotonic() + _SETTLING_SECONDS
+        while time.monotonic() < ends_at:
+            fence = same_head(self.held, self._scope)
+            fences[fence.nonce] = fence
+            try:
+                answer = self._transact([self._put(fence)])
+            except EtcdError:
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            if answer.succeeded:
+                self._adopt(fence, answer.revision)
+                return None
+            for found in answer.reads[0]:
+                nonce = _nonce_of(found)
+                if nonce == head.nonce:
+                    return found.mod_revision
+                if nonce in fences:
+                    self._adopt(fences[nonce], found.mod_revision)
+                    return None
+            return self._settle_among_others(head, _revision_in(answer), entries)
+        raise CommitUnknown(failure.message, failure.errno) from failure
+
+    def _settle_among_others(self, head: Head, revision: int, entries: Sequence[Entry]) -> int:
+        """Return the revision of a transaction after which others went on. Raises Overtaken if it was not applied."""
+        self._journal.wait_for(revision, _FOLLOWER_SECONDS)
+        landed = self._journal.revision_of(head.nonce, entries)
+        if landed is not None:
+            return landed
+        self._give_way(revision)
+        raise Overtaken
+
+    def _transact(self, operations: Sequence[Write], compares: Sequence[Compare] = ()) -> TransactionAnswer:
+        key = self._scope.keys.head
+        unchanged = Compare(key, "MOD", "EQUAL", self.held.head_revision)
+        return self._gateway.transact([unchanged, *compares], operations, [Read(key)])
+
+    def _put(self, head: Head) -> Put:
+        return Put(self._scope.keys.head, encode(head))
+
+    def _adopt(self, fence: Head, revision: int) -> None:
+        self.held = self.held._replace(head=fence, head_revision=revision)
+        self._journal.confirm(revision)
+
+    def _give_way(self, revision: int) -> None:
+        """Wait for the changes of others, up to this revision. Raises Overtaken, or StorageFailure if they don't come."""
+        if not self._journal.wait_for(revision, _FOLLOWER_SECONDS):
+            self._follower.read_anew()
+            self._journal.wait_for(revision, _READING_SECONDS)
+        if self._journal.has_news:
+            raise Overtaken
+        if revision == self.held.head_revision:
+            raise StorageFailure("Writing the whole store to etcd took too long; try again.", errno.ETIMEDOUT)
+        outage = self._outages.current
+        raise StorageFailure(
+            "Another machine has changed the store in etcd, and its changes could not be read in time; try again."
+            if outage is None
+            else outage.reason,
+            errno.EIO,
+        )
+
+
+class _Patience:
+    """How long the attempts of one commit go on."""
+
+    def __init__(self, outages: Outages) -> None:
+        self._outages = outages
+        self._ends_at = time.monotonic() + (_PATIENCE_SECONDS if outages.current is None else 0)
+
+    def spend_on(self, failure: EtcdError) -> None:
+        """Pause before the next attempt. Raises StorageFailure, or LeaseGone, if none makes sense."""
+        if isinstance(failure, LeaseGone):
+            raise failure
+        if not failure.is_passing or time.monotonic() >= self._ends_at:
+            if failure.is_passing:
+                self._outages.begin("reach", failure.message)
+            raise StorageFailure(failure.message, failure.errno) from failure
+        time.sleep(random.uniform(_PAUSE_SECONDS / 2, _PAUSE_SECONDS))  # noqa: S311 - no secret
+
+
+def _revision_in(answer: TransactionAnswer) -> int:
+    """Return the revision of the head that a refused transaction has met."""
+    found = answer.reads[0]
+    return found[0].mod_revision if found else answer.revision
+
+
+def _nonce_of(found: KeyValue) -> str:
+    """Return the nonce of a head, an empty one if it can't be read: it is another's then."""
+    try:
+        return read_head(found.value).nonce
+    except (Damaged, NewerFormat):
+        return ""

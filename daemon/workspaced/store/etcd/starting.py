@@ -1,0 +1,171 @@
+"""A start: the keys are read and verified, or a new store is made, before anything is served.
+
+| what is found | what happens |
+| --- | --- |
+| no key at all | `fresh`: an empty store, unless a certain one is expected |
+| a whole store | `clean`; sessions that an earlier daemon of this directory left are ended |
+| foreign keys, a store of another id, no head | StoreUnusable, and nothing is touched |
+"""
+
+import errno
+from typing import Final, NamedTuple
+
+from workspaced.domain.ids import IdFactory
+from workspaced.domain.records import encode
+from workspaced.process.log import Logger
+from workspaced.store import stored_texts
+from workspaced.store.contract import StoreUnreachable, StoreUnusable, WrittenByNewerRelease
+from workspaced.store.etcd.failures import EtcdError, OutcomeUnknown
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.generation import new_generation, remove_left
+from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.messages import Compare, Delete, Put
+from workspaced.store.etcd.reading import Contents, Damaged, Snapshot, take_snapshot, told, verify
+from workspaced.store.etcd.transaction import Scope
+from workspaced.store.etcd.values import FORMAT, Head, NewerFormat, new_nonce
+from workspaced_protocol import __version__
+from workspaced_protocol.models import RecoveryOutcome
+
+_MAKING_ATTEMPTS: Final = 5
+"""How often an answer may be lost, or another machine be faster, while a new store is made."""
+
+_log = Logger()
+
+
+class Started(NamedTuple):
+    """The store as it was read, and what was done to have it."""
+
+    contents: Contents
+    outcome: RecoveryOutcome
+
+
+def start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
+    """Return the store below the prefix; make one if there is none. Raises StoreUnusable.
+
+    `expected_id` is the id of the store that the data directory belongs to, None if it may be any.
+    """
+    try:
+        return _start(gateway, scope, expected_id)
+    except EtcdError as error:
+        raise as_unusable(error) from error
+
+
+def as_unusable(error: EtcdError) -> StoreUnusable:
+    """Return a failure of etcd as one of a start."""
+    kind = StoreUnreachable if error.is_passing else StoreUnusable
+    return kind(error.message, number=error.errno)
+
+
+def require_own(snapshot: Snapshot, keys: Keys) -> None:
+    """Raise StoreUnusable for keys that are not the store's."""
+    if not snapshot.foreign:
+        return
+    key, count = told(snapshot.foreign[0]), len(snapshot.foreign)
+    others = f" and {count - 1:,} more" if count > 1 else ""
+    raise StoreUnusable(
+        f"The prefix {keys.prefix.decode()} in etcd holds keys of another program ({key}{others})",
+        "nothing was written; set `etcd_prefix` to one of its own, or remove those keys",
+        errno.EEXIST,
+    )
+
+
+def verified(snapshot: Snapshot, keys: Keys) -> Contents:
+    """Return the store that a snapshot with a head holds. Raises StoreUnusable."""
+    prefix = keys.prefix.decode()
+    try:
+        return verify(snapshot)
+    except NewerFormat as error:
+        raise WrittenByNewerRelease(
+            f"The store in etcd below {prefix} has {error}: start a newer release, or choose another etcd_prefix."
+        ) from error
+    except Damaged as damage:
+        raise StoreUnusable(
+            f"The store in etcd below {prefix} is damaged ({damage})",
+            "nothing was written; restore it from a backup of etcd, or flush it from a daemon that still serves it",
+            errno.EIO,
+        ) from damage
+
+
+def _start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
+    keys = scope.keys
+    nonces: set[str] = set()
+    for _ in range(_MAKING_ATTEMPTS):
+        snapshot = take_snapshot(gateway, keys)
+        require_own(snapshot, keys)
+        if snapshot.head is None:
+            refuse_lost(snapshot, keys, expected_id)
+            nonces.add(_make_empty(gateway, scope))
+            continue
+        contents = verified(snapshot, keys)
+        head = contents.held.head
+        if expected_id is not None and head.store_id != expected_id:
+            raise StoreUnusable(
+                f"The store in etcd below {keys.prefix.decode()} is {head.store_id}, but this data directory belongs to "
+                f"{expected_id}",
+                "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or choose another --data-dir",
+                errno.EEXIST,
+            )
+        if any(name != head.generation for name in snapshot.generations):
+            remove_left(gateway, keys, head.generation, contents.held.head_revision)
+        return Started(
+            _without_earlier(gateway, scope, contents), "fresh" if head.nonce in nonces else "clean"
+        )
+    raise StoreUnreachable(
+        f"No store could be made in etcd below {keys.prefix.decode()}",
+        "its answers are lost, or others write there at once; start again",
+        errno.EAGAIN,
+    )
+
+
+def refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None:
+    """Raise StoreUnusable where there was a store, and now there is no head."""
+    prefix = keys.prefix.decode()
+    if expected_id is not None:
+        raise StoreUnusable(
+            f"This data directory belongs to the store {expected_id}, and etcd has none below {prefix}",
+            "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or restore that store from a backup of etcd",
+            errno.ENOENT,
+        )
+    served = [name for name, each in snapshot.generations.items() if not each.is_building]
+    if served:
+        raise StoreUnusable(
+            f"The prefix {prefix} in etcd holds workspaces ({served[0]}), but the key {prefix}head is missing",
+            "nothing was written; restore it from a backup of etcd, choose another `etcd_prefix`, or delete all that is "
+            f"left (etcdctl del --prefix {prefix})",
+            errno.EIO,
+        )
+
+
+def _make_empty(gateway: Gateway, scope: Scope) -> str:
+    """Make an empty store unless there is one; return the nonce of its head."""
+    head = Head(
+        format=FORMAT,
+        release=__version__,
+        store_id=IdFactory().store(),
+        revision=0,
+        generation=new_generation(),
+        nonce=new_nonce(),
+        machine=scope.machine,
+        workspaces=0,
+        digest=stored_texts.digest_text(0),
+        history_since=0,
+    )
+    try:
+        gateway.transact(
+            [Compare(scope.keys.head, "VERSION", "EQUAL", 0)], [Put(scope.keys.head, encode(head))]
+        )
+    except OutcomeUnknown as error:
+        _log.info(
+            "It is not known whether the new store was made; it is looked at again.", reason=error.message
+        )
+    return head.nonce
+
+
+def _without_earlier(gateway: Gateway, scope: Scope, contents: Contents) -> Contents:
+    """End the sessions of an earlier daemon of this directory."""
+    own = {id_ for id_, each in contents.sessions.items() if scope.owns(each)}
+    for id_ in own:
+        key = scope.keys.session(contents.sessions[id_].session.workspace_id, id_)
+        gateway.transact([], [Delete(key)])
+    others = {id_: each for id_, each in contents.sessions.items() if id_ not in own}
+    return Contents(contents.revision, contents.held, others, contents.warnings)

@@ -1,0 +1,93 @@
+"""TLS to a member of etcd: its settings out of the files, and its failures in words."""
+
+import errno
+import ssl
+from pathlib import Path
+
+from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.failures import NotApplied, shown
+
+
+def settings(url: str, address: EtcdAddress) -> ssl.SSLContext:
+    """Return the settings of TLS, with what lies in the files now. Raises NotApplied, which names the file."""
+    files = {
+        "etcd_ca_file": address.ca_file,
+        "etcd_cert_file": address.cert_file,
+        "etcd_key_file": address.key_file,
+    }
+    for setting, path in files.items():
+        _must_be_readable(url, setting, path)
+    try:
+        context = ssl.create_default_context(cafile=address.ca_file)
+    except (OSError, ValueError) as error:
+        reason = "it holds no certificate in PEM"
+        raise _wrong_file(url, "etcd_ca_file", address.ca_file, reason) from error
+    if address.cert_file is not None:
+        try:
+            # The empty password: a key that needs one is an error here, else OpenSSL would ask at the terminal.
+            context.load_cert_chain(address.cert_file, address.key_file, password="")
+        except (OSError, ValueError) as error:
+            reason = "with its key it is not a certificate and its private key, in PEM, without a password"
+            raise _wrong_file(url, "etcd_cert_file, etcd_key_file", address.cert_file, reason) from error
+    return context
+
+
+def is_certain(error: ssl.SSLError, *, is_sent: bool) -> bool:
+    """Return whether a failure of TLS tells why nothing was applied, in contrast to a connection that broke."""
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
+        return False
+    # In TLS 1.3 a member refuses a certificate after the request was sent, but then it never reads the request.
+    return not is_sent or "ALERT" in (error.reason or "")
+
+
+def told(error: ssl.SSLError, *, has_certificate: bool) -> tuple[str, str]:
+    """Return a failure of TLS as a problem and an advice."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        told = shown(error.verify_message)
+        if "mismatch" in told:
+            return (
+                f"shows a certificate for another name ({told})",
+                "write in `etcd_endpoints` a name that is in it",
+            )
+        if "expired" in told or "not yet valid" in told:
+            return (
+                f"shows a certificate out of its time ({told})",
+                "renew it, or set the clock of this machine",
+            )
+        return (
+            f"shows a certificate that nobody vouches for ({told})",
+            "set `etcd_ca_file` to the certificate of its authority",
+        )
+    reason = error.reason or ""
+    if "ALERT" in reason:
+        if has_certificate:
+            return (
+                f"refuses our certificate ({reason.lower().replace('_', ' ')})",
+                "check `etcd_cert_file` and `etcd_key_file`",
+            )
+        return "asks for a certificate", "set `etcd_cert_file` and `etcd_key_file`"
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
+        return "does not speak TLS", "write http:// in `etcd_endpoints`"
+    return (
+        f"fails at TLS ({shown(str(error))})",
+        "see the log of etcd, and check the files of its certificates and ours",
+    )
+
+
+def _must_be_readable(url: str, setting: str, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise _wrong_file(url, setting, path, error.strerror or str(error)) from error
+
+
+def _wrong_file(url: str, setting: str, path: Path | None, reason: str) -> NotApplied:
+    return NotApplied(
+        url,
+        f"can't be reached over TLS with {shown(str(path))} ({reason})",
+        f"correct the setting {setting}",
+        errno.EINVAL,
+    )

@@ -1,0 +1,88 @@
+"""The values in etcd: the head of the store, request keys and sessions as JSON.
+
+Workspaces and changes are kept as in databases (`stored_texts`).
+"""
+
+import secrets
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from workspaced.domain.records import ELSEWHERE, OwnedSession, RecoveryNotice
+from workspaced_protocol.models import Revision, Session, StoreId
+
+FORMAT: Final = 1
+"""The version of keys and values. A release that knows only lower ones must not touch them."""
+
+
+class Head(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The head of the store: what holds for all of it. Each commit puts it, and compares that nobody else has."""
+
+    format: int
+    release: str
+    """The release that wrote it."""
+    store_id: StoreId
+    revision: Revision
+    generation: str
+    """The generation that holds the workspaces."""
+    nonce: str
+    """A random word of the transaction that put it, by which its sender knows it again."""
+    machine: str
+    """The machine that put it."""
+    workspaces: int
+    """The number of workspaces."""
+    digest: str
+    """The XOR of the hashes of all workspaces, in hexadecimal."""
+    history_since: int
+    """The revision after which the history is whole."""
+    recovery: RecoveryNotice | None = None
+
+
+class StoredSession(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A session, and the daemon that holds it."""
+
+    session: Session
+    machine: str
+    data_dir: str
+
+    def as_elsewhere(self) -> OwnedSession:
+        """Return the session as it is told on other machines."""
+        return OwnedSession(msgspec.structs.replace(self.session, machine=self.machine), ELSEWHERE)
+
+
+class RequestValue(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The workspace that answers a repeat of a request, and the place of its key among those of its transaction."""
+
+    workspace_id: str | None = None
+    place: int = 0
+
+
+class NewerFormat(Exception):
+    """A newer release has written the store. It must not be touched."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"format {version}, but this release knows only formats up to {FORMAT}")
+
+
+class _Formatted(Struct, frozen=True):
+    format: int
+
+
+def new_nonce() -> str:
+    """Return a word that no other transaction has."""
+    return secrets.token_hex(12)
+
+
+def head_of(text: bytes) -> Head:
+    """Return the head with this text. Raises NewerFormat, msgspec.DecodeError or UnicodeDecodeError."""
+    version = _format_decoder.decode(text).format
+    if version > FORMAT:
+        raise NewerFormat(version)
+    return _head_decoder.decode(text)
+
+
+_format_decoder: Final = msgspec.json.Decoder(_Formatted)
+_head_decoder: Final = msgspec.json.Decoder(Head)
+session_of: Final = msgspec.json.Decoder(StoredSession).decode
+request_of: Final = msgspec.json.Decoder(RequestValue).decode

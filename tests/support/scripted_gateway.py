@@ -1,0 +1,64 @@
+"""A gateway to a real etcd whose transactions fail as a test has it: before, after and long after etcd applied them."""
+
+import errno
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.failures import NotApplied, OutcomeUnknown
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.messages import Compare, Operation, TransactionAnswer
+
+Fate = Literal["applied", "lost", "never", "late", "refused", "wrong"]
+"""
+- applied: as without a script
+- lost: applied, and the answer is lost
+- never: not applied, and that is unknown
+- late: the same, but `let_through` applies it
+- refused: certainly not applied, as by a member without a leader
+- wrong: certainly not applied, and no other attempt will be, as with a wrong password
+"""
+
+
+class ScriptedGateway(Gateway):
+    """A gateway whose next transactions meet the fates in `fates`; those after them, `afterwards`."""
+
+    def __init__(self, address: EtcdAddress) -> None:
+        super().__init__(address)
+        self.script()
+
+    def script(self, *fates: Fate | Callable[[], Fate], afterwards: Fate = "applied") -> None:
+        """Have the next transactions meet these fates; a callable is asked for one, when its transaction comes."""
+        self.fates = [*fates]
+        self.sent = 0
+        self._afterwards = afterwards
+        self._late: list[Callable[[], TransactionAnswer]] = []
+
+    def let_through(self) -> list[bool]:
+        """Apply what was late, in order; return which of it succeeded."""
+        late, self._late = self._late, []
+        return [each().succeeded for each in late]
+
+    def transact(
+        self,
+        compares: Sequence[Compare],
+        success: Sequence[Operation],
+        failure: Sequence[Operation] = (),
+        *,
+        limit_seconds: float | None = None,
+    ) -> TransactionAnswer:
+        """See Gateway."""
+        self.sent += 1
+        fate = self.fates.pop(0) if self.fates else self._afterwards
+        if callable(fate):
+            fate = fate()
+        if fate == "late":
+            send = super().transact
+            self._late.append(lambda: send(compares, success, failure))
+        if fate in ("refused", "wrong"):
+            raise NotApplied("E", "refuses", "do this", errno.EHOSTUNREACH, is_passing=fate == "refused")
+        if fate in ("applied", "lost"):
+            answer = super().transact(compares, success, failure, limit_seconds=limit_seconds)
+            if fate == "applied":
+                return answer
+        raise OutcomeUnknown("E", "gave no answer", "wait", errno.ETIMEDOUT, is_passing=True)
