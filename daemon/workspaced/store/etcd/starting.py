@@ -194,10 +194,16 @@ def _make_empty(gateway: Gateway, scope: Scope) -> str:
 
 
 def _without_earlier(gateway: Gateway, scope: Scope, contents: Contents) -> Contents:
-    """End the sessions of an earlier daemon of this directory."""
+    """End the sessions of an earlier daemon of this directory, and warn of another one with this machine's name."""
     own = {id_ for id_, each in contents.sessions.items() if scope.owns(each)}
     for id_ in own:
         key = scope.keys.session(contents.sessions[id_].session.workspace_id, id_)
         gateway.transact([], [Delete(key)])
     others = {id_: each for id_, each in contents.sessions.items() if id_ not in own}
-    return Contents(contents.revision, contents.held, others, contents.warnings)
+    namesakes = {each.data_dir for each in others.values() if each.machine == scope.machine}
+    warnings = [
+        f"Another daemon calls its machine {scope.machine}, too (its data directory is {data_dir}), and each takes the "
+        "other's paths for its own: give one of them another name by the setting `machine`."
+        for data_dir in sorted(namesakes)
+    ]
+    return Contents(contents.revision, contents.held, others, [*contents.warnings, *warnings])
