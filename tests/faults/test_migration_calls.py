@@ -1,6 +1,6 @@
 """A migration whose system calls fail, or whose process or machine ends in them: one whole store serves.
 
-`make test-exhaustive` tries each kind of fault at each call, in half a minute; a run of the day a share of the calls.
+`make test-exhaustive` tries each kind of fault at each call, in two minutes; a run of the day a share of the calls.
 """
 
 import os

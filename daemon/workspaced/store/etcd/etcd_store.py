@@ -56,7 +56,8 @@ from workspaced.store.files import Content, Identity
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.notice import status_of
 from workspaced.store.quarantine import quarantine
-from workspaced_protocol.datadir import PRIMARY
+from workspaced.store.salvage import find_lost
+from workspaced_protocol.datadir import PRIMARY, QUARANTINE
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import FileCheck, StoreCheck
 
@@ -84,7 +85,7 @@ class EtcdWorkspaceStore(StoreBase):
         expected_id: str | None = None,
         gateway: Gateway | None = None,
     ) -> None:
-        """Open the store, or make it if there is none. Raises StoreUnusable: then `home` stays open.
+        """Open the store, or make it if there is none. Raises StoreUnusable or OSError: then `home` stays open.
 
         `machine` is the name by which others know this one. `expected_id` is the id of the store that the data directory
         belongs to, None if it may be any. Tests set `gateway`.
@@ -98,7 +99,7 @@ class EtcdWorkspaceStore(StoreBase):
         except ValueError as error:
             raise StoreUnusable(str(error), number=errno.EINVAL) from error
         try:
-            started = start(self._gateway, self._scope, expected_id)
+            started = start(self._gateway, self._scope, expected_id, home.open)
         except BaseException:
             self._gateway.close()
             raise
@@ -125,6 +126,10 @@ class EtcdWorkspaceStore(StoreBase):
             lambda: self._sender.held,
         )
         held = apply(contents.held, [contents], self._scope.owns, has_lost_sessions=False).held
+        notice = held.state.recovery
+        if notice is not None:
+            lost = find_lost(home.open.disk, home.open.path / QUARANTINE, notice)
+            held = held._replace(state=replace(held.state, lost=lost))
         self._sender = Sender(self._gateway, self._scope, held, self._journal, self._follower, self._outages)
         self.state = held.state
         self._is_doubtful = False  # after a commit of unknown outcome

@@ -20,11 +20,11 @@ from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApp
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.journal import Journal
-from workspaced.store.etcd.messages import Compare, KeyValue, Put, Read, TransactionAnswer
+from workspaced.store.etcd.messages import Compare, Put, Read, TransactionAnswer
 from workspaced.store.etcd.outages import Outages
-from workspaced.store.etcd.reading import Damaged, read_head
+from workspaced.store.etcd.reading import nonce_of
 from workspaced.store.etcd.transaction import Held, Scope, Write, same_head
-from workspaced.store.etcd.values import Head, NewerFormat
+from workspaced.store.etcd.values import Head
 
 _PATIENCE_SECONDS: Final = 3.0
 """How long a commit is tried where nothing was applied: an election takes one to two seconds, a write may wait five."""
@@ -134,7 +134,7 @@ class Sender:
                 self._adopt(fence, answer.revision)
                 return None
             for found in answer.reads[0]:
-                nonce = _nonce_of(found)
+                nonce = nonce_of(found)
                 if nonce == head.nonce:
                     return found.mod_revision
                 if nonce in fences:
@@ -152,7 +152,7 @@ class Sender:
         revision = found[0].mod_revision if found else 0
         if revision == self.held.head_revision:
             raise StorageFailure(failure.message, failure.errno) from failure
-        if found and _nonce_of(found[0]) == head.nonce:
+        if found and nonce_of(found[0]) == head.nonce:
             return revision
         return self._settle_among_others(head, revision, entries)
 
@@ -217,11 +217,3 @@ def _revision_in(answer: TransactionAnswer) -> int:
     """Return the revision of the head that a refused transaction has met."""
     found = answer.reads[0]
     return found[0].mod_revision if found else answer.revision
-
-
-def _nonce_of(found: KeyValue) -> str:
-    """Return the nonce of a head, an empty one if it can't be read: it is another's then."""
-    try:
-        return read_head(found.value).nonce
-    except (Damaged, NewerFormat):
-        return ""
