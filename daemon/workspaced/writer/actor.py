@@ -11,7 +11,6 @@ The strategy (storage.md, The actor):
   were faster than goes back to the queue, as if it had never run.
 """
 
-import math
 import random
 from collections.abc import Callable
 from contextlib import aclosing
@@ -160,10 +159,11 @@ class Writer:
                 if await self._queue.wait():
                     return True
             await self._thread.catch_up()
-        pause_seconds = self._closed.pause_seconds if self._must_end_sessions() else math.inf
-        with trio.move_on_after(pause_seconds):
-            return await self._queue.wait()
-        return True
+        if self._must_end_sessions():
+            with trio.move_on_after(self._closed.pause_seconds):
+                return await self._queue.wait()
+            return True
+        return await self._queue.wait()
 
     def _must_end_sessions(self) -> bool:
         """Return whether a commit is needed to end sessions of closed connections, and the store takes commits."""

@@ -102,7 +102,8 @@ def test_show_tells_the_machine_of_each_path(home: Path, sockets: dict[str, Path
 def test_the_status_names_the_machine(laptop: Ctl, home: Path) -> None:
     assert "\nMachine     laptop\n" in laptop("status").out
     assert laptop("list", "--format", "{name} {machine}").out == "web devbox\nshop laptop\n"
-    assert laptop("list", "--under", str(home), "--format", "{name}").out == "shop\n"
+    for top in (str(home), "/"):
+        assert laptop("list", "--under", top, "--format", "{name}").out == "shop\n"
 
 
 def test_the_way_to_a_directory_of_another_machine_is_told(laptop: Ctl, devbox: Ctl, home: Path) -> None:

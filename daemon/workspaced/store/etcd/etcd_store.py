@@ -8,7 +8,6 @@ The strategy:
 """
 
 import errno
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,7 +56,8 @@ from workspaced.store.files import Content, Identity
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.notice import status_of
 from workspaced.store.quarantine import quarantine
-from workspaced_protocol.datadir import PRIMARY
+from workspaced.store.salvage import find_lost
+from workspaced_protocol.datadir import PRIMARY, QUARANTINE
 from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import FileCheck, StoreCheck
 
@@ -85,7 +85,7 @@ class EtcdWorkspaceStore(StoreBase):
         expected_id: str | None = None,
         gateway: Gateway | None = None,
     ) -> None:
-        """Open the store, or make it if there is none. Raises StoreUnusable: then `home` stays open.
+        """Open the store, or make it if there is none. Raises StoreUnusable or OSError: then `home` stays open.
 
         `machine` is the name by which others know this one. `expected_id` is the id of the store that the data directory
         belongs to, None if it may be any. Tests set `gateway`.
@@ -99,7 +99,7 @@ class EtcdWorkspaceStore(StoreBase):
         except ValueError as error:
             raise StoreUnusable(str(error), number=errno.EINVAL) from error
         try:
-            started = start(self._gateway, self._scope, expected_id)
+            started = start(self._gateway, self._scope, expected_id, home.open)
         except BaseException:
             self._gateway.close()
             raise
@@ -108,7 +108,6 @@ class EtcdWorkspaceStore(StoreBase):
         self.warnings = [*contents.warnings]
         self._journal = Journal(contents)
         self._outages = Outages()
-        self._must_rewrite = threading.Event()
         self._leases = Leases(self._gateway, self._journal)
         self._follower = Follower(
             self._gateway,
@@ -116,12 +115,21 @@ class EtcdWorkspaceStore(StoreBase):
             self._journal,
             self._outages,
             contents.held.head,
-            self._must_rewrite.set,
         )
         self._keeper = Keeper(
-            self._gateway, self._keys, self._leases, self._journal, self._follower, self._outages
+            self._gateway,
+            self._keys,
+            self._leases,
+            self._journal,
+            self._follower,
+            self._outages,
+            lambda: self._sender.held,
         )
         held = apply(contents.held, [contents], self._scope.owns, has_lost_sessions=False).held
+        notice = held.state.recovery
+        if notice is not None:
+            lost = find_lost(home.open.disk, home.open.path / QUARANTINE, notice)
+            held = held._replace(state=replace(held.state, lost=lost))
         self._sender = Sender(self._gateway, self._scope, held, self._journal, self._follower, self._outages)
         self.state = held.state
         self._is_doubtful = False  # after a commit of unknown outcome
@@ -250,7 +258,7 @@ class EtcdWorkspaceStore(StoreBase):
             head = transaction.next_head(held, commit.state, {}, self._scope, since)
             return head, self._sender.send([], head)
         operations, head = transaction.operations_of(commit, held, self._scope, leases)
-        if commit.is_whole or self._must_rewrite.is_set() or not transaction.fits(operations, head):
+        if commit.is_whole or not transaction.fits(operations, head):
             refuse_too_large(operations)
             return self._write_generation(commit, head, leases)
         return head, self._sender.send(operations, head, entries=commit.entries)
@@ -272,7 +280,6 @@ class EtcdWorkspaceStore(StoreBase):
             Delete(key),
         ]
         revision = self._sender.send(operations, head, [is_building(key)], commit.entries)
-        self._must_rewrite.clear()
         self._left_generations = True
         return head, revision
 
@@ -281,7 +288,6 @@ class EtcdWorkspaceStore(StoreBase):
             self._is_doubtful = False  # whatever was on its way can't be applied any more
         if is_whole:
             self._awaits_reading = False
-            self._must_rewrite.clear()
         self._sender.held = taken.held
         self.state = taken.held.state
         self._keeper.delete(

@@ -16,15 +16,15 @@ from typing import Final
 from workspaced.domain.entries import Entry
 from workspaced.domain.records import encode
 from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
-from workspaced.store.etcd.failures import EtcdError, LeaseGone, NotApplied, OutcomeUnknown
+from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.journal import Journal
-from workspaced.store.etcd.messages import Compare, KeyValue, Put, Read, TransactionAnswer
+from workspaced.store.etcd.messages import Compare, Put, Read, TransactionAnswer
 from workspaced.store.etcd.outages import Outages
-from workspaced.store.etcd.reading import Damaged, read_head
+from workspaced.store.etcd.reading import nonce_of
 from workspaced.store.etcd.transaction import Held, Scope, Write, same_head
-from workspaced.store.etcd.values import Head, NewerFormat
+from workspaced.store.etcd.values import Head
 
 _PATIENCE_SECONDS: Final = 3.0
 """How long a commit is tried where nothing was applied: an election takes one to two seconds, a write may wait five."""
@@ -118,6 +118,8 @@ class Sender:
 
         Raises Overtaken if so because of others, StorageFailure, and CommitUnknown if it can't be settled in time.
         """
+        if isinstance(failure, NoSpace):
+            return self._settle_over(head, failure, entries)
         fences: dict[str, Head] = {}
         ends_at = time.monotonic() + _SETTLING_SECONDS
         while time.monotonic() < ends_at:
@@ -132,7 +134,7 @@ class Sender:
                 self._adopt(fence, answer.revision)
                 return None
             for found in answer.reads[0]:
-                nonce = _nonce_of(found)
+                nonce = nonce_of(found)
                 if nonce == head.nonce:
                     return found.mod_revision
                 if nonce in fences:
@@ -140,6 +142,19 @@ class Sender:
                     return None
             return self._settle_among_others(head, _revision_in(answer), entries)
         raise CommitUnknown(failure.message, failure.errno) from failure
+
+    def _settle_over(self, head: Head, failure: NoSpace, entries: Sequence[Entry]) -> int:
+        """Return the revision of a transaction that is over: no fence would go in, and none is needed."""
+        try:
+            found = self._gateway.read(Read(self._scope.keys.head)).items
+        except EtcdError:
+            raise CommitUnknown(failure.message, failure.errno) from failure
+        revision = found[0].mod_revision if found else 0
+        if revision == self.held.head_revision:
+            raise StorageFailure(failure.message, failure.errno) from failure
+        if found and nonce_of(found[0]) == head.nonce:
+            return revision
+        return self._settle_among_others(head, revision, entries)
 
     def _settle_among_others(self, head: Head, revision: int, entries: Sequence[Entry]) -> int:
         """Return the revision of a transaction after which others went on. Raises Overtaken if it was not applied."""
@@ -202,11 +217,3 @@ def _revision_in(answer: TransactionAnswer) -> int:
     """Return the revision of the head that a refused transaction has met."""
     found = answer.reads[0]
     return found[0].mod_revision if found else answer.revision
-
-
-def _nonce_of(found: KeyValue) -> str:
-    """Return the nonce of a head, an empty one if it can't be read: it is another's then."""
-    try:
-        return read_head(found.value).nonce
-    except (Damaged, NewerFormat):
-        return ""
