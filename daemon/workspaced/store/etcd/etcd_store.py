@@ -10,6 +10,7 @@ The strategy:
 import errno
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from workspaced.domain.draft import Draft
