@@ -118,6 +118,36 @@ def test_a_lost_answer_beside_others_who_go_on_is_settled(scripted: Scripted, fa
     assert scripted.names() == ["ws_01", *(["ws_02"] if fate == "lost" else []), "ws_03", "ws_09"]
 
 
+@pytest.mark.parametrize("fate", ["lost", "never"])
+@pytest.mark.parametrize("is_read_in_time", [True, False])
+def test_an_outcome_is_never_guessed_where_the_watch_tells_nothing(
+    scripted: Scripted, fate: Fate, monkeypatch: pytest.MonkeyPatch, *, is_read_in_time: bool
+) -> None:
+    monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.02)
+    gateway = ScriptedGateway(scripted.machines.address)
+    gateway.deaf_watches = 1
+    server = scripted.machines.open("server", gateway=gateway)
+    gateway.may_read_all = is_read_in_time
+    gateway.script(fate, scripted.lap_goes_on("applied"))
+    if not is_read_in_time:
+        monkeypatch.setattr(sending, "READING_SECONDS", 0.02)
+        with pytest.raises(CommitUnknown):
+            server.save(workspace(2))
+    elif fate == "lost":
+        server.save(workspace(2))
+    else:
+        with pytest.raises(Overtaken):
+            server.save(workspace(2))
+    gateway.may_read_all = True
+    news = news_of(server)
+    told = [entry.workspace_id for each in news for entry in each.entries]
+    landed = ["ws_02"] if fate == "lost" else []
+    assert told == [*([] if is_read_in_time else landed), "ws_09"]
+    assert [each.id for each in server.get_all()] == ["ws_01", *landed, "ws_09"]
+    server.save(workspace(3))
+    assert scripted.names() == ["ws_01", *landed, "ws_03", "ws_09"]
+
+
 def test_an_outcome_that_stays_unknown_is_told_and_repaired_by_a_head_alone(scripted: Scripted) -> None:
     desk, gateway = scripted.desk, scripted.gateway
     gateway.script("never", afterwards="refused")
