@@ -21,7 +21,7 @@ from workspaced.store.etcd.generation import is_building, new_generation, remove
 from workspaced.store.etcd.keeping import REQUEST_LEASE_SECONDS
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.messages import Compare, Delete, Put
-from workspaced.store.etcd.reading import take_snapshot
+from workspaced.store.etcd.reading import Contents, take_snapshot
 from workspaced.store.etcd.starting import as_unusable, refuse_lost, require_own, verified
 from workspaced.store.etcd.transaction import MAX_OPERATIONS, Write
 from workspaced.store.etcd.values import FORMAT, Head, RequestValue, new_nonce
@@ -33,20 +33,20 @@ _PAUSE_SECONDS: Final = 0.1
 
 def read_state(address: EtcdAddress) -> tuple[State, Sequence[str]]:
     """Return the state with its history, and warnings. Raises StoreUnusable: StoreUnreachable if etcd does not answer."""
-    keys = Keys(address.prefix)
-    with closing(_gateway(address)) as gateway:
-        try:
-            snapshot = take_snapshot(gateway, keys)
-        except EtcdError as error:
-            raise as_unusable(error) from error
-    if snapshot.head is None:
+    contents = _contents(address)
+    if contents is None:
         raise StoreUnusable(
             f"etcd has no store below {address.prefix}",
             "correct `etcd_prefix` or `etcd_endpoints`",
             errno.ENOENT,
         )
-    contents = verified(snapshot, keys)
     return contents.held.state, contents.warnings
+
+
+def there(address: EtcdAddress) -> tuple[str, int] | None:
+    """Return the id and the revision of the store that is there, None if there is none. Raises StoreUnusable."""
+    contents = _contents(address)
+    return None if contents is None else (contents.held.head.store_id, contents.held.head.revision)
 
 
 def make(address: EtcdAddress, machine: str, state: State) -> None:
@@ -152,6 +152,17 @@ class _Making:
                 "look at what it has written, then try again",
                 errno.EEXIST,
             )
+
+
+def _contents(address: EtcdAddress) -> Contents | None:
+    keys = Keys(address.prefix)
+    with closing(_gateway(address)) as gateway:
+        try:
+            snapshot = take_snapshot(gateway, keys)
+        except EtcdError as error:
+            raise as_unusable(error) from error
+    require_own(snapshot, keys)
+    return None if snapshot.head is None else verified(snapshot, keys)
 
 
 def _gateway(address: EtcdAddress) -> Gateway:

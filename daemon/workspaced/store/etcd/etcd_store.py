@@ -8,7 +8,6 @@ The strategy:
 """
 
 import errno
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,7 +107,6 @@ class EtcdWorkspaceStore(StoreBase):
         self.warnings = [*contents.warnings]
         self._journal = Journal(contents)
         self._outages = Outages()
-        self._must_rewrite = threading.Event()
         self._leases = Leases(self._gateway, self._journal)
         self._follower = Follower(
             self._gateway,
@@ -116,10 +114,15 @@ class EtcdWorkspaceStore(StoreBase):
             self._journal,
             self._outages,
             contents.held.head,
-            self._must_rewrite.set,
         )
         self._keeper = Keeper(
-            self._gateway, self._keys, self._leases, self._journal, self._follower, self._outages
+            self._gateway,
+            self._keys,
+            self._leases,
+            self._journal,
+            self._follower,
+            self._outages,
+            lambda: self._sender.held,
         )
         held = apply(contents.held, [contents], self._scope.owns, has_lost_sessions=False).held
         self._sender = Sender(self._gateway, self._scope, held, self._journal, self._follower, self._outages)
@@ -250,7 +253,7 @@ class EtcdWorkspaceStore(StoreBase):
             head = transaction.next_head(held, commit.state, {}, self._scope, since)
             return head, self._sender.send([], head)
         operations, head = transaction.operations_of(commit, held, self._scope, leases)
-        if commit.is_whole or self._must_rewrite.is_set() or not transaction.fits(operations, head):
+        if commit.is_whole or not transaction.fits(operations, head):
             refuse_too_large(operations)
             return self._write_generation(commit, head, leases)
         return head, self._sender.send(operations, head, entries=commit.entries)
@@ -272,7 +275,6 @@ class EtcdWorkspaceStore(StoreBase):
             Delete(key),
         ]
         revision = self._sender.send(operations, head, [is_building(key)], commit.entries)
-        self._must_rewrite.clear()
         self._left_generations = True
         return head, revision
 
@@ -281,7 +283,6 @@ class EtcdWorkspaceStore(StoreBase):
             self._is_doubtful = False  # whatever was on its way can't be applied any more
         if is_whole:
             self._awaits_reading = False
-            self._must_rewrite.clear()
         self._sender.held = taken.held
         self.state = taken.held.state
         self._keeper.delete(

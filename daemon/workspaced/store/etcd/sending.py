@@ -16,7 +16,7 @@ from typing import Final
 from workspaced.domain.entries import Entry
 from workspaced.domain.records import encode
 from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
-from workspaced.store.etcd.failures import EtcdError, LeaseGone, NotApplied, OutcomeUnknown
+from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.journal import Journal
@@ -118,6 +118,8 @@ class Sender:
 
         Raises Overtaken if so because of others, StorageFailure, and CommitUnknown if it can't be settled in time.
         """
+        if isinstance(failure, NoSpace):
+            return self._settle_over(head, failure, entries)
         fences: dict[str, Head] = {}
         ends_at = time.monotonic() + _SETTLING_SECONDS
         while time.monotonic() < ends_at:
@@ -140,6 +142,19 @@ class Sender:
                     return None
             return self._settle_among_others(head, _revision_in(answer), entries)
         raise CommitUnknown(failure.message, failure.errno) from failure
+
+    def _settle_over(self, head: Head, failure: NoSpace, entries: Sequence[Entry]) -> int:
+        """Return the revision of a transaction that is over: no fence would go in, and none is needed."""
+        try:
+            found = self._gateway.read(Read(self._scope.keys.head)).items
+        except EtcdError:
+            raise CommitUnknown(failure.message, failure.errno) from failure
+        revision = found[0].mod_revision if found else 0
+        if revision == self.held.head_revision:
+            raise StorageFailure(failure.message, failure.errno) from failure
+        if found and _nonce_of(found[0]) == head.nonce:
+            return revision
+        return self._settle_among_others(head, revision, entries)
 
     def _settle_among_others(self, head: Head, revision: int, entries: Sequence[Entry]) -> int:
         """Return the revision of a transaction after which others went on. Raises Overtaken if it was not applied."""

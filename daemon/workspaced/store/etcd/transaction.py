@@ -25,9 +25,8 @@ MAX_BYTES: Final = 1_400_000
 
 _OPERATION_BYTES: Final = 64  # what is added to an operation's key and value
 
-_ROOM_OPERATIONS: Final = 96
-_ROOM_BYTES: Final = MAX_BYTES // 2
-"""Where a batch ends: one more write should fit, too."""
+_ROOM_BYTES: Final = 1_000_000
+"""What texts may take that are counted without names, ids and the like."""
 
 _OPERATIONS_OF_A_WORKSPACE: Final = 3  # itself, its name and a former name
 
@@ -136,15 +135,16 @@ def size_of(operations: Sequence[Write]) -> int:
 
 
 def has_room(draft: Draft) -> bool:
-    """Return whether a transaction can hold the changes of a draft, and of one more write of the usual size."""
+    """Return whether a transaction can hold the changes of a draft; it counts a little too much."""
     operations = (
         _OPERATIONS_OF_A_WORKSPACE * len(draft.changed)
         + len(draft.entries)
         + len(draft.new_keys)
         + len(draft.begun)
         + len(draft.ended)
+        + 2  # the head, and the end of the history
     )
-    if operations > _ROOM_OPERATIONS:
+    if operations > MAX_OPERATIONS:
         return False
     texts = sum(len(record.json) for record in draft.changed.values() if record is not None)
     entries = sum(len(entry.before or b"") + len(entry.after or b"") for entry in draft.entries)
