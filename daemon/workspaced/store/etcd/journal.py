@@ -98,10 +98,8 @@ class Journal:
             )
 
     def add(self, change: Change) -> None:
-        """Add a change. Those up to `followed` are known already."""
+        """Add a change, which is later than those that are known."""
         with self._changed:
-            if change.revision <= self._followed:
-                return
             self._followed = change.revision
             if change.head is not None:
                 self._head_revision = max(self._head_revision, change.revision)

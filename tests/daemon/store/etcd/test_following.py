@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from support.etcd import Cluster, needs_etcd, port_of
+from support.etcd import Cluster, etcd_cluster, needs_etcd, port_of
 from support.etcd_stores import Machines, news_of, save_at_last
 from support.logs import EventDict
 from support.proxy import Proxy
@@ -156,12 +157,16 @@ def test_changes_that_the_history_does_not_have_are_a_gap(
 
 
 def test_more_changes_than_may_wait_are_read_as_a_whole(
-    machines: Machines, desk: EtcdWorkspaceStore, monkeypatch: pytest.MonkeyPatch
+    machines: Machines,
+    desk: EtcdWorkspaceStore,
+    monkeypatch: pytest.MonkeyPatch,
+    logged: list[EventDict],
 ) -> None:
     monkeypatch.setattr(journal, "PENDING_LIMIT", 5)
     lap = machines.open("lap")
     for number in range(2, 30):
         desk.save(workspace(number))
+    wait_until(lambda: any(each.get("reason") == "too many changes are waiting" for each in logged))
     news = news_of(lap, 29)
     assert [entry.revision for each in news for entry in each.entries] == [*range(2, 30)]
     assert [record.json for record in lap.state.ordered] == [record.json for record in desk.state.ordered]
@@ -198,3 +203,22 @@ def test_a_commit_does_not_wait_for_a_watch_that_tells_nothing(
     [news] = news_of(lap, 2)
     assert len(news.entries) == 1
     lap.save(workspace(3))
+
+
+def test_an_etcd_that_has_lost_everything_is_told(tmp_path: Path) -> None:
+    with (
+        etcd_cluster(arguments=["--unsafe-no-fsync"]) as cluster,
+        Machines(cluster.endpoints, tmp_path) as machines,
+    ):
+        desk = machines.open("desk")
+        desk.save(workspace(1))
+        (member,) = cluster.members
+        member.kill()
+        member.wipe()
+        member.start()
+        wait_until(lambda: desk.outage is not None and "`head` was deleted" in desk.outage.reason)
+        with pytest.raises(StorageFailure):
+            desk.save(workspace(2))
+        assert [each.id for each in desk.get_all()] == ["ws_01"]
+        machines.gateway.close()
+        assert machines.stored() == {}
