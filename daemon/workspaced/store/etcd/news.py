@@ -87,6 +87,8 @@ def _with_change(taken: Taken, change: Change, is_own: Callable[[StoredSession],
 
 
 def _with_contents(taken: Taken, contents: Contents, is_own: Callable[[StoredSession], bool]) -> Taken:
+    if contents.held.head_revision < taken.held.head_revision:
+        return taken._replace(held=_without_ended(taken.held, contents))
     before, after = taken.held.state, contents.held.state
     ended = {id_: None for id_ in before.sessions if id_ not in contents.sessions}
     sessions, orphans = _changed_sessions(before.sessions, {**ended, **contents.sessions}, is_own)
@@ -98,6 +100,18 @@ def _with_contents(taken: Taken, contents: Contents, is_own: Callable[[StoredSes
         taken.is_gap or after.history.complete_since > before.revision,
         [*taken.orphans, *orphans],
     )
+
+
+def _without_ended(held: Held, contents: Contents) -> Held:
+    """Return what a store holds after contents that were read before its own last commits.
+
+    These compared the head, so no commit of others lies between: at most the ends of their sessions are new.
+    """
+    sessions = held.state.sessions
+    for id_, owned in held.state.sessions.items():
+        if owned.connection == ELSEWHERE and id_ not in contents.sessions:
+            sessions = sessions.without(id_)
+    return held._replace(state=replace(held.state, sessions=sessions))
 
 
 def _changed_sessions(
