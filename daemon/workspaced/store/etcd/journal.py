@@ -40,6 +40,10 @@ class Change(NamedTuple):
     """Whether `entries` lacks some, which only a later release can read."""
 
 
+class Untold(Exception):
+    """It can't be told whether a commit was applied."""
+
+
 class Journal:
     """The changes that a store has not taken over. For any thread."""
 
@@ -151,17 +155,27 @@ class Journal:
             ]
 
     def revision_of(self, nonce: str, entries: Sequence[Entry]) -> int | None:
-        """Return the revision of the commit with this nonce and these changes, None if it is not here."""
+        """Return the revision of the commit with this nonce and these changes, None if it was not applied.
+
+        Raises Untold where the store as a whole came in the place of the changes, and its history does not tell. A
+        commit without changes counts as not applied then: to apply it twice is no harm.
+        """
+        is_told = True
         with self._changed:
             for each in self._pending:
                 if isinstance(each, Change):
                     if each.head is not None and each.head.nonce == nonce:
                         return each.revision
-                elif each.held.head.nonce == nonce or (
-                    entries and each.held.state.find_change(entries[-1].revision) == entries[-1]
+                    continue
+                history = each.held.state.history
+                if each.held.head.nonce == nonce or (
+                    entries and history.find(entries[-1].revision) == entries[-1]
                 ):
                     return each.held.head_revision
-            return None
+                is_told = not entries or entries[-1].revision > history.complete_since
+        if not is_told:
+            raise Untold
+        return None
 
     def wait_for(self, revision: int, limit_seconds: float) -> bool:
         """Wait until the changes up to this revision are here; return False if they are not in time."""
