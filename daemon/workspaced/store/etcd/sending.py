@@ -21,7 +21,7 @@ from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.journal import Journal, Untold
+from workspaced.store.etcd.journal import Journal, OutcomeUnclear
 from workspaced.store.etcd.messages import Compare, Put, Read, TransactionAnswer
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import nonce_of
@@ -159,7 +159,7 @@ class Sender:
                 if nonce in fences:
                     self._hold(self.held._replace(head=fences[nonce], head_revision=found.mod_revision))
                     return None
-            return self._settle_among_others(head, failure, _revision_in(answer), entries)
+            return self._settle_among_others(head, _revision_in(answer), failure, entries)
         raise CommitUnknown(failure.message, failure.errno) from failure
 
     def _settle_over(self, head: Head, failure: NoSpace, entries: Sequence[Entry]) -> int:
@@ -173,24 +173,24 @@ class Sender:
             raise StorageFailure(failure.message, failure.errno) from failure
         if found and nonce_of(found[0]) == head.nonce:
             return revision
-        return self._settle_among_others(head, failure, revision, entries)
+        return self._settle_among_others(head, revision, failure, entries)
 
     def _settle_among_others(
-        self, head: Head, failure: OutcomeUnknown, revision: int, entries: Sequence[Entry]
+        self, head: Head, revision: int, failure: OutcomeUnknown, entries: Sequence[Entry]
     ) -> int:
-        """Return the revision of a transaction after which others went on.
+        """Return the revision of a transaction after which others went on, up to `revision`.
 
-        Raises Overtaken if it was not applied, CommitUnknown if what others did does not tell.
+        Raises Overtaken if it was not applied, CommitUnknown if that can't be told.
         """
-        if not self._is_followed(revision):
+        if not self._has_caught_up(revision):
             raise CommitUnknown(failure.message, failure.errno) from failure
         try:
             landed = self._journal.revision_of(head.nonce, entries)
-        except Untold:
+        except OutcomeUnclear:
             raise CommitUnknown(failure.message, failure.errno) from failure
-        if landed is not None:
-            return landed
-        raise Overtaken
+        if landed is None:
+            raise Overtaken
+        return landed
 
     def _transact(self, operations: Sequence[Write], compares: Sequence[Compare] = ()) -> TransactionAnswer:
         key = self._scope.keys.head
@@ -203,10 +203,10 @@ class Sender:
     def _hold(self, held: Held) -> None:
         """Hold what an own transaction has put: its change is no news."""
         self.held = held
-        self._journal.confirm(held.head_revision)
+        self._journal.confirm(held.head_revision, held.head)
 
-    def _is_followed(self, revision: int) -> bool:
-        """Wait until the changes up to a revision are here; return False if they are not in time."""
+    def _has_caught_up(self, revision: int) -> bool:
+        """Wait for the changes of others, up to this revision; return False if they do not come in time."""
         if self._journal.wait_for(revision, _FOLLOWER_SECONDS):
             return True
         self._follower.read_anew()
@@ -214,7 +214,8 @@ class Sender:
 
     def _give_way(self, revision: int) -> None:
         """Wait for the changes of others, up to this revision. Raises Overtaken, or StorageFailure if they don't come."""
-        if self._is_followed(revision) and self._journal.has_news:
+        self._has_caught_up(revision)
+        if self._journal.has_news:
             raise Overtaken
         if revision == self.held.head_revision:
             raise StorageFailure("Writing the whole store to etcd took too long; try again.", errno.ETIMEDOUT)
