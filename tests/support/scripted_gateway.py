@@ -7,8 +7,7 @@ from typing import Literal
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.messages import Compare, Operation, Read, ReadAnswer, TransactionAnswer
-from workspaced.store.etcd.watching import Watch
+from workspaced.store.etcd.messages import Compare, Operation, TransactionAnswer
 
 Fate = Literal["applied", "lost", "never", "late", "refused", "wrong", "full", "filled"]
 """
@@ -29,10 +28,6 @@ class ScriptedGateway(Gateway):
     def __init__(self, address: EtcdAddress) -> None:
         super().__init__(address)
         self.script()
-        self.deaf_watches = 0
-        """How many watches from now on tell nothing."""
-        self.may_read_all = True
-        """Whether reads of more than one key succeed."""
 
     def script(self, *fates: Fate | Callable[[], Fate], afterwards: Fate = "applied") -> None:
         """Have the next transactions meet these fates; a callable is asked for one, when its transaction comes."""
@@ -71,16 +66,3 @@ class ScriptedGateway(Gateway):
         if fate in ("full", "filled"):
             raise NoSpace("E", "has no space left", "compact it", errno.ENOSPC)
         raise OutcomeUnknown("E", "gave no answer", "wait", errno.ETIMEDOUT, is_passing=True)
-
-    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
-        """See Gateway."""
-        if self.deaf_watches:
-            self.deaf_watches -= 1
-            key, range_end = b"/deaf", b"/deaf0"
-        return super().watch(key, range_end, from_revision)
-
-    def read(self, read: Read, *, limit_seconds: float | None = None) -> ReadAnswer:
-        """See Gateway."""
-        if read.range_end is not None and not self.may_read_all:
-            raise NotApplied("E", "refuses", "do this", errno.EHOSTUNREACH, is_passing=True)
-        return super().read(read, limit_seconds=limit_seconds)
