@@ -1,6 +1,6 @@
 /* Faults in the system calls of a process, put between it and the C library by LD_PRELOAD.
  *
- * Counted are the calls that change a disk, on files of the store alone: those whose path has “workspaces” or “history.”
+ * Counted are the calls that change a disk, and reads by themselves, on files of the store alone: those whose path has “workspaces” or “history.”
  * in it, or the name given to faults_watch, and the quarantine. The call of the number given to faults_arm meets the fault. With faults_shadow, a
  * directory keeps what a power loss would leave: each file as it was synced last, each name as the directory was.
  */
@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { NONE, ERROR, LASTING_ERROR, SHORT_WRITE, KILL };
+enum kind { NONE, ERROR, LASTING_ERROR, SHORT_WRITE, KILL, READ_ERROR = 6, LASTING_READ_ERROR };
 
 static enum kind armed = NONE;
-static long at, count;
+static long at, count, reads;
 static int number;
 static char watched[4096], shadow[4096];
 static unsigned char is_ours[65536];
@@ -30,8 +30,9 @@ static size_t traced;
 
 void faults_watch(const char *path) { snprintf(watched, sizeof watched, "%s", path); }
 void faults_shadow(const char *path) { snprintf(shadow, sizeof shadow, "%s", path); }
-void faults_arm(int kind, long call, int error) { armed = kind, at = call, number = error, count = 0, traced = 0; }
+void faults_arm(int kind, long call, int error) { armed = kind, at = call, number = error, count = 0, reads = 0, traced = 0; }
 long faults_count(void) { return count; }
+long faults_reads(void) { return reads; }
 const char *faults_trace(void) { return trace; }
 
 static int is_watched(const char *path) {
@@ -46,7 +47,7 @@ static int ours(int fd) { return fd >= 0 && fd < (int)sizeof is_ours && is_ours[
 static int meets(const char *name) {
     if (traced + 16 < sizeof trace) traced += snprintf(trace + traced, 16, "%s\n", name);
     count++;
-    if (armed == NONE || count < at || (count > at && armed != LASTING_ERROR)) return 0;
+    if (armed == NONE || armed >= READ_ERROR || count < at || (count > at && armed != LASTING_ERROR)) return 0;
     if (armed == KILL) kill(getpid(), SIGKILL);
     errno = number;
     return armed == SHORT_WRITE ? 2 : 1;
@@ -57,7 +58,7 @@ static void copy(int from, const char *to) {
     int fd = NEXT(open)(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     off_t offset = 0;
     ssize_t got;
-    while (fd >= 0 && (got = pread(from, data, sizeof data, offset)) > 0) {
+    while (fd >= 0 && (got = NEXT(pread)(from, data, sizeof data, offset)) > 0) {
         if (NEXT(write)(fd, data, got) != got) break;
         offset += got;
     }
@@ -136,6 +137,25 @@ PWRITE(pwrite64, off64_t)
 ssize_t write(int fd, const void *data, size_t size) {
     if (ours(fd) && meets("write")) return -1;
     return NEXT(write)(fd, data, size);
+}
+
+static int fails_to_read(int fd) {
+    if (!ours(fd)) return 0;
+    reads++;
+    if (armed < READ_ERROR || reads < at || (reads > at && armed == READ_ERROR)) return 0;
+    errno = number;
+    return 1;
+}
+
+#define PREAD(name, type) \
+    ssize_t name(int fd, void *data, size_t size, type offset) { \
+        return fails_to_read(fd) ? -1 : NEXT(name)(fd, data, size, offset); \
+    }
+PREAD(pread, off_t)
+PREAD(pread64, off64_t)
+
+ssize_t read(int fd, void *data, size_t size) {
+    return fails_to_read(fd) ? -1 : NEXT(read)(fd, data, size);
 }
 
 #define SYNC(name) \

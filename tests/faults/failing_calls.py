@@ -22,6 +22,9 @@ NONE, ERROR, LASTING_ERROR, SHORT_WRITE, KILL = range(5)
 POWER_LOSS: Final = 5
 """A kill after which only what was synced is left."""
 
+READ_ERROR, LASTING_READ_ERROR = 6, 7
+"""Of these, reads alone are counted."""
+
 
 class HowItFails(NamedTuple):
     """A kind of fault, the error that it brings, and whether only calls that need room meet it."""
@@ -39,6 +42,8 @@ KINDS: Final = {
     "short write": HowItFails(SHORT_WRITE, errno.ENOSPC, needs_room=True),
     "kill": HowItFails(KILL),
     "power loss": HowItFails(POWER_LOSS),
+    "read error": HowItFails(READ_ERROR, errno.EIO),
+    "lasting read error": HowItFails(LASTING_READ_ERROR, errno.EIO),
 }
 
 
@@ -57,6 +62,7 @@ class Calls:
         """Count the calls on what lies below `watched`."""
         self._library: Any = ctypes.CDLL(os.environ["LD_PRELOAD"])
         self._library.faults_trace.restype = ctypes.c_char_p
+        self._library.faults_reads.restype = ctypes.c_long
         self._library.faults_watch(os.fsencode(watched))
 
     def arm(self, kind: int = NONE, at: int = 0, number: int = 0) -> None:
@@ -68,6 +74,10 @@ class Calls:
         self._library.faults_shadow(os.fsencode(path))
 
     def trace(self) -> list[str]:
-        """The calls since the last `arm`."""
+        """The calls since the last `arm`, but for reads."""
         text: bytes = self._library.faults_trace()
         return text.decode().split()
+
+    def reads(self) -> int:
+        """The number of reads since the last `arm`."""
+        return int(self._library.faults_reads())

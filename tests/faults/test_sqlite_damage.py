@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from faults.runs import Content, content_of
-from faults.sqlite_session import large, made
+from faults.store_session import large, made
 from support.samples import workspace
 from workspaced.domain import bulk, commands, workspaces
 from workspaced.store.backups import Backups

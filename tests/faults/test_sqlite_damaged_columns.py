@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.sqlite_session import made
+from faults.store_session import made
 from support.samples import workspace
 from workspaced.domain import commands, workspaces
 from workspaced.store.sqlite import create_sqlite_store

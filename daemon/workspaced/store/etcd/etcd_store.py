@@ -47,7 +47,6 @@ from workspaced.store.notice import status_of
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE
-from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import FileCheck, StoreCheck
 
 _NO_SNAPSHOT: Final = FileCheck(corrupted=False, reason="none: etcd keeps a copy on each of its members")
@@ -168,12 +167,7 @@ class EtcdWorkspaceStore(StoreBase):
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. What changed is one transaction, or, where it does not fit, a new generation."""
-        if commit.state.revision > MAX_SAFE_INTEGER:
-            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
-            raise StorageFailure(limit, errno.EOVERFLOW)
-        if commit.state.store_id != self.state.store_id:
-            # No commit changes whose store it is.
-            commit = replace(commit, state=replace(commit.state, store_id=self.state.store_id))
+        commit = self._own(commit)
         if self._awaits_reading and not self._journal.wait_for_news(READING_SECONDS):
             raise StorageFailure("The store in etcd could not be read anew in time; try again.", errno.EAGAIN)
         if self._journal.has_news:
@@ -207,9 +201,7 @@ class EtcdWorkspaceStore(StoreBase):
             self._awaits_reading = False
         self._sender.held = taken.held
         self.state = taken.held.state
-        self._keeper.delete(
-            [self._keys.session(each.session.workspace_id, each.session.id) for each in taken.orphans]
-        )
+        self._keeper.delete([self._keys.session(each.workspace_id, each.id) for each in taken.orphans])
 
     def _keep_previous(self, reason: str) -> None:
         """Quarantine a copy of the last state on this machine, in the format of backups."""

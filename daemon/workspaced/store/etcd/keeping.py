@@ -18,12 +18,12 @@ from workspaced.process.log import Logger
 from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import BUILDING_SECONDS
+from workspaced.store.etcd.generation import BUILDING_SECONDS, portions
 from workspaced.store.etcd.journal import Journal
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.outages import Outages
-from workspaced.store.etcd.transaction import Held
+from workspaced.store.etcd.transaction import Held, Write
 
 SESSION_SECONDS: Final = 15
 """How long a session outlives its daemon's last sign of life."""
@@ -39,6 +39,11 @@ _OUTAGE_AFTER_SECONDS: Final = 3.0
 _JOIN_SECONDS: Final = 5.0
 
 _log = Logger()
+
+
+def _now() -> float:
+    """Return the time in seconds of a clock that goes on while the machine is suspended, where the system has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Leases:
@@ -58,14 +63,14 @@ class Leases:
         """Return the lease of sessions, a new one if there is none. Raises EtcdError."""
         with self._lock:
             if not self._session:
-                kept_at = time.monotonic()
+                kept_at = _now()
                 self._session, self._kept_at = self._gateway.grant(SESSION_SECONDS), kept_at
             return self._session
 
     def request(self) -> int:
         """Return the lease of new request keys. Raises EtcdError."""
         with self._lock:
-            now = time.monotonic()
+            now = _now()
             if not self._request or now - self._granted_at > _REQUEST_LEASE_USED_SECONDS:
                 self._request, self._granted_at = self._gateway.grant(REQUEST_LEASE_SECONDS), now
             return self._request
@@ -83,23 +88,23 @@ class Leases:
     def keep_alive(self) -> None:
         """Keep the lease of sessions alive, and note if it is over. Raises EtcdError."""
         with self._lock:
-            now = time.monotonic()
+            now = _now()
             if not self._session or now - self._kept_at < _KEEP_ALIVE_SECONDS:
                 return
             lease = self._session
-        try:
-            left = self._gateway.keep_alive(lease)
-        except EtcdError:
-            with self._lock:
-                if lease == self._session and time.monotonic() - self._kept_at > SESSION_SECONDS:
-                    self._end_session()
-            raise
+        left = self._gateway.keep_alive(lease)
         with self._lock:
             if lease != self._session:
                 return
             if left:
                 self._kept_at = now
             else:
+                self._end_session()
+
+    def note_time(self) -> None:
+        """Note if the lease of sessions was not kept alive for as long as it lives: etcd ends it, or has done so."""
+        with self._lock:
+            if self._session and _now() - self._kept_at > SESSION_SECONDS:
                 self._end_session()
 
     def revoke_ended(self) -> None:
@@ -180,13 +185,15 @@ class Keeper:
             self._has_work.clear()
             if self._is_closed:
                 return
+            self._leases.note_time()
             try:
-                self._look()
                 self._leases.keep_alive()
+                self._look()
                 self._leases.revoke_ended()
                 self._delete_orphans()
                 self._put_right()
             except EtcdError as error:
+                self._leases.note_time()
                 self._note_failure(error)
             else:
                 self._failing_since = None
@@ -194,7 +201,9 @@ class Keeper:
 
     def _look(self) -> None:
         """Have the watch begun anew if it lacks a commit for longer than a look takes."""
-        known = self._journal.head_revision  # before etcd is asked: others, and this daemon, go on meanwhile
+        known = (
+            self._journal.newest.head_revision
+        )  # before etcd is asked: others, and this daemon, go on meanwhile
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items
         if not found or found[0].mod_revision < known:
             self._follower.read_anew()  # deleted, or an older one: it tells of that
@@ -226,8 +235,10 @@ class Keeper:
             return
         keys = {id_: self._keys.workspace(held.head.generation, id_) for id_ in self._edited}
         unchanged = Compare(self._keys.head, "MOD", "EQUAL", held.head_revision)
-        operations = [Put(key, right[id_].json) if id_ in right else Delete(key) for id_, key in keys.items()]
-        if self._gateway.transact([unchanged], operations).succeeded:
+        operations: list[Write] = [
+            Put(key, right[id_].json) if id_ in right else Delete(key) for id_, key in keys.items()
+        ]
+        if all(self._gateway.transact([unchanged], each).succeeded for each in portions(operations)):
             self._edited.clear()
 
     def _note_failure(self, error: EtcdError) -> None:

@@ -5,6 +5,7 @@ store's. Its rows prove themselves, whatever has happened to its header.
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,8 @@ from workspaced_protocol.datadir import DATABASE_VERSION
 
 # SQLite would open a file for reading alone where it may not write, and fail later.
 _OPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_READ_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,27 @@ def look(directory: Directory, name: str) -> Looked | None:
         advice = "check its owner, its mode and its disk, then start again"
         raise StoreUnusable(reason, advice, error.errno or 0) from error
     return Looked(Header.of(data), not data)
+
+
+def require_readable(directory: Directory, names: Iterable[str]) -> None:
+    """Raise StoreUnusable where a file can't be read as a whole: SQLite takes that for damage.
+
+    SQLite's locks on these files end with it.
+    """
+    for name in names:
+        try:
+            fd = directory.open_regular(name)
+            try:
+                offset = 0
+                while data := directory.disk.read_at(fd, _READ_BYTES, offset):
+                    offset += len(data)
+            finally:
+                close_quietly(directory.disk, fd)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            reason = f"{directory.path / name} can't be read ({error.strerror})"
+            raise StoreUnusable(reason, "check its disk, then start again", error.errno or 0) from error
 
 
 def require_own(directory: Directory, name: str, looked: Looked) -> None:

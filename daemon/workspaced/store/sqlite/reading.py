@@ -73,7 +73,17 @@ class Contents:
 
 
 def read(database: Database) -> Contents:
-    """Lock the database, read everything from the disk and verify it. Raises Damaged, NewerDatabase or sqlite3.Error."""
+    """Lock the database, read everything from the disk and verify it. Raises Damaged, NewerDatabase or sqlite3.Error.
+
+    SQLite takes a read that fails for damage, so damage is looked at twice.
+    """
+    try:
+        return _read_once(database)
+    except Damaged:
+        return _read_once(database)
+
+
+def _read_once(database: Database) -> Contents:
     try:
         database.lock()
         database.forget()

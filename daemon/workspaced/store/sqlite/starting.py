@@ -25,7 +25,7 @@ from workspaced.store.sqlite import replacing
 from workspaced.store.sqlite.answered import Answered, read_answered
 from workspaced.store.sqlite.database import Database, as_os_error
 from workspaced.store.sqlite.evidence import Proven, prove
-from workspaced.store.sqlite.looking import evidence_in, look, require_own
+from workspaced.store.sqlite.looking import evidence_in, look, require_own, require_readable
 from workspaced.store.sqlite.reading import Contents, Damaged, NewerDatabase, legible_keys, read
 from workspaced.store.sqlite.rows import Meta
 from workspaced_protocol.daemon_models import RecoveryStatus
@@ -80,6 +80,7 @@ class Start:
         except Damaged:
             self._keys = legible_keys(database)
             try:
+                require_readable(self._directory, (DATABASE + suffix for suffix in replacing.SUFFIXES))
                 replacing.set_aside(
                     self._directory, self._time_ns
                 )  # before it is closed, which would write the log back

@@ -14,6 +14,7 @@ from support.waiting import wait_until
 from workspaced.domain import sessions
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
+from workspaced.store.etcd.messages import Delete
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T013")]
@@ -163,6 +164,7 @@ def test_a_full_etcd_is_told_as_one_that_applied_nothing(scripted: Scripted) -> 
     gateway.script("full")
     with pytest.raises(StorageFailure, match="compact it"):
         desk.save(workspace(2))
+    assert gateway.sent == 1  # no fence: it would not go in either
     gateway.script(scripted.lap_goes_on("full"))
     with pytest.raises(Overtaken):
         desk.save(workspace(2))
@@ -232,3 +234,22 @@ def test_a_generation_that_is_given_up_changes_nothing(scripted: Scripted) -> No
     desk.save(workspace(2))
     assert not desk.check().primary.corrupted
     assert [each.id for each in scripted.machines.open("server").get_all()] == ["ws_01", "ws_02"]
+
+
+def test_a_generation_that_others_took_for_left_behind_is_not_served(scripted: Scripted) -> None:
+    """Its lease ends if it takes too long, and a start on another machine then removes it."""
+    desk = scripted.desk
+
+    def remove() -> Fate:
+        names = scripted.machines.stored()
+        (building,) = [name.partition("/")[0] for name in names if name.endswith("/building")]
+        start = scripted.machines.key(f"{building}/")
+        scripted.machines.gateway.transact([], [Delete(start, start[:-1] + b"0")])
+        return "applied"
+
+    scripted.gateway.script("applied", "applied", remove)
+    with pytest.raises(StorageFailure, match="took too long"):
+        desk.flush()
+    assert scripted.names() == ["ws_01"]
+    desk.save(workspace(2))
+    assert not desk.check().primary.corrupted

@@ -174,7 +174,7 @@ def test_a_check_holds_up_no_write(data_dir: Path, monkeypatch: pytest.MonkeyPat
 def test_a_check_leaves_the_database_locked(data_dir: Path) -> None:
     with closing(opened(data_dir)) as store:
         assert store.check().primary.reason is None
-        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM meta')"
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT * FROM meta')"
         command = [sys.executable, "-c", code, str(data_dir / DATABASE)]
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "database is locked" in other.stderr

@@ -1,8 +1,7 @@
-"""A session of writes on a SQLite store, which says what it was answered: before, at and after a fault."""
+"""A session of writes on a store of any kind, which says what it was answered: before, at and after a fault."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from msgspec import structs
@@ -16,8 +15,14 @@ from workspaced.domain.commands import Command
 from workspaced.domain.draft import Draft
 from workspaced.domain.entries import Cause
 from workspaced.domain.state import State
-from workspaced.store.contract import Commit, CommitUnknown, StorageFailure, StoreUnusable, commit_of
-from workspaced.store.sqlite.sqlite_store import SqliteWorkspaceStore, create_sqlite_store
+from workspaced.store.contract import (
+    Commit,
+    CommitUnknown,
+    StorageFailure,
+    StoreUnusable,
+    WorkspaceStore,
+    commit_of,
+)
 from workspaced_protocol.models import Peer, Workspace
 
 _CAUSE: Final = Cause("cor_1", Peer(1, 1), "workspace.create")
@@ -44,8 +49,10 @@ def large(number: int, name: str) -> Workspace:
 class Session:
     """The writes of a child: some of each kind, small and large, with all that happens between them."""
 
-    def __init__(self, data_dir: Path, calls: Calls, say: Callable[..., None], *, lasts: bool) -> None:
-        self._data_dir = data_dir
+    def __init__(
+        self, create: Callable[[], WorkspaceStore], calls: Calls, say: Callable[..., None], *, lasts: bool
+    ) -> None:
+        self._create = create
         self._calls = calls
         self._say = say
         self._lasts = lasts
@@ -62,22 +69,22 @@ class Session:
         self._write(store, workspaces.save(large(1, "at last"), None))
         store.close()
 
-    def _open(self) -> SqliteWorkspaceStore:
+    def _open(self) -> WorkspaceStore:
         try:
-            return create_sqlite_store(self._data_dir)
+            return self._create()
         except StoreUnusable as error:
             self._failed(error.errno)
-            return create_sqlite_store(self._data_dir)
+            return self._create()
 
-    def _write(self, store: SqliteWorkspaceStore, command: Command) -> None:
+    def _write(self, store: WorkspaceStore, command: Command) -> None:
         self._commit(store, lambda: made(store.state, command))
 
-    def _flush(self, store: SqliteWorkspaceStore) -> None:
+    def _flush(self, store: WorkspaceStore) -> None:
         self._commit(
             store, lambda: Commit(replace(store.state, revision=store.state.revision), is_whole=True)
         )
 
-    def _commit(self, store: SqliteWorkspaceStore, make: Callable[[], Commit]) -> None:
+    def _commit(self, store: WorkspaceStore, make: Callable[[], Commit]) -> None:
         for attempt in range(4):
             before = store.state
             commit = make()
@@ -98,7 +105,7 @@ class Session:
                 return
         raise BrokenPromise("a write fails after its fault is gone")
 
-    def _repair(self, store: SqliteWorkspaceStore, revision: int) -> None:
+    def _repair(self, store: WorkspaceStore, revision: int) -> None:
         """Commit the last answered state again, as the writer does."""
         for _ in range(4):
             revision += 1
