@@ -72,7 +72,7 @@ def start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Di
 def as_unusable(error: EtcdError) -> StoreUnusable:
     """Return a failure of etcd as one of a start."""
     kind = StoreUnreachable if error.is_passing else StoreUnusable
-    return kind(error.message, number=error.errno)
+    return kind(error.message.removesuffix(f": {error.advice}."), error.advice, error.errno)
 
 
 def require_own(snapshot: Snapshot, keys: Keys) -> None:
