@@ -159,10 +159,10 @@ class EtcdWorkspaceStore(StoreBase):
             )
             self._awaits_reading = True
             self._follower.read_anew()
-            news, taken = [], self._applied([], has_lost_sessions=has_lost_sessions)
-        if not news and not has_lost_sessions:
+            taken = self._applied((), has_lost_sessions=has_lost_sessions)
+        if taken.held is self._sender.held:
             return None
-        self._take_over(taken, is_whole=any(isinstance(each, Contents) for each in news))
+        self._take_over(taken)
         return News(self.state, taken.entries, taken.is_gap)
 
     def commit(self, commit: Commit, /) -> None:
@@ -194,10 +194,10 @@ class EtcdWorkspaceStore(StoreBase):
     def _applied(self, news: Sequence[Change | Contents], *, has_lost_sessions: bool) -> Taken:
         return apply(self._sender.held, news, self._scope.owns, has_lost_sessions=has_lost_sessions)
 
-    def _take_over(self, taken: Taken, *, is_whole: bool) -> None:
+    def _take_over(self, taken: Taken) -> None:
         if taken.held.head_revision != self._sender.held.head_revision:
             self._committer.is_doubtful = False  # whatever was on its way can't be applied any more
-        if is_whole:
+        if taken.is_whole:
             self._awaits_reading = False
         self._sender.held = taken.held
         self.state = taken.held.state
