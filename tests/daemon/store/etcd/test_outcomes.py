@@ -155,7 +155,13 @@ def test_a_lost_answer_stays_unknown_while_others_are_not_heard_of(
 ) -> None:
     monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0)
     monkeypatch.setattr(sending, "READING_SECONDS", 0)
-    deaf.gateway.script("lost", deaf.lap_goes_on("applied"))
+
+    def go_on() -> Fate:
+        news_of(deaf.lap, 2)
+        deaf.lap.save(workspace(9))
+        return "applied"
+
+    deaf.gateway.script("lost", go_on)
     with pytest.raises(CommitUnknown):
         deaf.desk.save(workspace(2))
     news = news_of(deaf.desk, 3)
