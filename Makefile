@@ -79,11 +79,12 @@ lint: $(VENV)/dev.stamp $(NODE_MODULES)/stamp ## Check format, style, types and 
 	$(BIN)/lint-imports
 	npm --prefix $(TYPESCRIPT) run --silent lint
 
-bench: $(VENV)/dev.stamp ## Run all benchmarks, and compare with the SLOs and the limits of this machine
-	PYTHONPATH=tests $(BIN)/python -m bench
+PART ?=
+bench: $(VENV)/dev.stamp ## Run all benchmarks, or PART="stores starts", and compare with the SLOs and the limits of this machine
+	PYTHONPATH=tests $(BIN)/python -m bench $(addprefix --part ,$(PART))
 
-bench-quick: $(VENV)/dev.stamp ## Run the benchmarks of the SLOs in 20 seconds
-	PYTHONPATH=tests $(BIN)/python -m bench --quick
+bench-quick: $(VENV)/dev.stamp ## Run the benchmarks of the SLOs in half a minute
+	PYTHONPATH=tests $(BIN)/python -m bench --quick $(addprefix --part ,$(PART))
 
 bench-compare: $(VENV)/dev.stamp ## Compare two results: make bench-compare A=one.json B=other.json
 	@test -n "$(A)" -a -n "$(B)" || { echo "Name two results: make bench-compare A=one.json B=other.json (make bench writes them to bench-results/)"; exit 2; }

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, cast
 
-from workspaced import cli as daemon
+from workspaced import arguments, exits
 from workspaced.settings import model
 from workspaced.settings import text as settings
 from workspaced.settings.loading import ENV_PREFIX
@@ -113,7 +113,7 @@ def _of_command(row: Command) -> Iterator[str]:
 
 
 def _of_the_daemon() -> Iterator[str]:
-    parser = daemon.parser()
+    parser = arguments.parser()
     yield from _head(parser.prog, "keep workspaces and projects for all apps on the machine")
     yield from (".SH SYNOPSIS", _bold(parser.prog), "COMMAND [OPTIONS]")
     yield ".SH DESCRIPTION"
@@ -136,7 +136,7 @@ def _of_the_daemon() -> Iterator[str]:
     yield from _definitions((settings.as_toml(name), settings.described(name)) for name in model.FIELDS)
     yield ".SH EXIT STATUS"
     yield from _definitions(
-        (str(code), f"{meaning[:1].upper()}{meaning[1:]}.") for code, meaning in daemon.EXIT_CODES
+        (str(code), f"{meaning[:1].upper()}{meaning[1:]}.") for code, meaning in exits.EXIT_CODES
     )
     yield from _files()
     yield from (".SH SEE ALSO", r"\fBworkspacectl\fR(1)")

@@ -21,6 +21,7 @@ from workspaced.events import EventHub
 from workspaced.host.git import Git
 from workspaced.host.path_checks import PathChecker
 from workspaced.host.real_paths import RealPaths
+from workspaced.opening import open_or_wait
 from workspaced.process import log
 from workspaced.process.log import Logger
 from workspaced.rpc.clients import Clients
@@ -41,7 +42,6 @@ from workspaced.settings.model import Settings
 from workspaced.settings.reloading import LiveSettings
 from workspaced.store.backups import Backups
 from workspaced.store.contract import WorkspaceStore
-from workspaced.store.kinds import OpenStore, open_store
 from workspaced.store.usage_file import UsageFile
 from workspaced.supervision.ending import received
 from workspaced.supervision.supervisor import Supervisor, supervised
@@ -154,23 +154,24 @@ def build(
 
 async def run(
     settings: Settings,
-    on_ready: Callable[[Path], None],
+    on_ready: Callable[[DaemonStatus], None],
     load: Callable[[], Settings],
     *,
     owns_process: bool = False,
 ) -> None:
-    """Run the daemon until SIGTERM or SIGINT; call `on_ready` with the socket's path when it accepts clients.
+    """Run the daemon until SIGTERM or SIGINT; call `on_ready` with its status when it accepts clients.
 
     Under a service manager, a log line replaces `on_ready`. On SIGHUP, `load` reads the settings again. With
     `owns_process`, every child of the process is the daemon's, so it reaps those that it did not start. Raises
     LockHeld, StoreUnusable or SocketUnusable if the daemon can't start, DiskHangs or DiskFails if the disk
     prevents an orderly stop.
     """
-    # Signals during the recovery of the store take effect after it.
+    # Signals during the recovery of the store take effect after it; those during a wait for etcd at once.
     with received() as ending, supervised(os.environ) as supervisor:
         socket_path = supervisor.socket_path(settings.socket)
-        await supervisor.restoring(settings.data_dir)
-        store = await trio.to_thread.run_sync(_open_store, settings, socket_path)
+        store = await open_or_wait(settings, socket_path, supervisor, ending)
+        if store is None:
+            return
         if owns_process:
             # What the store has loaded stays: a full garbage collection of 100,000 workspaces takes 140 ms.
             gc.freeze()
@@ -183,7 +184,13 @@ async def run(
             store.close()
             raise
         daemon = build(
-            store, data_dir=settings.data_dir, socket=socket_path, uses=uses, usage_file=usage_file
+            store,
+            data_dir=settings.data_dir,
+            socket=socket_path,
+            uses=uses,
+            usage_file=usage_file,
+            machine=store.machine,
+            host_name=settings.etcd.machine_name,
         )
         _publish_recovery(store, daemon.hub)
 
@@ -206,7 +213,7 @@ async def _serve(
     live: LiveSettings,
     supervisor: Supervisor,
     ending: AsyncIterator[int],
-    on_ready: Callable[[Path], None],
+    on_ready: Callable[[DaemonStatus], None],
 ) -> None:
     """Serve clients until a signal comes, then stop in order: the writes, then the connections."""
     writer, server = daemon.writer, daemon.server
@@ -223,7 +230,7 @@ async def _serve(
             if supervisor.is_there:
                 log.ready(live.now.data_dir, listener.path)
             else:
-                on_ready(listener.path)
+                on_ready(daemon.status())
             await supervisor.ready(daemon.status)
             clients.start_soon(listener.keep_path)
             clients.start_soon(supervisor.watch, listener.path, daemon.status)
@@ -257,21 +264,6 @@ def _close(daemon: Daemon, data_dir: Path) -> None:
             "the stop: check the disk. The next start recovers the store from what the disk holds."
         )
     _log.info("Stopped.", revision=writer.state.revision)
-
-
-def _open_store(settings: Settings, socket_path: Path) -> OpenStore:
-    store = open_store(settings.store, settings.data_dir, socket=str(socket_path))
-    for warning in store.warnings:
-        _log.warning(warning)
-    recovery, count = store.recovery, store.state.salvageable_count()
-    told = {"reason": recovery.reason, "kept": recovery.quarantined}
-    if count:
-        told["remedy"] = f"`workspacectl recovery salvage` can bring back {count}"
-    if recovery.outcome == "dataLoss":
-        _log.error("Data was lost; the store starts with what could be verified.", **told)
-    elif recovery.outcome == "recovered":
-        _log.warning("The store was recovered.", **told)
-    return store
 
 
 def _publish_recovery(store: WorkspaceStore, hub: EventHub) -> None:

@@ -28,6 +28,8 @@ ANSWERED: Final = "workspaces.answered"
 """The last answered revision of a SQLite store."""
 DAMAGED_DATABASE: Final = "workspaces.damaged.db"
 """A database that was set aside, until a new one is in its place."""
+JOINED: Final = "workspaces.store"
+"""The store in etcd that a data directory belongs to. No file of the directory holds that store's data."""
 MIGRATION: Final = "workspaces.migration"
 """Which of two stores serves, while a migration is under way."""
 FILES: Final = (
@@ -41,6 +43,7 @@ FILES: Final = (
     DATABASE_LOG,
     ANSWERED,
     DAMAGED_DATABASE,
+    JOINED,
     MIGRATION,
 )
 """All files of a data directory beside the copies in its directories, and temporary files."""

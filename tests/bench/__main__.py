@@ -28,7 +28,7 @@ _Measure = Callable[[], Iterator[Row]]
 _PARTS: Final[dict[str, _Measure]] = {
     "writes": lambda: scenarios.writes(rounds=300),
     "stores": lambda: both_stores.growth(
-        (50, 500, 2_000, 10_000, 100_000), rounds=60, starts=3, json_up_to=10_000
+        (50, 500, 2_000, 10_000, 100_000), rounds=100, starts=5, json_up_to=10_000
     ),
     "starts": lambda: chain(startup.restores(rounds=15), startup.imports(rounds=15)),
     "commands": lambda: command_line.commands(rounds=15),
@@ -51,7 +51,7 @@ _PARTS: Final[dict[str, _Measure]] = {
 
 _QUICK_PARTS: Final[dict[str, _Measure]] = {
     "writes": lambda: scenarios.writes(rounds=60),
-    "stores": lambda: both_stores.growth((50, 10_000), rounds=30, starts=3, json_up_to=50),
+    "stores": lambda: both_stores.growth((50, 10_000), rounds=20, starts=1, json_up_to=50),
     "starts": lambda: chain(startup.restores(rounds=3), startup.imports(rounds=5)),
     "commands": lambda: command_line.commands(rounds=5),
     "reads": lambda: scenarios.reads(rounds=20),
@@ -65,13 +65,13 @@ _QUICK_PARTS: Final[dict[str, _Measure]] = {
     "large": lambda: write_cost.beside_the_store((50, 10_000), rounds=50),
     "memory": lambda: footprint.memory(connections=200, requests=100_000),
 }
-"""The same in 20 seconds, without what only a curve needs."""
+"""The same in half a minute, without what only a curve needs."""
 
 
 def main() -> int:
     """Measures, or compares; 1 where an SLO is missed."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in 20 seconds")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and no curves, in half a minute")
     parser.add_argument(
         "--part", choices=_PARTS, action="append", help="measure only this; several are allowed"
     )

@@ -6,6 +6,8 @@ each turn the disk is at rest: else a small store would wait for what a large on
 """
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -35,6 +37,18 @@ SMALL: Final = 50
 _TURNS: Final = 5
 _TURN_SECONDS: Final = 1.5
 """A turn ends after this, however few rounds it had: a write of a large JSON store takes its time."""
+
+_RESTORE: Final = """
+import sys, time
+from pathlib import Path
+from workspaced.store.kinds import open_store
+import workspaced.store.sqlite
+began_at = time.perf_counter()
+store = open_store("auto", Path(sys.argv[1]), socket="")
+print(time.perf_counter() - began_at)
+store.close()
+"""
+"""Opening a store and nothing else, in a process of its own: in the benchmark's, its garbage collector would be measured."""
 
 _WARMING_WRITES: Final = 120
 """So many fill the log of the SQLite store once: from then on its file does not grow, as in a daemon that has run for a while."""
@@ -117,17 +131,15 @@ def _stores_of(stack: ExitStack, where: Path, size: int, *, json_up_to: int) -> 
 
 
 def _starts(stores: Sequence[Stored], rounds: int) -> Iterator[Row]:
-    """The opening of each store in this process, and the whole way from a process's start to its first answer."""
+    """The opening of each store, and the whole way from a process's start to its first answer."""
     for stored in stores:
         with machines.measured_daemon(stored.where) as daemon:
             # Each later start finds this copy, and makes none.
             wait_until(lambda: _has_copy(daemon), "the daemon has made no copy of its store")
+    os.sync()
     for _ in range(rounds):
         for stored in stores:
-            stored.take("restore", partial(_open_and_close, stored))
-    for _ in range(rounds):
-        for stored in stores:
-            settle()
+            stored.add("restore", _restore_seconds(stored.where / "data"))
             stored.add("start", first_answer(stored.where)[0])
     for stored in stores:
         restore = stored.p50("restore")
@@ -142,8 +154,9 @@ def _has_copy(daemon: DaemonProcess) -> bool:
     return False
 
 
-def _open_and_close(stored: Stored) -> None:
-    stored.kind.create(stored.where / "data").close()
+def _restore_seconds(data_dir: Path) -> float:
+    command = [sys.executable, "-c", _RESTORE, str(data_dir)]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def _calls(stores: Sequence[Stored], rounds: int) -> Iterator[Row]:

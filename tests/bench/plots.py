@@ -35,7 +35,7 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     )
     written: list[Path] = []
     pictures: tuple[tuple[str, tuple[float, float], Callable[[Figure, Sequence[Row]], bool]], ...] = (
-        ("latencies", (8, 4.5), lambda figure, rows: _latencies(figure.add_subplot(), rows)),
+        ("latencies", (11, 5.5), _latencies),
         ("throughput", (8, 4.5), lambda figure, rows: _throughput(figure.add_subplot(), rows)),
         ("stores", (11, 7), _stores),
         ("cold-start", (8, 4.5), lambda figure, rows: _cold_start(figure.add_subplot(), rows)),
@@ -50,10 +50,33 @@ def draw(rows: Sequence[Row], folder: Path) -> list[Path]:
     return written
 
 
-def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
-    """The share of calls that were answered within a time, beside the peers, the SLOs and the goals."""
-    calls = (row for row in rows if row.distribution and row.at is None)
-    drawn = [row for row in calls if not row.name.startswith("process start")]
+_CALLS = (
+    r"(create|open|close|flush|restore) (at|of) 50 x 10|workspace\.get, one client|an event to .*|peer: .*"
+)
+_COMMANDS = r"workspacectl .*|python -c pass|zoxide query"
+
+
+def _latencies(figure: Figure, rows: Sequence[Row]) -> bool:
+    """The share of calls, and of commands of the shell, that were over within a time; peers and SLOs beside them."""
+    panels = (
+        ("Calls through the client, at 50 workspaces x 10 projects", _CALLS),
+        ("Commands, from their start to their end", _COMMANDS),
+    )
+    measured = [row for row in rows if row.distribution and row.at is None]
+    drawn = [
+        (title, [row for row in measured if re.fullmatch(pattern, row.name.rpartition(",")[0])])
+        for title, pattern in panels
+    ]
+    drawn = [panel for panel in drawn if panel[1]]
+    if drawn:
+        for axes, (title, chosen) in zip(
+            figure.subplots(1, len(drawn), squeeze=False).flat, drawn, strict=True
+        ):
+            _shares(axes, title, chosen)
+    return bool(drawn)
+
+
+def _shares(axes: Any, title: str, drawn: Sequence[Row]) -> None:
     peers = [row for row in drawn if row.name.startswith("peer")]
     for number, row in enumerate([*(row for row in drawn if row not in peers), *peers]):
         points = sorted((float(name[1:]), ms) for name, ms in row.distribution.items() if name[0] == "p")
@@ -69,13 +92,12 @@ def _latencies(axes: Any, rows: Sequence[Row]) -> bool:
         axes.axvline(slo, color="#c00000", linestyle="--", linewidth=1)
         axes.annotate(f"SLO {slo:g} ms", (slo, 3), rotation=90, ha="right", color="#c00000", fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("milliseconds (logarithmic)")
-    axes.set_ylabel("% of calls within that time")
-    axes.set_title("How long a call takes, at 50 workspaces x 10 projects")
+    axes.set_ylabel("% within that time")
+    axes.set_title(title, fontsize=10)
     axes.axhline(95, color=_INK, linewidth=0.5)
-    if drawn:
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return bool(drawn)
+    axes.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.15), frameon=False)
 
 
 def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
@@ -86,7 +108,7 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
     _with_spread(axes, drawn, "durable writes", _COLOURS[0])
     peers = {row.name: row for row in rows if row.name.startswith("peer")}
     for name, row in peers.items():
-        if row.distribution and not re.search("echo|looks", name):
+        if row.distribution and row.at is None and not re.search("echo|looks", name):
             axes.axhline(1000 / row.distribution["p50"], color=_INK, linestyle=":", linewidth=1)
             axes.annotate(
                 f"{name.removeprefix('peer: ').rpartition(',')[0]}, one after the other",
@@ -97,6 +119,8 @@ def _throughput(axes: Any, rows: Sequence[Row]) -> bool:
     axes.set_xscale("log")
     axes.set_yscale("log")
     _plain_ticks(axes, drawn)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.set_xlabel("clients that write at once")
     axes.set_ylabel("acknowledged durable writes a second")
     axes.set_title("Writes of many clients share a commit")

@@ -3,7 +3,7 @@
 To have the suite run against one more store, add its kind here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from support.etcd import Cluster, needs_etcd
-from support.etcd_stores import open_etcd_store
+from support.etcd_stores import open_etcd_store, prefix_of
 from workspaced.store import InMemoryWorkspaceStore, WorkspaceStore, create_json_store
 from workspaced.store.sqlite import create_sqlite_store
 
@@ -24,6 +24,8 @@ class StoreKind(NamedTuple):
     """As the setting `store` has it; that of the store in memory is no setting."""
     create: Callable[[Path], WorkspaceStore]
     """Opens the store in a directory, which may be missing."""
+    variables: Mapping[str, str] = {}
+    """The environment in which a daemon finds it."""
 
 
 _KINDS: Final = {
@@ -32,7 +34,10 @@ _KINDS: Final = {
     "sqlite": StoreKind("sqlite", create_sqlite_store),
 }
 
-KEPT: Final = ("json", "sqlite", pytest.param("etcd", marks=needs_etcd))
+IN_FILES: Final = ("json", "sqlite")
+"""The kinds that lie in the data directory."""
+
+KEPT: Final = (*IN_FILES, pytest.param("etcd", marks=needs_etcd))
 """The kinds that outlive their process."""
 
 
@@ -55,7 +60,12 @@ def _kind(request: pytest.FixtureRequest) -> StoreKind:
     if request.param != "etcd":
         return _KINDS[request.param]
     cluster: Cluster = request.getfixturevalue("etcd")
-    return StoreKind("etcd", partial(open_etcd_store, cluster.endpoints))
+    prefix = prefix_of(request.getfixturevalue("tmp_path"))
+    return StoreKind(
+        "etcd",
+        partial(open_etcd_store, cluster.endpoints, prefix=prefix),
+        {"WORKSPACED_ETCD_ENDPOINTS": ",".join(cluster.endpoints), "WORKSPACED_ETCD_PREFIX": prefix},
+    )
 
 
 @pytest.fixture(params=("memory", *KEPT))

@@ -1,4 +1,4 @@
-"""Real daemons on each kind of store: killed at any moment, on a full disk and on one that fails.
+"""Real daemons on each kind of store: killed at any moment, and, where it lies in files, on a full disk and on one that fails.
 
 Whatever happens: what was answered is there, what was refused is not, the rest is there whole or not at all, the history
 tells the same, and the next write works once the fault is gone.
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contract.conftest import StoreKind
+from contract.conftest import IN_FILES, StoreKind
 from support.daemon_process import DaemonProcess, new_home
 from support.raw_connection import RawConnection
 from support.strace import injected, needs_strace
@@ -76,7 +76,7 @@ class Ledger:
 def daemon(kept_kind: StoreKind) -> Iterator[DaemonProcess]:
     """A daemon on a new store."""
     with new_home() as home:
-        daemon = DaemonProcess(home, "--store", kept_kind.name)
+        daemon = DaemonProcess(home, "--store", kept_kind.name, environment=kept_kind.variables)
         try:
             yield daemon.start()
         finally:
@@ -122,6 +122,7 @@ def failing_syncs(daemon: DaemonProcess) -> AbstractContextManager[None]:
     return injected(daemon.pid, "fsync,fdatasync", "error=EIO")
 
 
+@pytest.mark.parametrize("kept_kind", IN_FILES, indirect=True)
 @pytest.mark.parametrize(
     "fault",
     [

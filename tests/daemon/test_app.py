@@ -36,7 +36,7 @@ async def test_a_directory_that_is_owned_and_a_socket_that_is_taken_stop_the_sta
     create_json_store(settings.data_dir).close()  # the lock was given back
 
 
-def _never(_: Path) -> None:
+def _never(_: object) -> None:
     raise AssertionError("It is not ready.")
 
 

@@ -38,6 +38,7 @@ class Member:
         self.name = name
         self.client_port = client_port
         self.peer_port = peer_port
+        self.scheme = "http"
         self.arguments: tuple[str, ...] = ()
         self._directory = directory
         self._log = directory.path / "log"
@@ -46,7 +47,7 @@ class Member:
     @property
     def endpoint(self) -> str:
         """Its client URL."""
-        return f"http://127.0.0.1:{self.client_port}"
+        return f"{self.scheme}://127.0.0.1:{self.client_port}"
 
     @property
     def is_running(self) -> bool:
@@ -92,10 +93,10 @@ class Member:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def ask(self, path: str, request: dict[str, Any]) -> Any:
+    def ask(self, path: str, request: dict[str, Any], *, token: str = "") -> Any:
         """Return the answer of its gateway. Raises OSError or HTTPException."""
         with contextlib.closing(HTTPConnection("127.0.0.1", self.client_port, timeout=2)) as connection:
-            connection.request("POST", path, json.dumps(request))
+            connection.request("POST", path, json.dumps(request), {"Authorization": token} if token else {})
             answer = connection.getresponse()
             text = answer.read()
         assert answer.status == 200, text
@@ -173,23 +174,23 @@ class Cluster:
 
 @contextlib.contextmanager
 def etcd_cluster(
-    size: int = 1, *, arguments: Sequence[str] = (), client_url: str = "http", has_proxies: bool = False
+    size: int = 1, *, arguments: Sequence[str] = (), scheme: str = "http", has_proxies: bool = False
 ) -> Generator[Cluster]:
     """Yield a cluster that serves, for a `with` block."""
     for attempt in range(_ATTEMPTS):
         with contextlib.ExitStack() as stack:
-            cluster = _new_cluster(stack, size, arguments, client_url, has_proxies=has_proxies)
+            cluster = _new_cluster(stack, size, arguments, scheme, has_proxies=has_proxies)
             for member in cluster.members:
                 stack.callback(member.kill)
                 member.start()
-            if _is_ready(cluster, client_url) or attempt == _ATTEMPTS - 1:
+            if _is_ready(cluster, scheme) or attempt == _ATTEMPTS - 1:
                 assert all(member.is_running for member in cluster.members), cluster.members[0].log[-4000:]
                 yield cluster
                 return
 
 
 def _new_cluster(
-    stack: contextlib.ExitStack, size: int, arguments: Sequence[str], client_url: str, *, has_proxies: bool
+    stack: contextlib.ExitStack, size: int, arguments: Sequence[str], scheme: str, *, has_proxies: bool
 ) -> Cluster:
     ports = free_ports(2 * size)
     members = [
@@ -206,7 +207,8 @@ def _new_cluster(
     peers = [f"http://127.0.0.1:{port}" for port in told_ports]
     everybody = ",".join(f"{member.name}={peer}" for member, peer in zip(members, peers, strict=True))
     for member, peer in zip(members, peers, strict=True):
-        client = f"{client_url}://127.0.0.1:{member.client_port}"
+        member.scheme = scheme
+        client = member.endpoint
         member.arguments = (
             *("--listen-client-urls", client, "--advertise-client-urls", client),
             *("--listen-peer-urls", f"http://127.0.0.1:{member.peer_port}"),
@@ -217,11 +219,11 @@ def _new_cluster(
     return Cluster(members, proxies)
 
 
-def _is_ready(cluster: Cluster, client_url: str) -> bool:
+def _is_ready(cluster: Cluster, scheme: str) -> bool:
     """Wait until each member serves; False where one has ended, as it does if another program has taken its port."""
 
     def serves(member: Member) -> bool:
-        if client_url == "https":
+        if scheme == "https":
             return _accepts(member.client_port)
         status = member.status()
         return status is not None and status.get("leader", "0") != "0"

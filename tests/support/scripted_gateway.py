@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from workspaced.store.etcd.address import EtcdAddress
-from workspaced.store.etcd.failures import NotApplied, OutcomeUnknown
+from workspaced.store.etcd.failures import NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.messages import Compare, Operation, TransactionAnswer
 
-Fate = Literal["applied", "lost", "never", "late", "refused", "wrong"]
+Fate = Literal["applied", "lost", "never", "late", "refused", "wrong", "full", "filled"]
 """
 - applied: as without a script
 - lost: applied, and the answer is lost
@@ -17,6 +17,8 @@ Fate = Literal["applied", "lost", "never", "late", "refused", "wrong"]
 - late: the same, but `let_through` applies it
 - refused: certainly not applied, as by a member without a leader
 - wrong: certainly not applied, and no other attempt will be, as with a wrong password
+- full: not applied, since the database of etcd is full
+- filled: applied, and the database is said to be full all the same
 """
 
 
@@ -57,8 +59,10 @@ class ScriptedGateway(Gateway):
             self._late.append(lambda: send(compares, success, failure))
         if fate in ("refused", "wrong"):
             raise NotApplied("E", "refuses", "do this", errno.EHOSTUNREACH, is_passing=fate == "refused")
-        if fate in ("applied", "lost"):
+        if fate in ("applied", "lost", "filled"):
             answer = super().transact(compares, success, failure, limit_seconds=limit_seconds)
             if fate == "applied":
                 return answer
+        if fate in ("full", "filled"):
+            raise NoSpace("E", "has no space left", "compact it", errno.ENOSPC)
         raise OutcomeUnknown("E", "gave no answer", "wait", errno.ETIMEDOUT, is_passing=True)

@@ -1,18 +1,24 @@
 """The checks of given settings: what each may be, and what is wrong with one.
 
-pydantic checks all but the paths. It takes longer to import than most of the daemon, so `check` imports it only where
-such a setting is given: most daemons are started with paths alone.
+pydantic checks all but the paths and the endpoints of etcd. It takes longer to import than most of the daemon, so
+`check` imports it only where such a setting is given: most daemons are started with paths alone.
 """
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
-from workspaced.settings.model import DEFAULT_PATHS, FIELDS
+from workspaced.settings.model import FIELDS, PATHS
+from workspaced.store.etcd.address import parse_endpoint
+from workspaced_protocol.models import is_machine_name
 from workspaced_protocol.paths import check_socket_path
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+
+_CONSTRAINTS: Final = ("gt", "ge", "le", "pattern", "min_length", "max_length")
+"""The members of a field's metadata that pydantic checks a value by."""
 
 
 class WrongSetting(Exception):
@@ -23,12 +29,18 @@ def check(name: str, value: object) -> Any:
     """Return a given value as the setting has it. Raises WrongSetting."""
     if name not in FIELDS:
         raise WrongSetting(f"there is no such setting ({_near(name)})")
-    if name in DEFAULT_PATHS:
+    if name in PATHS:
         try:
             path = _absolute(Path(str(value)))
             return Path(check_socket_path(str(path))) if name == "socket" else path
         except ValueError as error:
             raise WrongSetting(f"{_shown(value)}: {str(error).removesuffix('.')}") from error
+    if name == "etcd_endpoints":
+        return _endpoints(value)
+    if name == "machine":
+        if isinstance(value, str) and is_machine_name(value):
+            return value
+        raise WrongSetting(f"{_shown(value)}, but it must be {allowed(name)}")
     if isinstance(value, bool) and FIELDS[name].type is not bool:  # pydantic would take it for 1 or 0
         raise WrongSetting(f"{_shown(value)}, but it must be {allowed(name)}")
     from pydantic import ValidationError
@@ -41,15 +53,15 @@ def check(name: str, value: object) -> Any:
 
 def allowed(name: str) -> str:
     """Return a description of a setting's allowed values, for people."""
-    if name in DEFAULT_PATHS:
+    if name in PATHS:
         return "a path"
+    if "allowed" in FIELDS[name].metadata:
+        return str(FIELDS[name].metadata["allowed"])
     schema = _adapter(name).json_schema()
     if "enum" in schema:
         return f"{', '.join(schema['enum'][:-1])} or {schema['enum'][-1]}"
     if schema["type"] == "boolean":
         return "true or false"
-    if schema["type"] == "string":
-        return "names separated by colons"
     kind = "a whole number" if schema["type"] == "integer" else "a number"
     if "exclusiveMinimum" in schema:
         return f"{kind} above {schema['exclusiveMinimum']:g}, up to {schema['maximum']:.15g}"
@@ -60,7 +72,8 @@ def _adapter(name: str) -> "TypeAdapter[Any]":
     from pydantic import Field, TypeAdapter
 
     field = FIELDS[name]
-    limited: Any = Annotated[field.type, Field(**field.metadata)]
+    limits = {each: field.metadata[each] for each in _CONSTRAINTS if each in field.metadata}
+    limited: Any = Annotated[field.type, Field(**limits)]
     return TypeAdapter(limited)
 
 
@@ -82,6 +95,27 @@ def _absolute(path: Path) -> Path:
             f"{shown!r} is not UTF-8, so it can't be sent to clients: choose another path"
         ) from error
     return path
+
+
+def _endpoints(value: object) -> tuple[str, ...]:
+    """Return the members of etcd as `scheme://host:port`, of a list or of a text with commas. Raises WrongSetting."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list) or not given:
+        raise WrongSetting(f"{_shown(value)}, but it must be a list of {allowed('etcd_endpoints')}")
+    # A dict: in the order given, each once.
+    return tuple(dict.fromkeys(_endpoint(each) for each in cast("list[object]", given)))
+
+
+def _endpoint(given: object) -> str:
+    if isinstance(given, str) and "@" in given:  # not shown: it may hold a password
+        raise WrongSetting("one of them has a user in it; etcd_user and etcd_password_file are for that")
+    text = given.strip().rstrip("/") if isinstance(given, str) else ""
+    try:
+        parse_endpoint(text)
+    except ValueError as error:
+        told = "but it must be a URL with a port, such as https://devbox:2379"
+        raise WrongSetting(f"{_shown(given)}, {told}") from error
+    return text
 
 
 def _near(name: str) -> str:

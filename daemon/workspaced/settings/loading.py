@@ -6,13 +6,14 @@ the message about a wrong one names the place where it is set.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from workspaced.settings.checks import WrongSetting, check
-from workspaced.settings.model import DEFAULT_PATHS, FIELDS, Settings
+from workspaced.settings.model import DEFAULT_PATHS, FIELDS, PATHS, Settings
+from workspaced.store.joining import DEFAULT_ENDPOINTS
 from workspaced_protocol.paths import (
     WORKSPACE_VARIABLES,
     UnusableFile,
@@ -23,6 +24,16 @@ from workspaced_protocol.paths import (
 )
 
 ENV_PREFIX: Final = "WORKSPACED_"
+
+
+_NEEDS: Final = {
+    "etcd_key_file": "etcd_cert_file",
+    "etcd_user": "etcd_password_file",
+    "etcd_password_file": "etcd_user",
+}
+"""The settings that are of no use without another one."""
+
+_TLS_FILES: Final = ("etcd_ca_file", "etcd_cert_file", "etcd_key_file")
 
 
 class BadConfiguration(Exception):
@@ -77,6 +88,7 @@ def load_settings(arguments: Mapping[str, object], config_file: Path | None) -> 
             problems.append(str(error).removesuffix("."))
         except BadConfiguration as error:
             problems.append(str(error))
+    problems += _disagreements(values, given)
     if problems:
         raise BadConfiguration("; ".join(problems) + ".")
     return Configuration(Settings(**values), given, file, unknown)
@@ -91,12 +103,23 @@ def _checked(name: str, given: Given | None) -> Any:
     """Return the value of a setting that is given, or of a path. Raises BadConfiguration or UnusablePath."""
     if given is None:
         given = Given(DEFAULT_PATHS[name](), "default", f"the default of {option(name)}")
-    elif name in DEFAULT_PATHS and given.origin == "file":
+    elif name in PATHS and given.origin == "file":
         check_written_path(given.value, given.place)
     try:
         return check(name, given.value)
     except WrongSetting as error:
         raise BadConfiguration(f"{given.place}: {error}") from error
+
+
+def _disagreements(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[str]:
+    """Yield what is wrong with settings that are right by themselves."""
+    for name, needed in _NEEDS.items():
+        if name in values and needed not in given:
+            yield f"{given[name].place}: it needs `{needed}` too"
+    plain = [each for each in values.get("etcd_endpoints", DEFAULT_ENDPOINTS) if each.startswith("http://")]
+    for name in _TLS_FILES:
+        if name in values and plain:
+            yield f"{given[name].place}: it is for https, but one of `etcd_endpoints` is {plain[0]}"
 
 
 def _from_environment() -> tuple[dict[str, Given], tuple[str, ...]]:

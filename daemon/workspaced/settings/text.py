@@ -1,11 +1,11 @@
 """The configuration as text: the settings in force with their origins, and a sample file."""
 
 import json
-from typing import Final
+from typing import Final, cast
 
 from workspaced.settings.checks import allowed
 from workspaced.settings.loading import ENV_PREFIX, Configuration
-from workspaced.settings.model import FIELDS, NEED_RESTART
+from workspaced.settings.model import DEFAULT_PATHS, FIELDS, NEED_RESTART, PATHS
 
 _HEAD: Final = f"""\
 # The configuration of workspaced: every setting, with its default or an example. To set one, remove its #.
@@ -25,14 +25,15 @@ def described(name: str) -> str:
     """Return the meaning of a setting, its allowed values, and whether a change needs a restart."""
     metadata = FIELDS[name].metadata
     takes = f"Allowed: {allowed(name)}."
-    if "examples" in metadata:
-        takes = "An absolute path, or one that begins with ~/. The default depends on the platform."
+    if name in PATHS:
+        takes = "An absolute path, or one that begins with ~/."
+        takes += " The default depends on the platform." if name in DEFAULT_PATHS else ""
     restart = " A change needs a restart." if name in NEED_RESTART else ""
     return f"{metadata['description']} {takes}{restart}"
 
 
 def as_toml(name: str) -> str:
-    """Return the line that sets a setting to its default, or to an example where that depends on the platform."""
+    """Return the line that sets a setting to its default, or to an example where that can't be written."""
     field = FIELDS[name]
     value = field.metadata["examples"][0] if "examples" in field.metadata else field.default
     return f"{name} = {json.dumps(value)}"
@@ -43,10 +44,7 @@ def as_table(configuration: Configuration) -> str:
     rows = [("SETTING", "VALUE", "FROM")]
     for name, value in configuration.settings.by_name().items():
         given = configuration.given.get(name)
-        shown = (
-            str(value).lower() if isinstance(value, bool) else str(value)
-        )  # as TOML and the variables have it
-        rows.append((name, shown, "default" if given is None else given.place))
+        rows.append((name, _shown(value), "default" if given is None else given.place))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     file = configuration.file
     there = "" if file is None or file.exists() else " (missing)"
@@ -55,6 +53,15 @@ def as_table(configuration: Configuration) -> str:
     if configuration.unknown_variables:
         lines += ["", f"Ignored, because they are not settings: {', '.join(configuration.unknown_variables)}"]
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    """Return a value as the variables have it."""
+    if isinstance(value, list):
+        return ",".join(map(str, cast("list[object]", value)))
+    if value is None:
+        return "(none)"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def as_json(configuration: Configuration) -> str:

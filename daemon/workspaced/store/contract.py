@@ -66,6 +66,7 @@ class StoreUnusable(Exception):
 
     def __init__(self, reason: str, advice: str = "", number: int = 0) -> None:
         self.reason = reason
+        self.advice = advice
         self.message = f"{reason}: {advice}." if advice else reason
         self.errno = number
         super().__init__(self.message)

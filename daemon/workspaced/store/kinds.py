@@ -5,37 +5,53 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
 from workspaced.process.log import Logger
-from workspaced.store.contract import StoreUnusable, WorkspaceStore
+from workspaced.store.contract import StoreError, StoreUnusable, UnfitSettings, WorkspaceStore
 from workspaced.store.disk import Disk
 from workspaced.store.files import Directory
+from workspaced.store.joining import (
+    EtcdSettings,
+    Joined,
+    extra_needed,
+    joined_store,
+    machine_of,
+    note_joined,
+    require_prefix,
+)
 from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.place import refuse_network, unusable
-from workspaced.store.unfinished import NAMES, Kind, finish, marked
+from workspaced.store.unfinished import A_STORE, Kind, finish, marked
 from workspaced_protocol.datadir import (
     ANSWERED,
     DAMAGED_DATABASE,
     DATABASE,
     DATABASE_LOG,
+    JOINED,
     PRIMARY,
     QUARANTINE,
     SNAPSHOT,
 )
 
-Choice = Literal["auto", "json", "sqlite"]
+Choice = Literal["auto", "json", "sqlite", "etcd"]
 """A kind, or `auto`: the one that lies in the data directory, and JSON where none does."""
 
 _FILES: Final[dict[Kind, tuple[str, ...]]] = {
     "json": (PRIMARY, SNAPSHOT),
     # The database may be lost, and what is beside it then tells of the loss.
     "sqlite": (DATABASE, DATABASE_LOG, ANSWERED, DAMAGED_DATABASE),
+    "etcd": (JOINED,),
 }
 
 _log = Logger()
 
 
 class OpenStore(WorkspaceStore, Protocol):
-    """A store in a data directory."""
+    """A store in a data directory, or the one in etcd that a data directory belongs to."""
+
+    @property
+    def machine(self) -> str | None:
+        """The name that other machines know this one by; None where none shares the store."""
+        ...
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -43,14 +59,15 @@ class OpenStore(WorkspaceStore, Protocol):
         ...
 
 
-class OtherKind(StoreUnusable):
+class OtherKind(UnfitSettings):
     """The data directory holds another kind of store than the settings ask for, or more than one."""
 
 
-def open_store(choice: Choice, data_dir: Path, *, socket: str) -> OpenStore:
+def open_store(choice: Choice, data_dir: Path, *, socket: str, etcd: EtcdSettings | None = None) -> OpenStore:
     """Open the store in `data_dir`, and recover it if it is damaged. What is missing is made.
 
-    What a stopped migration has left is moved to quarantine before. Raises OtherKind, LockHeld or StoreUnusable.
+    `etcd` are the settings of a store in etcd, by default its own. What a stopped migration has left is moved to quarantine before. Raises
+    UnfitSettings (OtherKind for two stores), LockHeld, StoreUnreachable for an etcd that does not answer, or StoreUnusable.
     """
     if choice == "sqlite":
         refuse_network(data_dir)  # before anything is made there
@@ -68,9 +85,39 @@ def open_store(choice: Choice, data_dir: Path, *, socket: str) -> OpenStore:
         raise
     if kind == "json":
         return JsonWorkspaceStore(data_dir, socket=socket, home=home)
+    if kind == "etcd":
+        return _open_etcd(home, etcd or EtcdSettings())
     from workspaced.store.sqlite import SqliteWorkspaceStore
 
     return SqliteWorkspaceStore(data_dir, socket=socket, home=home)
+
+
+def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
+    """Open the store in etcd, and note in the data directory that it belongs to it from now on."""
+    try:
+        before = joined_store(home.open)
+        if before is not None:
+            require_prefix(home.open, before, settings.address.prefix)
+        machine = machine_of(settings, before)
+        with extra_needed():
+            from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
+        store = EtcdWorkspaceStore(
+            home, settings.address, machine, expected_id=None if before is None else before.store_id
+        )
+    except OSError as error:
+        home.close()
+        raise unusable(home.open.path, error) from error
+    except BaseException:
+        home.close()
+        raise
+    try:
+        after = Joined("etcd", store.state.store_id, settings.address.prefix, machine)
+        if after != before:
+            note_joined(home.open, after)
+    except StoreError as error:
+        store.close()
+        raise StoreUnusable(error.message, number=error.errno) from error
+    return store
 
 
 def kind_in(directory: Directory) -> Kind:
@@ -102,9 +149,8 @@ def _chosen(choice: Choice, directory: Directory) -> Kind:
     if found and choice not in found:
         (other,) = found
         raise OtherKind(
-            f"{directory.path} holds a {NAMES[other]} store, but the setting `store` is {choice}",
-            f"leave the setting out to serve that store, or make it a {NAMES[choice]} store: "
-            f"workspaced migrate --to {choice}",
+            f"{directory.path} holds {A_STORE[other]}, but the setting `store` is {choice}",
+            f"leave the setting out to serve that store, or make it {A_STORE[choice]}: workspaced migrate --to {choice}",
         )
     return choice
 

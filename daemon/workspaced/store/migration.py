@@ -7,30 +7,52 @@ The strategy, under the lock of the data directory:
 4. The marker is replaced by one that says that the new store serves, and that the old one's files are to go to
    quarantine: the only instant at which the serving store changes.
 5. They are moved, one rename each, and the marker is removed.
+
+Of a store in etcd, the file that tells of it is moved. Its keys stay, because other machines use them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from workspaced.domain.state import State
-from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, StoreUnusable
+from workspaced.store.contract import CommitUnknown, StorageFailure, StoreError, StoreUnusable, UnfitSettings
 from workspaced.store.disk import Disk
 from workspaced.store.document import encode_document
 from workspaced.store.files import Directory
+from workspaced.store.joining import (
+    EtcdSettings,
+    Joined,
+    extra_needed,
+    joined_store,
+    machine_of,
+    note_joined,
+    require_prefix,
+)
 from workspaced.store.json import copying as json_copying
 from workspaced.store.kinds import kind_in
 from workspaced.store.locked_directory import LockedDirectory
+from workspaced.store.machine_marks import marked, unmarked
 from workspaced.store.place import refuse_network, unusable
-from workspaced.store.unfinished import FILES, NAMES, Kind, Unfinished, finish, mark, names_in_quarantine
-from workspaced_protocol.datadir import MIGRATION, QUARANTINE
+from workspaced.store.unfinished import (
+    A_STORE,
+    FILES,
+    NAMES,
+    Kind,
+    Unfinished,
+    finish,
+    mark,
+    names_in_quarantine,
+)
+from workspaced_protocol.datadir import JOINED, MIGRATION, QUARANTINE
 
 
-def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None]) -> None:
+def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None], etcd: EtcdSettings | None = None) -> None:
     """Make the store in `data_dir` one of the kind `to`; `tell` gets sentences about the progress.
 
-    Raises LockHeld, OtherKind for two stores, StoreUnusable if the store is damaged or the disk fails: then the
-    old store serves, or, where the message says so, the next start decides by the marker.
+    `etcd` are the settings of a store in etcd, by default its own. Raises LockHeld, UnfitSettings for two stores or for
+    another store in etcd, StoreUnreachable if etcd does not answer, StoreUnusable if the store is damaged or the disk
+    fails: then the old store serves, or, where the message says so, the next start decides by the marker.
     """
     try:
         data_dir.stat()
@@ -45,14 +67,14 @@ def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None]) -> None:
         refuse_network(data_dir)
     with closing(LockedDirectory(Disk(), data_dir, "")) as home:
         try:
-            _migrate(home.open, to, tell)
+            _migrate(home.open, to, etcd or EtcdSettings(), tell)
         except OSError as error:
             raise unusable(data_dir, error) from error
         except StoreError as error:
             raise StoreUnusable(error.message, number=error.errno) from error
 
 
-def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> None:
+def _migrate(directory: Directory, to: Kind, etcd: EtcdSettings, tell: Callable[[str], None]) -> None:
     earlier = finish(directory)
     if earlier is not None:
         tell(
@@ -62,16 +84,18 @@ def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> Non
     kind = kind_in(directory)
     where = directory.path
     if kind == to:
-        tell(f"The store in {where} is a {NAMES[to]} store already: nothing to do.")
+        tell(f"The store in {where} is {A_STORE[to]} already: nothing to do.")
         return
-    state = _read(directory, kind, tell)
+    state = _read(directory, kind, etcd, tell)
     count = _count(len(state.records), "workspace")
     tell(f"Read {count} at revision {state.revision:,} of the {NAMES[kind]} store in {where}.")
+    if to == "etcd":
+        state = _marked(state, machine_of(etcd, None), tell)
     _refuse_obstacles(directory, to)
     old_files = [name for name in FILES[kind] if directory.identify(name) is not None]
     before = Unfinished(kind, names_in_quarantine(directory, FILES[to], "unfinished"))
     after = Unfinished(to, names_in_quarantine(directory, old_files, "migrated"))
-    _make(directory, before, to, state, tell)
+    _make(directory, before, to, state, etcd, tell)
     _switch(directory, after, tell)
     try:
         finish(directory)
@@ -80,14 +104,19 @@ def _migrate(directory: Directory, to: Kind, tell: Callable[[str], None]) -> Non
             f"The old store's files could not be moved to {QUARANTINE}/ ({_reason(error)}): the next start does so."
         )
     else:
-        tell(f"Moved the files of the {NAMES[kind]} store to {where / QUARANTINE}.")
+        if kind == "etcd":
+            tell(f"The store in etcd stays as it is, below {etcd.address.prefix}: other machines may use it.")
+        else:
+            tell(f"Moved the files of the {NAMES[kind]} store to {where / QUARANTINE}.")
     tell(f"The next start serves the {NAMES[to]} store.")
 
 
-def _read(directory: Directory, kind: Kind, tell: Callable[[str], None]) -> State:
+def _read(directory: Directory, kind: Kind, etcd: EtcdSettings, tell: Callable[[str], None]) -> State:
     """Return the state of the old store with its history. Raises StoreUnusable or OSError."""
     if kind == "json":
         state, warnings = json_copying.read_state(directory)
+    elif kind == "etcd":
+        state, warnings = _read_etcd(directory, etcd)
     else:
         from workspaced.store.sqlite import copying  # loaded late: `kinds` tells why
 
@@ -104,6 +133,33 @@ def _read(directory: Directory, kind: Kind, tell: Callable[[str], None]) -> Stat
     return state
 
 
+def _read_etcd(directory: Directory, etcd: EtcdSettings) -> tuple[State, Sequence[str]]:
+    """Return the state in etcd as that of a store of this machine alone, and warnings."""
+    joined = joined_store(directory)
+    if joined is None:
+        raise StoreUnusable(f"{directory.path} has lost its {JOINED}", "migrate again")
+    require_prefix(directory, joined, etcd.address.prefix)
+    with extra_needed():
+        from workspaced.store.etcd import copying
+    state, warnings = copying.read_state(etcd.address)
+    if state.store_id != joined.store_id:
+        raise UnfitSettings(
+            f"{directory.path} belongs to the store {joined.store_id}, but below {joined.prefix} etcd holds "
+            f"{state.store_id}",
+            "check `etcd_endpoints`",
+        )
+    return unmarked(state, machine_of(etcd, joined)), warnings
+
+
+def _marked(state: State, machine: str, tell: Callable[[str], None]) -> State:
+    after = marked(state, machine)
+    if lacking := len(state.history) - len(after.history):
+        tell(
+            f"The history has no room for the oldest {_count(lacking, 'change')}, with the name of the machine in each."
+        )
+    return after
+
+
 def _refuse_obstacles(directory: Directory, to: Kind) -> None:
     for name in FILES[to]:
         if directory.identify(name) is not None:
@@ -111,7 +167,12 @@ def _refuse_obstacles(directory: Directory, to: Kind) -> None:
 
 
 def _make(
-    directory: Directory, marker: Unfinished, to: Kind, state: State, tell: Callable[[str], None]
+    directory: Directory,
+    marker: Unfinished,
+    to: Kind,
+    state: State,
+    etcd: EtcdSettings,
+    tell: Callable[[str], None],
 ) -> None:
     """Make the new store beside the old one, and compare it with `state`; leave nothing of it there on failure.
 
@@ -122,6 +183,8 @@ def _make(
         if to == "json":
             json_copying.make_files(directory, state)
             found, _ = json_copying.read_state(directory)
+        elif to == "etcd":
+            found = _make_in_etcd(directory, state, etcd, tell)
         else:
             from workspaced.store.sqlite import copying
 
@@ -134,6 +197,29 @@ def _make(
     tell(f"Wrote the {NAMES[to]} store, read it back and compared it: nothing differs.")
     if lacking:
         tell(f"The files of the history have no room for the oldest {_count(lacking, 'change')}.")
+
+
+def _make_in_etcd(
+    directory: Directory, state: State, etcd: EtcdSettings, tell: Callable[[str], None]
+) -> State:
+    """Put the state into etcd, unless an earlier migration has, and note that in the directory; return what reads back."""
+    with extra_needed():
+        from workspaced.store.etcd import copying
+    address, machine = etcd.address, machine_of(etcd, None)
+    there = copying.there(address)
+    if there is None:
+        copying.make(address, machine, state)
+    elif there == (state.store_id, state.revision):
+        tell("etcd holds this store at this revision already, as an earlier migration has left it.")
+    else:
+        store_id, revision = there
+        raise UnfitSettings(
+            f"Below {address.prefix} etcd holds the store {store_id} at revision {revision:,} already, and the one in "
+            f"{directory.path} is {state.store_id} at revision {state.revision:,}",
+            "choose another prefix with --etcd-prefix; or join the store that is there: docs/etcd.md tells how",
+        )
+    note_joined(directory, Joined("etcd", state.store_id, address.prefix, machine))
+    return copying.read_again(address)
 
 
 def _compared(directory: Directory, found: State, state: State) -> int:

@@ -35,7 +35,7 @@ KEPT_FILES: Final = 16
 # A time, a reason and the file's original name.
 _NAME = re.compile(
     r"\d{8}T\d{6}\.\d{6}Z-[a-z0-9-]+-"
-    r"(?:workspaces[a-z.]*\.(?:json|db|db-wal|db-journal|answered)|history(?:\.1)?\.jsonl)\Z"
+    r"(?:workspaces[a-z.]*\.(?:json|db|db-wal|db-journal|answered|store)|history(?:\.1)?\.jsonl)\Z"
 )
 
 

@@ -25,21 +25,28 @@ from workspaced_protocol.datadir import (
     DATABASE_LOG,
     EARLIER_HISTORY,
     HISTORY,
+    JOINED,
     MIGRATION,
     PRIMARY,
     QUARANTINE,
     SNAPSHOT,
 )
 
-Kind = Literal["json", "sqlite"]
+Kind = Literal["json", "sqlite", "etcd"]
 
-NAMES: Final[Mapping[Kind, str]] = {"json": "JSON", "sqlite": "SQLite"}
+NAMES: Final[Mapping[Kind, str]] = {"json": "JSON", "sqlite": "SQLite", "etcd": "etcd"}
+A_STORE: Final[Mapping[Kind, str]] = {
+    "json": "a JSON store",
+    "sqlite": "a SQLite store",
+    "etcd": "an etcd store",
+}
 
 FILES: Final[Mapping[Kind, tuple[str, ...]]] = {
     "json": (PRIMARY, SNAPSHOT, HISTORY, EARLIER_HISTORY),
     "sqlite": (DATABASE, DATABASE_LOG, DATABASE_JOURNAL, ANSWERED),
+    "etcd": (JOINED,),
 }
-"""All files of a whole store of each kind."""
+"""All files of a whole store of each kind, or the one that tells of it."""
 
 _OWNERS: Final[Mapping[str, Kind]] = {name: kind for kind, names in FILES.items() for name in names}
 

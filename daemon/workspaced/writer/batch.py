@@ -13,7 +13,6 @@ import trio
 
 from workspaced.domain import sessions
 from workspaced.domain.clock import now_ms
-from workspaced.domain.commands import Command
 from workspaced.domain.draft import Draft
 from workspaced.domain.entries import NOBODY, Event, events_of
 from workspaced.domain.errors import RequestError
@@ -22,6 +21,7 @@ from workspaced.domain.state import State
 from workspaced.events import EventHub
 from workspaced.store.contract import Commit, CommitUnknown, StorageFailure, StoreError, commit_of
 from workspaced.writer.pending import CommandFailed, Write
+from workspaced_protocol.models import Session
 
 _COMMANDS_A_TURN: Final = 64
 """About a millisecond of work; then connections get a turn, which may last twenty times as long. With fewer commands
@@ -91,7 +91,7 @@ class Batch:
             self.take_back()
             count = fitting
         begun = sessions.held_by(self.closed_connections, self._draft.begun.values())
-        self._also_ended = self._apply(sessions.end_all(begun))
+        self._also_ended = self._end(begun)
         is_whole = any(
             isinstance(each.outcome, Outcome) and each.outcome.rewrites_files for each in self.writes
         )
@@ -106,7 +106,7 @@ class Batch:
             self._draft = Draft(self._state)
             if self._releases_keys:
                 self._draft.release_keys()
-            self._ended = self._apply(sessions.end_all(self._held[:count]))
+            self._ended = self._end(self._held[:count])
             if count <= 1 or self._has_room(self._draft):
                 return
             count //= 2
@@ -160,9 +160,11 @@ class Batch:
         for write in self.writes:
             write.take_back(is_overtaken=are_overtaken)
 
-    def _apply(self, command: Command) -> Sequence[Event]:
-        """Apply a command of the daemon's own, which changes no workspace; return its events."""
-        outcome = command(self._draft)
+    def _end(self, held: Sequence[Session]) -> Sequence[Event]:
+        """End these sessions on the draft; return the events of that."""
+        if not held:
+            return ()
+        outcome = sessions.end_all(held)(self._draft)
         self._draft.apply(outcome)
         return outcome.events
 

@@ -59,7 +59,12 @@ def doctor(patient: DaemonProcess, capsys: pytest.CaptureFixture[str]) -> Doctor
 def quick_workspaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program that shows a configuration without a file, as `workspaced config show` does."""
     program = tmp_path_factory.mktemp("bin") / "workspaced"
-    program.write_text(f"#!/bin/sh\necho '{json.dumps({'file': None, 'unknownVariables': []})}'\n")
+    shown: dict[str, object] = {
+        "file": None,
+        "settings": {"store": {"value": "auto"}},
+        "unknownVariables": [],
+    }
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(shown)}'\n")
     program.chmod(0o755)
     return program
 

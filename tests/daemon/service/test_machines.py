@@ -1,5 +1,7 @@
 """Paths belong to machines: two daemons on one shared store, each of which marks, checks and resolves its own paths alone."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +10,8 @@ import pytest
 from msgspec import structs
 
 from support.documents import STORE_ID
+from support.etcd import needs_etcd
+from support.etcd_stores import open_etcd_store, prefix_of
 from support.git_samples import make_repository
 from support.samples import project, workspace
 from support.serving import Client, Daemon, Json, Serve
@@ -15,7 +19,10 @@ from support.shared_store import SharedMemory
 from support.waiting import until
 from workspaced.domain.state import State
 from workspaced.host.path_checks import look
+from workspaced.store import WorkspaceStore
 from workspaced.store.backups import Backups
+
+_NAMES = ("laptop", "devbox")
 
 
 class Machine(NamedTuple):
@@ -31,11 +38,27 @@ class Machine(NamedTuple):
         )
 
 
+@pytest.fixture(params=["memory", pytest.param("etcd", marks=needs_etcd)])
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sequence[WorkspaceStore]]:
+    """The stores of the laptop and of the devbox: one store to both."""
+    if request.param == "memory":
+        memory = SharedMemory()
+        yield [memory.open() for _ in _NAMES]
+        return
+    endpoints = request.getfixturevalue("etcd").endpoints
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                closing(open_etcd_store(endpoints, tmp_path / name, prefix=prefix_of(tmp_path), machine=name))
+            )
+            for name in _NAMES
+        ]
+
+
 @pytest.fixture
-async def machines(serve: Serve) -> tuple[Machine, Machine]:
+async def machines(serve: Serve, stores: Sequence[WorkspaceStore]) -> tuple[Machine, Machine]:
     """The laptop and the devbox of one user."""
-    memory = SharedMemory()
-    laptop, devbox = [await serve(memory.open(), machine=name) for name in ("laptop", "devbox")]
+    laptop, devbox = [await serve(store, machine=name) for name, store in zip(_NAMES, stores, strict=True)]
     return Machine(laptop, laptop.connect()), Machine(devbox, devbox.connect())
 
 
@@ -240,10 +263,8 @@ async def test_a_name_that_is_taken_says_on_which_machine(
 
 
 @pytest.mark.parametrize("wrong", ["", "-oProxyCommand=x", "a b", "a:b", "ada@devbox", "é", "a\n", "x" * 254])
-async def test_a_machine_that_is_no_host_name_is_refused(
-    machines: tuple[Machine, Machine], wrong: str
-) -> None:
-    client = machines[0].client
+async def test_a_machine_that_is_no_host_name_is_refused(serve: Serve, wrong: str) -> None:
+    client = (await serve()).connect()
     given = msgspec.to_builtins(workspace(projects=(project(1, "ws_01"),)))
     refused = await client.refusal("store.save", workspace={**given, "machine": wrong})
     assert (refused.code, refused.data["path"]) == (-32602, "workspace.machine")

@@ -77,6 +77,8 @@ VALUES: list[tuple[str, object, str, object]] = [
     ("log_level", "error", "warning", "debug"),
     ("log_format", "console", "json", "console"),
     ("max_line_bytes", 2048, "4096", 8192),
+    ("etcd_prefix", "/file/", "/environment/", "/argument/"),
+    ("machine", "file", "environment", "argument"),
 ]
 
 

@@ -48,12 +48,13 @@ def test_the_sample_names_every_setting_with_its_default(
     ]
     values = tomllib.loads("\n".join(settings))
     assert list(values) == list(FIELDS)
-    paths = ("data_dir", "socket")
     defaults = load_settings({}, None).settings.by_name()
-    assert {name: value for name, value in values.items() if name not in paths} == {
-        name: value for name, value in defaults.items() if name not in paths
+    examples = {"data_dir", "socket", *(name for name, value in defaults.items() if value is None)}
+    assert {name: value for name, value in values.items() if name not in examples} == {
+        name: value for name, value in defaults.items() if name not in examples
     }
-    user_file.write_text("\n".join(settings))
+    values["etcd_endpoints"] = ["https://devbox:2379"]  # the files in the sample are for https
+    user_file.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in values.items()))
     told = json.loads(printed(capsys, "show", "--json"))
     assert {each["origin"] for each in told["settings"].values()} == {"file"}
 
@@ -64,13 +65,17 @@ def test_show_tells_each_value_and_where_it_comes_from(
     user_file.write_text("backups_daily = 3\n")
     monkeypatch.setenv("WORKSPACED_LOG_LEVEL", "error")
     monkeypatch.setenv("WORKSPACED_COLOUR", "red")
-    lines = printed(capsys, "show", "--socket", "/x.sock").splitlines()
+    lines = printed(
+        capsys, "show", "--socket", "/x.sock", "--etcd-endpoints", "http://a:1,http://b:2"
+    ).splitlines()
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines if line}
     assert rows["backups_daily"] == ["3", f"`backups_daily` in {user_file}, line 1"]
     assert rows["log_level"] == ["error", "WORKSPACED_LOG_LEVEL"]
     assert rows["socket"] == ["/x.sock", "--socket"]
     assert rows["backups_hourly"] == ["24", "default"]
     assert rows["autostart"] == ["true", "default"]
+    assert rows["etcd_endpoints"] == ["http://a:1,http://b:2", "--etcd-endpoints"]
+    assert rows["etcd_user"] == ["(none)", "default"]
     assert str(user_file) in lines[0]
     assert "WORKSPACED_COLOUR" in lines[-1]
 

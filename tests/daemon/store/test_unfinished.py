@@ -36,7 +36,7 @@ def test_of_two_stores_the_marker_decides(data_dir: Path, tmp_path: Path) -> Non
     [
         b"",
         b"{",
-        b'{"kind":"etcd","leaves":{}}',
+        b'{"kind":"ldap","leaves":{}}',
         b'{"kind":"json","leaves":{"workspaces.json":"x"}}',
         b'{"kind":"json","leaves":{"../x":"x"}}',
         b'{"kind":"json","leaves":{"workspaces.db":"../x"}}',

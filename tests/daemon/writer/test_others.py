@@ -1,11 +1,13 @@
 """A store that others write to as well: what they were faster with, and the news of what they have committed."""
 
+import random
+
 import msgspec
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.scripted_store import outcome_unknown
+from support.scripted_store import GatedStore, outcome_unknown
 from support.shared_store import SharedMemory, SharedStore
 from support.waiting import until
 from support.writing import Desk, begin, create, start
@@ -125,6 +127,35 @@ async def test_a_write_is_tried_until_its_deadline_and_then_never_applied(
     assert [type(answer) for answer in answers] in ([WriteTimeout], [CommitUnknown])
     assert len(settled) == 1
     assert (desk.names(), desk.status()) == ([], ("ok", None))
+
+
+async def test_a_deadline_between_two_attempts_is_told_with_its_cause(
+    nursery: trio.Nursery, mock_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def longest_pause(_: float, longest_seconds: float) -> float:
+        pauses.append(longest_seconds)
+        return longest_seconds
+
+    monkeypatch.setattr(random, "uniform", longest_pause)
+    store = GatedStore()
+    desk = await start(nursery, store)
+    (reply,) = desk.create("A")
+    attempt = await store.next_commit()
+    mock_clock.jump(4.995)
+    attempt.fail(Overtaken())
+    await until(lambda: pauses != [])
+    await wait_all_tasks_blocked()
+    assert pauses == [0.01]
+    mock_clock.jump(0.006)
+    refusal = await reply.refusal(WriteTimeout)
+    assert refusal.message == (
+        "Other machines were faster with each attempt at the write for 5 s: it was not applied. Try again."
+    )
+    mock_clock.jump(1)
+    await wait_all_tasks_blocked()
+    assert len(store.attempts) == 1
 
 
 class UnknownOnce(SharedStore):

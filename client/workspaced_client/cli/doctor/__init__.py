@@ -18,7 +18,7 @@ from workspaced_client.cli.base.output import (
     shown_sentence,
 )
 from workspaced_client.cli.base.typed_paths import absolute_path
-from workspaced_client.cli.doctor import database
+from workspaced_client.cli.doctor import database, etcd
 from workspaced_client.cli.doctor.data_directory import check_directory
 from workspaced_client.cli.doctor.endpoint import (
     check_daemon,
@@ -70,7 +70,8 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
     data_dir = _data_dir(given_data_dir, daemon.status)
     status = daemon.status if daemon.status and _is_same(data_dir, Path(daemon.status.data_dir)) else None
     yield check_python()
-    yield check_configuration()
+    in_configuration, choice = check_configuration()
+    yield in_configuration
     yield check_daemon(daemon, data_dir, owns_it=status is not None)
     in_socket_directory = check_socket_directory(daemon)
     if in_socket_directory is not None:
@@ -81,6 +82,13 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
         yield path_finding
     yield from check_directory(data_dir)
     yield check_lock(data_dir, daemon.socket, status)
+    if etcd.is_in_etcd(data_dir, choice):
+        yield from etcd.checks(data_dir)
+        if status is not None and daemon.store is not None:
+            yield etcd.check_by_daemon(daemon.store)
+            yield check_recovery(status.recovery)
+        yield check_git()
+        return
     is_database = database.is_database(data_dir, daemon.store if status is not None else None)
     if status is not None and daemon.store is not None:
         if is_database:

@@ -22,7 +22,7 @@ from workspaced_client import DaemonError, StoreCheck
 from workspaced_client._core.data_lock import look
 from workspaced_client.cli.base.failures import reason
 from workspaced_client.cli.base.output import count
-from workspaced_client.cli.doctor.finding import Finding, ok, problem, warning
+from workspaced_client.cli.doctor.finding import Finding, marked_kind, ok, problem, warning
 from workspaced_client.cli.doctor.pending_recovery import check_recovery, notice_of
 from workspaced_protocol.datadir import (
     ANSWERED,
@@ -69,12 +69,6 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     recovery: dict[str, object] | None = None
 
 
-class _Marker(msgspec.Struct, frozen=True):
-    """The member of a migration's marker that this check reads."""
-
-    kind: str
-
-
 class _Answered(msgspec.Struct, frozen=True, rename="camel"):
     """The members of the side file that this check reads."""
 
@@ -86,12 +80,9 @@ def is_database(data_dir: Path, found: StoreCheck | DaemonError | None) -> bool:
     """Return whether the store is a database: as the daemon's check of it says, else by the files that are there."""
     if isinstance(found, StoreCheck):
         return (found.snapshot.reason or "").startswith("none")
-    try:
-        marker = msgspec.json.decode((data_dir / MIGRATION).read_bytes(), type=_Marker)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        pass  # most often it is missing; a wrong one has a finding of its own
-    else:
-        return marker.kind == "sqlite"
+    marked = marked_kind(data_dir)
+    if marked is not None:
+        return marked == "sqlite"
     names = (DATABASE, DATABASE_LOG, DAMAGED_DATABASE, ANSWERED)
     return any(os.path.lexists(data_dir / name) for name in names)
 

@@ -21,26 +21,30 @@ def check_python() -> Finding:
     return ok("python", f"Python {platform.python_version()} at {sys.executable}, workspaced {__version__}.")
 
 
-def check_configuration() -> Finding:
-    """Ask `workspaced`, which knows the rules, whether a daemon started from here would accept its settings."""
+def check_configuration() -> tuple[Finding, str]:
+    """Ask `workspaced`, which knows the rules, whether a daemon started from here would accept its settings.
+
+    Return also the kind of store that they choose, such as `auto`; it is empty where they are wrong.
+    """
     name = "configuration"
     try:
         result = run_program(str(executable()), "config", "show", "--json", seconds=_PROGRAM_SECONDS)
         if result.code:
             told = result.err.strip().removeprefix("workspaced: ")
             advice = "Fix that: no daemon starts until then. workspaced config sample shows every setting."
-            return problem(name, told or f"workspaced did not show it: exit code {result.code}.", advice)
+            return problem(name, told or f"workspaced did not show it: exit code {result.code}.", advice), ""
         found = json.loads(result.out)
         file, unknown = found["file"], found["unknownVariables"]
-    except (Failure, ValueError, KeyError) as error:
-        return problem(name, f"workspaced could not show it: {error}", "Install workspaced again.")
+        store = str(found["settings"]["store"]["value"])
+    except (Failure, ValueError, KeyError, TypeError) as error:
+        return problem(name, f"workspaced could not show it: {error}", "Install workspaced again."), ""
     if unknown:
         message = f"These variables are no settings, and are ignored: {', '.join(unknown)}."
-        return warning(name, message, "Correct their names, or unset them: workspaced config show")
+        return warning(name, message, "Correct their names, or unset them: workspaced config show"), store
     if file is None:
-        return ok(name, "Without a home directory there is no file. All settings are valid.")
+        return ok(name, "Without a home directory there is no file. All settings are valid."), store
     where = file if os.path.exists(file) else f"There is no {file}, and none is needed"
-    return ok(name, f"{where}. All settings are valid.")
+    return ok(name, f"{where}. All settings are valid."), store
 
 
 def check_git() -> Finding:

@@ -5,6 +5,9 @@ import stat
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from workspaced_protocol.datadir import MIGRATION
 from workspaced_protocol.models import Model
 
 Verdict = Literal["ok", "warning", "problem"]
@@ -42,6 +45,20 @@ def mode_of(status: os.stat_result) -> str:
 def belongs_to_another(status: os.stat_result) -> bool:
     """Return whether another user owns it; root may use everything."""
     return os.geteuid() not in (0, status.st_uid)
+
+
+class _Marker(msgspec.Struct, frozen=True):
+    """The member of a migration's marker that the checks read."""
+
+    kind: str
+
+
+def marked_kind(data_dir: Path) -> str | None:
+    """Return the kind of the store that serves after a stopped migration, None without one."""
+    try:
+        return msgspec.json.decode((data_dir / MIGRATION).read_bytes(), type=_Marker).kind
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None  # most often it is missing; a wrong one has a finding of its own
 
 
 def missing_directory(name: str, directory: Path, option: str) -> Finding:

@@ -7,7 +7,7 @@ The strategy:
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
 from typing import Final
@@ -57,10 +57,8 @@ class Follower:
         journal: Journal,
         outages: Outages,
         head: Head,
-        note_edit: Callable[[], None],
     ) -> None:
-        """`head` is the head at the revision that the journal begins after; `note_edit` is told of edited workspaces."""
-        self._note_edit = note_edit
+        """`head` is the head at the revision that the journal begins after."""
         self._gateway = gateway
         self._keys = keys
         self._journal = journal
@@ -183,11 +181,7 @@ class Follower:
             )
         edited = found.of("workspace", self._generation)
         if edited:
-            _log.warning(
-                "Workspaces in etcd were edited by hand. The daemon does not take that over: its next commit writes them again.",
-                workspaces=", ".join(sorted(edited)),
-            )
-            self._note_edit()
+            self._journal.note_edits(edited)
 
 
 class _Found:

@@ -19,6 +19,10 @@ PENDING_LIMIT: Final = 1000
 """The changes that wait for a store that does not take them, as while its commit hangs. Then the whole takes their place."""
 
 
+EDITED_LIMIT: Final = 64
+"""The edited workspaces that are put right. Where somebody edits more at once, the next start tells of damage."""
+
+
 class Change(NamedTuple):
     """What one transaction has changed."""
 
@@ -48,6 +52,7 @@ class Journal:
         self._own: set[int] = set()
         self._nonce: str | None = None
         self._has_lost_sessions = False
+        self._edited: dict[str, bytes | None] = {}
         self._wake: Callable[[], None] | None = None
 
     @property
@@ -171,6 +176,18 @@ class Journal:
             return self._changed.wait_for(
                 lambda: bool(self._pending) or self._has_lost_sessions, limit_seconds
             )
+
+    def note_edits(self, edited: Mapping[str, bytes | None]) -> None:
+        """Note workspaces that were changed without a commit: their texts by id, None for deleted ones."""
+        with self._changed:
+            if len(self._edited) < EDITED_LIMIT:
+                self._edited.update(edited)
+
+    def take_edits(self) -> Mapping[str, bytes | None]:
+        """Take out the edits that were noted."""
+        with self._changed:
+            taken, self._edited = self._edited, {}
+            return taken
 
     def lose_sessions(self) -> None:
         """Note that all sessions of this daemon are over, with their lease."""

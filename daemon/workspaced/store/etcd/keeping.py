@@ -4,12 +4,13 @@ The strategy:
 - Sessions live by one lease of this daemon, for as long as it is kept alive. Without that for 15 s they are over: other
   machines do not trust in them any more.
 - Request keys live by leases that nobody keeps alive: a new one every ten minutes, so each key lives at least that long.
+- Workspaces that were edited by hand, as with etcdctl, are put right: as the last commit left them.
 - A watch that tells nothing can't be told from a store that nobody changes. So the head is looked at, too.
 """
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from workspaced.domain.clock import now_ms
@@ -20,8 +21,9 @@ from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.generation import BUILDING_SECONDS
 from workspaced.store.etcd.journal import Journal
 from workspaced.store.etcd.keys import Keys
-from workspaced.store.etcd.messages import Delete, Read
+from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.outages import Outages
+from workspaced.store.etcd.transaction import Held
 
 SESSION_SECONDS: Final = 15
 """How long a session outlives its daemon's last sign of life."""
@@ -137,9 +139,12 @@ class Keeper:
         journal: Journal,
         follower: Follower,
         outages: Outages,
+        held: Callable[[], Held],
     ) -> None:
+        """`held` returns what the store knows of etcd at present."""
         self._gateway = gateway
         self._keys = keys
+        self._held = held
         self._leases = leases
         self._journal = journal
         self._follower = follower
@@ -147,6 +152,7 @@ class Keeper:
         self._failing_since: tuple[float, int] | None = None
         self._was_behind = False
         self._orphans: list[bytes] = []
+        self._edited: set[str] = set()
         self._has_work = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="etcd keeper", daemon=True)
@@ -179,6 +185,7 @@ class Keeper:
                 self._leases.keep_alive()
                 self._leases.revoke_ended()
                 self._delete_orphans()
+                self._put_right()
             except EtcdError as error:
                 self._note_failure(error)
             else:
@@ -187,11 +194,12 @@ class Keeper:
 
     def _look(self) -> None:
         """Have the watch begun anew if it lacks a commit for longer than a look takes."""
+        known = self._journal.head_revision  # before etcd is asked: others, and this daemon, go on meanwhile
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items
-        followed = self._journal.followed
-        if not found or found[0].mod_revision < self._journal.head_revision:
+        if not found or found[0].mod_revision < known:
             self._follower.read_anew()  # deleted, or an older one: it tells of that
             return
+        followed = self._journal.followed
         is_behind = found[0].mod_revision > followed
         if is_behind and self._was_behind:
             self._follower.break_off()
@@ -201,6 +209,26 @@ class Keeper:
         while self._orphans:
             self._gateway.transact([], [Delete(self._orphans[0])])
             del self._orphans[0]
+
+    def _put_right(self) -> None:
+        """Write edited workspaces again as the last commit left them, unless another commit comes in between: then later."""
+        held = self._held()
+        right = held.state.records
+        edits = self._journal.take_edits()
+        wrong = {id_ for id_, text in edits.items() if text != (right[id_].json if id_ in right else None)}
+        if wrong:
+            _log.warning(
+                "Workspaces in etcd were edited by hand. That is not taken over: they are written again.",
+                workspaces=", ".join(sorted(wrong)),
+            )
+        self._edited |= wrong
+        if not self._edited:
+            return
+        keys = {id_: self._keys.workspace(held.head.generation, id_) for id_ in self._edited}
+        unchanged = Compare(self._keys.head, "MOD", "EQUAL", held.head_revision)
+        operations = [Put(key, right[id_].json) if id_ in right else Delete(key) for id_, key in keys.items()]
+        if self._gateway.transact([unchanged], operations).succeeded:
+            self._edited.clear()
 
     def _note_failure(self, error: EtcdError) -> None:
         now = time.monotonic()

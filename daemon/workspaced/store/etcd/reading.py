@@ -21,6 +21,7 @@ from workspaced.store.etcd.messages import KeyValue, Read
 from workspaced.store.etcd.transaction import Held
 from workspaced.store.etcd.values import (
     Head,
+    NewerFormat,
     RequestValue,
     StoredSession,
     head_of,
@@ -112,11 +113,11 @@ def verify(snapshot: Snapshot) -> Contents:
             f"The store in etcd holds members that this release does not know ({', '.join(unknown_members[:10])}): "
             "a change of such a workspace leaves them out."
         )
-    history, history_warnings = _history(generation.history, head.history_since)
+    history, history_warnings = history_of(generation.history, head.history_since)
     return Contents(
         snapshot.revision,
         Held(
-            _state(head, records, _request_keys(snapshot.requests), history),
+            _state(head, records, request_keys_of(snapshot), history),
             head,
             snapshot.head.mod_revision,
         ),
@@ -131,6 +132,14 @@ def read_head(text: bytes) -> Head:
         return head_of(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(f"its key `head` is wrong: {error}") from error
+
+
+def nonce_of(head: KeyValue) -> str:
+    """Return the nonce of a head, an empty one if it can't be read: it is another's then."""
+    try:
+        return read_head(head.value).nonce
+    except (Damaged, NewerFormat):
+        return ""
 
 
 def told(key: bytes) -> str:
@@ -184,9 +193,9 @@ def _state(
     return replace(state, history=history)
 
 
-def _request_keys(items: Mapping[str, KeyValue]) -> dict[str, str | None]:
+def request_keys_of(snapshot: Snapshot) -> dict[str, str | None]:
     """Return the request keys, oldest first, each with its workspace's id."""
-    found = {key: (item.mod_revision, read_request(item.value)) for key, item in items.items()}
+    found = {key: (item.mod_revision, read_request(item.value)) for key, item in snapshot.requests.items()}
     known = {key: (revision, value) for key, (revision, value) in found.items() if value is not None}
     ordered = sorted(known, key=lambda key: (known[key][0], known[key][1].place))
     return {key: known[key][1].workspace_id for key in ordered}
@@ -197,7 +206,7 @@ def _sessions(texts: Mapping[str, bytes]) -> dict[str, StoredSession]:
     return {id_: session for id_, session in found.items() if session is not None}
 
 
-def _history(texts: Mapping[int, bytes], since: int) -> tuple[History, list[str]]:
+def history_of(texts: Mapping[int, bytes], since: int) -> tuple[History, list[str]]:
     """Return the newest changes, and warnings. One that can't be read ends the history there: no workspace depends on it."""
     entries: list[Entry] = []
     room, warnings = KEPT_BYTES, list[str]()

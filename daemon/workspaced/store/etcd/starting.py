@@ -4,30 +4,38 @@
 | --- | --- |
 | no key at all | `fresh`: an empty store, unless a certain one is expected |
 | a whole store | `clean`; sessions that an earlier daemon of this directory left are ended |
+| edited or deleted keys | `recovered` or `dataLoss` (`mending`), unless a daemon on another machine puts them right |
 | foreign keys, a store of another id, no head | StoreUnusable, and nothing is touched |
 """
 
 import errno
+import time
 from typing import Final, NamedTuple
 
 from workspaced.domain.ids import IdFactory
 from workspaced.domain.records import encode
 from workspaced.process.log import Logger
 from workspaced.store import stored_texts
-from workspaced.store.contract import StoreUnreachable, StoreUnusable, WrittenByNewerRelease
+from workspaced.store.contract import StorageFailure, StoreUnreachable, StoreUnusable, WrittenByNewerRelease
 from workspaced.store.etcd.failures import EtcdError, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import new_generation, remove_left
+from workspaced.store.etcd.generation import BUILDING_SECONDS, new_generation, remove_left
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.making import Target
+from workspaced.store.etcd.mending import mend
 from workspaced.store.etcd.messages import Compare, Delete, Put
 from workspaced.store.etcd.reading import Contents, Damaged, Snapshot, take_snapshot, told, verify
 from workspaced.store.etcd.transaction import Scope
 from workspaced.store.etcd.values import FORMAT, Head, NewerFormat, new_nonce
+from workspaced.store.files import Directory
 from workspaced_protocol import __version__
 from workspaced_protocol.models import RecoveryOutcome
 
 _MAKING_ATTEMPTS: Final = 5
 """How often an answer may be lost, or another machine be faster, while a new store is made."""
+
+_PUT_RIGHT_SECONDS: Final = 2.5
+"""How long a daemon on another machine has to put edited keys right: it does so within a second."""
 
 _log = Logger()
 
@@ -39,15 +47,25 @@ class Started(NamedTuple):
     outcome: RecoveryOutcome
 
 
-def start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
-    """Return the store below the prefix; make one if there is none. Raises StoreUnusable.
+class DamagedStore(StoreUnusable):
+    """The keys do not hold what was committed."""
+
+    def __init__(self, reason: str, advice: str, damage: Damaged) -> None:
+        super().__init__(reason, advice, errno.EIO)
+        self.damage = damage
+
+
+def start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Directory) -> Started:
+    """Return the store below the prefix; make one if there is none. Raises StoreUnusable, or OSError for the directory.
 
     `expected_id` is the id of the store that the data directory belongs to, None if it may be any.
     """
     try:
-        return _start(gateway, scope, expected_id)
+        return _start(gateway, scope, expected_id, directory)
     except EtcdError as error:
         raise as_unusable(error) from error
+    except StorageFailure as failure:
+        raise StoreUnusable(failure.message, number=failure.errno) from failure
 
 
 def as_unusable(error: EtcdError) -> StoreUnusable:
@@ -79,16 +97,17 @@ def verified(snapshot: Snapshot, keys: Keys) -> Contents:
             f"The store in etcd below {prefix} has {error}: start a newer release, or choose another etcd_prefix."
         ) from error
     except Damaged as damage:
-        raise StoreUnusable(
+        raise DamagedStore(
             f"The store in etcd below {prefix} is damaged ({damage})",
-            "nothing was written; restore it from a backup of etcd, or flush it from a daemon that still serves it",
-            errno.EIO,
+            "nothing was written; start a daemon that recovers it, or restore it from a backup of etcd",
+            damage,
         ) from damage
 
 
-def _start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
+def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Directory) -> Started:
     keys = scope.keys
     nonces: set[str] = set()
+    has_waited = False
     for _ in range(_MAKING_ATTEMPTS):
         snapshot = take_snapshot(gateway, keys)
         require_own(snapshot, keys)
@@ -96,7 +115,20 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None) -> Started:
             refuse_lost(snapshot, keys, expected_id)
             nonces.add(_make_empty(gateway, scope))
             continue
-        contents = verified(snapshot, keys)
+        try:
+            contents = verified(snapshot, keys)
+        except DamagedStore as error:
+            if not has_waited:
+                has_waited = True
+                time.sleep(_PUT_RIGHT_SECONDS)
+            else:
+                _log.error(
+                    "The store in etcd is damaged, and no other daemon has put it right.", reason=error.reason
+                )
+                lease = gateway.grant(BUILDING_SECONDS)
+                target = Target(gateway, keys, scope.machine, snapshot.head.mod_revision, lease)
+                mend(snapshot, error.damage, target, directory, expected_id)
+            continue
         head = contents.held.head
         if expected_id is not None and head.store_id != expected_id:
             raise StoreUnusable(
@@ -162,10 +194,16 @@ def _make_empty(gateway: Gateway, scope: Scope) -> str:
 
 
 def _without_earlier(gateway: Gateway, scope: Scope, contents: Contents) -> Contents:
-    """End the sessions of an earlier daemon of this directory."""
+    """End the sessions of an earlier daemon of this directory, and warn of another one with this machine's name."""
     own = {id_ for id_, each in contents.sessions.items() if scope.owns(each)}
     for id_ in own:
         key = scope.keys.session(contents.sessions[id_].session.workspace_id, id_)
         gateway.transact([], [Delete(key)])
     others = {id_: each for id_, each in contents.sessions.items() if id_ not in own}
-    return Contents(contents.revision, contents.held, others, contents.warnings)
+    namesakes = {each.data_dir for each in others.values() if each.machine == scope.machine}
+    warnings = [
+        f"Another daemon calls its machine {scope.machine}, too (its data directory is {data_dir}), and each takes the "
+        "other's paths for its own: give one of them another name by the setting `machine`."
+        for data_dir in sorted(namesakes)
+    ]
+    return Contents(contents.revision, contents.held, others, [*contents.warnings, *warnings])

@@ -27,8 +27,14 @@ def settings(url: str, address: EtcdAddress) -> ssl.SSLContext:
             # The empty password: a key that needs one is an error here, else OpenSSL would ask at the terminal.
             context.load_cert_chain(address.cert_file, address.key_file, password="")
         except (OSError, ValueError) as error:
-            reason = "with its key it is not a certificate and its private key, in PEM, without a password"
-            raise _wrong_file(url, "etcd_cert_file, etcd_key_file", address.cert_file, reason) from error
+            key_file = address.key_file or address.cert_file
+            raise NotApplied(
+                url,
+                f"can't be reached over TLS with {shown(str(address.cert_file))} and {shown(str(key_file))} "
+                "(they are not a certificate and its private key, in PEM, without a password)",
+                "correct the settings `etcd_cert_file` and `etcd_key_file`",
+                errno.EINVAL,
+            ) from error
     return context
 
 
@@ -88,6 +94,6 @@ def _wrong_file(url: str, setting: str, path: Path | None, reason: str) -> NotAp
     return NotApplied(
         url,
         f"can't be reached over TLS with {shown(str(path))} ({reason})",
-        f"correct the setting {setting}",
+        f"correct the setting `{setting}`",
         errno.EINVAL,
     )

@@ -25,9 +25,8 @@ MAX_BYTES: Final = 1_400_000
 
 _OPERATION_BYTES: Final = 64  # what is added to an operation's key and value
 
-_ROOM_OPERATIONS: Final = 96
-_ROOM_BYTES: Final = MAX_BYTES // 2
-"""Where a batch ends: one more write should fit, too."""
+_ROOM_BYTES: Final = 1_000_000
+"""What texts may take that are counted without names, ids and the like."""
 
 _OPERATIONS_OF_A_WORKSPACE: Final = 3  # itself, its name and a former name
 
@@ -59,7 +58,7 @@ class Scope(NamedTuple):
         return (session.machine, session.data_dir) == (self.machine, self.data_dir)
 
 
-class Leases(NamedTuple):
+class CommitLeases(NamedTuple):
     """The leases that keys of a commit live by; 0 where it has none such."""
 
     session: int = 0
@@ -93,7 +92,7 @@ def same_head(held: Held, scope: Scope) -> Head:
     return structs.replace(held.head, nonce=new_nonce(), machine=scope.machine)
 
 
-def operations_of(commit: Commit, held: Held, scope: Scope, leases: Leases) -> tuple[list[Write], Head]:
+def operations_of(commit: Commit, held: Held, scope: Scope, leases: CommitLeases) -> tuple[list[Write], Head]:
     """Return what a commit puts and deletes, less the head, and the head after it."""
     keys, generation = scope.keys, held.head.generation
     operations: list[Write] = [
@@ -109,7 +108,7 @@ def operations_of(commit: Commit, held: Held, scope: Scope, leases: Leases) -> t
     return operations, next_head(held, commit.state, commit.changed, scope, since)
 
 
-def beside_generations(commit: Commit, held: Held, scope: Scope, leases: Leases) -> Iterator[Write]:
+def beside_generations(commit: Commit, held: Held, scope: Scope, leases: CommitLeases) -> Iterator[Write]:
     """Yield the operations on keys that are in no generation: request keys and sessions."""
     keys = scope.keys
     for place, (key, workspace_id) in enumerate(commit.new_keys.items()):
@@ -136,15 +135,16 @@ def size_of(operations: Sequence[Write]) -> int:
 
 
 def has_room(draft: Draft) -> bool:
-    """Return whether a transaction can hold the changes of a draft, and of one more write of the usual size."""
+    """Return whether a transaction can hold the changes of a draft; it counts a little too much."""
     operations = (
         _OPERATIONS_OF_A_WORKSPACE * len(draft.changed)
         + len(draft.entries)
         + len(draft.new_keys)
         + len(draft.begun)
         + len(draft.ended)
+        + 2  # the head, and the end of the history
     )
-    if operations > _ROOM_OPERATIONS:
+    if operations > MAX_OPERATIONS:
         return False
     texts = sum(len(record.json) for record in draft.changed.values() if record is not None)
     entries = sum(len(entry.before or b"") + len(entry.after or b"") for entry in draft.entries)

@@ -35,7 +35,9 @@ def sample(count: int) -> State:
 @pytest.mark.parametrize("count", [0, 3, 200])
 def test_a_store_is_made_and_read_back_the_same(machines: Machines, count: int) -> None:
     state = sample(count)
+    assert copying.there(machines.address) is None
     copying.make(machines.address, "desk", state)
+    assert copying.there(machines.address) == (state.store_id, state.revision)
     again = copying.read_again(machines.address)
     assert encode_document(again) == encode_document(state)
     assert again.history.entries == state.history.entries

@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from support.etcd import needs_etcd
-from support.etcd_stores import Machines, news_of
+from support.etcd_stores import Machines, news_of, save_at_last
 from support.samples import commit, workspace
 from support.scripted_gateway import Fate, ScriptedGateway
 from support.waiting import wait_until
 from workspaced.domain import sessions
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
-from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T013")]
@@ -46,20 +45,10 @@ class Scripted:
         """Return a fate before which the other machine commits."""
 
         def go_on() -> Fate:
-            save_at_last(self.lap, 9)
+            save_at_last(self.lap, workspace(9))
             return fate
 
         return go_on
-
-
-def save_at_last(store: EtcdWorkspaceStore, number: int) -> None:
-    while True:
-        try:
-            store.save(workspace(number))
-        except Overtaken:
-            store.take_news()
-        else:
-            return
 
 
 @pytest.fixture
@@ -79,6 +68,7 @@ def scripted(machines: Machines) -> Scripted:
         ["never", "applied", "never", "applied"],
         ["refused", "refused", "applied"],
         ["refused", "lost"],
+        ["filled"],
     ],
     ids=" ".join,
 )
@@ -168,6 +158,19 @@ def test_a_failure_that_does_not_pass_is_told_at_once(scripted: Scripted) -> Non
     assert scripted.desk.outage is None
 
 
+def test_a_full_etcd_is_told_as_one_that_applied_nothing(scripted: Scripted) -> None:
+    desk, gateway = scripted.desk, scripted.gateway
+    gateway.script("full")
+    with pytest.raises(StorageFailure, match="compact it"):
+        desk.save(workspace(2))
+    gateway.script(scripted.lap_goes_on("full"))
+    with pytest.raises(Overtaken):
+        desk.save(workspace(2))
+    desk.take_news()
+    desk.save(workspace(2))
+    assert scripted.names() == ["ws_01", "ws_02", "ws_09"]
+
+
 def test_a_failure_that_goes_on_is_an_outage_until_etcd_answers(scripted: Scripted) -> None:
     desk, gateway = scripted.desk, scripted.gateway
     told: list[object] = []
@@ -206,7 +209,8 @@ def test_a_session_of_unknown_outcome_is_settled_as_well(scripted: Scripted, fat
 @pytest.mark.parametrize("fate", ["lost", "never", "refused"])
 def test_a_generation_is_whole_whatever_is_lost(scripted: Scripted, step: int, fate: Fate) -> None:
     desk = scripted.desk
-    scripted.gateway.script(*(["applied"] * step), fate)
+    before: list[Fate] = ["applied"] * step
+    scripted.gateway.script(*before, fate)
     desk.flush()
     desk.tidy()
     desk.save(workspace(2))

@@ -1,0 +1,200 @@
+"""What a store does where etcd's changes can't be had one by one, or are nobody's commit: it reads anew, or puts right."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from support.etcd import Cluster, needs_etcd, port_of
+from support.etcd_stores import Machines, news_of, save_at_last
+from support.logs import EventDict
+from support.proxy import Proxy
+from support.samples import workspace
+from support.waiting import wait_until
+from workspaced.domain.history import History
+from workspaced.store.contract import Commit, Overtaken, StorageFailure, StoreUnusable
+from workspaced.store.etcd import etcd_store, journal, keeping, sending
+from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.messages import Delete, Put
+from workspaced.store.etcd.watching import Watch
+
+pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T015")]
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "READING_SECONDS", 0.2)
+    monkeypatch.setattr(etcd_store, "READING_SECONDS", 0.2)
+
+
+@pytest.fixture
+def desk(machines: Machines) -> EtcdWorkspaceStore:
+    """A store with one workspace."""
+    desk = machines.open("desk")
+    desk.save(workspace(1))
+    return desk
+
+
+def key_of(machines: Machines, id_: str) -> str:
+    """The name of a workspace's key."""
+    (name,) = [name for name in machines.stored() if name.endswith(f"/workspace/{id_}")]
+    return name
+
+
+EDITS: dict[str, Callable[[str], Put | Delete]] = {
+    "changed": lambda key: Put(key.encode(), b'{"id":"ws_01"}'),
+    "garbage": lambda key: Put(key.encode(), b"\xff"),
+    "deleted": lambda key: Delete(key.encode()),
+    "added": lambda key: Put(key.replace("ws_01", "ws_02").encode(), b"{}"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_workspace_that_was_edited_by_hand_is_put_right(
+    machines: Machines, desk: EtcdWorkspaceStore, edit: str, logged: list[EventDict]
+) -> None:
+    before = machines.stored()
+    key = machines.key(key_of(machines, "ws_01")).decode()
+    machines.gateway.transact([], [EDITS[edit](key)])
+    wait_until(lambda: machines.stored() == before)
+    wait_until(lambda: any("edited by hand" in each["event"] for each in logged))
+    assert desk.take_news() is None
+    assert desk.outage is None
+    desk.save(workspace(3))
+    assert [each.id for each in machines.open("lap").get_all()] == ["ws_01", "ws_03"]
+    assert sum("edited by hand" in each["event"] for each in logged) == 1
+
+
+def test_a_foreign_key_is_named_and_left_alone(
+    machines: Machines, desk: EtcdWorkspaceStore, logged: list[EventDict]
+) -> None:
+    machines.gateway.transact([], [Put(machines.key("notes"), b"mine")])
+    wait_until(lambda: any("not the store's own" in each["event"] for each in logged))
+    desk.flush()
+    desk.tidy()
+    assert machines.stored()["notes"] == b"mine"
+    assert "notes" in (desk.check().primary.reason or "")
+    with pytest.raises(StoreUnusable, match=r"notes.*nothing was written"):
+        machines.open("lap")
+    assert machines.stored()["notes"] == b"mine"
+
+
+def changed_head(machines: Machines, **members: object) -> Put:
+    head = json.loads(machines.stored()["head"])
+    return Put(machines.key("head"), json.dumps({**head, **members}).encode())
+
+
+HEADS: dict[str, tuple[Callable[[Machines], Put | Delete], str]] = {
+    "deleted": (lambda machines: Delete(machines.key("head")), "`head` was deleted"),
+    "garbage": (lambda machines: Put(machines.key("head"), b"{"), "`head` is wrong"),
+    "another": (lambda machines: changed_head(machines, storeId="st_" + "0" * 26), "another store is there"),
+    "newer": (lambda machines: changed_head(machines, format=2), "install a newer release"),
+    "digest": (lambda machines: changed_head(machines, digest="00" * 32), "are not the 1 of revision 1"),
+    "generation": (lambda machines: changed_head(machines, generation="g_" + "0" * 26), "are not the 1"),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_that_can_not_be_right_stops_writes_until_it_is_put_back(
+    machines: Machines, desk: EtcdWorkspaceStore, head: str
+) -> None:
+    before = machines.stored()["head"]
+    change, reason = HEADS[head]
+    machines.gateway.transact([], [change(machines)])
+
+    def is_told() -> bool:
+        desk.take_news()
+        return desk.outage is not None and reason in desk.outage.reason
+
+    wait_until(is_told, lambda: str(desk.outage))
+    edited = machines.stored()
+    with pytest.raises(StorageFailure):
+        desk.save(workspace(2))
+    assert [each.id for each in desk.get_all()] == ["ws_01"]
+    assert machines.stored() == edited
+    machines.gateway.transact([], [Put(machines.key("head"), before)])
+    wait_until(lambda: (desk.take_news(), desk.outage is None)[1])
+    save_at_last(desk, workspace(2))
+    assert [each.id for each in machines.open("lap").get_all()] == ["ws_01", "ws_02"]
+
+
+def test_a_watch_that_was_compacted_costs_no_event(
+    etcd: Cluster, machines: Machines, desk: EtcdWorkspaceStore
+) -> None:
+    with Proxy(port_of(etcd.endpoints[0])) as proxy:
+        lap = machines.open("lap", endpoints=[proxy.endpoint])
+        proxy.mode = "refuse"
+        proxy.cut()
+        for number in (2, 3, 4):
+            desk.save(workspace(number))
+        member = etcd.members[0]
+        revision = member.ask("/v3/kv/range", {"key": "YQ=="})["header"]["revision"]
+        member.ask("/v3/kv/compaction", {"revision": revision})
+        proxy.mode = "pass"
+        news = news_of(lap, desk.state.revision)
+        assert [entry.revision for each in news for entry in each.entries] == [2, 3, 4]
+        assert not any(each.is_gap for each in news)
+        lap.save(workspace(5))
+        machines.close("lap")
+
+
+def test_changes_that_the_history_does_not_have_are_a_gap(
+    machines: Machines, desk: EtcdWorkspaceStore
+) -> None:
+    lap = machines.open("lap")
+    state = replace(desk.state, revision=9, history=History(9))
+    desk.commit(Commit(state, is_whole=True))
+    [news] = news_of(lap, 9)
+    assert (news.is_gap, [*news.entries]) == (True, [])
+    desk.save(workspace(2))
+    [news] = news_of(lap, 10)
+    assert (news.is_gap, len(news.entries)) == (False, 1)
+
+
+def test_more_changes_than_may_wait_are_read_as_a_whole(
+    machines: Machines, desk: EtcdWorkspaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "PENDING_LIMIT", 5)
+    lap = machines.open("lap")
+    for number in range(2, 30):
+        desk.save(workspace(number))
+    news = news_of(lap, 29)
+    assert [entry.revision for each in news for entry in each.entries] == [*range(2, 30)]
+    assert [record.json for record in lap.state.ordered] == [record.json for record in desk.state.ordered]
+
+
+class DeafGateway(Gateway):
+    """A gateway whose first watch tells nothing."""
+
+    is_deaf = True
+
+    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
+        if self.is_deaf:
+            self.is_deaf = False
+            key, range_end = b"/deaf", b"/deaf0"
+        return super().watch(key, range_end, from_revision)
+
+
+def test_a_watch_that_tells_nothing_is_begun_anew(machines: Machines, desk: EtcdWorkspaceStore) -> None:
+    lap = machines.open("lap", gateway=DeafGateway(machines.address))
+    desk.save(workspace(2))
+    [news] = news_of(lap, 2)
+    assert len(news.entries) == 1
+
+
+def test_a_commit_does_not_wait_for_a_watch_that_tells_nothing(
+    machines: Machines, desk: EtcdWorkspaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 60)
+    monkeypatch.setattr(sending, "READING_SECONDS", 20)
+    lap = machines.open("lap", gateway=DeafGateway(machines.address))
+    desk.save(workspace(2))
+    with pytest.raises(Overtaken):
+        lap.save(workspace(3))
+    [news] = news_of(lap, 2)
+    assert len(news.entries) == 1
+    lap.save(workspace(3))
