@@ -21,7 +21,7 @@ from workspaced.greeting import announce
 from workspaced.process import log
 from workspaced.process.awake_clock import AwakeClock
 from workspaced.process.streams import say
-from workspaced.rpc.listener import SocketUnusable
+from workspaced.rpc.socket_file import SocketUnusable
 from workspaced.settings.loading import BadConfiguration, load_settings
 from workspaced.settings.model import FIELDS, Settings
 from workspaced.store.contract import StoreUnusable, UnfitSettings, WrittenByNewerRelease

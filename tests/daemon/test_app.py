@@ -17,7 +17,7 @@ from support.samples import workspace
 from support.serving import error_of
 from support.waiting import until
 from workspaced import app
-from workspaced.rpc.listener import SocketUnusable
+from workspaced.rpc.socket_file import SocketUnusable
 from workspaced.settings.loading import BadConfiguration
 from workspaced.settings.model import Settings
 from workspaced.store import create_json_store

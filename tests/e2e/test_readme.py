@@ -1,4 +1,4 @@
-"""The tours of README.md, docs/command-line.md and docs/integrate/shell.md run as they are printed (support/tour.py)."""
+"""The tours (blocks of `console`) of README.md, docs/command-line.md and docs/integrate/shell.md run as they are printed."""
 
 import shutil
 import sys

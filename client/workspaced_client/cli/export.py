@@ -104,7 +104,7 @@ def _of_this_machine(workspaces: Sequence[Workspace], format_: str, here: str | 
             kept.append(structs.replace(each, projects=own) if len(own) < len(each.projects) else each)
         elif len(workspaces) == 1:
             there = command_there(
-                machine, shlex.join(["workspacectl", "export", each.name, "--format", format_])
+                machine, shlex.join(["workspacectl", "export", each.id, "--format", format_])
             )
             raise not_here(each.name, each.root_path, machine, hint=f"To export it there: {there}")
         else:

@@ -109,13 +109,13 @@ class ActiveSessions(Refused):
         count = len(active)
         sessions = "1 active session" if count == 1 else f"{count} active sessions"
         machines = Counter(owned.session.machine for owned in active if owned.connection == ELSEWHERE)
-        places = ", ".join(
-            f"{number} on {told(machine or 'another machine')}" for machine, number in machines.items()
-        )
-        elsewhere = f" ({places})" if places else ""
+        places = [(told(machine or "another machine"), number) for machine, number in machines.items()]
+        if [number for _, number in places] == [count]:
+            sessions += f" on {places[0][0]}"
+        elif places:
+            sessions += f" ({', '.join(f'{number} on {place}' for place, number in places)})"
         super().__init__(
-            f"Workspace {quoted(workspace.name)} has {sessions}{elsewhere}: close the sessions first.",
-            count=count,
+            f"Workspace {quoted(workspace.name)} has {sessions}: close the sessions first.", count=count
         )
 
 

@@ -2,12 +2,9 @@
 
 import errno
 import os
-import secrets
 import socket
-import stat
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +15,9 @@ from workspaced.process import descriptors
 from workspaced.process.log import Logger
 from workspaced.process.threads import NoThread, run_in_thread
 from workspaced.rpc.peer import peer_credentials
+from workspaced.rpc.socket_file import SocketUnusable, identity_if_there, identity_of, listen_at
 from workspaced.service.requests import Caller
-from workspaced_protocol.paths import make_private_directory
 
-_BACKLOG: Final = 1024  # clients that may connect while the daemon is busy or restarts
-_PROBE_SECONDS: Final = 2.0
 # accept(2): no descriptor or no memory is available at the moment.
 _CAPACITY_ERRNOS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _CAPACITY_PAUSE_SECONDS: Final = 0.1
@@ -35,15 +30,6 @@ _PATH_CHECK_SECONDS: Final = 4.0  # no event tells that a path leads elsewhere; 
 _log = Logger()
 
 
-class SocketUnusable(Exception):
-    """The socket can't be bound. The message says why and what to do."""
-
-    @property
-    def message(self) -> str:
-        """The sentence for people."""
-        return str(self)
-
-
 class SocketListener:
     """A listening socket at `path`. With `owns_file`, `close` also removes its file."""
 
@@ -51,7 +37,7 @@ class SocketListener:
         self.path = path
         self._socket = trio.socket.from_stdlib_socket(listening)
         self._owns_file = owns_file
-        self._identity = _identity(path) if owns_file else _identity_if_there(path)
+        self._identity = identity_of(path) if owns_file else identity_if_there(path)
         self._closed = threading.Event()
         self._path_problem = ""
         self._connections = 0
@@ -180,8 +166,8 @@ class SocketListener:
                 f"{self.path} does not lead to this daemon any more, and only the service manager can bind it again: "
                 "restart the socket's unit, and then the daemon."
             )
-        again = _listen(self.path, replaces=True)
-        self._identity = _identity(self.path)
+        again = listen_at(self.path, replaces=True)
+        self._identity = identity_of(self.path)
         if self._closed.is_set():
             again.close()
             self._remove_file()
@@ -209,7 +195,7 @@ class SocketListener:
 
     def _remove_file(self) -> None:
         try:
-            if _identity(self.path) == self._identity:
+            if identity_of(self.path) == self._identity:
                 self.path.unlink()
         except (FileNotFoundError, NotADirectoryError):
             pass
@@ -228,84 +214,4 @@ def bind(path: Path) -> SocketListener:
     The caller must hold the lock of the data directory: a socket without a listener is then a dead daemon's,
     and is replaced.
     """
-    return SocketListener(path, _listen(path), owns_file=True)
-
-
-def _listen(path: Path, *, replaces: bool = False) -> socket.socket:
-    """Return a socket that listens on `path`; `replaces` as in `_remove_dead_socket`. Raises SocketUnusable."""
-    try:
-        _make_socket_directory(path.parent)
-        _remove_dead_socket(path, replaces=replaces)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            with suppress(OSError):  # macOS refuses it
-                os.fchmod(
-                    listening.fileno(), 0o600
-                )  # on Linux, the file that bind(2) makes gets no other mode
-            listening.bind(str(path))
-            listening.listen(_BACKLOG)  # at once: who sees the file expects an answer
-            path.chmod(0o600)  # until here, the check of each peer keeps other users out
-        except BaseException:
-            listening.close()
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SocketUnusable(
-            f"The socket {path} can't be bound ({reason}): choose another with --socket or WORKSPACED_SOCKET."
-        ) from error
-    return listening
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.lstat()
-    return status.st_dev, status.st_ino
-
-
-def _identity_if_there(path: Path) -> tuple[int, int] | None:
-    try:
-        return _identity(path)
-    except OSError:
-        return None
-
-
-def _make_socket_directory(directory: Path) -> None:
-    make_private_directory(directory)
-    status = directory.stat()
-    if not status.st_mode & 0o077:
-        return
-    # A directory of another name is the user's own, as with --socket /srv/x.sock: its mode stays. The
-    # socket's mode and the check of the peer keep other users out.
-    if directory.name == "workspaced" and status.st_uid == os.geteuid():
-        directory.chmod(0o700)
-
-
-def _remove_dead_socket(path: Path, *, replaces: bool) -> None:
-    """Remove a dead daemon's socket at `path`; raise SocketUnusable for anything else.
-
-    With `replaces`, move anything else aside that is no live socket: the name was this daemon's.
-    """
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(status.st_mode) and not replaces:
-        raise SocketUnusable(
-            f"{path} exists and is not a socket: move it away, or choose another with --socket."
-        )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_PROBE_SECONDS)
-        try:
-            probe.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            if stat.S_ISSOCK(status.st_mode):
-                path.unlink(missing_ok=True)
-            else:
-                aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.moved")
-                path.rename(aside)
-                _log.warning("Another file had taken the socket's place; it was moved.", path=str(aside))
-            return
-        except (TimeoutError, BlockingIOError):
-            pass  # a program listens, but its backlog is full (connect(2), EAGAIN)
-    raise SocketUnusable(
-        f"Another program listens on {path}: stop it first, or choose another socket with --socket."
-    )
+    return SocketListener(path, listen_at(path), owns_file=True)

@@ -1,6 +1,8 @@
 """The part that stores have in common: reads and single writes, on top of a store's `state` and `commit`."""
 
+import errno
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -13,7 +15,8 @@ from workspaced.domain.errors import InvalidField
 from workspaced.domain.records import encode
 from workspaced.domain.state import State
 from workspaced.domain.tags_and_metadata import check_both
-from workspaced.store.contract import Commit, News, Outage, commit_of
+from workspaced.store.contract import Commit, News, Outage, StorageFailure, commit_of
+from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import Workspace
 from workspaced_protocol.problems import problem_at
 
@@ -38,6 +41,17 @@ class StoreBase:
     def has_room(self, draft: Draft, /) -> bool:
         """See WorkspaceStore. By default a commit holds everything."""
         return True
+
+    def _own(self, commit: Commit) -> Commit:
+        """Return the commit with this store's id, which no commit changes. Raises StorageFailure."""
+        if commit.state.revision > MAX_SAFE_INTEGER:
+            # Only data from another program can bring the revision near the limit. Above it, the store could not be
+            # read again.
+            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
+            raise StorageFailure(limit, errno.EOVERFLOW)
+        if commit.state.store_id == self.state.store_id:
+            return commit
+        return replace(commit, state=replace(commit.state, store_id=self.state.store_id))
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore."""

@@ -9,7 +9,7 @@ import socket
 from collections.abc import MutableMapping
 from typing import Final
 
-from workspaced.rpc.listener import SocketUnusable
+from workspaced.rpc.socket_file import SocketUnusable
 from workspaced.supervision.launchd import launchd_socket
 
 FIRST_DESCRIPTOR: Final = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Final
 
-from workspaced.rpc.listener import SocketUnusable
+from workspaced.rpc.socket_file import SocketUnusable
 
 _LIBRARY: Final = "/usr/lib/libSystem.dylib"
 

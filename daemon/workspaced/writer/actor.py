@@ -212,7 +212,7 @@ class Writer:
             self._closed.note_success()
             self._health.note_success(self.state.revision)
         # A write that is left may begin a session for one of the connections.
-        if batch.ends_all_held and not self._queue.has_line:
+        if batch.ends_all_held and not self._queue.has_earlier:
             self._closed.forget(len(batch.closed_connections))
 
     def _note_news(self) -> None:
@@ -255,6 +255,8 @@ class Writer:
             "A commit failed.", reason=failure.message, outcome="unknown" if is_unknown else "not applied"
         )
         batch.answer_failure(failure)
+        # First the cause, which the commit may have found out.
+        self._health.note_outage(self._store.outage, self.state.revision)
         self._health.note_failure(failure.message, self.state.revision, in_doubt=is_unknown)
         if is_unknown:
             await self._repair(failure, batch.commit.state.revision)

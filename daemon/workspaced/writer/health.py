@@ -28,6 +28,8 @@ class Health:
 
     def note_success(self, revision: int) -> None:
         """Take note of a commit that succeeded."""
+        if self._failure is not None:
+            _log.info("The store accepts writes again.")  # after an outage the store itself says so
         self._failure = None
         self._tell(revision)
 
@@ -56,7 +58,6 @@ class Health:
         if before.state == self.status.state:
             return
         if self.status.state == "ok":
-            _log.info("The store accepts writes again.")
             event = Event("store.ok", StoreChanged(), revision)
         else:
             event = Event("store.degraded", StoreChanged(self.status.last_error), revision)

@@ -6,6 +6,7 @@ are put back: they stay first in line, with the deadlines that they have.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import trio
 
@@ -19,12 +20,13 @@ class WriteQueue:
     """The writes that wait for a commit. One task takes them; `watch_deadlines` runs beside it."""
 
     def __init__(self, deadline_seconds: float, limit: int) -> None:
-        """At most `limit` writes wait beside those of the next commit."""
+        """At most `limit` writes wait beside those that `take` has returned, which are as many at most."""
         self._limit = limit
         self._deadlines = Deadlines(deadline_seconds)
         self._arrivals, self._arrived = trio.open_memory_channel[Write](limit)
         self._first: deque[Write] = deque()
-        """Those that were taken from the channel. It is filled only while it is empty, so it is bounded, too."""
+        """Those that are before all in the channel: they were taken, and are back."""
+        self._left_some = False
 
     def add(
         self, command: Command, reply: Reply, cause: Cause, on_settled: Callable[[], None] | None = None
@@ -52,23 +54,23 @@ class WriteQueue:
         return True
 
     def take(self) -> Sequence[Write]:
-        """Return all writes that wait, in order. They are not in the queue any more."""
+        """Return the writes that wait, in order, `limit` at most. They are not in the queue any more."""
         writes = [*self._first]
         self._first.clear()
-        while True:
-            try:
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while len(writes) < self._limit:
                 writes.append(self._arrived.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                return writes
+        self._left_some = self._arrived.statistics().current_buffer_used > 0
+        return writes
 
     def put_back(self, writes: Sequence[Write]) -> None:
         """Put writes back that were taken, in their order, before all others."""
         self._first.extendleft(reversed(writes))
 
     @property
-    def has_line(self) -> bool:
-        """Whether writes that were put back wait for the next commit."""
-        return bool(self._first)
+    def has_earlier(self) -> bool:
+        """Whether some of the writes that waited at the last `take` wait still."""
+        return self._left_some or bool(self._first)
 
     def close(self) -> None:
         """Take no more writes."""

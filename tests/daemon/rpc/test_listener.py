@@ -11,7 +11,8 @@ import pytest
 import trio
 
 from support.logs import EventDict
-from workspaced.rpc.listener import SocketListener, SocketUnusable, bind
+from workspaced.rpc.listener import SocketListener, bind
+from workspaced.rpc.socket_file import SocketUnusable
 
 
 @pytest.fixture

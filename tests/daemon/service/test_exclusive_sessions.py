@@ -108,7 +108,7 @@ async def test_it_holds_on_every_machine_that_shares_the_store(serve: Serve) -> 
     assert (code, data) == (1008, {"kind": "claimed", "session": held})
     assert "on laptop)" in message
     code, message, _ = await there.refusal("workspace.delete", id=made["id"])
-    assert (code, "(1 on laptop)" in message) == (1004, True)
+    assert (code, "1 active session on laptop:" in message) == (1004, True)
     assert (await there.result("daemon.status"))["sessions"] == 1
     assert await there.result("daemon.clients") != []
     here.close()

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import trio
 
-from workspaced.rpc.listener import SocketUnusable, adopt
+from workspaced.rpc.listener import adopt
+from workspaced.rpc.socket_file import SocketUnusable
 from workspaced.supervision.activation import inherited_socket
 from workspaced.supervision.launchd import launchd_socket
 

@@ -171,3 +171,16 @@ async def test_many_writes_at_once_take_as_few_commits_as_etcd_has_room_for(
     assert here.writer.commits.statistics().count < 20
     await until(lambda: there.writer.state.revision == 201)
     assert there.names() == here.names()
+
+
+async def test_more_sessions_than_etcd_has_room_for_end_with_their_connection(
+    nursery: trio.Nursery, open_store: OpenStore
+) -> None:
+    here, there = await desks(nursery, open_store)
+    for reply in [here.submit(begin(f"ss_{number:03}", "ws_A", 1)) for number in range(150)]:
+        assert isinstance(await reply.result(), Session)
+    await until(lambda: len(there.writer.state.sessions) == 150)
+    here.writer.end_sessions_of(1)
+    await until(lambda: not here.writer.state.sessions and not there.writer.state.sessions)
+    assert here.topics().count("session.ended") == there.topics().count("session.ended") == 150
+    assert await there.submit(workspaces.delete("ws_A", None)).result() is None

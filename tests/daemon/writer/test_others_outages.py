@@ -73,6 +73,26 @@ async def test_the_failure_that_began_an_outage_ends_with_it(nursery: trio.Nurse
     await until(lambda: desk.writer.status == StoreStatus("ok"))
 
 
+class FindsOut(SharedStore):
+    """Its first commit finds out that there is an outage, and fails before the writer is woken."""
+
+    def commit(self, commit: Commit, /) -> None:
+        wake, self.wake = self.wake, lambda: None
+        self.cut_off(NO_NETWORK, 9)
+        self.wake = wake
+        super().commit(commit)
+
+
+async def test_an_outage_that_a_commit_has_found_out_is_told_once(nursery: trio.Nursery) -> None:
+    store = FindsOut(SharedMemory())
+    desk = await start(nursery, store)
+    await desk.create("A")[0].refusal(StorageFailure)
+    assert desk.writer.status == StoreStatus("readOnly", NO_NETWORK, 9)
+    store.wake()
+    await desk.create("B")[0].refusal(StorageFailure)
+    assert desk.topics() == ["store.degraded"]
+
+
 class UnknownThenOut(SharedStore):
     """Its first commit is of unknown outcome, and the outage that caused it is known at the same time."""
 

@@ -53,12 +53,24 @@ async def test_a_session_guards_a_delete_on_the_other_machine(nursery: trio.Nurs
     if isinstance(answers[0], Session):
         assert isinstance(answers[1], ActiveSessions)
         assert answers[1].message == (
-            "Workspace “A” has 1 active session (1 on devbox): close the sessions first."
+            "Workspace “A” has 1 active session on devbox: close the sessions first."
         )
         assert answers[1].data == {"count": 1}
     else:
         assert isinstance(answers[0], NotFound)
         assert answers[1] is None
+
+
+async def test_a_refused_delete_tells_where_the_sessions_are(nursery: trio.Nursery) -> None:
+    here, there, _ = await two_desks(nursery)
+    await here.submit(begin("ss_1", "ws_A", 1)).result()
+    await here.submit(claim("ss_2", "laptop")).result()
+    await there.submit(begin("ss_3", "ws_A", 1)).result()
+    await until(lambda: len(there.writer.state.sessions) == len(here.writer.state.sessions) == 3)
+    refusal = await there.submit(workspaces.delete("ws_A", None)).refusal(ActiveSessions)
+    assert "has 3 active sessions (1 on another machine, 1 on laptop): close" in refusal.message
+    refusal = await here.submit(workspaces.delete("ws_A", None)).refusal(ActiveSessions)
+    assert "has 3 active sessions (1 on another machine): close" in refusal.message
 
 
 async def test_of_two_machines_that_claim_a_workspace_at_once_one_is_refused(nursery: trio.Nursery) -> None:

@@ -10,7 +10,7 @@ from support.waiting import until
 from support.writing import create, start
 from workspaced.domain import bulk, workspaces
 from workspaced.domain.draft import Draft
-from workspaced.domain.errors import NameConflict, RequestCancelled
+from workspaced.domain.errors import NameConflict, Overloaded, RequestCancelled
 from workspaced.store.contract import Commit, Overtaken
 from workspaced.writer.pending import WriteTimeout
 from workspaced_protocol.models import Change, Workspace
@@ -145,3 +145,20 @@ async def test_a_delete_in_line_answers_in_order(nursery: trio.Nursery) -> None:
     for reply in replies:
         assert not isinstance(await reply.result(), Exception)
     assert desk.topics() == ["workspace.created", "workspace.deleted", "workspace.created"]
+
+
+async def test_the_queue_is_bounded_though_few_writes_leave_it(nursery: trio.Nursery, narrow: Gated) -> None:
+    desk = await start(nursery, narrow, queue_limit=4)
+    replies = []
+    for round_ in range(6):
+        replies += desk.create(*(f"{round_}-{number}" for number in range(10)))
+        await narrow.succeed()
+    assert len([reply for reply in replies if not reply.answers]) <= 2 * 4
+    assert any(isinstance(answer, Overloaded) for reply in replies for answer in reply.answers)
+    desk.writer.stop()
+    narrow.open()
+    await desk.writer.finished.wait()
+    answers = [await reply.result() for reply in replies]
+    assert [each.revision for each in answers if isinstance(each, Workspace)] == [
+        *range(1, desk.writer.state.revision + 1)
+    ]

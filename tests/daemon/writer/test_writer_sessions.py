@@ -228,3 +228,22 @@ async def test_a_session_that_begins_behind_a_failed_batch_ends_with_its_connect
     assert isinstance(await failed.result(), Exception)
     assert isinstance(await began.result(), Session)
     await until(lambda: sessions(desk) == ["ss_1"])
+
+
+async def test_a_session_behind_a_full_queue_ends_with_its_connection(
+    nursery: trio.Nursery, gated: GatedStore
+) -> None:
+    """The last write that gets into the queue, beside as many as one batch takes, begins it."""
+    desk = await start(nursery, gated, queue_limit=2)
+    desk.create("A")
+    await gated.succeed()
+    await until(lambda: desk.names() == ["A"])
+    desk.create("B")
+    await gated.next_commit()
+    desk.create("C", "D")
+    gated.open()
+    while (began := desk.submit(begin("ss_1", "ws_A", 1))).answers:  # refused: the queue is full
+        await trio.lowlevel.checkpoint()
+    desk.writer.end_sessions_of(1)
+    assert isinstance(await began.result(), Session)
+    await until(lambda: not desk.writer.state.sessions)

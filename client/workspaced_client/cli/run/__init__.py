@@ -41,7 +41,7 @@ def run(options: Options, workspace: str | None, command: list[str], *, exclusiv
         )
     machine = machine_elsewhere(found, options.machine)
     if machine is not None:
-        there = shlex.join(["workspacectl", "run", found.name, "--", *command])
+        there = shlex.join(["workspacectl", "run", found.id, "--", *command])
         raise not_here(
             found.name, found.root_path, machine, hint=f"To run it there: {command_there(machine, there)}"
         )

@@ -9,19 +9,15 @@ The strategy:
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from msgspec import structs
-
 from workspaced.domain.draft import Draft
-from workspaced.domain.records import encode
 from workspaced.process.log import Logger
 from workspaced.store.base import StoreBase
 from workspaced.store.contract import (
     Commit,
-    CommitUnknown,
     News,
     Outage,
     Overtaken,
@@ -31,41 +27,29 @@ from workspaced.store.contract import (
 from workspaced.store.document import encode_document
 from workspaced.store.etcd import transaction
 from workspaced.store.etcd.address import EtcdAddress
-from workspaced.store.etcd.failures import EtcdError, LeaseGone
+from workspaced.store.etcd.committing import Committer
+from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import (
-    is_building,
-    new_generation,
-    refuse_too_large,
-    remove_left,
-    write_generation,
-)
-from workspaced.store.etcd.journal import Journal
+from workspaced.store.etcd.journal import Change, Journal
 from workspaced.store.etcd.keeping import Keeper, Leases
 from workspaced.store.etcd.keys import Keys
-from workspaced.store.etcd.messages import Compare, Delete, Put
 from workspaced.store.etcd.news import Disagreement, Taken, apply
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import Contents, Damaged, take_snapshot, told, verify
-from workspaced.store.etcd.sending import Sender
+from workspaced.store.etcd.sending import READING_SECONDS, Sender
 from workspaced.store.etcd.starting import start
-from workspaced.store.etcd.transaction import Held, Scope, Write
-from workspaced.store.etcd.values import Head, NewerFormat
+from workspaced.store.etcd.transaction import Scope
+from workspaced.store.etcd.values import NewerFormat
 from workspaced.store.files import Content, Identity
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.notice import status_of
 from workspaced.store.quarantine import quarantine
 from workspaced.store.salvage import find_lost
 from workspaced_protocol.datadir import PRIMARY, QUARANTINE
-from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import FileCheck, StoreCheck
 
 _NO_SNAPSHOT: Final = FileCheck(corrupted=False, reason="none: etcd keeps a copy on each of its members")
-
-_DROPPED_AT_ONCE: Final = 100
-_DROPPED_KEYS_LIMIT: Final = 10_000
-_READING_SECONDS: Final = 2.0
 
 _log = Logger()
 
@@ -132,10 +116,8 @@ class EtcdWorkspaceStore(StoreBase):
             held = held._replace(state=replace(held.state, lost=lost))
         self._sender = Sender(self._gateway, self._scope, held, self._journal, self._follower, self._outages)
         self.state = held.state
-        self._is_doubtful = False  # after a commit of unknown outcome
+        self._committer = Committer(self._gateway, self._scope, self._sender, self._leases, self._journal)
         self._awaits_reading = False  # the keys do not agree with what was told of them
-        self._dropped_keys: list[str] = []
-        self._left_generations = False
         try:
             self._follower.start()
             self._keeper.start()
@@ -169,59 +151,35 @@ class EtcdWorkspaceStore(StoreBase):
     def take_news(self) -> News | None:
         """See WorkspaceStore."""
         news, has_lost_sessions = self._journal.take()
-        if not news and not has_lost_sessions:
-            return None
         try:
-            taken = apply(self._sender.held, news, self._scope.owns, has_lost_sessions=has_lost_sessions)
+            taken = self._applied(news, has_lost_sessions=has_lost_sessions)
         except Disagreement:
             _log.warning(
                 "What etcd told of other machines' changes does not agree with the head; the store is read anew."
             )
             self._awaits_reading = True
             self._follower.read_anew()
+            news, taken = [], self._applied([], has_lost_sessions=has_lost_sessions)
+        if not news and not has_lost_sessions:
             return None
         self._take_over(taken, is_whole=any(isinstance(each, Contents) for each in news))
         return News(self.state, taken.entries, taken.is_gap)
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. What changed is one transaction, or, where it does not fit, a new generation."""
-        if commit.state.revision > MAX_SAFE_INTEGER:
-            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
-            raise StorageFailure(limit, errno.EOVERFLOW)
-        if commit.state.store_id != self.state.store_id:
-            # No commit changes whose store it is.
-            commit = replace(commit, state=replace(commit.state, store_id=self.state.store_id))
-        if self._awaits_reading and not self._journal.wait_for_news(_READING_SECONDS):
+        commit = self._own(commit)
+        if self._awaits_reading and not self._journal.wait_for_news(READING_SECONDS):
             raise StorageFailure("The store in etcd could not be read anew in time; try again.", errno.EAGAIN)
         if self._journal.has_news:
             raise Overtaken
         if commit.keeps_previous is not None:
             self._keep_previous(commit.keeps_previous)
-        try:
-            head, revision = self._commit(commit)
-        except CommitUnknown:
-            self._is_doubtful = True
-            raise
-        except EtcdError as error:
-            raise StorageFailure(error.message, error.errno) from error
-        self._journal.confirm(revision)
-        self._is_doubtful = False
-        self._dropped_keys += commit.dropped_keys
-        self._sender.held = Held(commit.state, head, revision)
+        self._committer.commit(commit)
         self.state = commit.state
 
     def tidy(self) -> None:
         """See WorkspaceStore. Deletes request keys that were dropped, and what is left of other generations."""
-        try:
-            while self._dropped_keys and self._drop_keys():
-                pass
-            del self._dropped_keys[:-_DROPPED_KEYS_LIMIT]  # they end by their lease
-            if self._left_generations:
-                held = self._sender.held
-                remove_left(self._gateway, self._keys, held.head.generation, held.head_revision)
-                self._left_generations = False
-        except EtcdError as error:
-            _log.info("What is left in etcd could not be removed yet.", reason=error.message)
+        self._committer.tidy()
 
     def check(self) -> StoreCheck:
         """See WorkspaceStore. Where no other machine has gone on, etcd must also hold the state that the daemon holds."""
@@ -233,59 +191,12 @@ class EtcdWorkspaceStore(StoreBase):
         self._end()
         self._home.close()
 
-    def _commit(self, commit: Commit) -> tuple[Head, int]:
-        """Return the new head, and etcd's revision of it."""
-        for is_last in (False, True):
-            try:
-                return self._attempt(commit)
-            except LeaseGone:
-                if is_last:
-                    raise
-                # Suspended for longer than it lives, perhaps. News tells of the sessions that ended with it.
-                self._leases.forget()
-                if self._journal.has_news:
-                    raise Overtaken from None
-        raise AssertionError
-
-    def _attempt(self, commit: Commit) -> tuple[Head, int]:
-        held = self._sender.held
-        leases = transaction.Leases(
-            self._leases.session() if commit.begun else 0, self._leases.request() if commit.new_keys else 0
-        )
-        if commit.is_whole and self._is_doubtful:
-            # What was written is whole; only the head may have been put, or may still be.
-            since = held.head.history_since
-            head = transaction.next_head(held, commit.state, {}, self._scope, since)
-            return head, self._sender.send([], head)
-        operations, head = transaction.operations_of(commit, held, self._scope, leases)
-        if commit.is_whole or not transaction.fits(operations, head):
-            refuse_too_large(operations)
-            return self._write_generation(commit, head, leases)
-        return head, self._sender.send(operations, head, entries=commit.entries)
-
-    def _write_generation(self, commit: Commit, head: Head, leases: transaction.Leases) -> tuple[Head, int]:
-        name = new_generation()
-        key = self._keys.building(name)
-        since = max(commit.state.history.complete_since, head.history_since)
-        head = structs.replace(head, generation=name, history_since=since)
-        write_generation(
-            commit.state,
-            name,
-            self._keys,
-            Put(key, encode(self.machine), self._leases.building()),
-            self._sender.stage,
-        )
-        operations: list[Write] = [
-            *transaction.beside_generations(commit, self._sender.held, self._scope, leases),
-            Delete(key),
-        ]
-        revision = self._sender.send(operations, head, [is_building(key)], commit.entries)
-        self._left_generations = True
-        return head, revision
+    def _applied(self, news: Sequence[Change | Contents], *, has_lost_sessions: bool) -> Taken:
+        return apply(self._sender.held, news, self._scope.owns, has_lost_sessions=has_lost_sessions)
 
     def _take_over(self, taken: Taken, *, is_whole: bool) -> None:
         if taken.held.head_revision != self._sender.held.head_revision:
-            self._is_doubtful = False  # whatever was on its way can't be applied any more
+            self._committer.is_doubtful = False  # whatever was on its way can't be applied any more
         if is_whole:
             self._awaits_reading = False
         self._sender.held = taken.held
@@ -293,18 +204,6 @@ class EtcdWorkspaceStore(StoreBase):
         self._keeper.delete(
             [self._keys.session(each.session.workspace_id, each.session.id) for each in taken.orphans]
         )
-
-    def _drop_keys(self) -> bool:
-        """Delete a portion of the request keys that were dropped. Return False if others were faster."""
-        held = self._sender.held
-        portion = self._dropped_keys[:_DROPPED_AT_ONCE]
-        unchanged = Compare(self._keys.head, "MOD", "EQUAL", held.head_revision)
-        # A client may have used one again since.
-        deletes = [Delete(self._keys.request(key)) for key in portion if key not in held.state.request_keys]
-        if deletes and not self._gateway.transact([unchanged], deletes).succeeded:
-            return False
-        del self._dropped_keys[:_DROPPED_AT_ONCE]
-        return True
 
     def _keep_previous(self, reason: str) -> None:
         """Quarantine a copy of the last state on this machine, in the format of backups."""

@@ -194,11 +194,12 @@ class Keeper:
 
     def _look(self) -> None:
         """Have the watch begun anew if it lacks a commit for longer than a look takes."""
+        known = self._journal.head_revision  # before etcd is asked: others, and this daemon, go on meanwhile
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items
-        followed = self._journal.followed
-        if not found or found[0].mod_revision < self._journal.head_revision:
+        if not found or found[0].mod_revision < known:
             self._follower.read_anew()  # deleted, or an older one: it tells of that
             return
+        followed = self._journal.followed
         is_behind = found[0].mod_revision > followed
         if is_behind and self._was_behind:
             self._follower.break_off()

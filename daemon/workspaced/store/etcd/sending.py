@@ -10,11 +10,13 @@ The strategy:
 import errno
 import random
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 from workspaced.domain.entries import Entry
 from workspaced.domain.records import encode
+from workspaced.domain.state import State
 from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.following import Follower
@@ -35,7 +37,10 @@ _PAUSE_SECONDS: Final = 0.1
 _FOLLOWER_SECONDS: Final = 1.0
 """How long the follower may take for a change that etcd has: usually some milliseconds."""
 
-_READING_SECONDS: Final = 2.0
+READING_SECONDS: Final = 2.0
+"""How long the store as a whole may take to be read anew."""
+
+T = TypeVar("T")
 
 
 class Sender:
@@ -59,52 +64,66 @@ class Sender:
 
     def send(
         self,
+        state: State,
         operations: Sequence[Write],
         head: Head,
         compares: Sequence[Compare] = (),
         entries: Sequence[Entry] = (),
-    ) -> int:
-        """Apply the operations and put the head, if nobody else has put one since; return etcd's revision.
+    ) -> None:
+        """Apply the operations and put the head, if nobody else has put one since; then hold `state`.
 
-        The caller confirms the revision to the journal. `entries` are the changes among the operations. Raises
-        Overtaken, LeaseGone and StorageFailure where nothing was applied, else CommitUnknown.
+        `entries` are the changes among the operations. Raises Overtaken, LeaseGone and StorageFailure where nothing was
+        applied, else CommitUnknown.
         """
-        patience = self._patience()
+        patience = _Patience(self._outages)
         try:
-            while True:
-                self._journal.expect(head.nonce)
-                try:
-                    revision = self._try([*operations, self._put(head)], compares)
-                except NotApplied as error:
-                    patience.spend_on(error)
-                except OutcomeUnknown as error:
-                    settled = self._settle(head, error, entries)
-                    if settled is not None:
-                        return settled
-                    patience.spend_on(error)
-                else:
-                    self._outages.end("reach")
-                    return revision
+            while (revision := self._attempt(operations, head, compares, entries, patience)) is None:
+                pass
         except BaseException:
             self._journal.expect(None)
             raise
+        self._outages.end("reach")
+        self._hold(Held(state, head, revision))
 
     def stage(self, operations: Sequence[Write], compares: Sequence[Compare]) -> None:
         """Apply operations that nobody sees yet, and that may be applied twice, if nobody else has put a head since.
 
         Raises as `send` does.
         """
-        patience = self._patience()
+        self.patiently(partial(self._try, operations, compares))
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """Return what a call of etcd does that may be repeated, after as many attempts as a commit has.
+
+        Raises StorageFailure, or LeaseGone, if none succeeds.
+        """
+        patience = _Patience(self._outages)
         while True:
             try:
-                self._try(operations, compares)
+                return call()
             except EtcdError as error:
                 patience.spend_on(error)
-            else:
-                return
 
-    def _patience(self) -> "_Patience":
-        return _Patience(self._outages)
+    def _attempt(
+        self,
+        operations: Sequence[Write],
+        head: Head,
+        compares: Sequence[Compare],
+        entries: Sequence[Entry],
+        patience: "_Patience",
+    ) -> int | None:
+        """Make one attempt; return etcd's revision, or None if it is certain that another one may be made."""
+        self._journal.expect(head.nonce)
+        try:
+            return self._try([*operations, self._put(head)], compares)
+        except NotApplied as error:
+            patience.spend_on(error)
+        except OutcomeUnknown as error:
+            revision = self._settle(head, error, entries)
+            if revision is not None:
+                return revision
+            patience.spend_on(error)
+        return None
 
     def _try(self, operations: Sequence[Write], compares: Sequence[Compare]) -> int:
         """Make one attempt; return etcd's revision. Raises EtcdError, Overtaken or StorageFailure."""
@@ -131,14 +150,14 @@ class Sender:
                 time.sleep(_PAUSE_SECONDS)
                 continue
             if answer.succeeded:
-                self._adopt(fence, answer.revision)
+                self._hold(self.held._replace(head=fence, head_revision=answer.revision))
                 return None
             for found in answer.reads[0]:
                 nonce = nonce_of(found)
                 if nonce == head.nonce:
                     return found.mod_revision
                 if nonce in fences:
-                    self._adopt(fences[nonce], found.mod_revision)
+                    self._hold(self.held._replace(head=fences[nonce], head_revision=found.mod_revision))
                     return None
             return self._settle_among_others(head, _revision_in(answer), entries)
         raise CommitUnknown(failure.message, failure.errno) from failure
@@ -173,15 +192,16 @@ class Sender:
     def _put(self, head: Head) -> Put:
         return Put(self._scope.keys.head, encode(head))
 
-    def _adopt(self, fence: Head, revision: int) -> None:
-        self.held = self.held._replace(head=fence, head_revision=revision)
-        self._journal.confirm(revision)
+    def _hold(self, held: Held) -> None:
+        """Hold what an own transaction has put: its change is no news."""
+        self.held = held
+        self._journal.confirm(held.head_revision)
 
     def _give_way(self, revision: int) -> None:
         """Wait for the changes of others, up to this revision. Raises Overtaken, or StorageFailure if they don't come."""
         if not self._journal.wait_for(revision, _FOLLOWER_SECONDS):
             self._follower.read_anew()
-            self._journal.wait_for(revision, _READING_SECONDS)
+            self._journal.wait_for(revision, READING_SECONDS)
         if self._journal.has_news:
             raise Overtaken
         if revision == self.held.head_revision:

@@ -58,7 +58,7 @@ class Scope(NamedTuple):
         return (session.machine, session.data_dir) == (self.machine, self.data_dir)
 
 
-class Leases(NamedTuple):
+class CommitLeases(NamedTuple):
     """The leases that keys of a commit live by; 0 where it has none such."""
 
     session: int = 0
@@ -92,7 +92,7 @@ def same_head(held: Held, scope: Scope) -> Head:
     return structs.replace(held.head, nonce=new_nonce(), machine=scope.machine)
 
 
-def operations_of(commit: Commit, held: Held, scope: Scope, leases: Leases) -> tuple[list[Write], Head]:
+def operations_of(commit: Commit, held: Held, scope: Scope, leases: CommitLeases) -> tuple[list[Write], Head]:
     """Return what a commit puts and deletes, less the head, and the head after it."""
     keys, generation = scope.keys, held.head.generation
     operations: list[Write] = [
@@ -108,7 +108,7 @@ def operations_of(commit: Commit, held: Held, scope: Scope, leases: Leases) -> t
     return operations, next_head(held, commit.state, commit.changed, scope, since)
 
 
-def beside_generations(commit: Commit, held: Held, scope: Scope, leases: Leases) -> Iterator[Write]:
+def beside_generations(commit: Commit, held: Held, scope: Scope, leases: CommitLeases) -> Iterator[Write]:
     """Yield the operations on keys that are in no generation: request keys and sessions."""
     keys = scope.keys
     for place, (key, workspace_id) in enumerate(commit.new_keys.items()):

@@ -1,6 +1,5 @@
 """The JSON store: two files in a data directory, committed by rename under a lock."""
 
-import errno
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -34,7 +33,6 @@ from workspaced.store.place import unusable, warnings_about
 from workspaced.store.salvage import find_lost
 from workspaced_protocol.daemon_models import RecoveryStatus
 from workspaced_protocol.datadir import MANY_WORKSPACES, PRIMARY, QUARANTINE, SNAPSHOT
-from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import StoreCheck
 
 _CHECKS: Final = 3  # a check that commits overtake is made again, but not for ever
@@ -87,14 +85,7 @@ class JsonWorkspaceStore(StoreBase):
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. Both files are always written whole."""
-        state = commit.state
-        if state.revision > MAX_SAFE_INTEGER:
-            # Only a file from another program can bring the revision near the limit. Above it, the file could
-            # not be read again.
-            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
-            raise StorageFailure(limit, errno.EOVERFLOW)
-        if state.store_id != self.state.store_id:
-            state = replace(state, store_id=self.state.store_id)  # no commit changes whose store it is
+        state = self._own(commit).state
         data = encode_document(state)
         self._ensure_locked()
         if commit.keeps_previous is not None:

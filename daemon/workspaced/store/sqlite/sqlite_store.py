@@ -7,7 +7,6 @@ The strategy:
 - The log is written back into the database after the answers (`tidy`).
 """
 
-import errno
 import sqlite3
 import threading
 import time
@@ -38,7 +37,6 @@ from workspaced.store.sqlite.serving import ServingDatabase
 from workspaced.store.sqlite.starting import Start
 from workspaced.store.sqlite.writing import logged_bytes, totals_in, totals_of, write_changes
 from workspaced_protocol.datadir import DATABASE, PRIMARY
-from workspaced_protocol.json_limits import MAX_SAFE_INTEGER
 from workspaced_protocol.models import FileCheck, StoreCheck
 
 _NO_SNAPSHOT: Final = FileCheck(corrupted=False, reason="none: this store is one database")
@@ -109,14 +107,7 @@ class SqliteWorkspaceStore(StoreBase):
 
     def commit(self, commit: Commit, /) -> None:
         """See WorkspaceStore. What changed is one transaction; with `is_whole`, a new database is made."""
-        if commit.state.revision > MAX_SAFE_INTEGER:
-            # Only a file from another program can bring the revision near the limit. Above it, the database could
-            # not be read again.
-            limit = f"The store's revision can't rise above {MAX_SAFE_INTEGER:,}."
-            raise StorageFailure(limit, errno.EOVERFLOW)
-        if commit.state.store_id != self.state.store_id:
-            # No commit changes whose store it is.
-            commit = replace(commit, state=replace(commit.state, store_id=self.state.store_id))
+        commit = self._own(commit)
         with self._turn:
             self._home.ensure_in_place()
             if commit.keeps_previous is not None:

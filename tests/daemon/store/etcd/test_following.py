@@ -27,8 +27,8 @@ pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T015")]
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.2)
-    monkeypatch.setattr(sending, "_READING_SECONDS", 0.2)
-    monkeypatch.setattr(etcd_store, "_READING_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "READING_SECONDS", 0.2)
+    monkeypatch.setattr(etcd_store, "READING_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_a_commit_does_not_wait_for_a_watch_that_tells_nothing(
     machines: Machines, desk: EtcdWorkspaceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeping, "_LOOK_SECONDS", 60)
-    monkeypatch.setattr(sending, "_READING_SECONDS", 20)
+    monkeypatch.setattr(sending, "READING_SECONDS", 20)
     lap = machines.open("lap", gateway=DeafGateway(machines.address))
     desk.save(workspace(2))
     with pytest.raises(Overtaken):
