@@ -146,6 +146,16 @@ def test_a_head_that_can_not_be_right_stops_writes_until_it_is_put_back(
     assert [each.id for each in machines.open("lap").get_all()] == ["ws_01", "ws_02"]
 
 
+def test_a_head_that_was_put_back_is_found_without_any_write(
+    machines: Machines, desk: EtcdWorkspaceStore
+) -> None:
+    before = machines.stored()["head"]
+    machines.gateway.transact([], [Put(machines.key("head"), b"{")])
+    wait_until(lambda: desk.outage is not None)
+    machines.gateway.transact([], [Put(machines.key("head"), before)])
+    wait_until(lambda: desk.outage is None)
+
+
 def test_a_watch_that_was_compacted_costs_no_event(
     etcd: Cluster, machines: Machines, desk: EtcdWorkspaceStore
 ) -> None:
