@@ -2,8 +2,8 @@
 
 The strategy:
 - A watch begins after the last revision that is known, so nothing is missed when one breaks.
-- Where the changes can't be had one by one (compacted, another generation, keys that were edited), the store is read
-  anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
+- Where the changes can't be had one by one (compacted, another generation, a head that can't be right), the store is
+  read anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
 """
 
 import threading
@@ -37,6 +37,7 @@ from workspaced.store.etcd.values import Head, NewerFormat, RequestValue, Stored
 from workspaced.store.etcd.watching import Watch
 
 _JOIN_SECONDS: Final = 5.0
+"""How long a stop waits for the thread; then the process ends without it."""
 
 _PAUSES_SECONDS: Final = (0.05, 2.0)  # the first and the longest pause between attempts
 

@@ -27,6 +27,8 @@ class Taken(NamedTuple):
     held: Held
     entries: Sequence[Entry] = ()
     is_gap: bool = False
+    is_whole: bool = False
+    """Whether the store was read anew as a whole."""
     orphans: Sequence[Session] = ()
     """Sessions of this daemon that it does not have (any more), but etcd may: of commits whose outcome was unknown, and
     those that ended with a lease."""
@@ -85,8 +87,9 @@ def _with_change(taken: Taken, change: Change, is_own: Callable[[StoredSession],
     return Taken(
         Held(draft.freeze(), head, change.revision),
         [*taken.entries, *change.entries],
-        taken.is_gap or change.is_gap,
-        [*taken.orphans, *orphans],
+        is_gap=taken.is_gap or change.is_gap,
+        is_whole=taken.is_whole,
+        orphans=[*taken.orphans, *orphans],
     )
 
 
@@ -101,15 +104,18 @@ def _with_contents(taken: Taken, contents: Contents, is_own: Callable[[StoredSes
     }
     if is_older:
         sessions, _ = _changed_sessions(before.sessions, ended, is_own)
-        return taken._replace(held=taken.held._replace(state=replace(before, sessions=sessions)))
+        return taken._replace(
+            held=taken.held._replace(state=replace(before, sessions=sessions)), is_whole=True
+        )
     sessions, orphans = _changed_sessions(before.sessions, {**ended, **contents.sessions}, is_own)
     entries = after.history.after(before.revision, len(after.history))
     state = replace(after, sessions=sessions, lost=before.lost)
     return Taken(
         contents.held._replace(state=state),
         [*taken.entries, *entries],
-        taken.is_gap or after.history.complete_since > before.revision,
-        [*taken.orphans, *orphans],
+        is_gap=taken.is_gap or after.history.complete_since > before.revision,
+        is_whole=True,
+        orphans=[*taken.orphans, *orphans],
     )
 
 

@@ -79,6 +79,16 @@ def test_a_workspace_that_was_edited_by_hand_is_put_right(
     assert sum("edited by hand" in each["event"] for each in logged) == 1
 
 
+def test_many_edits_are_put_right(machines: Machines, desk: EtcdWorkspaceStore) -> None:
+    before = machines.stored()
+    name = key_of(machines, "ws_01").rpartition("/")[0]
+    for first in range(0, 300, 100):
+        added = range(first, first + 100)
+        machines.gateway.transact([], [Put(machines.key(f"{name}/ws_x{number}"), b"{}") for number in added])
+    wait_until(lambda: machines.stored() == before)
+    assert desk.outage is None
+
+
 def test_a_foreign_key_is_named_and_left_alone(
     machines: Machines, desk: EtcdWorkspaceStore, logged: list[EventDict]
 ) -> None:
@@ -104,6 +114,10 @@ HEADS: dict[str, tuple[Callable[[Machines], Put | Delete], str]] = {
     "another": (lambda machines: changed_head(machines, storeId="st_" + "0" * 26), "another store is there"),
     "newer": (lambda machines: changed_head(machines, format=2), "install a newer release"),
     "digest": (lambda machines: changed_head(machines, digest="00" * 32), "are not the 1 of revision 1"),
+    "no digest": (lambda machines: changed_head(machines, digest="z" * 64), "`head` is wrong"),
+    "no generation": (lambda machines: changed_head(machines, generation="x"), "`head` is wrong"),
+    "number": (lambda machines: changed_head(machines, workspaces=2), "are not the 2 of revision 1"),
+    "older": (lambda machines: changed_head(machines, revision=0), "gone back to an older state"),
     "generation": (lambda machines: changed_head(machines, generation="g_" + "0" * 26), "are not the 1"),
 }
 
