@@ -83,6 +83,10 @@ class Member:
             self._process = None
             self._directory.watch(None)
 
+    def wipe(self) -> None:
+        """Lose all of its data, while it does not run."""
+        shutil.rmtree(self._directory.path / "data")
+
     def pause(self) -> None:
         """Have it hang, as a machine without processor time: its connections stay."""
         assert self._process is not None

@@ -19,8 +19,9 @@ from workspaced.store import stored_texts
 from workspaced.store.contract import StorageFailure, StoreUnreachable, StoreUnusable, WrittenByNewerRelease
 from workspaced.store.etcd.failures import EtcdError, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import BUILDING_SECONDS, new_generation, remove_left
+from workspaced.store.etcd.generation import new_generation, remove_left
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import BUILDING_SECONDS
 from workspaced.store.etcd.making import Target
 from workspaced.store.etcd.mending import mend
 from workspaced.store.etcd.messages import Compare, Delete, Put

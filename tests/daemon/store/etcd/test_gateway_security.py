@@ -134,12 +134,12 @@ def test_a_file_that_is_not_what_it_should_be_is_named(
         path.write_bytes(content)
     elif content is not None:
         path.mkdir()
-    changed = (
-        {"ca_file": path} if setting == "ca_file" else {"cert_file": path} if setting == "cert_file" else {}
-    )
-    if setting == "key_file":
-        changed = {"key_file": path}
-    told = sentence_of(replace(secured.address, **changed))
+    address = {
+        "ca_file": replace(secured.address, ca_file=path),
+        "cert_file": replace(secured.address, cert_file=path),
+        "key_file": replace(secured.address, key_file=path),
+    }[setting]
+    told = sentence_of(address)
     assert f"`etcd_{setting}`" in told
     assert str(path) in told
 
