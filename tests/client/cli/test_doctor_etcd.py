@@ -79,7 +79,11 @@ def test_where_it_can_not_look_its_own_line_is_told(
 def test_files_of_another_kind_beside_the_setting_are_told(
     tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown = {"file": None, "settings": {"store": {"value": "etcd"}}, "unknownVariables": []}
+    shown: dict[str, object] = {
+        "file": None,
+        "settings": {"store": {"value": "etcd"}},
+        "unknownVariables": [],
+    }
     told = {"etcd": "[]", "config": json.dumps(shown)}
     path = program("\n".join(f"test $1 = {word} && echo '{text}'" for word, text in told.items()))
     monkeypatch.setattr(environment, "executable", lambda: path)
