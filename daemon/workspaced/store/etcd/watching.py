@@ -33,7 +33,7 @@ class Watch:
         self._lock = threading.Lock()
         self._is_read = False
         self._received = self._receive()
-        # It may already have left the connection, whose owner it would be: where the answer is over.
+        # None where the answer has ended at once: its end closes the socket.
         socket = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
         try:
             if not self._next_line().created or socket is None:
