@@ -36,8 +36,10 @@ class Watch:
         # None where the answer has ended at once: its end closes the socket.
         socket = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
         try:
-            if not self._next_line().created or socket is None:
+            if not self._next_line().created:
                 raise as_certain(no_etcd(endpoint.url))
+            if socket is None:
+                raise endpoint.broken()
             socket.settimeout(None)
         except BaseException:
             self._let_go()
