@@ -32,8 +32,9 @@ from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.journal import Change, Journal
-from workspaced.store.etcd.keeping import Keeper, Leases
+from workspaced.store.etcd.keeping import Keeper
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.news import Disagreement, Taken, apply
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import Contents, Damaged, take_snapshot, told, verify
@@ -182,12 +183,13 @@ class EtcdWorkspaceStore(StoreBase):
         self._committer.tidy()
 
     def check(self) -> StoreCheck:
-        """See WorkspaceStore. Where no other machine has gone on, etcd must also hold the state that the daemon holds."""
+        """See WorkspaceStore. etcd must hold a whole store, whichever machine has committed last."""
         return StoreCheck(primary=self._check(), snapshot=_NO_SNAPSHOT)
 
     def close(self) -> None:
         """See WorkspaceStore. Sessions end, and the lock is released."""
-        self.tidy()
+        if self.outage is None:
+            self.tidy()
         self._end()
         self._home.close()
 
@@ -235,11 +237,12 @@ class EtcdWorkspaceStore(StoreBase):
         return FileCheck(corrupted=False)
 
     def _end(self) -> None:
-        """End the threads and the connections."""
+        """End the threads and the connections, and the sessions, unless etcd can't be reached: then their lease ends them."""
         self._keeper.close()
         self._follower.close()
-        try:
-            self._leases.close()
-        except EtcdError as error:
-            _log.info("The sessions of this machine end by their lease.", reason=error.message)
+        if self.outage is None:
+            try:
+                self._leases.close()
+            except EtcdError as error:
+                _log.info("The sessions of this machine end by their lease.", reason=error.message)
         self._gateway.close()

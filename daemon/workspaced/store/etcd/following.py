@@ -2,8 +2,8 @@
 
 The strategy:
 - A watch begins after the last revision that is known, so nothing is missed when one breaks.
-- Where the changes can't be had one by one (compacted, another generation, keys that were edited), the store is read
-  anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
+- Where the changes can't be had one by one (compacted, another generation, a head that can't be right), the store is
+  read anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
 """
 
 import threading
@@ -37,6 +37,7 @@ from workspaced.store.etcd.values import Head, NewerFormat, RequestValue, Stored
 from workspaced.store.etcd.watching import Watch
 
 _JOIN_SECONDS: Final = 5.0
+"""How long a stop waits for the thread; then the process ends without it."""
 
 _PAUSES_SECONDS: Final = (0.05, 2.0)  # the first and the longest pause between attempts
 
@@ -115,6 +116,9 @@ class Follower:
             except (Damaged, NewerFormat) as problem:
                 self._must_read.set()
                 self._outages.begin("keys", told_problem(problem, self._keys.prefix.decode()))
+            except Exception:  # noqa: BLE001 - without this thread the daemon would never hear of others again
+                _log.exception("What others have committed to etcd could not be followed; it is read anew.")
+                self._must_read.set()
             self._is_closed.wait(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, _PAUSES_SECONDS[1])
 

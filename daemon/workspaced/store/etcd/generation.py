@@ -21,9 +21,6 @@ from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.transaction import MAX_BYTES, MAX_OPERATIONS, Write, all_of, size_of
 from workspaced_protocol.ulids import Ulids
 
-BUILDING_SECONDS: Final = 120
-"""How long the writing of a generation may take; then it counts as left by a daemon that was killed."""
-
 W = TypeVar("W", Put, Delete, Write)
 
 _ulids: Final = Ulids(now_ms)

@@ -32,6 +32,8 @@ _PATIENCE_SECONDS: Final = 3.0
 """How long a commit is tried where nothing was applied: an election takes one to two seconds, a write may wait five."""
 
 _SETTLING_SECONDS: Final = 4.0
+"""How long an unknown outcome is inquired into; its caller is answered after 5 s at the latest."""
+
 _PAUSE_SECONDS: Final = 0.1
 
 _FOLLOWER_SECONDS: Final = 1.0

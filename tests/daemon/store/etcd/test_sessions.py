@@ -14,7 +14,7 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, Claimed
 from workspaced.domain.records import ELSEWHERE
 from workspaced.store.contract import Overtaken
-from workspaced.store.etcd import keeping
+from workspaced.store.etcd import keeping, leases
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced.store.etcd.messages import Delete, Put
 from workspaced.store.etcd.news import apply
@@ -201,7 +201,7 @@ def test_sessions_of_a_machine_that_is_cut_off_are_over_there_too(
         desk = machines.open("desk", endpoints=[proxy.endpoint])
         commit(desk, workspaces.create("ws_1", "Alpha", "/src", 5))
         commit(desk, begin("ss_1"))
-        monkeypatch.setattr(keeping, "SESSION_SECONDS", 0.2)  # for the daemon; its lease at etcd lives on
+        monkeypatch.setattr(leases, "SESSION_SECONDS", 0.2)  # for the daemon; its lease at etcd lives on
         proxy.mode = "refuse"
         proxy.cut()
         news_of(desk)
