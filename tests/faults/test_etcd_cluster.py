@@ -16,7 +16,7 @@ from support.waiting import eventually
 from support.writing import begin
 from workspaced.domain import workspaces
 from workspaced.domain.errors import ActiveSessions
-from workspaced.store.etcd import keeping
+from workspaced.store.etcd import keeping, leases, sending
 from workspaced_protocol.models import Session
 
 pytestmark = needs_etcd
@@ -104,8 +104,10 @@ async def test_with_its_leader_in_trouble_a_cluster_goes_on_and_no_answered_writ
 
 @pytest.mark.parametrize("fault", OF_ALL)
 async def test_without_a_quorum_reads_go_on_and_the_store_recovers_by_itself(
-    cluster: Cluster, tmp_path: Path, fault: str
+    cluster: Cluster, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keeping, "_OUTAGE_AFTER_SECONDS", 0.5)  # in place of 3
+    monkeypatch.setattr(sending, "_PATIENCE_SECONDS", 0.5)
     async with machines_under_load([cluster.endpoints] * 2, tmp_path) as machines:
         await wait_for_answers(machines, 10)
         mend = await trio.to_thread.run_sync(all_at_once, cluster, MEMBER_FAULTS[fault])
@@ -127,8 +129,8 @@ async def test_the_sessions_of_a_machine_that_was_cut_off_end_by_their_lease(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the other machines, where they keep a workspace from being deleted until then, and on its own."""
-    monkeypatch.setattr(keeping, "SESSION_SECONDS", 3)  # in place of 15
-    monkeypatch.setattr(keeping, "_KEEP_ALIVE_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "SESSION_SECONDS", 3)  # in place of 15
+    monkeypatch.setattr(leases, "_KEEP_ALIVE_SECONDS", 0.5)
     port = port_of(cluster.endpoints[0])
     with Proxy(port) as proxy:
         ways = [[proxy.endpoint], cluster.endpoints]

@@ -28,7 +28,7 @@ from workspaced.store.etcd.messages import Compare, Operation, TransactionAnswer
 
 pytestmark = needs_etcd
 
-DURATION_SECONDS = 60.0 if TRIES_ALL else 2.0
+DURATION_SECONDS = 60.0 if TRIES_ALL else 1.5
 
 
 LIMIT_SECONDS = 0.2
