@@ -261,7 +261,7 @@ def of_status(endpoint: str, status: int, body: bytes) -> EtcdError:
         f"does not answer as etcd does (HTTP status {status})",
         _NO_ETCD,
         errno.EPROTO,
-        is_passing=status >= 500,
+        is_passing=not is_certain,
         is_of_endpoint=True,
     )
 
