@@ -280,6 +280,44 @@ def test_a_commit_during_a_whole_read_stays(etcd: Cluster, machines: Machines) -
     desk.save(workspace(5))
 
 
+class DefectiveGateway(Gateway):
+    """A gateway that fails once as only a defect can: where a watch is begun, or where the head is looked at."""
+
+    has_failed = False
+
+    def __init__(self, address: EtcdAddress, where: str) -> None:
+        super().__init__(address)
+        self._where = where
+
+    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
+        self._fail("watch")
+        return super().watch(key, range_end, from_revision)
+
+    def read(self, read: Read, *, limit_seconds: float | None = None) -> ReadAnswer:
+        if threading.current_thread().name == "etcd keeper":
+            self._fail("look")
+        return super().read(read, limit_seconds=limit_seconds)
+
+    def _fail(self, where: str) -> None:
+        if where == self._where and not self.has_failed:
+            self.has_failed = True
+            raise RuntimeError("a defect")
+
+
+@pytest.mark.parametrize("where", ["watch", "look"])
+def test_a_defect_ends_neither_the_following_nor_the_looks(
+    machines: Machines, desk: EtcdWorkspaceStore, where: str, logged: list[EventDict]
+) -> None:
+    gateway = DefectiveGateway(machines.address, where)
+    lap = machines.open("lap", gateway=gateway)
+    wait_until(lambda: any("exc_info" in each for each in logged))
+    desk.save(workspace(2))
+    news_of(lap, 2)
+    machines.gateway.transact([], [Put(machines.key(key_of(machines, "ws_01")), b"edited")])
+    machines.close("desk")  # so only the other one can put it right
+    wait_until(lambda: b"edited" not in machines.stored().values())
+
+
 def test_an_etcd_that_has_lost_everything_is_told(tmp_path: Path) -> None:
     with (
         etcd_cluster(arguments=["--unsafe-no-fsync"]) as cluster,

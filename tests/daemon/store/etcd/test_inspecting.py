@@ -130,6 +130,7 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("WORKSPACED_SOCKET", "/tmp/none.sock")  # noqa: S108 - nobody listens there
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = cli.main(["etcd", "--data-dir", str(tmp_path / "data"), *arguments])
