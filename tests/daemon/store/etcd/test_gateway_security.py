@@ -1,20 +1,23 @@
 """TLS and users of a real member of etcd: what gets in, and one sentence for what does not."""
 
 import base64
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from support.certificates import Authority, needs_openssl
+from support.certificates import Authority, locked, needs_openssl
 from support.etcd import Cluster, etcd_cluster, needs_etcd
 from support.waiting import wait_until
 from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.endpoint import Endpoint
 from workspaced.store.etcd.failures import NotApplied
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.messages import Put, Read
+from workspaced.store.etcd.user import EtcdUser
 
 pytestmark = [needs_etcd, needs_openssl]
 
@@ -142,19 +145,10 @@ def test_a_file_that_is_not_what_it_should_be_is_named(
 
 
 def test_a_key_with_a_password_is_not_asked_for_at_the_terminal(secured: Secured, tmp_path: Path) -> None:
-    key = tmp_path / "locked.key"
-    key.write_bytes(LOCKED_KEY)
+    assert secured.address.key_file is not None
+    key = locked(secured.address.key_file, tmp_path / "locked.key")
     told = sentence_of(replace(secured.address, key_file=key))
     assert "without a password" in told
-
-
-LOCKED_KEY = b"""-----BEGIN EC PRIVATE KEY-----
-Proc-Type: 4,ENCRYPTED
-DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF
-
-MHcCAQEEIA==
------END EC PRIVATE KEY-----
-"""
 
 
 def test_http_where_the_member_asks_for_tls_and_tls_where_it_does_not(
@@ -206,6 +200,23 @@ def ann(guarded: Cluster, tmp_path: Path) -> EtcdAddress:
 
 def test_a_user_gets_in_with_the_password(ann: EtcdAddress) -> None:
     assert failure_of(ann) is None
+
+
+def test_a_member_that_asks_for_certificates_too_gives_a_token(ann: EtcdAddress) -> None:
+    """To a request without a token it says that nobody, the user without a name, lacks the permission."""
+    endpoint = Endpoint(ann.endpoints[0], ann)
+    denied = NotApplied(endpoint.url, "lets the user not read or write these keys", "grant it", errno.EACCES)
+
+    def send(headers: Mapping[str, str]) -> str:
+        if "Authorization" not in headers:
+            raise denied
+        return headers["Authorization"]
+
+    assert EtcdUser(ann).ask(endpoint, send, 10)
+    with pytest.raises(NotApplied) as refused:
+        EtcdUser(EtcdAddress(ann.endpoints)).ask(endpoint, send, 10)
+    assert refused.value is denied
+    endpoint.forget()
 
 
 def test_nobody_gets_in_without_a_user(guarded: Cluster) -> None:
