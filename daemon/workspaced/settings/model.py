@@ -87,7 +87,7 @@ class Settings:
             "pattern": r"^/([A-Za-z0-9._-]+/)+$",
             "max_length": 256,
             "description": "The beginning of all keys in etcd. Machines with the same prefix have one list of workspaces.",
-            "allowed": "names of letters, digits and . _ - between slashes",
+            "allowed": "names of letters, digits and . _ -, each between two slashes, such as /workspaced/ada/",
         },
     )
     etcd_ca_file: Path | None = field(
