@@ -16,9 +16,16 @@ from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.inspecting import Finding, inspect
-from workspaced.store.etcd.messages import MemberStatus, Put
+from workspaced.store.etcd.messages import MemberStatus, Put, ReadAnswer
 
 pytestmark = needs_etcd
+
+
+@pytest.fixture(autouse=True)
+def _many_revisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be no matter how much other tests have written to the same etcd, and whether they have compacted it."""
+    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 2**53)
+
 
 ALL_WELL = MemberStatus("3.5.1", 1024**2, None, True, [], 0.001, 0.2)
 
@@ -119,9 +126,20 @@ def refused(*_: object) -> object:
 
 
 def test_an_etcd_that_forgets_nothing_is_told(address: EtcdAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 7)
+    monkeypatch.setattr(copying, "there", nothing)
+    monkeypatch.setattr(Gateway, "read", at_revision_7)
     assert "compaction" not in found(address)
-    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 0)
+    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 6)
     assert "--auto-compaction-retention" in (found(address)["compaction"].advice or "")
+
+
+def nothing(_: EtcdAddress) -> None:
+    """There is no store."""
+
+
+def at_revision_7(*_: object, **__: object) -> ReadAnswer:
+    return ReadAnswer(7, [], has_more=False)
 
 
 @pytest.fixture
