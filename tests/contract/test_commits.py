@@ -141,7 +141,10 @@ def test_whatever_is_committed_lasts(place: Place, batches: list[list[Workspace]
 
 def with_kept_machines(batch: list[Workspace], stored: list[Workspace]) -> list[Workspace]:
     """Return what a restore of the batch leaves: a path that comes without a machine keeps that of the same path before."""
-    paths = {place_of(one, each): each.machine for one in stored for each in (one, *one.projects)}
+    paths: dict[tuple[str, str, str], str | None] = {}
+    for one in stored:
+        paths[place_of(one, one)] = one.machine
+        paths.update((place_of(one, each), each.machine) for each in one.projects)
 
     def kept(one: Workspace, each: Workspace | ProjectBinding) -> str | None:
         return each.machine or paths.get(place_of(one, each))
