@@ -8,16 +8,17 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from socket_path_samples import samples
+from typescript_types import NAMED_CHOICES, WIDTH, Schema, choices, comment, interface, type_of, without_null
 from workspaced_client._core import autostart
 from workspaced_client._core.attempts import may_repeat
 from workspaced_client._core.conversation import may_write
-from workspaced_protocol import PROTOCOL_VERSION, __version__, daemon_models, events, git_environment, models
+from workspaced_protocol import PROTOCOL_VERSION, __version__, events, git_environment
 from workspaced_protocol.errors import MEANINGS, ErrorCode
 from workspaced_protocol.method import Method
 from workspaced_protocol.methods import METHODS
@@ -26,10 +27,6 @@ from workspaced_protocol.params import WriteParams
 
 PACKAGE: Final = Path(__file__).parent.parent / "client" / "typescript"
 
-# Any: JSON schemas, as the OpenRPC document holds them.
-Schema = dict[str, Any]
-
-_WIDTH: Final = 110
 _HEAD: Final = (
     "// Made by protocol/typescript.py from the daemon's table of methods: change that, not this file.\n"
 )
@@ -39,15 +36,6 @@ _CALL: Final = """<M extends MethodName>(
   method: M, params: Methods[M]["params"], options?: CloneOptions,
 ) => Promise<Methods[M]["result"]>"""
 
-_CHOICES: Final = {
-    "WorkspaceState": models.WorkspaceState,
-    "WorkspaceSort": models.WorkspaceSort,
-    "ProjectStatus": models.ProjectStatus,
-    "Unreachable": models.Unreachable,
-    "RecoveryOutcome": models.RecoveryOutcome,
-    "StoreState": daemon_models.StoreState,
-    "Topic": events.Topic,
-}
 _NAMESPACES: Final = {
     "daemon": "The daemon itself: its identity, its health, its clients.",
     "workspace": "The lifecycle of workspaces, and their use.",
@@ -72,13 +60,13 @@ def protocol_file(document: Schema) -> str:
         f"/** Any JSON value. */\nexport type JsonValue = {_ANY_JSON};",
         "/** Any JSON object. */\nexport type JsonObject = { [key: string]: JsonValue };",
     ]
-    parts += [f"export type {name} = {_choices(get_args(type_))};" for name, type_ in _CHOICES.items()]
+    parts += [f"export type {name} = {choices(get_args(type_))};" for name, type_ in NAMED_CHOICES.items()]
     families = sorted({topic.partition(".")[0] for topic in events.TOPICS})
     parts.append(
         "/** A topic, or a pattern of topics. */\n"
-        f"export type TopicPattern = Topic | {_choices(f'{family}.*' for family in families)};"
+        f"export type TopicPattern = Topic | {choices(f'{family}.*' for family in families)};"
     )
-    parts += [_interface(name, schema) for name, schema in schemas.items()]
+    parts += [interface(name, schema) for name, schema in schemas.items()]
     parts += [_params(rows[method.name], method) for method in _first_of_each_params()]
     parts.append(
         "/** The payload of each topic. */\nexport interface EventPayloads {\n"
@@ -146,7 +134,7 @@ def _function(method: Method, row: Schema) -> str:
     options = "CloneOptions" if is_long else "CallOptions"
     default = "" if any(param["required"] for param in row["params"]) or _needs_one(method) else " = {}"
     return (
-        _comment(f"{method.doc}\n\nErrors of the daemon: {errors}.", "  ")
+        comment(f"{method.doc}\n\nErrors of the daemon: {errors}.", "  ")
         + f"  {name}(params: {method.params.__name__}{default}, options?: {options}): "
         + f"Promise<{_result(row)}> {{\n"
         + f'    return this.#call("{method.name}", params, options);\n  }}\n'
@@ -169,74 +157,23 @@ def _first_of_each_params() -> Iterator[Method]:
 def _params(row: Schema, method: Method) -> str:
     name = method.params.__name__
     if not row["params"]:
-        return f"{_comment(method.params.__doc__)}export type {name} = Record<string, never>;"
+        return f"{comment(method.params.__doc__)}export type {name} = Record<string, never>;"
     if method.name == "workspace.get":
         return (
-            f"{_comment(method.params.__doc__)}export type {name} =\n"
+            f"{comment(method.params.__doc__)}export type {name} =\n"
             "  | { id: string; name?: undefined }\n  | { id?: undefined; name: string };"
         )
     members = "".join(
-        f"  {param['name']}: {_type(param['schema'], is_input=True)};\n"
+        f"  {param['name']}: {type_of(param['schema'], is_input=True)};\n"
         if param["required"]
-        else f"  {param['name']}?: {_type(_without_null(param['schema']), is_input=True)} | undefined;\n"
+        else f"  {param['name']}?: {type_of(without_null(param['schema']), is_input=True)} | undefined;\n"
         for param in row["params"]
     )
-    return f"{_comment(method.params.__doc__)}export interface {name} {{\n{members}}}"
-
-
-def _interface(name: str, schema: Schema) -> str:
-    is_input = name.endswith("Input")
-    if name == "ChangeInput":
-        return (
-            f"{_comment(schema['description'])}export type {name} =\n"
-            "  | { save: WorkspaceInput; remove?: undefined }\n  | { save?: undefined; remove: string };"
-        )
-    required = schema.get("required", [])
-    lines: list[str] = []
-    for member, value in schema["properties"].items():
-        if member in required:
-            lines.append(f"  {member}: {_type(value, is_input)};\n")
-        else:
-            absent = " | undefined" if is_input else ""
-            lines.append(f"  {member}?: {_type(_without_null(value), is_input)}{absent};\n")
-    return f"{_comment(schema['description'])}export interface {name} {{\n{''.join(lines)}}}"
-
-
-def _without_null(schema: Schema) -> Schema:
-    variants = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-    return variants[0] if len(variants) == 1 else schema
+    return f"{comment(method.params.__doc__)}export interface {name} {{\n{members}}}"
 
 
 def _result(row: Schema) -> str:
-    return _type(row["result"]["schema"], is_input=False)
-
-
-def _type(schema: Schema, is_input: bool) -> str:
-    """Return the type of a JSON schema. What a client sends may be read-only, and hold any values."""
-    if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
-    if "anyOf" in schema:
-        return " | ".join(_type(each, is_input) for each in schema["anyOf"])
-    if "enum" in schema:
-        names = [name for name, choices in _CHOICES.items() if set(get_args(choices)) == {*schema["enum"]}]
-        return names[0] if names else _choices(schema["enum"])
-    kind = schema.get("type")
-    if kind == "array":
-        item = _type(schema["items"], is_input)
-        return f"readonly {item}[]" if is_input else f"{item}[]"
-    if kind == "object":
-        return "{ readonly [key: string]: unknown }" if is_input else "JsonObject"
-    return {
-        "integer": "number",
-        "number": "number",
-        "string": "string",
-        "boolean": "boolean",
-        "null": "null",
-    }[str(kind)]
-
-
-def _choices(values: Iterable[str]) -> str:
-    return " | ".join(json.dumps(value) for value in values)
+    return type_of(row["result"]["schema"], is_input=False)
 
 
 def _traits() -> str:
@@ -252,7 +189,7 @@ def _traits() -> str:
         told = ", ".join(f"{flag}: {json.dumps(value)}" for flag, value in flags.items())
         lines.append(f'  "{name}": {{ {told}, params: [{names}] }},\n')
     return (
-        _comment(
+        comment(
             "What the client knows of each method: whether it takes a request key, whether it may be sent again after a "
             "lost connection, whether it may change something, and the names of its params."
         )
@@ -286,7 +223,7 @@ def _environment() -> str:
     members = "".join(
         textwrap.fill(
             f"  {name}: [{', '.join(json.dumps(each) for each in sorted(values))}],",
-            _WIDTH,
+            WIDTH,
             subsequent_indent="    ",
             break_long_words=False,
         )
@@ -296,19 +233,6 @@ def _environment() -> str:
     return (
         "/** The environment variables that a daemon gets which is started for a client. */\n"
         f"export const INHERITED = {{\n{members}}} as const;"
-    )
-
-
-def _comment(text: str | None, indent: str = "") -> str:
-    paragraphs = [" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n")]
-    lines: list[str] = []
-    for paragraph in paragraphs:
-        lines += ["", *textwrap.wrap(paragraph, _WIDTH - len(indent) - 3)]
-    lines = lines[1:]
-    if len(lines) == 1:
-        return f"{indent}/** {lines[0]} */\n"
-    return (
-        f"{indent}/**\n" + "".join(f"{indent} * {line}".rstrip() + "\n" for line in lines) + f"{indent} */\n"
     )
 
 

@@ -53,7 +53,7 @@ _PARTS: Final[dict[str, _Measure]] = {
 
 _QUICK_PARTS: Final[dict[str, _Measure]] = {
     "writes": lambda: scenarios.writes(rounds=60),
-    "stores": lambda: both_stores.growth((50, 10_000), rounds=20, starts=1, json_up_to=50),
+    "stores": lambda: both_stores.growth((50, 10_000), rounds=20, starts=1, json_up_to=0),  # `writes` has it
     "etcd": lambda: one_list.of_two_machines(rounds=60),
     "starts": lambda: chain(startup.restores(rounds=3), startup.imports(rounds=5)),
     "commands": lambda: command_line.commands(rounds=5),

@@ -28,8 +28,12 @@ class StoreKind(NamedTuple):
     """The environment in which a daemon finds it."""
 
 
+def _in_memory(_: Path) -> WorkspaceStore:
+    return InMemoryWorkspaceStore()
+
+
 _KINDS: Final = {
-    "memory": StoreKind("memory", lambda _: InMemoryWorkspaceStore()),
+    "memory": StoreKind("memory", _in_memory),
     "json": StoreKind("json", create_json_store),
     "sqlite": StoreKind("sqlite", create_sqlite_store),
 }

@@ -42,6 +42,10 @@ class Trials:
         """What a child does."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Put a new copy of what was found into the data directory, before each child."""
+        shutil.copytree(self.found, self.data_dir)
+
     def check(self, heard: Sequence[Message]) -> None:
         """Look at what a child has left, which has said this."""
         raise NotImplementedError
@@ -73,7 +77,7 @@ class Trials:
         """Have a child act; return what it said."""
         for path in (self.data_dir, self._shadow):
             shutil.rmtree(path, ignore_errors=True)
-        shutil.copytree(self.found, self.data_dir)
+        self.prepare()
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:

@@ -56,6 +56,12 @@ class Member:
         """Whether its process has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, without waiting for it."""
         assert ETCD is not None
@@ -84,6 +90,10 @@ class Member:
             self._process.wait()
             self._process = None
             self._directory.watch(None)
+
+    def wipe(self) -> None:
+        """Lose all of its data, while it does not run."""
+        shutil.rmtree(self._directory.path / "data")
 
     def pause(self) -> None:
         """Have it hang, as a machine without processor time: its connections stay."""

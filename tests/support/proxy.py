@@ -33,7 +33,7 @@ class Proxy:
         self._changed = threading.Condition()
         self._mode: Mode = "pass"
         self._is_closed = False
-        self._sockets: set[socket.socket] = set()
+        self._links: set[_Link] = set()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -57,10 +57,9 @@ class Proxy:
     def cut(self) -> None:
         """Break all connections off."""
         with self._changed:
-            sockets, self._sockets = self._sockets, set()
-        for each in sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            links = [*self._links]
+        for link in links:
+            link.cut()
 
     def __enter__(self) -> Self:
         self._spawn(self._accept)
@@ -100,45 +99,38 @@ class Proxy:
                 client.close()
                 continue
             server.settimeout(None)
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link = _Link(client, server)
             with self._changed:
                 if self._is_closed:
-                    client.close()
-                    server.close()
+                    link.close()
                     return
-                self._sockets |= {client, server}
-            is_left = threading.Event()
-            self._spawn(self._carry_requests, client, server, is_left)
-            self._spawn(self._carry_answers, client, server, is_left)
+                self._links.add(link)
+            self._spawn(self._carry_requests, link)
+            self._spawn(self._carry_answers, link)
 
-    def _carry_requests(self, client: socket.socket, server: socket.socket, is_left: threading.Event) -> None:
+    def _carry_requests(self, link: "_Link") -> None:
         is_first = True
         was_held = False
         with suppress(OSError):
-            while data := client.recv(_CHUNK_BYTES):
+            while data := link.client.recv(_CHUNK_BYTES):
                 was_held = self._wait_while("hold", "hang") or was_held
                 if is_first and self.refuses(data):
                     break
                 is_first = False
-                server.sendall(data)
+                link.server.sendall(data)
                 self.passed_bytes += len(data)
-        if was_held:
-            # The end of a connection makes etcd cancel its requests: they are to be applied although the client has left.
-            is_left.set()
-        else:
-            self._end(client, server)
+        # The end of a connection makes etcd cancel its requests: those held are to be applied although the client has left.
+        link.is_left = was_held
+        self._end(link, breaks=not was_held)
 
-    def _carry_answers(self, client: socket.socket, server: socket.socket, is_left: threading.Event) -> None:
+    def _carry_answers(self, link: "_Link") -> None:
         with suppress(OSError):
-            while data := server.recv(_CHUNK_BYTES):
+            while data := link.server.recv(_CHUNK_BYTES):
                 self._wait_while("hang")
-                if self._mode == "lose" or is_left.is_set():
+                if self._mode == "lose" or link.is_left:
                     break
-                client.sendall(data)
-        self._end(client, server)
-        if is_left.is_set():
-            self._end(client, server)
+                link.client.sendall(data)
+        self._end(link, breaks=True)
 
     def _wait_while(self, *modes: Mode) -> bool:
         """Return whether it had to wait."""
@@ -147,13 +139,39 @@ class Proxy:
             self._changed.wait_for(lambda: self._is_closed or self._mode not in modes)
             return has_to_wait
 
-    def _end(self, *sockets: socket.socket) -> None:
-        """Break a connection off; each direction does so, and the second closes it."""
-        for each in sockets:
+    def _end(self, link: "_Link", *, breaks: bool) -> None:
+        """End one direction; close the connection with the second."""
+        if breaks:
+            link.cut()
+        with self._changed:
+            link.directions -= 1
+            is_last = link.directions == 0
+            if is_last:
+                self._links.discard(link)
+        if is_last:
+            link.close()
+
+
+class _Link:
+    """A connection of a client, and the one of the proxy to the server."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self.client = client
+        self.server = server
+        self.directions = 2
+        """In how many something may still go through."""
+        self.is_left = False
+        """Whether the client has left, and the server is not to know."""
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def cut(self) -> None:
+        """Break both connections off."""
+        for each in (self.client, self.server):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            with self._changed:
-                is_last = each not in self._sockets
-                self._sockets.discard(each)
-            if is_last:
-                each.close()
+
+    def close(self) -> None:
+        """Free both."""
+        self.client.close()
+        self.server.close()

@@ -33,14 +33,15 @@ _PORT = re.compile(r"(?<=:)\d{4,5}\b")
 _VARYING = (
     (re.compile(r"\b(ws|proj|ss|cor|st)_[0-9A-Z]{26}\b"), r"\1_ID"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r"\bsince \d\d:\d\d\b"), "since TIME"),
     (re.compile(r"\b\d{8}T\d{6}(\.\d{6})?Z"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|µs|s)\b"), "DURATION"),
     (re.compile(r"\b\d+\.\d of [\d,]+ MiB\b"), "SIZE"),
     (re.compile(r"\betcd \d+\.\d+\.\d+"), "etcd VERSION"),
     (re.compile(r"\bworkspaced \d+\.\d+\.\d+\S*"), "workspaced VERSION"),
     (_PID, "pid PID"),
-    (re.compile(r"(?<=workspacectl  )\d+$"), "PID"),
     (re.compile(r"(?<=\S) {2,}"), "  "),
+    (re.compile(r"(workspacectl(?:, on \w+)?)  \d+$"), r"\1  PID"),
 )
 
 
@@ -71,8 +72,8 @@ class Tour:
     root: Path
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     """The real port of each one that is printed."""
-    looks_again: tuple[str, ...] = ()
-    """The commands that are repeated until they print what is expected: what they show takes a moment to come."""
+    exported: dict[str, str] = field(default_factory=dict[str, str])
+    """The variables that the tour has set for all commands that follow."""
     pids: dict[str, str] = field(default_factory=dict[str, str])
     """The real pid of each one that is printed."""
     _daemons: dict[str, tuple[subprocess.Popen[bytes], int]] = field(
@@ -85,16 +86,21 @@ class Tour:
     def runtime_dir(self) -> Path:
         return self.root / "run"
 
-    def take(self, step: Step) -> None:
-        """Runs one command, and compares its output."""
+    def take(self, step: Step, *, looks_again: bool = False) -> None:
+        """Runs one command, and compares its output.
+
+        `looks_again`: it is repeated until it prints what is expected, because what it shows takes a moment to come.
+        """
         command = self._localised(step.command)
+        if command.startswith("export "):
+            name, _, value = command.removeprefix("export ").partition("=")
+            self.exported[name] = value
+            return
         is_daemon = command.split(" #")[0].startswith(RUN_DAEMON)
         lines = self._start_daemon(command, step) if is_daemon else self._output_of(command)
         expected = [level(line) for line in _compared(step.expected)]
         deadline = monotonic() + PATIENCE_SECONDS
-        while command.startswith(self.looks_again) and self._levelled(lines, step) != expected:
-            if monotonic() > deadline:
-                break
+        while looks_again and self._levelled(lines, step) != expected and monotonic() < deadline:
             lines = self._output_of(command)
         assert self._levelled(lines, step) == expected, step.command
         pids = _PID.findall("\n".join(lines))
@@ -176,7 +182,8 @@ class Tour:
         environment = {"HOME": str(self.root), "XDG_RUNTIME_DIR": str(self.runtime_dir), "PATH": path}
         environment |= {"TERM": "dumb", "COLUMNS": str(_COLUMNS)}
         kept = ("LANG", "LC_", "COVERAGE_", "GIT_CONFIG_")
-        return environment | {name: value for name, value in os.environ.items() if name.startswith(kept)}
+        environment |= {name: value for name, value in os.environ.items() if name.startswith(kept)}
+        return environment | self.exported
 
 
 def _compared(expected: list[str]) -> list[str]:
@@ -218,10 +225,10 @@ def level(line: str) -> str:
 
 
 @contextmanager
-def new_tour(ports: Mapping[str, int] | None = None, looks_again: tuple[str, ...] = ()) -> Iterator[Tour]:
+def new_tour(ports: Mapping[str, int] | None = None) -> Iterator[Tour]:
     """A tour that begins in an empty home."""
     with new_home() as home:
-        tour = Tour(home.root, ports or {}, looks_again)
+        tour = Tour(home.root, ports or {})
         tour.runtime_dir.mkdir(mode=0o700)
         try:
             yield tour

@@ -1,8 +1,8 @@
 """Bounded waiting for what another thread or another process brings about.
 
 A thread of a test's own tells by an event. What another process does (a file, a socket, how many clients a daemon
-counts) can only be looked at again and again, which is what these two do: `wait_until` in a blocking test, and
-`until` in one that runs under trio.
+counts) can only be looked at again and again, which is what these do: `wait_until` in a blocking test, `until` in one
+that runs under trio, and `eventually` in one under trio that waits for seconds, on the real clock.
 """
 
 import time
@@ -29,9 +29,27 @@ def wait_until(
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            told = failure if isinstance(failure, str) else failure()
-            raise AssertionError(f"Waited {PATIENCE_SECONDS:g} s in vain: {told}")
+            raise AssertionError(_in_vain(failure, PATIENCE_SECONDS))
         pause(_LOOK_AGAIN_SECONDS)
+
+
+async def eventually(
+    condition: Callable[[], bool],
+    failure: str | Callable[[], str] = "",
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> None:
+    """Return once the condition holds, as `wait_until` does: for a test under trio on the real clock."""
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(_in_vain(failure, patience_seconds))
+        await trio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _in_vain(failure: str | Callable[[], str], seconds: float) -> str:
+    told = failure if isinstance(failure, str) else failure()
+    return f"Waited {seconds:g} s in vain: {told}"
 
 
 async def until(condition: Callable[[], bool]) -> None:

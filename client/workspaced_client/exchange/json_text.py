@@ -4,7 +4,6 @@ Comments and trailing commas are replaced by spaces, never removed. So every off
 own text, and every error has its line and column.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from workspaced_client.exchange.json_encoding import encoding_of
 from workspaced_protocol.json_limits import Unkept, check_number
 
 Part = str | int
@@ -127,7 +127,7 @@ def _is_other_format(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _decoded(file: str, data: bytes) -> str:
-    encoding = _encoding(data)
+    encoding = encoding_of(data)
     cut: UnicodeDecodeError | None = None
     try:
         text = data.decode(encoding)
@@ -148,23 +148,6 @@ def _decoded(file: str, data: bytes) -> str:
         )
         raise Unusable(f"{_place(file, before, len(before))}: {problem}.") from cut
     return text
-
-
-def _encoding(data: bytes) -> str:
-    """Return the encoding by the byte order mark, or by the NULs beside the first character, which is ASCII in JSON.
-
-    Some editors on Windows save UTF-16.
-    """
-    found: str = json.detect_encoding(data[:4])
-    if found in ("utf-16", "utf-32"):  # keep the byte order mark, as for UTF-8
-        found += "-le" if data.startswith(codecs.BOM_UTF16_LE) else "-be"
-    return "utf-8" if found == "utf-8-sig" else found
-
-
-def in_utf_8(data: bytes) -> bytes:
-    """Return the bytes of a text file in UTF-8, without a byte order mark."""
-    encoding = _encoding(data)
-    return (data if encoding == "utf-8" else data.decode(encoding).encode()).removeprefix(codecs.BOM_UTF8)
 
 
 def _without_depths(text: str) -> str:

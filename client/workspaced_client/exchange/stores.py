@@ -16,6 +16,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Struct, field, structs
 
+from workspaced_client.exchange.json_encoding import in_utf_8
 from workspaced_client.exchange.json_text import (
     Document,
     LeftOut,
@@ -23,7 +24,6 @@ from workspaced_client.exchange.json_text import (
     Path,
     Unusable,
     field_name,
-    in_utf_8,
     invalid_json,
     lossy_numbers,
     parse,

@@ -95,6 +95,7 @@ def open_store(choice: Choice, data_dir: Path, *, socket: str, etcd: EtcdSetting
 def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
     """Open the store in etcd, and note in the data directory that it belongs to it from now on."""
     try:
+        home.open.remove_temps()
         before = joined_store(home.open)
         if before is not None:
             require_prefix(home.open, before, settings.address.prefix)

@@ -142,17 +142,20 @@ def test_keys_are_told_apart_exactly() -> None:
     assert state.revision == 14
 
 
-def test_the_newest_256_keys_are_kept() -> None:
+def test_the_newest_256_keys_are_kept_and_older_ones_go_in_portions() -> None:
     state = State()
-    for number in range(257):
+    kept = []
+    for number in range(288):
         state, _ = step(state, once(f"key {number}", workspaces_.save(workspace(number), None)))
         state, _ = step(state, once(f"key {number}", workspaces_.remove("ws_99")))
-    assert list(state.request_keys) == [f"key {number}" for number in range(1, 257)]
-    assert state.revision == 257
-    for number in (1, 256):
+        kept.append(len(state.request_keys))
+    assert kept == [*range(1, 288), 256]
+    assert list(state.request_keys) == [f"key {number}" for number in range(32, 288)]
+    assert state.revision == 288
+    for number in (32, 287):
         _, outcome = step(state, once(f"key {number}", workspaces_.remove(f"ws_{number:02}")))
         assert not outcome.changes
-    _, outcome = step(state, once("key 0", workspaces_.remove("ws_00")))
+    _, outcome = step(state, once("key 31", workspaces_.remove("ws_31")))
     assert outcome.changes
 
 
@@ -178,7 +181,7 @@ def test_keys_from_before_a_start_are_held_while_new_ones_come_and_go() -> None:
         state, _ = step(state, command)
     assert list(state.request_keys) == [
         *(f"earlier {number}" for number in range(300)),
-        *(f"key {number}" for number in range(44, 300)),
+        *(f"key {number}" for number in range(32, 300)),
     ]
 
 
@@ -194,13 +197,13 @@ async def test_a_minute_after_the_start_the_earlier_keys_are_forgotten_like_othe
     store = InMemoryWorkspaceStore()
     store.state = State.of([], 10, {f"earlier {number}": None for number in range(10)})
     desk = await start(nursery, store)
-    for command in keyed(range(256)):
+    for command in keyed(range(280)):
         await desk.submit(command).result()
     mock_clock.jump(59)
     await desk.submit(once("key", workspaces_.remove("ws_01"))).result()
     kept = [*desk.writer.state.request_keys]
-    assert (kept[0], kept[9], kept[10], len(kept)) == ("earlier 0", "earlier 9", "key 1", 266)
+    assert (kept[0], kept[9], kept[10], len(kept)) == ("earlier 0", "earlier 9", "key 0", 291)
     mock_clock.jump(1)
     await desk.submit(once("last", workspaces_.remove("ws_02"))).result()
     kept = [*desk.writer.state.request_keys]
-    assert (kept[0], kept[-1], len(kept)) == ("key 2", "last", 256)
+    assert (kept[0], kept[-1], len(kept)) == ("key 26", "last", 256)

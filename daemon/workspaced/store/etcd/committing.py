@@ -17,7 +17,7 @@ from workspaced.store.etcd.generation import (
     write_generation,
 )
 from workspaced.store.etcd.journal import Journal
-from workspaced.store.etcd.keeping import Leases
+from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.messages import Compare, Delete, Put
 from workspaced.store.etcd.sending import Sender
 from workspaced.store.etcd.transaction import (

@@ -32,8 +32,9 @@ from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.journal import Change, Journal
-from workspaced.store.etcd.keeping import Keeper, Leases
+from workspaced.store.etcd.keeping import Keeper
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.news import Disagreement, Taken, apply
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import Contents, Damaged, take_snapshot, told, verify
@@ -159,10 +160,10 @@ class EtcdWorkspaceStore(StoreBase):
             )
             self._awaits_reading = True
             self._follower.read_anew()
-            news, taken = [], self._applied([], has_lost_sessions=has_lost_sessions)
-        if not news and not has_lost_sessions:
+            taken = self._applied((), has_lost_sessions=has_lost_sessions)
+        if taken.held is self._sender.held:
             return None
-        self._take_over(taken, is_whole=any(isinstance(each, Contents) for each in news))
+        self._take_over(taken)
         return News(self.state, taken.entries, taken.is_gap)
 
     def commit(self, commit: Commit, /) -> None:
@@ -182,28 +183,27 @@ class EtcdWorkspaceStore(StoreBase):
         self._committer.tidy()
 
     def check(self) -> StoreCheck:
-        """See WorkspaceStore. Where no other machine has gone on, etcd must also hold the state that the daemon holds."""
+        """See WorkspaceStore. etcd must hold a whole store, whichever machine has committed last."""
         return StoreCheck(primary=self._check(), snapshot=_NO_SNAPSHOT)
 
     def close(self) -> None:
         """See WorkspaceStore. Sessions end, and the lock is released."""
-        self.tidy()
+        if self.outage is None:
+            self.tidy()
         self._end()
         self._home.close()
 
     def _applied(self, news: Sequence[Change | Contents], *, has_lost_sessions: bool) -> Taken:
         return apply(self._sender.held, news, self._scope.owns, has_lost_sessions=has_lost_sessions)
 
-    def _take_over(self, taken: Taken, *, is_whole: bool) -> None:
+    def _take_over(self, taken: Taken) -> None:
         if taken.held.head_revision != self._sender.held.head_revision:
             self._committer.is_doubtful = False  # whatever was on its way can't be applied any more
-        if is_whole:
+        if taken.is_whole:
             self._awaits_reading = False
         self._sender.held = taken.held
         self.state = taken.held.state
-        self._keeper.delete(
-            [self._keys.session(each.session.workspace_id, each.session.id) for each in taken.orphans]
-        )
+        self._keeper.delete([self._keys.session(each.workspace_id, each.id) for each in taken.orphans])
 
     def _keep_previous(self, reason: str) -> None:
         """Quarantine a copy of the last state on this machine, in the format of backups."""
@@ -237,11 +237,12 @@ class EtcdWorkspaceStore(StoreBase):
         return FileCheck(corrupted=False)
 
     def _end(self) -> None:
-        """End the threads and the connections."""
+        """End the threads and the connections, and the sessions, unless etcd can't be reached: then their lease ends them."""
         self._keeper.close()
         self._follower.close()
-        try:
-            self._leases.close()
-        except EtcdError as error:
-            _log.info("The sessions of this machine end by their lease.", reason=error.message)
+        if self.outage is None:
+            try:
+                self._leases.close()
+            except EtcdError as error:
+                _log.info("The sessions of this machine end by their lease.", reason=error.message)
         self._gateway.close()

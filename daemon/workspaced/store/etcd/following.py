@@ -2,8 +2,8 @@
 
 The strategy:
 - A watch begins after the last revision that is known, so nothing is missed when one breaks.
-- Where the changes can't be had one by one (compacted, another generation, keys that were edited), the store is read
-  anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
+- Where the changes can't be had one by one (compacted, another generation, a head that can't be right), the store is
+  read anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
 """
 
 import threading
@@ -37,6 +37,7 @@ from workspaced.store.etcd.values import Head, NewerFormat, RequestValue, Stored
 from workspaced.store.etcd.watching import Watch
 
 _JOIN_SECONDS: Final = 5.0
+"""How long a stop waits for the thread; then the process ends without it."""
 
 _PAUSES_SECONDS: Final = (0.05, 2.0)  # the first and the longest pause between attempts
 
@@ -65,6 +66,7 @@ class Follower:
         self._outages = outages
         self._store_id = head.store_id
         self._generation = head.generation
+        self._pause_seconds = _PAUSES_SECONDS[0]
         self._is_closed = threading.Event()
         self._must_read = threading.Event()
         self._lock = threading.Lock()
@@ -94,13 +96,11 @@ class Follower:
             self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
-        pause_seconds, longest_seconds = _PAUSES_SECONDS
         while not self._is_closed.is_set():
             try:
                 if self._must_read.is_set():
                     self._read()
                 self._follow()
-                pause_seconds = _PAUSES_SECONDS[0]
                 continue
             except _Unclear as unclear:
                 _log.info("The store in etcd is read anew.", reason=str(unclear))
@@ -114,22 +114,27 @@ class Follower:
             except EtcdError as error:  # the keeper tells of it, and of its end
                 _log.debug("The watch of etcd broke off.", reason=error.message)
             except (Damaged, NewerFormat) as problem:
+                self._must_read.set()
                 self._outages.begin("keys", told_problem(problem, self._keys.prefix.decode()))
-            self._is_closed.wait(pause_seconds)
-            pause_seconds = min(pause_seconds * 2, longest_seconds)
+            except Exception:  # noqa: BLE001 - without this thread the daemon would never hear of others again
+                _log.exception("What others have committed to etcd could not be followed; it is read anew.")
+                self._must_read.set()
+            self._is_closed.wait(self._pause_seconds)
+            self._pause_seconds = min(self._pause_seconds * 2, _PAUSES_SECONDS[1])
 
     def _read(self) -> None:
+        known = self._journal.newest  # before etcd is asked
         snapshot = take_snapshot(self._gateway, self._keys)
         if snapshot.head is None:
             raise Damaged("its key `head` was deleted")
-        if snapshot.revision < self._journal.followed:
-            raise Damaged("etcd has gone back to an older state, as by a restored backup")
         contents = verify(snapshot)
         head = contents.held.head
         if head.store_id != self._store_id:
             raise Damaged(
                 f"another store is there now: {head.store_id}, and this daemon serves {self._store_id}"
             )
+        if contents.held.head_revision < known.head_revision or head.revision < known.revision:
+            raise Damaged("etcd has gone back to an older state, as by a restored backup")
         self._generation = head.generation
         self._must_read.clear()
         self._journal.replace(contents)
@@ -143,6 +148,7 @@ class Follower:
                 self._watch = watch
             if self._is_closed.is_set() or self._must_read.is_set():
                 return
+            self._pause_seconds = _PAUSES_SECONDS[0]
             for answer in watch:
                 for revision, events in groupby(answer.events, key=lambda event: event.item.mod_revision):
                     self._note(revision, [*events])

@@ -10,7 +10,7 @@ The strategy:
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from workspaced.domain.clock import now_ms
 from workspaced.domain.state import State
@@ -21,8 +21,7 @@ from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.transaction import MAX_BYTES, MAX_OPERATIONS, Write, all_of, size_of
 from workspaced_protocol.ulids import Ulids
 
-BUILDING_SECONDS: Final = 120
-"""How long the writing of a generation may take; then it counts as left by a daemon that was killed."""
+W = TypeVar("W", Put, Delete, Write)
 
 _ulids: Final = Ulids(now_ms)
 
@@ -44,7 +43,7 @@ def write_generation(
     `transact` sends one transaction, until it was applied: to apply it twice is no harm.
     """
     transact([building], [])
-    for portion in _portions(all_of(state, generation, keys)):
+    for portion in portions(all_of(state, generation, keys)):
         transact(portion, [is_building(building.key)])
 
 
@@ -90,9 +89,9 @@ def refuse_too_large(operations: Iterable[Write]) -> None:
             )
 
 
-def _portions(operations: Iterable[Put]) -> Iterator[list[Put]]:
+def portions(operations: Iterable[W]) -> Iterator[list[W]]:
     """Yield the operations in portions that each fit in a transaction."""
-    portion: list[Put] = []
+    portion: list[W] = []
     size = 0
     for operation in operations:
         refuse_too_large([operation])

@@ -19,7 +19,7 @@ PENDING_LIMIT: Final = 1000
 """The changes that wait for a store that does not take them, as while its commit hangs. Then the whole takes their place."""
 
 
-EDITED_LIMIT: Final = 64
+EDITED_LIMIT: Final = 10_000
 """The edited workspaces that are put right. Where somebody edits more at once, the next start tells of damage."""
 
 
@@ -40,6 +40,19 @@ class Change(NamedTuple):
     """Whether `entries` lacks some, which only a later release can read."""
 
 
+class Newest(NamedTuple):
+    """The newest head: neither number ever falls in a store that is well."""
+
+    head_revision: int
+    """etcd's revision of it."""
+    revision: int
+    """The store's."""
+
+
+class OutcomeUnclear(Exception):
+    """The changes that have come do not tell whether a commit was among them."""
+
+
 class Journal:
     """The changes that a store has not taken over. For any thread."""
 
@@ -48,7 +61,7 @@ class Journal:
         self._changed = threading.Condition()
         self._pending: list[Change | Contents] = []
         self._followed = contents.revision
-        self._head_revision = contents.held.head_revision
+        self._newest = Newest(contents.held.head_revision, contents.held.head.revision)
         self._own: set[int] = set()
         self._nonce: str | None = None
         self._has_lost_sessions = False
@@ -62,10 +75,10 @@ class Journal:
             return self._followed
 
     @property
-    def head_revision(self) -> int:
-        """The revision of etcd at which the newest known head was put."""
+    def newest(self) -> Newest:
+        """The newest head that is known, whether it was taken out or not."""
         with self._changed:
-            return self._head_revision
+            return self._newest
 
     @property
     def has_news(self) -> bool:
@@ -98,13 +111,11 @@ class Journal:
             )
 
     def add(self, change: Change) -> None:
-        """Add a change. Those up to `followed` are known already."""
+        """Add a change, which is later than those that are known."""
         with self._changed:
-            if change.revision <= self._followed:
-                return
             self._followed = change.revision
             if change.head is not None:
-                self._head_revision = max(self._head_revision, change.revision)
+                self._note_head(change.revision, change.head)
             is_own = change.revision in self._own
             self._own.discard(change.revision)
             if not is_own:
@@ -127,7 +138,7 @@ class Journal:
             if contents.revision < self._followed:
                 return
             self._followed = contents.revision
-            self._head_revision = max(self._head_revision, contents.held.head_revision)
+            self._note_head(contents.held.head_revision, contents.held.head)
             self._own = {own for own in self._own if own > contents.revision}
             self._pending = [contents]
             self._changed.notify_all()
@@ -141,11 +152,11 @@ class Journal:
         if wakes:
             self.wake()
 
-    def confirm(self, revision: int) -> None:
-        """Take out the change of this revision, which is the store's own, now or when it comes."""
+    def confirm(self, revision: int, head: Head) -> None:
+        """Take out the change that put this head, which is the store's own, now or when it comes."""
         with self._changed:
             self._nonce = None
-            self._head_revision = max(self._head_revision, revision)
+            self._note_head(revision, head)
             if revision > self._followed:
                 self._own.add(revision)
             self._pending = [
@@ -153,16 +164,23 @@ class Journal:
             ]
 
     def revision_of(self, nonce: str, entries: Sequence[Entry]) -> int | None:
-        """Return the revision of the commit with this nonce and these changes, None if it is not here."""
+        """Return the revision of the commit with this nonce and these changes, None if it is not here.
+
+        Raises OutcomeUnclear where the store as a whole has taken the place of changes, and does not tell.
+        """
         with self._changed:
             for each in self._pending:
                 if isinstance(each, Change):
                     if each.head is not None and each.head.nonce == nonce:
                         return each.revision
-                elif each.held.head.nonce == nonce or (
-                    entries and each.held.state.find_change(entries[-1].revision) == entries[-1]
+                    continue
+                state = each.held.state
+                if each.held.head.nonce == nonce or (
+                    entries and state.find_change(entries[-1].revision) == entries[-1]
                 ):
                     return each.held.head_revision
+                if not entries or state.history.complete_since >= entries[-1].revision:
+                    raise OutcomeUnclear
             return None
 
     def wait_for(self, revision: int, limit_seconds: float) -> bool:
@@ -177,11 +195,16 @@ class Journal:
                 lambda: bool(self._pending) or self._has_lost_sessions, limit_seconds
             )
 
+    def _note_head(self, revision: int, head: Head) -> None:
+        self._newest = Newest(
+            max(self._newest.head_revision, revision), max(self._newest.revision, head.revision)
+        )
+
     def note_edits(self, edited: Mapping[str, bytes | None]) -> None:
         """Note workspaces that were changed without a commit: their texts by id, None for deleted ones."""
         with self._changed:
-            if len(self._edited) < EDITED_LIMIT:
-                self._edited.update(edited)
+            room = EDITED_LIMIT - len(self._edited)
+            self._edited.update([*edited.items()][:room])
 
     def take_edits(self) -> Mapping[str, bytes | None]:
         """Take out the edits that were noted."""

@@ -1,9 +1,6 @@
-"""The thread that keeps the leases of a store alive, and looks whether etcd can be reached and its changes arrive.
+"""The thread that looks after a store in etcd: its leases, whether etcd can be reached, and whether its changes arrive.
 
 The strategy:
-- Sessions live by one lease of this daemon, for as long as it is kept alive. Without that for 15 s they are over: other
-  machines do not trust in them any more.
-- Request keys live by leases that nobody keeps alive: a new one every ten minutes, so each key lives at least that long.
 - Workspaces that were edited by hand, as with etcdctl, are put right: as the last commit left them.
 - A watch that tells nothing can't be told from a store that nobody changes. So the head is looked at, too.
 """
@@ -18,114 +15,23 @@ from workspaced.process.log import Logger
 from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import BUILDING_SECONDS
+from workspaced.store.etcd.generation import portions
 from workspaced.store.etcd.journal import Journal
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.outages import Outages
-from workspaced.store.etcd.transaction import Held
-
-SESSION_SECONDS: Final = 15
-"""How long a session outlives its daemon's last sign of life."""
-
-REQUEST_LEASE_SECONDS: Final = 1200
-_REQUEST_LEASE_USED_SECONDS: Final = 600
+from workspaced.store.etcd.transaction import Held, Write
 
 _LOOK_SECONDS: Final = 1.0
-_KEEP_ALIVE_SECONDS: Final = SESSION_SECONDS / 5
+"""How often etcd is looked at: one small read for each daemon."""
+
 _OUTAGE_AFTER_SECONDS: Final = 3.0
 """An election takes one to two seconds: no outage yet."""
 
 _JOIN_SECONDS: Final = 5.0
 
 _log = Logger()
-
-
-class Leases:
-    """The leases of a store. For any thread."""
-
-    def __init__(self, gateway: Gateway, journal: Journal) -> None:
-        self._gateway = gateway
-        self._journal = journal
-        self._lock = threading.Lock()
-        self._session = 0
-        self._kept_at = 0.0
-        self._request = 0
-        self._granted_at = 0.0
-        self._ended: list[int] = []  # those whose keys may still be there
-
-    def session(self) -> int:
-        """Return the lease of sessions, a new one if there is none. Raises EtcdError."""
-        with self._lock:
-            if not self._session:
-                kept_at = time.monotonic()
-                self._session, self._kept_at = self._gateway.grant(SESSION_SECONDS), kept_at
-            return self._session
-
-    def request(self) -> int:
-        """Return the lease of new request keys. Raises EtcdError."""
-        with self._lock:
-            now = time.monotonic()
-            if not self._request or now - self._granted_at > _REQUEST_LEASE_USED_SECONDS:
-                self._request, self._granted_at = self._gateway.grant(REQUEST_LEASE_SECONDS), now
-            return self._request
-
-    def building(self) -> int:
-        """Return a lease for a generation that is written. Raises EtcdError."""
-        return self._gateway.grant(BUILDING_SECONDS)
-
-    def forget(self) -> None:
-        """Forget all leases: etcd does not have one of them. Sessions are over, unless there were none."""
-        with self._lock:
-            self._request = 0
-            self._end_session()
-
-    def keep_alive(self) -> None:
-        """Keep the lease of sessions alive, and note if it is over. Raises EtcdError."""
-        with self._lock:
-            now = time.monotonic()
-            if not self._session or now - self._kept_at < _KEEP_ALIVE_SECONDS:
-                return
-            lease = self._session
-        try:
-            left = self._gateway.keep_alive(lease)
-        except EtcdError:
-            with self._lock:
-                if lease == self._session and time.monotonic() - self._kept_at > SESSION_SECONDS:
-                    self._end_session()
-            raise
-        with self._lock:
-            if lease != self._session:
-                return
-            if left:
-                self._kept_at = now
-            else:
-                self._end_session()
-
-    def revoke_ended(self) -> None:
-        """Delete the keys of leases that are over for this daemon: etcd may count differently. Raises EtcdError."""
-        with self._lock:
-            ended = [*self._ended]
-        for lease in ended:
-            self._gateway.revoke(lease)
-            with self._lock:
-                self._ended.remove(lease)
-
-    def close(self) -> None:
-        """End the sessions at once, if etcd can be reached. Raises EtcdError."""
-        with self._lock:
-            if self._session:
-                self._ended.append(self._session)
-                self._session = 0
-        self.revoke_ended()
-
-    def _end_session(self) -> None:
-        if not self._session:
-            return
-        self._ended.append(self._session)
-        self._session = 0
-        _log.warning("The lease of this machine's sessions in etcd was lost, so its sessions are over.")
-        self._journal.lose_sessions()
 
 
 class Keeper:
@@ -180,21 +86,26 @@ class Keeper:
             self._has_work.clear()
             if self._is_closed:
                 return
+            self._leases.note_time()
             try:
-                self._look()
                 self._leases.keep_alive()
+                self._look()
                 self._leases.revoke_ended()
                 self._delete_orphans()
                 self._put_right()
             except EtcdError as error:
+                self._leases.note_time()
                 self._note_failure(error)
+            except Exception:  # noqa: BLE001 - without this thread the sessions would end, and no outage be told
+                _log.exception("The look at etcd failed; it is repeated.")
             else:
                 self._failing_since = None
                 self._outages.end("reach")
 
     def _look(self) -> None:
         """Have the watch begun anew if it lacks a commit for longer than a look takes."""
-        known = self._journal.head_revision  # before etcd is asked: others, and this daemon, go on meanwhile
+        # Before etcd is asked: others, and this daemon, go on meanwhile.
+        known = self._journal.newest.head_revision
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items
         if not found or found[0].mod_revision < known:
             self._follower.read_anew()  # deleted, or an older one: it tells of that
@@ -226,8 +137,10 @@ class Keeper:
             return
         keys = {id_: self._keys.workspace(held.head.generation, id_) for id_ in self._edited}
         unchanged = Compare(self._keys.head, "MOD", "EQUAL", held.head_revision)
-        operations = [Put(key, right[id_].json) if id_ in right else Delete(key) for id_, key in keys.items()]
-        if self._gateway.transact([unchanged], operations).succeeded:
+        operations: list[Write] = [
+            Put(key, right[id_].json) if id_ in right else Delete(key) for id_, key in keys.items()
+        ]
+        if all(self._gateway.transact([unchanged], each).succeeded for each in portions(operations)):
             self._edited.clear()
 
     def _note_failure(self, error: EtcdError) -> None:

@@ -18,13 +18,16 @@ from typing import Final, Literal, NamedTuple
 
 HEAD: Final = "head"
 
+GENERATION: Final = "g_[0-7][0-9A-HJKMNP-TV-Z]{25}"
+"""The pattern of the name of a generation."""
+
 Kind = Literal["head", "workspace", "name", "history", "building", "request", "session"]
 
 _OWN: Final = re.compile(
     r"(?P<head>head)"
     r"|request/(?P<request>.+)"
     r"|session/(?P<session>ws_[A-Za-z0-9_-]{1,128}/ss_[A-Za-z0-9_-]+)"
-    r"|(?P<generation>g_[0-7][0-9A-HJKMNP-TV-Z]{25})/"
+    rf"|(?P<generation>{GENERATION})/"
     r"(?:workspace/(?P<workspace>ws_[A-Za-z0-9_-]{1,128})|name/(?P<name>.+)|history/(?P<history>[0-9]{16})"
     r"|(?P<building>building))",
     re.DOTALL,

@@ -12,8 +12,8 @@ from workspaced.store.contract import StoreUnreachable, StoreUnusable
 from workspaced.store.etcd.failures import EtcdError, NotApplied
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.generation import is_building, new_generation, write_generation
-from workspaced.store.etcd.keeping import REQUEST_LEASE_SECONDS
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import REQUEST_LEASE_SECONDS
 from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.reading import nonce_of
 from workspaced.store.etcd.transaction import MAX_OPERATIONS, Write

@@ -5,6 +5,7 @@ is compared before anything is served. The history is no part of that: a change 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from workspaced.domain.history import KEPT_BYTES, KEPT_ENTRIES, History, size_of
 from workspaced.domain.records import Record
 from workspaced.domain.state import State
 from workspaced.store import stored_texts
+from workspaced.store.etcd.failures import Compacted
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.messages import KeyValue, Read
@@ -29,7 +31,11 @@ from workspaced.store.etcd.values import (
     session_of,
 )
 
-_PAGE_KEYS: Final = 1000
+_PAGE_KEYS: Final = 200
+_PAGE_SECONDS: Final = 10.0
+"""How long a page may take: one of large workspaces has some megabytes, and the way to etcd may be slow."""
+
+_SNAPSHOT_ATTEMPTS: Final = 5
 
 
 class Damaged(Exception):
@@ -79,8 +85,17 @@ class Contents:
 
 def take_snapshot(gateway: Gateway, keys: Keys) -> Snapshot:
     """Read all keys below the prefix. Raises EtcdError."""
+    # One that hangs is known after the usual limit: the pages have a longer one.
+    gateway.read(Read(keys.head, keys_only=True))
+    for _ in range(_SNAPSHOT_ATTEMPTS):
+        with suppress(Compacted):  # since the first page
+            return _take_snapshot(gateway, keys)
+    return _take_snapshot(gateway, keys)
+
+
+def _take_snapshot(gateway: Gateway, keys: Keys) -> Snapshot:
     start, end = keys.all
-    page = gateway.read(Read(start, end, _PAGE_KEYS))
+    page = gateway.read(Read(start, end, _PAGE_KEYS), limit_seconds=_PAGE_SECONDS)
     snapshot = Snapshot(page.revision)
     while True:
         for item in page.items:
@@ -88,7 +103,8 @@ def take_snapshot(gateway: Gateway, keys: Keys) -> Snapshot:
         if not page.has_more:
             return snapshot
         start = page.items[-1].key + b"\0"
-        page = gateway.read(Read(start, end, _PAGE_KEYS, revision=snapshot.revision))
+        request = Read(start, end, _PAGE_KEYS, revision=snapshot.revision)
+        page = gateway.read(request, limit_seconds=_PAGE_SECONDS)
 
 
 def verify(snapshot: Snapshot) -> Contents:

@@ -21,7 +21,7 @@ from workspaced.store.contract import CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd.failures import EtcdError, LeaseGone, NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.following import Follower
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.journal import Journal
+from workspaced.store.etcd.journal import Journal, OutcomeUnclear
 from workspaced.store.etcd.messages import Compare, Put, Read, TransactionAnswer
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import nonce_of
@@ -32,6 +32,8 @@ _PATIENCE_SECONDS: Final = 3.0
 """How long a commit is tried where nothing was applied: an election takes one to two seconds, a write may wait five."""
 
 _SETTLING_SECONDS: Final = 4.0
+"""How long an unknown outcome is inquired into; its caller is answered after 5 s at the latest."""
+
 _PAUSE_SECONDS: Final = 0.1
 
 _FOLLOWER_SECONDS: Final = 1.0
@@ -159,7 +161,7 @@ class Sender:
                 if nonce in fences:
                     self._hold(self.held._replace(head=fences[nonce], head_revision=found.mod_revision))
                     return None
-            return self._settle_among_others(head, _revision_in(answer), entries)
+            return self._settle_among_others(head, _revision_in(answer), failure, entries)
         raise CommitUnknown(failure.message, failure.errno) from failure
 
     def _settle_over(self, head: Head, failure: NoSpace, entries: Sequence[Entry]) -> int:
@@ -173,16 +175,24 @@ class Sender:
             raise StorageFailure(failure.message, failure.errno) from failure
         if found and nonce_of(found[0]) == head.nonce:
             return revision
-        return self._settle_among_others(head, revision, entries)
+        return self._settle_among_others(head, revision, failure, entries)
 
-    def _settle_among_others(self, head: Head, revision: int, entries: Sequence[Entry]) -> int:
-        """Return the revision of a transaction after which others went on. Raises Overtaken if it was not applied."""
-        self._journal.wait_for(revision, _FOLLOWER_SECONDS)
-        landed = self._journal.revision_of(head.nonce, entries)
-        if landed is not None:
-            return landed
-        self._give_way(revision)
-        raise Overtaken
+    def _settle_among_others(
+        self, head: Head, revision: int, failure: OutcomeUnknown, entries: Sequence[Entry]
+    ) -> int:
+        """Return the revision of a transaction after which others went on, up to `revision`.
+
+        Raises Overtaken if it was not applied, CommitUnknown if that can't be told.
+        """
+        if not self._has_caught_up(revision):
+            raise CommitUnknown(failure.message, failure.errno) from failure
+        try:
+            landed = self._journal.revision_of(head.nonce, entries)
+        except OutcomeUnclear:
+            raise CommitUnknown(failure.message, failure.errno) from failure
+        if landed is None:
+            raise Overtaken
+        return landed
 
     def _transact(self, operations: Sequence[Write], compares: Sequence[Compare] = ()) -> TransactionAnswer:
         key = self._scope.keys.head
@@ -195,13 +205,18 @@ class Sender:
     def _hold(self, held: Held) -> None:
         """Hold what an own transaction has put: its change is no news."""
         self.held = held
-        self._journal.confirm(held.head_revision)
+        self._journal.confirm(held.head_revision, held.head)
+
+    def _has_caught_up(self, revision: int) -> bool:
+        """Wait for the changes of others, up to this revision; return False if they do not come in time."""
+        if self._journal.wait_for(revision, _FOLLOWER_SECONDS):
+            return True
+        self._follower.read_anew()
+        return self._journal.wait_for(revision, READING_SECONDS)
 
     def _give_way(self, revision: int) -> None:
         """Wait for the changes of others, up to this revision. Raises Overtaken, or StorageFailure if they don't come."""
-        if not self._journal.wait_for(revision, _FOLLOWER_SECONDS):
-            self._follower.read_anew()
-            self._journal.wait_for(revision, READING_SECONDS)
+        self._has_caught_up(revision)
         if self._journal.has_news:
             raise Overtaken
         if revision == self.held.head_revision:

@@ -19,8 +19,9 @@ from workspaced.store import stored_texts
 from workspaced.store.contract import StorageFailure, StoreUnreachable, StoreUnusable, WrittenByNewerRelease
 from workspaced.store.etcd.failures import EtcdError, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.generation import BUILDING_SECONDS, new_generation, remove_left
+from workspaced.store.etcd.generation import new_generation, remove_left
 from workspaced.store.etcd.keys import Keys
+from workspaced.store.etcd.leases import BUILDING_SECONDS
 from workspaced.store.etcd.making import Target
 from workspaced.store.etcd.mending import mend
 from workspaced.store.etcd.messages import Compare, Delete, Put
@@ -71,7 +72,7 @@ def start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Di
 def as_unusable(error: EtcdError) -> StoreUnusable:
     """Return a failure of etcd as one of a start."""
     kind = StoreUnreachable if error.is_passing else StoreUnusable
-    return kind(error.message, number=error.errno)
+    return kind(error.message.removesuffix(f": {error.advice}."), error.advice, error.errno)
 
 
 def require_own(snapshot: Snapshot, keys: Keys) -> None:

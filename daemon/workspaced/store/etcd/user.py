@@ -34,12 +34,16 @@ class EtcdUser:
         self._token = ""
 
     def ask(self, endpoint: Endpoint, send: Callable[[Headers], _Result], limit_seconds: float) -> _Result:
-        """Call `send` with the token, once more with a new one where etcd refuses it. Raises EtcdError."""
+        """Call `send` with the token, once more with a new one where etcd refuses it. Raises EtcdError.
+
+        Without a token, a member that asks for certificates says that the user “” lacks the permission.
+        """
         token = self._token
         try:
             return send(_headers(token))
-        except TokenRefused:
-            if self._address.user is None:
+        except NotApplied as error:
+            is_about_user = isinstance(error, TokenRefused) or (not token and error.errno == errno.EACCES)
+            if self._address.user is None or not is_about_user:
                 raise
         return send(_headers(self._renewed(endpoint, token, limit_seconds)))
 

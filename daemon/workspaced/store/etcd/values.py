@@ -4,12 +4,13 @@ Workspaces and changes are kept as in databases (`stored_texts`).
 """
 
 import secrets
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from workspaced.domain.records import ELSEWHERE, OwnedSession, RecoveryNotice
+from workspaced.store.etcd.keys import GENERATION
 from workspaced_protocol.models import Revision, Session, StoreId
 
 FORMAT: Final = 1
@@ -24,7 +25,7 @@ class Head(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     """The release that wrote it."""
     store_id: StoreId
     revision: Revision
-    generation: str
+    generation: Annotated[str, Meta(pattern=rf"^{GENERATION}$(?!\n)")]
     """The generation that holds the workspaces."""
     nonce: str
     """A random word of the transaction that put it, by which its sender knows it again."""
@@ -32,7 +33,7 @@ class Head(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
     """The machine that put it."""
     workspaces: int
     """The number of workspaces."""
-    digest: str
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
     """The XOR of the hashes of all workspaces, in hexadecimal."""
     history_since: int
     """The revision after which the history is whole."""

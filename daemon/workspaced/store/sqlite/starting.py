@@ -81,9 +81,8 @@ class Start:
             self._keys = legible_keys(database)
             try:
                 require_readable(self._directory, (DATABASE + suffix for suffix in replacing.SUFFIXES))
-                replacing.set_aside(
-                    self._directory, self._time_ns
-                )  # before it is closed, which would write the log back
+                # Before it is closed, which would write the log back.
+                replacing.set_aside(self._directory, self._time_ns)
             finally:
                 database.close()
             raise

@@ -9,11 +9,13 @@ import pytest
 from support.etcd import needs_etcd
 from support.etcd_stores import Machines, news_of, save_at_last
 from support.samples import commit, workspace
-from support.scripted_gateway import Fate, ScriptedGateway
+from support.scripted_gateway import DeafGateway, Fate, ScriptedGateway
 from support.waiting import wait_until
 from workspaced.domain import sessions
+from workspaced.domain.history import History
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
+from workspaced.store.etcd.messages import Delete
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T013")]
@@ -30,8 +32,8 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 class Scripted:
     """A store whose transactions meet scripted fates, and one of another machine whose do not."""
 
-    def __init__(self, machines: Machines) -> None:
-        self.gateway = ScriptedGateway(machines.address)
+    def __init__(self, machines: Machines, gateway: ScriptedGateway) -> None:
+        self.gateway = gateway
         self.desk = machines.open("desk", gateway=self.gateway)
         self.desk.save(workspace(1))
         self.lap = machines.open("lap")
@@ -53,7 +55,7 @@ class Scripted:
 
 @pytest.fixture
 def scripted(machines: Machines) -> Scripted:
-    return Scripted(machines)
+    return Scripted(machines, ScriptedGateway(machines.address))
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,62 @@ def test_a_lost_answer_beside_others_who_go_on_is_settled(scripted: Scripted, fa
     assert scripted.names() == ["ws_01", *(["ws_02"] if fate == "lost" else []), "ws_03", "ws_09"]
 
 
+@pytest.fixture
+def deaf(machines: Machines) -> Scripted:
+    """A store that learns of others late, and one of another machine."""
+    return Scripted(machines, DeafGateway(machines.address))
+
+
+def test_a_lost_answer_beside_others_is_settled_by_a_store_that_learns_of_them_late(
+    deaf: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.01)
+    monkeypatch.setattr(sending, "READING_SECONDS", 20)
+    deaf.gateway.script("lost", deaf.lap_goes_on("applied"))
+    deaf.desk.save(workspace(2))
+    news = news_of(deaf.desk, 3)
+    assert [entry.workspace_id for each in news for entry in each.entries] == ["ws_09"]
+    assert deaf.names() == ["ws_01", "ws_02", "ws_09"]
+
+
+def test_a_lost_answer_stays_unknown_while_others_are_not_heard_of(
+    deaf: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0)
+    monkeypatch.setattr(sending, "READING_SECONDS", 0)
+
+    def go_on() -> Fate:
+        news_of(deaf.lap, 2)
+        deaf.lap.save(workspace(9))
+        return "applied"
+
+    deaf.gateway.script("lost", go_on)
+    with pytest.raises(CommitUnknown):
+        deaf.desk.save(workspace(2))
+    news = news_of(deaf.desk, 3)
+    assert [entry.workspace_id for each in news for entry in each.entries] == ["ws_02", "ws_09"]
+
+
+def test_a_lost_answer_stays_unknown_where_the_history_does_not_tell(
+    deaf: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other machine has gone on so far that its history begins later."""
+    monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.01)
+    monkeypatch.setattr(sending, "READING_SECONDS", 20)
+
+    def go_on() -> Fate:
+        news_of(deaf.lap, 2)
+        deaf.lap.commit(Commit(replace(deaf.lap.state, revision=9, history=History(9)), is_whole=True))
+        return "applied"
+
+    deaf.gateway.script("lost", go_on)
+    with pytest.raises(CommitUnknown):
+        deaf.desk.save(workspace(2))
+    [news] = news_of(deaf.desk, 9)
+    assert news.is_gap
+    assert [each.id for each in deaf.desk.get_all()] == ["ws_01", "ws_02"]
+
+
 def test_an_outcome_that_stays_unknown_is_told_and_repaired_by_a_head_alone(scripted: Scripted) -> None:
     desk, gateway = scripted.desk, scripted.gateway
     gateway.script("never", afterwards="refused")
@@ -163,6 +221,7 @@ def test_a_full_etcd_is_told_as_one_that_applied_nothing(scripted: Scripted) -> 
     gateway.script("full")
     with pytest.raises(StorageFailure, match="compact it"):
         desk.save(workspace(2))
+    assert gateway.sent == 1  # no fence: it would not go in either
     gateway.script(scripted.lap_goes_on("full"))
     with pytest.raises(Overtaken):
         desk.save(workspace(2))
@@ -232,3 +291,22 @@ def test_a_generation_that_is_given_up_changes_nothing(scripted: Scripted) -> No
     desk.save(workspace(2))
     assert not desk.check().primary.corrupted
     assert [each.id for each in scripted.machines.open("server").get_all()] == ["ws_01", "ws_02"]
+
+
+def test_a_generation_that_others_took_for_left_behind_is_not_served(scripted: Scripted) -> None:
+    """Its lease ends if it takes too long, and a start on another machine then removes it."""
+    desk = scripted.desk
+
+    def remove() -> Fate:
+        names = scripted.machines.stored()
+        (building,) = [name.partition("/")[0] for name in names if name.endswith("/building")]
+        start = scripted.machines.key(f"{building}/")
+        scripted.machines.gateway.transact([], [Delete(start, start[:-1] + b"0")])
+        return "applied"
+
+    scripted.gateway.script("applied", "applied", remove)
+    with pytest.raises(StorageFailure, match="took too long"):
+        desk.flush()
+    assert scripted.names() == ["ws_01"]
+    desk.save(workspace(2))
+    assert not desk.check().primary.corrupted

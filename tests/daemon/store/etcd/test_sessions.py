@@ -4,8 +4,9 @@ from contextlib import closing
 
 import pytest
 
-from support.etcd import needs_etcd
+from support.etcd import Cluster, needs_etcd, port_of
 from support.etcd_stores import Machines, news_of, open_etcd_store
+from support.proxy import Proxy
 from support.samples import commit
 from support.waiting import wait_until
 from workspaced.domain import sessions, workspaces
@@ -13,8 +14,12 @@ from workspaced.domain.commands import Command
 from workspaced.domain.errors import ActiveSessions, Claimed
 from workspaced.domain.records import ELSEWHERE
 from workspaced.store.contract import Overtaken
+from workspaced.store.etcd import keeping, leases
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced.store.etcd.messages import Delete, Put
+from workspaced.store.etcd.news import apply
+from workspaced.store.etcd.transaction import Held
+from workspaced.store.etcd.values import head_of
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-007")]
@@ -186,3 +191,37 @@ def test_a_namesake_with_sessions_is_told_at_a_start(
         (warning,) = other.warnings
         assert str(machines.place / "lap") in warning
         assert held(other) == {"ss_1": ("lap", False)}
+
+
+def test_sessions_of_a_machine_that_is_cut_off_are_over_there_too(
+    etcd: Cluster, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.05)
+    with Proxy(port_of(etcd.endpoints[0])) as proxy:
+        desk = machines.open("desk", endpoints=[proxy.endpoint])
+        commit(desk, workspaces.create("ws_1", "Alpha", "/src", 5))
+        commit(desk, begin("ss_1"))
+        monkeypatch.setattr(leases, "SESSION_SECONDS", 0.2)  # for the daemon; its lease at etcd lives on
+        proxy.mode = "refuse"
+        proxy.cut()
+        news_of(desk)
+        assert held(desk) == {}
+        assert "session/ws_1/ss_1" in machines.stored()
+        proxy.mode = "pass"
+        wait_until(lambda: "session/ws_1/ss_1" not in machines.stored())
+        monkeypatch.undo()
+        commit_at_last(desk, begin("ss_2"))
+        assert held(desk) == {"ss_2": (None, True)}
+        machines.close("desk")
+
+
+def test_all_sessions_that_end_with_a_lease_are_deleted(
+    machines: Machines, pair: tuple[EtcdWorkspaceStore, EtcdWorkspaceStore]
+) -> None:
+    """One that began while the lease was lost has the next lease, by which its key would live on."""
+    desk, _ = pair
+    commit(desk, begin("ss_1"))
+    held_there = Held(desk.state, head_of(machines.stored()["head"]), 1)
+    taken = apply(held_there, [], lambda _: True, has_lost_sessions=True)
+    assert [*taken.held.state.sessions] == []
+    assert [session.id for session in taken.orphans] == ["ss_1"]

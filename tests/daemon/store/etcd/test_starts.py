@@ -2,18 +2,21 @@
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.etcd import needs_etcd
+from support.etcd import Cluster, needs_etcd
 from support.etcd_stores import Machines, open_etcd_store
 from support.samples import workspace
 from support.scripted_gateway import Fate, ScriptedGateway
 from workspaced.domain.ids import IdFactory
 from workspaced.store import stored_texts
 from workspaced.store.contract import StoreUnreachable, StoreUnusable, WrittenByNewerRelease
-from workspaced.store.etcd.messages import Delete, Put
+from workspaced.store.etcd import reading
+from workspaced.store.etcd.gateway import Gateway
+from workspaced.store.etcd.messages import Delete, Put, Read, ReadAnswer
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T014")]
 
@@ -133,3 +136,36 @@ def test_members_of_a_later_release_are_told_and_kept(machines: Machines) -> Non
     assert any("ws_01.later" in warning for warning in lap.warnings)
     lap.save(workspace(2))
     assert machines.stored()[name] == text
+
+
+class CompactingGateway(Gateway):
+    """A gateway to an etcd that is compacted between the first and the second page of the first reading."""
+
+    compact: Callable[[], None] | None = None
+
+    def read(self, read: Read, *, limit_seconds: float | None = None) -> ReadAnswer:
+        if read.revision and self.compact is not None:
+            compact, self.compact = self.compact, None
+            compact()
+        return super().read(read, limit_seconds=limit_seconds)
+
+
+def test_a_compaction_while_a_store_is_read_begins_the_reading_anew(
+    etcd: Cluster, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = machines.open("desk")
+    for number in range(1, 6):
+        desk.save(workspace(number))
+    monkeypatch.setattr(reading, "_PAGE_KEYS", 3)
+    gateway = CompactingGateway(machines.address)
+
+    def compact() -> None:
+        desk.save(workspace(6))
+        member = etcd.members[0]
+        member.ask(
+            "/v3/kv/compaction", {"revision": machines.gateway.read(Read(b"a")).revision, "physical": True}
+        )
+
+    gateway.compact = compact
+    assert machines.open("lap", gateway=gateway).get_all() == desk.get_all()
+    assert gateway.compact is None
