@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.etcd import Cluster, needs_etcd
+from support.etcd import Cluster, etcd_cluster, needs_etcd
 from support.etcd_stores import open_etcd_store, prefix_of
 from workspaced import cli
 from workspaced.store.etcd import copying, inspecting
@@ -119,9 +120,11 @@ def refused(*_: object) -> object:
 
 
 def test_an_etcd_that_forgets_nothing_is_told(address: EtcdAddress, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "compaction" not in found(address)
-    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 0)
-    assert "--auto-compaction-retention" in (found(address)["compaction"].advice or "")
+    with etcd_cluster(arguments=["--unsafe-no-fsync"]) as own:  # the shared one is compacted by other tests
+        address = replace(address, endpoints=own.endpoints)
+        assert "compaction" not in found(address)
+        monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 0)
+        assert "--auto-compaction-retention" in (found(address)["compaction"].advice or "")
 
 
 @pytest.fixture
