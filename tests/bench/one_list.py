@@ -82,18 +82,13 @@ def _writes(client: Client, elsewhere: DaemonProcess, endpoint: str, rounds: int
             "close": lambda: client.workspaces.close(id_),
         }
         times = {name: Distribution() for name in (*deeds, "elsewhere")}
-        for _ in range(rounds):
+        for number in range(rounds):
             for name, deed in deeds.items():
                 settle()
                 times[name].add(timed(deed))
-            _receive(subscriber)
-            settle()
-            began_at = time.perf_counter()
-            client.workspaces.update(id_, root_path=f"/srv/{began_at}")
-            _receive(subscriber)
-            times["elsewhere"].add(time.perf_counter() - began_at)
             client.workspaces.open(id_)
-            _receive(subscriber)
+            settle()
+            times["elsewhere"].add(timed(_tell, client, id_, f"/srv/{number}", subscriber))
     commits = client.daemon.status().commits
     yield Row("etcd: a commit, p50", commits.p50_ms, "ms")
     yield Row(
@@ -109,11 +104,15 @@ def _writes(client: Client, elsewhere: DaemonProcess, endpoint: str, rounds: int
     yield Row.latency("from a write to another machine's subscriber", times["elsewhere"], slo_ms=50)
 
 
-def _receive(subscriber: socket.socket) -> None:
-    """Wait for the next event."""
-    while not (text := subscriber.recv(1 << 16)).endswith(b"\n"):
-        if not text:
+def _tell(client: Client, id_: str, root_path: str, subscriber: socket.socket) -> None:
+    """Write a path, and wait until the subscriber has the event that tells of it."""
+    client.workspaces.update(id_, root_path=root_path)
+    told = b""
+    while f'"{root_path}"'.encode() not in told or not told.endswith(b"\n"):
+        part = subscriber.recv(1 << 16)
+        if not part:
             raise ConnectionError("The daemon has closed a connection.")
+        told += part
 
 
 def _both_at_once(*clients: Client) -> Iterator[Row]:
