@@ -18,7 +18,7 @@ from workspaced.store.etcd.keys import GENERATION
 from workspaced_protocol.models import Revision, Session, StoreId
 
 _FASTEST: Final = 1
-"""The level of compression: 5 kB become 0.6 kB within 0.04 ms, and higher levels save little more."""
+"""The level of compression: 5 kB become 0.5 kB within 0.04 ms, and higher levels save little more."""
 
 _MAX_ENTRY_BYTES: Final = 16 * 1024 * 1024
 """The largest change that is read: five times what fits in etcd uncompressed. A short value may hold gigabytes of zeros."""
