@@ -50,8 +50,8 @@ class OtherKind(UnfitSettings):
 def open_store(choice: Choice, data_dir: Path, *, socket: str, etcd: EtcdSettings | None = None) -> OpenStore:
     """Open the store in `data_dir`, and recover it if it is damaged. What is missing is made.
 
-    `etcd` are the settings of a store in etcd, by default its own. What a stopped migration has left is moved to quarantine before. Raises
-    UnfitSettings (OtherKind for two stores), LockHeld, StoreUnreachable for an etcd that does not answer, or StoreUnusable.
+    `etcd` are the settings of a store in etcd; without them, the defaults. What a stopped migration has left is moved to
+    quarantine before. Raises UnfitSettings (OtherKind for two stores), LockHeld, StoreUnreachable for an etcd that does not answer, or StoreUnusable.
     """
     if choice == "sqlite":
         refuse_network(data_dir)  # before anything is made there

@@ -50,7 +50,7 @@ from workspaced_protocol.datadir import JOINED, MIGRATION, QUARANTINE
 def migrate(data_dir: Path, to: Kind, tell: Callable[[str], None], etcd: EtcdSettings | None = None) -> None:
     """Make the store in `data_dir` one of the kind `to`; `tell` gets sentences about the progress.
 
-    `etcd` are the settings of a store in etcd, by default its own. Raises LockHeld, UnfitSettings for two stores or for
+    `etcd` are the settings of a store in etcd; without them, the defaults. Raises LockHeld, UnfitSettings for two stores or for
     another store in etcd, StoreUnreachable if etcd does not answer, StoreUnusable if the store is damaged or the disk
     fails: then the old store serves, or, where the message says so, the next start decides by the marker.
     """
