@@ -52,6 +52,11 @@ from workspaced_protocol.events import StoreRecovered, Topic
 
 _DRAIN_SECONDS: Final = 10.0  # twice the deadline of a write; a disk that hangs longer is given up
 
+_NEXT_START: Final = "The next start recovers the store from what the disk holds."
+_NEXT_START_OF_SHARED: Final = (
+    "It is not known whether the last writes were applied: the next start serves what etcd holds."
+)
+
 _log = Logger()
 
 
@@ -250,18 +255,24 @@ async def _serve(
 
 
 def _close(daemon: Daemon, data_dir: Path) -> None:
-    """Close the store. Raise DiskHangs or DiskFails if the disk prevents an orderly stop."""
+    """Close the store. Raise DiskHangs or DiskFails if the disk, or the server of a shared store, prevents an orderly stop."""
     writer = daemon.writer
+    is_shared = daemon.store.shares_sessions
     if not writer.finished.is_set():
         raise DiskHangs(
-            f"The disk under {data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop signal: check the "
-            "disk. The next start recovers the store from what the disk holds."
+            f"etcd still gives no answer {_DRAIN_SECONDS:g} s after the stop signal: see whether its members run. "
+            f"{_NEXT_START_OF_SHARED}"
+            if is_shared
+            else f"The disk under {data_dir} still hangs {_DRAIN_SECONDS:g} s after the stop signal: check the "
+            f"disk. {_NEXT_START}"
         )
     daemon.store.close()
     if writer.is_in_doubt:
         raise DiskFails(
-            f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
-            "the stop: check the disk. The next start recovers the store from what the disk holds."
+            f"{writer.status.last_error} {_NEXT_START_OF_SHARED}"
+            if is_shared
+            else f"{writer.status.last_error} So the store in {data_dir} could not be repaired before "
+            f"the stop: check the disk. {_NEXT_START}"
         )
     _log.info("Stopped.", revision=writer.state.revision)
 

@@ -183,6 +183,15 @@ class FailingStore(JsonWorkspaceStore):
             raise outcome_unknown()
 
 
+class FailingSharedStore(FailingStore):
+    """One whose data no disk of this machine holds."""
+
+    @property
+    def shares_sessions(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [FailingStore, FailingSharedStore])
 @pytest.mark.parametrize("is_mended", [False, True])
 async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
     running: Running,
@@ -190,8 +199,9 @@ async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
     logged: list[EventDict],
     monkeypatch: pytest.MonkeyPatch,
     is_mended: bool,
+    kind: type[FailingStore],
 ) -> None:
-    monkeypatch.setattr("workspaced.store.kinds.JsonWorkspaceStore", FailingStore)
+    monkeypatch.setattr("workspaced.store.kinds.JsonWorkspaceStore", kind)
     caught: list[DiskFails] = []
 
     async def run() -> None:
@@ -221,7 +231,8 @@ async def test_a_stop_with_a_store_that_could_not_be_repaired_is_a_failure(
         assert events[-1] == "Stopped."
         return
     assert outcome_unknown().message in str(caught[0])
-    assert str(settings.data_dir) in str(caught[0])
+    is_told_of_disk = str(settings.data_dir) in str(caught[0]) and "check the disk" in str(caught[0])
+    assert is_told_of_disk is (kind is FailingStore)
     assert "Stopped." not in events
     create_json_store(settings.data_dir).close()  # the lock was given back
 

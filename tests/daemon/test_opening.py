@@ -33,6 +33,7 @@ class Etcd:
     def __init__(self) -> None:
         self.outcomes: list[Exception | None] = [StoreUnreachable(REASON, "start etcd")]
         self.attempts = 0
+        self.opened = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
 
@@ -43,7 +44,10 @@ class Etcd:
             self.may_answer.wait(30)
         if outcome is not None:
             raise outcome
-        return create_json_store(data_dir)
+        try:
+            return create_json_store(data_dir)
+        finally:
+            self.opened.set()
 
 
 @pytest.fixture
@@ -122,6 +126,7 @@ async def test_a_signal_ends_the_wait_at_once(
         assert await start.open() is None
     if hangs:
         etcd.may_answer.set()
+        await until(etcd.opened.is_set)
         await until(lambda: lock_is_free(start.settings.data_dir))
 
 

@@ -55,7 +55,7 @@ def swap(workspace_id: str, root_path: str) -> Command:
     return command
 
 
-class Machine:
+class WritingMachine:
     """One machine: its store and its writer, and what came of the writes."""
 
     def __init__(self, name: str, store: EtcdWorkspaceStore) -> None:
@@ -133,11 +133,11 @@ async def machines_under_load(
     tasks: int = 2,
     limit_seconds: float = LIMIT_SECONDS,
     gateway_type: type[Gateway] = Gateway,
-) -> AsyncGenerator[list[Machine]]:
+) -> AsyncGenerator[list[WritingMachine]]:
     """Yield a machine for each way to etcd, which is its endpoints; each works on so many writes at once."""
     prefix = f"/{directory}/"
     with contextlib.ExitStack() as stack:
-        machines: list[Machine] = []
+        machines: list[WritingMachine] = []
         for number, endpoints in enumerate(ways):
             gateway = gateway_type(EtcdAddress(tuple(endpoints)), limit_seconds=limit_seconds)
             opened = partial(
@@ -150,7 +150,7 @@ async def machines_under_load(
             )
             store = await trio.to_thread.run_sync(opened)
             stack.callback(store.close)
-            machines.append(Machine(f"m{number}", store))
+            machines.append(WritingMachine(f"m{number}", store))
         async with trio.open_nursery() as nursery:
             for machine in machines:
                 await nursery.start(machine.desk.writer.run)
@@ -168,7 +168,7 @@ async def machines_under_load(
             nursery.cancel_scope.cancel()
 
 
-async def wait_for_answers(machines: Sequence[Machine], number: int) -> None:
+async def wait_for_answers(machines: Sequence[WritingMachine], number: int) -> None:
     """Return once each machine has so many more writes answered."""
     wanted = [machine.answers + number for machine in machines]
     await eventually(
@@ -180,7 +180,9 @@ async def wait_for_answers(machines: Sequence[Machine], number: int) -> None:
     )
 
 
-async def come_to_rest(machines: Sequence[Machine], *, patience_seconds: float = PATIENCE_SECONDS) -> float:
+async def come_to_rest(
+    machines: Sequence[WritingMachine], *, patience_seconds: float = PATIENCE_SECONDS
+) -> float:
     """End the load; return the seconds from the last answer until all machines see the same.
 
     Raises AssertionError if they never do.
@@ -198,7 +200,7 @@ async def come_to_rest(machines: Sequence[Machine], *, patience_seconds: float =
     return perf_counter() - ended_at
 
 
-def must_hold(machines: Sequence[Machine]) -> None:
+def must_hold(machines: Sequence[WritingMachine]) -> None:
     """Compare what the machines see, after they came to rest, with what they were answered."""
     first = machines[0].names
     assert all(machine.names == first for machine in machines)
@@ -215,7 +217,7 @@ def must_hold(machines: Sequence[Machine]) -> None:
     assert not wrong, wrong
 
 
-def wrong_registers(machines: Sequence[Machine], *, is_at_rest: bool) -> list[str]:
+def wrong_registers(machines: Sequence[WritingMachine], *, is_at_rest: bool) -> list[str]:
     """Return the registers whose answers no single register could have given, and what is in them if all is at rest."""
     wrong: list[str] = []
     for id_ in registers():

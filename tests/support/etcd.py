@@ -54,6 +54,12 @@ class Member:
         """Whether its process has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, without waiting for it."""
         assert ETCD is not None

@@ -8,6 +8,7 @@ from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import NoSpace, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.messages import Compare, Operation, TransactionAnswer
+from workspaced.store.etcd.watching import Watch
 
 Fate = Literal["applied", "lost", "never", "late", "refused", "wrong", "full", "filled"]
 """
@@ -66,3 +67,16 @@ class ScriptedGateway(Gateway):
         if fate in ("full", "filled"):
             raise NoSpace("E", "has no space left", "compact it", errno.ENOSPC)
         raise OutcomeUnknown("E", "gave no answer", "wait", errno.ETIMEDOUT, is_passing=True)
+
+
+class DeafGateway(ScriptedGateway):
+    """A gateway whose first watch tells nothing, as one at a member that hangs."""
+
+    is_deaf = True
+
+    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
+        """See Gateway."""
+        if self.is_deaf:
+            self.is_deaf = False
+            key, range_end = b"/deaf", b"/deaf0"
+        return super().watch(key, range_end, from_revision)

@@ -55,9 +55,14 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
     name = "store in etcd"
     if isinstance(found, DaemonError):
         return problem(name, found.message, "Fix that; until then nothing can be written.")
-    if found.primary.corrupted:
+    reason = found.primary.reason
+    if found.primary.corrupted or (reason or "").startswith("missing"):
         advice = "workspacectl flush writes it anew from memory."
-        return problem(name, f"It is damaged: {found.primary.reason}.", advice)
-    if found.primary.reason is not None:
-        return problem(name, f"It is {found.primary.reason}.", "Fix that; until then nothing can be written.")
+        return problem(name, f"It is {'damaged: ' * found.primary.corrupted}{reason}.", advice)
+    if reason is not None and reason.startswith("edited"):
+        return problem(
+            name, f"It is {reason}.", "See who wrote it, and remove it: no daemon starts with it there."
+        )
+    if reason is not None:
+        return problem(name, f"It is {reason}.", "Fix that; until then nothing can be written.")
     return ok(name, "Valid: the daemon has just verified it.")

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
-from urllib3.connection import HTTPConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -32,7 +31,7 @@ _IDLE_CONNECTIONS: Final = 4
 """How many connections stay open: the writer, the follower, the keeper, and one who asks for the status."""
 
 _SOCKET_OPTIONS: Final = [
-    *HTTPConnection.default_socket_options,
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),  # a watch of a machine that is gone ends at last
 ]
 

@@ -246,6 +246,13 @@ def of_status(endpoint: str, status: int, body: bytes) -> EtcdError:
         return NotApplied(
             endpoint, "asks for TLS", "write https:// in `etcd_endpoints`", errno.EPROTO, is_of_endpoint=True
         )
+    if b"CommonName of client sending a request" in body:
+        return NotApplied(
+            endpoint,
+            "has users, and so refuses a client certificate with a CommonName",
+            "set `etcd_cert_file` to a certificate without one (its subject may be /O=workspaced)",
+            errno.EACCES,
+        )
     is_certain = 300 <= status < 500 and status not in _UNSURE_STATUS
     kind = NotApplied if is_certain else OutcomeUnknown
     # Where the gateway of etcd, or a proxy in front of it, has trouble, that may pass.
@@ -254,7 +261,7 @@ def of_status(endpoint: str, status: int, body: bytes) -> EtcdError:
         f"does not answer as etcd does (HTTP status {status})",
         _NO_ETCD,
         errno.EPROTO,
-        is_passing=status >= 500,
+        is_passing=not is_certain,
         is_of_endpoint=True,
     )
 

@@ -116,6 +116,9 @@ class Follower:
             except (Damaged, NewerFormat) as problem:
                 self._must_read.set()
                 self._outages.begin("keys", told_problem(problem, self._keys.prefix.decode()))
+            except Exception:  # noqa: BLE001 - without this thread the daemon would never hear of others again
+                _log.exception("What others have committed to etcd could not be followed; it is read anew.")
+                self._must_read.set()
             self._is_closed.wait(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, _PAUSES_SECONDS[1])
 

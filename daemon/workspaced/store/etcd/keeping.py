@@ -96,15 +96,16 @@ class Keeper:
             except EtcdError as error:
                 self._leases.note_time()
                 self._note_failure(error)
+            except Exception:  # noqa: BLE001 - without this thread the sessions would end, and no outage be told
+                _log.exception("The look at etcd failed; it is repeated.")
             else:
                 self._failing_since = None
                 self._outages.end("reach")
 
     def _look(self) -> None:
         """Have the watch begun anew if it lacks a commit for longer than a look takes."""
-        known = (
-            self._journal.newest.head_revision
-        )  # before etcd is asked: others, and this daemon, go on meanwhile
+        # Before etcd is asked: others, and this daemon, go on meanwhile.
+        known = self._journal.newest.head_revision
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items
         if not found or found[0].mod_revision < known:
             self._follower.read_anew()  # deleted, or an older one: it tells of that

@@ -49,19 +49,19 @@ def is_certain(error: ssl.SSLError, *, is_sent: bool) -> bool:
 def told(error: ssl.SSLError, *, has_certificate: bool) -> tuple[str, str]:
     """Return a failure of TLS as a problem and an advice."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        told = shown(error.verify_message)
-        if "mismatch" in told:
+        why = shown(error.verify_message)
+        if "mismatch" in why:
             return (
-                f"shows a certificate for another name ({told})",
+                f"shows a certificate for another name ({why})",
                 "write in `etcd_endpoints` a name that is in it",
             )
-        if "expired" in told or "not yet valid" in told:
+        if "expired" in why or "not yet valid" in why:
             return (
-                f"shows a certificate out of its time ({told})",
+                f"shows a certificate out of its time ({why})",
                 "renew it, or set the clock of this machine",
             )
         return (
-            f"shows a certificate that nobody vouches for ({told})",
+            f"shows a certificate that nobody vouches for ({why})",
             "set `etcd_ca_file` to the certificate of its authority",
         )
     reason = error.reason or ""

@@ -1,5 +1,6 @@
 """A watch: the changes below a prefix, as etcd sends them, until it is closed or breaks."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,14 +35,20 @@ class Watch:
         self._is_read = False
         self._received = self._receive()
         # It may already have left the connection, whose owner it would be: where the answer is over.
-        socket = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
+        connected = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
         try:
-            if not self._next_line().created or socket is None:
+            if not self._next_line().created or connected is None:
                 raise as_certain(no_etcd(endpoint.url))
-            socket.settimeout(None)
+            self._wait_without_limit(connected)
         except BaseException:
             self._let_go()
             raise
+
+    def _wait_without_limit(self, connected: socket.socket) -> None:
+        try:
+            connected.settimeout(None)
+        except OSError as error:  # it was closed since
+            raise self._endpoint.broken() from error
 
     @property
     def endpoint(self) -> str:

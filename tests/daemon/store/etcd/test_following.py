@@ -13,10 +13,11 @@ from support.etcd_stores import Machines, news_of, save_at_last
 from support.logs import EventDict
 from support.proxy import Proxy
 from support.samples import workspace
+from support.scripted_gateway import DeafGateway
 from support.waiting import wait_until
 from workspaced.domain.history import History
 from workspaced.store.contract import Commit, Overtaken, StorageFailure, StoreUnusable
-from workspaced.store.etcd import etcd_store, journal, keeping, sending
+from workspaced.store.etcd import etcd_store, following, journal, keeping, sending
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced.store.etcd.gateway import Gateway
@@ -119,6 +120,7 @@ HEADS: dict[str, tuple[Callable[[Machines], Put | Delete], str]] = {
     "number": (lambda machines: changed_head(machines, workspaces=2), "are not the 2 of revision 1"),
     "older": (lambda machines: changed_head(machines, revision=0), "gone back to an older state"),
     "generation": (lambda machines: changed_head(machines, generation="g_" + "0" * 26), "are not the 1"),
+    "count": (lambda machines: changed_head(machines, workspaces=7), "are not the 7 of revision 1"),
 }
 
 
@@ -144,6 +146,29 @@ def test_a_head_that_can_not_be_right_stops_writes_until_it_is_put_back(
     wait_until(lambda: (desk.take_news(), desk.outage is None)[1])
     save_at_last(desk, workspace(2))
     assert [each.id for each in machines.open("lap").get_all()] == ["ws_01", "ws_02"]
+
+
+def test_a_head_that_was_put_back_is_found_without_any_write(
+    machines: Machines, desk: EtcdWorkspaceStore
+) -> None:
+    before = machines.stored()["head"]
+    machines.gateway.transact([], [Put(machines.key("head"), b"{")])
+    wait_until(lambda: desk.outage is not None)
+    machines.gateway.transact([], [Put(machines.key("head"), before)])
+    wait_until(lambda: desk.outage is None)
+
+
+def test_a_watch_that_breaks_often_is_begun_anew_as_soon_as_ever(
+    etcd: Cluster, machines: Machines, desk: EtcdWorkspaceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_PAUSES_SECONDS", (0.01, 1000))
+    with Proxy(port_of(etcd.endpoints[0])) as proxy:
+        lap = machines.open("lap", endpoints=[proxy.endpoint])
+        for number in range(2, 17):
+            proxy.cut()
+            desk.save(workspace(number))
+            news_of(lap, number)
+        machines.close("lap")
 
 
 def test_a_watch_that_was_compacted_costs_no_event(
@@ -191,18 +216,6 @@ def test_more_changes_than_may_wait_are_read_as_a_whole(
     news = news_of(lap, 29)
     assert [entry.revision for each in news for entry in each.entries] == [*range(2, 30)]
     assert [record.json for record in lap.state.ordered] == [record.json for record in desk.state.ordered]
-
-
-class DeafGateway(Gateway):
-    """A gateway whose first watch tells nothing."""
-
-    is_deaf = True
-
-    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
-        if self.is_deaf:
-            self.is_deaf = False
-            key, range_end = b"/deaf", b"/deaf0"
-        return super().watch(key, range_end, from_revision)
 
 
 def test_a_watch_that_tells_nothing_is_begun_anew(machines: Machines, desk: EtcdWorkspaceStore) -> None:
@@ -265,6 +278,44 @@ def test_a_commit_during_a_whole_read_stays(etcd: Cluster, machines: Machines) -
     news = news_of(desk, 4)
     assert [entry.workspace_id for each in news for entry in each.entries] == ["ws_04"]
     desk.save(workspace(5))
+
+
+class DefectiveGateway(Gateway):
+    """A gateway that fails once as only a defect can: where a watch is begun, or where the head is looked at."""
+
+    has_failed = False
+
+    def __init__(self, address: EtcdAddress, where: str) -> None:
+        super().__init__(address)
+        self._where = where
+
+    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
+        self._fail("watch")
+        return super().watch(key, range_end, from_revision)
+
+    def read(self, read: Read, *, limit_seconds: float | None = None) -> ReadAnswer:
+        if threading.current_thread().name == "etcd keeper":
+            self._fail("look")
+        return super().read(read, limit_seconds=limit_seconds)
+
+    def _fail(self, where: str) -> None:
+        if where == self._where and not self.has_failed:
+            self.has_failed = True
+            raise RuntimeError("a defect")
+
+
+@pytest.mark.parametrize("where", ["watch", "look"])
+def test_a_defect_ends_neither_the_following_nor_the_looks(
+    machines: Machines, desk: EtcdWorkspaceStore, where: str, logged: list[EventDict]
+) -> None:
+    gateway = DefectiveGateway(machines.address, where)
+    lap = machines.open("lap", gateway=gateway)
+    wait_until(lambda: any("exc_info" in each for each in logged))
+    desk.save(workspace(2))
+    news_of(lap, 2)
+    machines.gateway.transact([], [Put(machines.key(key_of(machines, "ws_01")), b"edited")])
+    machines.close("desk")  # so only the other one can put it right
+    wait_until(lambda: b"edited" not in machines.stored().values())
 
 
 def test_an_etcd_that_has_lost_everything_is_told(tmp_path: Path) -> None:

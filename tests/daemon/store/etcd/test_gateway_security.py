@@ -1,7 +1,8 @@
 """TLS and users of a real member of etcd: what gets in, and one sentence for what does not."""
 
 import base64
-from collections.abc import Iterator
+import errno
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,11 @@ from support.certificates import Authority, needs_openssl
 from support.etcd import Cluster, etcd_cluster, needs_etcd
 from support.waiting import wait_until
 from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.endpoint import Endpoint
 from workspaced.store.etcd.failures import NotApplied
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.messages import Put, Read
+from workspaced.store.etcd.user import EtcdUser
 
 pytestmark = [needs_etcd, needs_openssl]
 
@@ -206,6 +209,23 @@ def ann(guarded: Cluster, tmp_path: Path) -> EtcdAddress:
 
 def test_a_user_gets_in_with_the_password(ann: EtcdAddress) -> None:
     assert failure_of(ann) is None
+
+
+def test_a_member_that_asks_for_certificates_too_gives_a_token(ann: EtcdAddress) -> None:
+    """To a request without a token it says that nobody, the user without a name, lacks the permission."""
+    endpoint = Endpoint(ann.endpoints[0], ann)
+    denied = NotApplied(endpoint.url, "lets the user not read or write these keys", "grant it", errno.EACCES)
+
+    def send(headers: Mapping[str, str]) -> str:
+        if "Authorization" not in headers:
+            raise denied
+        return headers["Authorization"]
+
+    assert EtcdUser(ann).ask(endpoint, send, 10)
+    with pytest.raises(NotApplied) as refused:
+        EtcdUser(EtcdAddress(ann.endpoints)).ask(endpoint, send, 10)
+    assert refused.value is denied
+    endpoint.forget()
 
 
 def test_nobody_gets_in_without_a_user(guarded: Cluster) -> None:

@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.etcd import Cluster, needs_etcd
 from support.etcd_stores import open_etcd_store, prefix_of
 from workspaced import cli
-from workspaced.store.etcd import inspecting
+from workspaced.store.etcd import copying, inspecting
 from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.inspecting import Finding, inspect
 from workspaced.store.etcd.messages import MemberStatus, Put
@@ -89,7 +91,7 @@ def test_a_member_that_does_not_answer_is_told_beside_the_others(address: EtcdAd
 def test_what_is_wrong_with_a_member_is_told(
     address: EtcdAddress,
     monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, object],
+    change: dict[str, Any],
     name: str,
     status: str,
     message: str,
@@ -105,7 +107,7 @@ def test_a_connection_that_others_can_read_is_told(
 ) -> None:
     monkeypatch.setattr(Gateway, "member_status", lambda *_: ALL_WELL)
     monkeypatch.setattr(Gateway, "read", refused)
-    monkeypatch.setattr(inspecting.copying, "there", lambda _: None)
+    monkeypatch.setattr(copying, "there", lambda _: None)
     away = EtcdAddress(("http://devbox:2379", "http://localhost:1", "http://[::1]:1"), address.prefix)
     assert [each.name for each in inspect(away, None) if each.status == "warning"] == [
         "encryption to http://devbox:2379"
@@ -113,7 +115,7 @@ def test_a_connection_that_others_can_read_is_told(
 
 
 def refused(*_: object) -> object:
-    raise inspecting.EtcdError("", "", "", 0)
+    raise EtcdError("", "", "", 0)
 
 
 def test_an_etcd_that_forgets_nothing_is_told(address: EtcdAddress, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +130,7 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("WORKSPACED_SOCKET", "/tmp/none.sock")  # noqa: S108 - nobody listens there
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = cli.main(["etcd", "--data-dir", str(tmp_path / "data"), *arguments])
@@ -154,7 +157,7 @@ def test_the_command_prints_it_for_people_and_for_programs(
 def test_a_certificate_that_ends_soon_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gateway, "member_status", lambda *_: ALL_WELL)
     monkeypatch.setattr(Gateway, "read", refused)
-    monkeypatch.setattr(inspecting.copying, "there", lambda _: None)
+    monkeypatch.setattr(copying, "there", lambda _: None)
     monkeypatch.setattr(inspecting, "_days_of_certificate", lambda *_: 3.2)
     told = {each.name: each for each in inspect(EtcdAddress(("https://devbox:1",)), None)}
     assert told["certificate of https://devbox:1"].message == "It is valid for 3 more days."

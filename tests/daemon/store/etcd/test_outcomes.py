@@ -9,14 +9,13 @@ import pytest
 from support.etcd import needs_etcd
 from support.etcd_stores import Machines, news_of, save_at_last
 from support.samples import commit, workspace
-from support.scripted_gateway import Fate, ScriptedGateway
+from support.scripted_gateway import DeafGateway, Fate, ScriptedGateway
 from support.waiting import wait_until
 from workspaced.domain import sessions
 from workspaced.domain.history import History
 from workspaced.store.contract import Commit, CommitUnknown, Overtaken, StorageFailure
 from workspaced.store.etcd import sending
 from workspaced.store.etcd.messages import Delete
-from workspaced.store.etcd.watching import Watch
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T013")]
@@ -118,18 +117,6 @@ def test_a_lost_answer_beside_others_who_go_on_is_settled(scripted: Scripted, fa
     assert [entry.workspace_id for each in news for entry in each.entries] == ["ws_09"]
     desk.save(workspace(3))
     assert scripted.names() == ["ws_01", *(["ws_02"] if fate == "lost" else []), "ws_03", "ws_09"]
-
-
-class DeafGateway(ScriptedGateway):
-    """A scripted gateway whose first watch tells nothing, as one at a member that hangs."""
-
-    is_deaf = True
-
-    def watch(self, key: bytes, range_end: bytes, from_revision: int) -> Watch:
-        if self.is_deaf:
-            self.is_deaf = False
-            key, range_end = b"/deaf", b"/deaf0"
-        return super().watch(key, range_end, from_revision)
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ from workspaced.store.contract import Overtaken
 from workspaced.store.etcd import keeping, leases
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced.store.etcd.messages import Delete, Put
+from workspaced.store.etcd.news import apply
+from workspaced.store.etcd.transaction import Held
+from workspaced.store.etcd.values import head_of
 from workspaced_protocol.models import Session
 
 pytestmark = [needs_etcd, pytest.mark.requirement("FR-007")]
@@ -210,3 +213,15 @@ def test_sessions_of_a_machine_that_is_cut_off_are_over_there_too(
         commit_at_last(desk, begin("ss_2"))
         assert held(desk) == {"ss_2": (None, True)}
         machines.close("desk")
+
+
+def test_all_sessions_that_end_with_a_lease_are_deleted(
+    machines: Machines, pair: tuple[EtcdWorkspaceStore, EtcdWorkspaceStore]
+) -> None:
+    """One that began while the lease was lost has the next lease, by which its key would live on."""
+    desk, _ = pair
+    commit(desk, begin("ss_1"))
+    held_there = Held(desk.state, head_of(machines.stored()["head"]), 1)
+    taken = apply(held_there, [], lambda _: True, has_lost_sessions=True)
+    assert [*taken.held.state.sessions] == []
+    assert [session.id for session in taken.orphans] == ["ss_1"]
