@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from workspaced.store.etcd import messages
+from workspaced.store.etcd import messages, tls
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.endpoint import Endpoint
 from workspaced.store.etcd.failures import (
@@ -67,6 +67,8 @@ class EtcdUser:
         path = self._address.password_file
         if path is None:
             raise _no_password(endpoint, "`etcd_password_file` is not set")
+        if tls.is_pipe(path):
+            raise _no_password(endpoint, f"{shown(str(path))}: {tls.PIPE}")
         try:
             password = path.read_text("utf-8").rstrip("\r\n")
         except OSError as error:
