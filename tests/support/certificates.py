@@ -49,6 +49,12 @@ class Authority:
         return made
 
 
+def locked(key: Path, copy: Path) -> Path:
+    """Write a copy of a private key that needs a password, and return its path."""
+    _openssl("ec", "-in", key, "-aes256", "-passout", "pass:secret", "-out", copy)
+    return copy
+
+
 def _new_key(path: Path) -> tuple[str | Path, ...]:
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
     return ("req", *curve, "-nodes", "-keyout", path)

@@ -34,11 +34,13 @@ class Watch:
         self._lock = threading.Lock()
         self._is_read = False
         self._received = self._receive()
-        # It may already have left the connection, whose owner it would be: where the answer is over.
+        # None where the answer has ended at once: its end closes the socket.
         connected = self._connection.sock if isinstance(self._connection, HTTPConnection) else None
         try:
-            if not self._next_line().created or connected is None:
+            if not self._next_line().created:
                 raise as_certain(no_etcd(endpoint.url))
+            if connected is None:
+                raise endpoint.broken()
             self._wait_without_limit(connected)
         except BaseException:
             self._let_go()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.certificates import Authority, needs_openssl
+from support.certificates import Authority, locked, needs_openssl
 from support.etcd import Cluster, etcd_cluster, needs_etcd
 from support.waiting import wait_until
 from workspaced.store.etcd.address import EtcdAddress
@@ -151,19 +151,10 @@ def test_a_file_that_is_not_what_it_should_be_is_named(
 
 
 def test_a_key_with_a_password_is_not_asked_for_at_the_terminal(secured: Secured, tmp_path: Path) -> None:
-    key = tmp_path / "locked.key"
-    key.write_bytes(LOCKED_KEY)
+    assert secured.address.key_file is not None
+    key = locked(secured.address.key_file, tmp_path / "locked.key")
     told = sentence_of(replace(secured.address, key_file=key))
     assert "without a password" in told
-
-
-LOCKED_KEY = b"""-----BEGIN EC PRIVATE KEY-----
-Proc-Type: 4,ENCRYPTED
-DEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF
-
-MHcCAQEEIA==
------END EC PRIVATE KEY-----
-"""
 
 
 def test_http_where_the_member_asks_for_tls_and_tls_where_it_does_not(
