@@ -156,7 +156,8 @@ def refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None
     if expected_id is not None:
         raise StoreUnusable(
             f"This data directory belongs to the store {expected_id}, and etcd has none below {prefix}",
-            "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or restore that store from a backup of etcd",
+            "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or restore that store from a backup of etcd; "
+            "docs/etcd.md, A lost etcd, tells how to go on without one",
             errno.ENOENT,
         )
     served = [name for name, each in snapshot.generations.items() if not each.is_building]
