@@ -16,6 +16,7 @@ from bench import (
     footprint,
     history,
     locations,
+    one_list,
     results,
     scenarios,
     startup,
@@ -30,6 +31,7 @@ _PARTS: Final[dict[str, _Measure]] = {
     "stores": lambda: both_stores.growth(
         (50, 500, 2_000, 10_000, 100_000), rounds=100, starts=5, json_up_to=10_000
     ),
+    "etcd": lambda: one_list.of_two_machines(rounds=300),
     "starts": lambda: chain(startup.restores(rounds=15), startup.imports(rounds=15)),
     "commands": lambda: command_line.commands(rounds=15),
     "reads": lambda: scenarios.reads(rounds=100),
@@ -52,6 +54,7 @@ _PARTS: Final[dict[str, _Measure]] = {
 _QUICK_PARTS: Final[dict[str, _Measure]] = {
     "writes": lambda: scenarios.writes(rounds=60),
     "stores": lambda: both_stores.growth((50, 10_000), rounds=20, starts=1, json_up_to=0),  # `writes` has it
+    "etcd": lambda: one_list.of_two_machines(rounds=60),
     "starts": lambda: chain(startup.restores(rounds=3), startup.imports(rounds=5)),
     "commands": lambda: command_line.commands(rounds=5),
     "reads": lambda: scenarios.reads(rounds=20),

@@ -53,11 +53,11 @@ def short_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def measured_daemon(where: Path) -> Iterator[DaemonProcess]:
-    """Run a daemon that keeps its data in `where`."""
+def measured_daemon(where: Path, *arguments: str) -> Iterator[DaemonProcess]:
+    """Run a daemon that keeps its data in `where`, with these arguments of `workspaced run`."""
     with (
         short_directory() as short,
-        running_daemon(Home(where, socket=short / "s"), is_executed=True) as daemon,
+        running_daemon(Home(where, socket=short / "s"), *arguments, is_executed=True) as daemon,
     ):
         yield daemon
 

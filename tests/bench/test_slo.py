@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from bench import locations, scenarios, startup
+from bench import locations, one_list, scenarios, startup
 from bench.results import Row
+from support.etcd import needs_etcd
 
 
 def missed(measure: Callable[[], Iterable[Row]], requirements: set[str]) -> list[str]:
@@ -33,3 +34,8 @@ def test_a_restore_is_within_its_slo() -> None:
 
 def test_a_search_among_ten_thousand_workspaces_is_within_its_slo() -> None:
     assert missed(lambda: locations.searches(10_000, seconds=0.5), set()) == []
+
+
+@needs_etcd
+def test_changes_are_on_the_other_machine_within_their_slo() -> None:
+    assert missed(lambda: one_list.of_two_machines(rounds=10), set()) == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -23,7 +23,7 @@ from workspaced.domain.request_keys import DROPPED_AT_ONCE, MAX_REQUEST_KEYS
 from workspaced.domain.state import State
 from workspaced.store import WorkspaceStore
 from workspaced.store.contract import Commit, commit_of
-from workspaced_protocol.models import Change, Peer, Workspace
+from workspaced_protocol.models import Change, Peer, ProjectBinding, Workspace
 
 CAUSE = Cause("cor_1", Peer(1, 2, "test"), "workspace.update")
 
@@ -56,6 +56,9 @@ def save(one: Workspace) -> Command:
 
 SECOND = workspace(2, projects=(project(1, "ws_02", "git@example.com:a/b.git"), project(2, "ws_02")))
 HERE = Reachable("/here", (1, 2))
+ELSEWHERE = structs.replace(
+    workspace(1, projects=(structs.replace(project(1, "ws_01"), machine="devbox"),)), machine="laptop"
+)
 CHANGES: dict[str, list[Command]] = {
     "create": [workspaces.create("ws_new", "日本語 🚀", "/new", 5, ("b", "a"), {"app.key": [1, None, 2.5]})],
     "close": [workspaces.close("ws_01", None, 5)],
@@ -120,6 +123,7 @@ def test_only_the_newest_keys_last_and_in_order(place: Place) -> None:
 
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(stored_workspaces(), max_size=3), key=TEXT.filter(bool))
+@example(batches=[[ELSEWHERE], [workspace(1, projects=(project(1, "ws_01"),))]], key="key")
 def test_whatever_is_committed_lasts(place: Place, batches: list[list[Workspace]], key: str) -> None:
     write(place.store, bulk.restore([], None))
     for batch in batches:
@@ -128,8 +132,36 @@ def test_whatever_is_committed_lasts(place: Place, batches: list[list[Workspace]
     write(place.store, command, command)
     before = content(place.store.state)
     assert content(place.reopen().state) == before
-    wanted = sorted(batches[-1] if batches else [], key=lambda one: (one.created_at, one.id))
+    stored: list[Workspace] = []
+    for batch in batches:
+        stored = with_kept_machines(batch, stored)
+    wanted = sorted(stored, key=lambda one: (one.created_at, one.id))
     assert less_revision(place.store.get_all()) == wanted
+
+
+def with_kept_machines(batch: list[Workspace], stored: list[Workspace]) -> list[Workspace]:
+    """Return what a restore of the batch leaves: a path that comes without a machine keeps that of the same path before."""
+    paths: dict[tuple[str, str, str], str | None] = {}
+    for one in stored:
+        paths[place_of(one, one)] = one.machine
+        paths.update((place_of(one, each), each.machine) for each in one.projects)
+
+    def kept(one: Workspace, each: Workspace | ProjectBinding) -> str | None:
+        return each.machine or paths.get(place_of(one, each))
+
+    return [
+        structs.replace(
+            one,
+            machine=kept(one, one),
+            projects=tuple(structs.replace(each, machine=kept(one, each)) for each in one.projects),
+        )
+        for one in batch
+    ]
+
+
+def place_of(one: Workspace, each: Workspace | ProjectBinding) -> tuple[str, str, str]:
+    """Return where a path stands: the ids of the workspace and of what has the path, and the path."""
+    return one.id, each.id, each.root_path
 
 
 @pytest.mark.requirement("FR-002")

@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Generator, Sequence
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -23,7 +24,8 @@ from workspaced_client._testing.guarded_directory import GuardedDirectory, guard
 
 ETCD: Final = shutil.which("etcd")
 
-needs_etcd: Final = pytest.mark.skipif(ETCD is None, reason="etcd is not installed (Debian: etcd-server)")
+WHERE_ETCD_IS: Final = "etcd is not installed (Debian: etcd-server)"
+needs_etcd: Final = pytest.mark.skipif(ETCD is None, reason=WHERE_ETCD_IS)
 
 _PORTS: Final = range(20000, 32000)
 """Below those that systems give to connections, which would take a port of a member that is about to start again."""
@@ -184,12 +186,20 @@ class Cluster:
 
 @contextlib.contextmanager
 def etcd_cluster(
-    size: int = 1, *, arguments: Sequence[str] = (), scheme: str = "http", has_proxies: bool = False
+    size: int = 1,
+    *,
+    arguments: Sequence[str] = (),
+    scheme: str = "http",
+    has_proxies: bool = False,
+    where: Path | None = None,
 ) -> Generator[Cluster]:
-    """Yield a cluster that serves, for a `with` block."""
+    """Yield a cluster that serves, for a `with` block.
+
+    `where` is a directory on the disk that it is to use; by default the disk of temporary files.
+    """
     for attempt in range(_ATTEMPTS):
         with contextlib.ExitStack() as stack:
-            cluster = _new_cluster(stack, size, arguments, scheme, has_proxies=has_proxies)
+            cluster = _new_cluster(stack, size, arguments, scheme, where, has_proxies=has_proxies)
             for member in cluster.members:
                 stack.callback(member.kill)
                 member.start()
@@ -200,13 +210,19 @@ def etcd_cluster(
 
 
 def _new_cluster(
-    stack: contextlib.ExitStack, size: int, arguments: Sequence[str], scheme: str, *, has_proxies: bool
+    stack: contextlib.ExitStack,
+    size: int,
+    arguments: Sequence[str],
+    scheme: str,
+    where: Path | None,
+    *,
+    has_proxies: bool,
 ) -> Cluster:
     ports = free_ports(2 * size)
     members = [
         Member(
             f"m{number}",
-            stack.enter_context(guarded_directory()),
+            stack.enter_context(guarded_directory(where)),
             client_port=ports[2 * number],
             peer_port=ports[2 * number + 1],
         )

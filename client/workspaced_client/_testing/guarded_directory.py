@@ -60,9 +60,12 @@ class GuardedDirectory:
 
 
 @contextmanager
-def guarded_directory() -> Generator[GuardedDirectory]:
-    """Yield a new directory for the block; its path is short, for a socket's path has at most some hundred bytes."""
-    made = tempfile.mkdtemp(prefix="wsd-", dir=_parent())
+def guarded_directory(parent: Path | None = None) -> Generator[GuardedDirectory]:
+    """Yield a new directory for the block, in `parent` if that is given.
+
+    Otherwise its path is short, for a socket's path has at most some hundred bytes.
+    """
+    made = tempfile.mkdtemp(prefix="wsd-", dir=parent or _parent())
     directory = GuardedDirectory(Path(made).resolve())
     try:
         yield directory

@@ -80,8 +80,9 @@ class Committer:
             del self._dropped_keys[:-_DROPPED_KEYS_LIMIT]  # they end by their lease
             if self._has_left_generation:
                 held = self._sender.held
-                remove_left(self._gateway, self._scope.keys, held.head.generation, held.head_revision)
-                self._has_left_generation = False
+                self._has_left_generation = not remove_left(
+                    self._gateway, self._scope.keys, held.head.generation, held.head_revision
+                )
         except EtcdError as error:
             _log.info("What is left over in etcd could not be removed yet.", reason=error.message)
 

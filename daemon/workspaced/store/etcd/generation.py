@@ -52,11 +52,11 @@ def is_building(key: bytes) -> Compare:
     return Compare(key, "VERSION", "GREATER", 0)
 
 
-def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) -> None:
+def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) -> bool:
     """Remove all generations but the one that serves, and those that are being written. Raises EtcdError.
 
-    Nothing is removed if the head is not that of `head_revision` any more. A generation whose `building` has no lease
-    is that of a migration, which was stopped: it goes on only where there is no head.
+    Return False if the head is not that of `head_revision` any more: then nothing is removed. A generation whose
+    `building` has no lease is that of a migration, which was stopped: it goes on only where there is no head.
     """
     unchanged = Compare(keys.head, "MOD", "EQUAL", head_revision)
     start, end = keys.all
@@ -64,7 +64,7 @@ def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) 
         place = keys.place_of(found[0].key)
         if place is None or not place.generation:
             if found[0].key >= keys.head:
-                return  # generations come before the head
+                break  # generations come before the head
             start = found[0].key + b"\0"
             continue
         first, start = keys.generation(place.generation)
@@ -74,7 +74,9 @@ def remove_left(gateway: Gateway, keys: Keys, serving: str, head_revision: int) 
         maker = gateway.read(Read(building)).items
         if not maker or not maker[0].lease:
             seen = Compare(building, "MOD", "EQUAL", maker[0].mod_revision if maker else 0)
-            gateway.transact([unchanged, seen], [Delete(first, start)])
+            if not gateway.transact([unchanged, seen], [Delete(first, start)]).succeeded:
+                return False
+    return True
 
 
 def refuse_too_large(operations: Iterable[Write]) -> None:

@@ -23,6 +23,13 @@ from workspaced.store.etcd.messages import MemberStatus, Put, Read
 
 pytestmark = needs_etcd
 
+
+@pytest.fixture(autouse=True)
+def _many_revisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be no matter how much other tests have written to the same etcd, and whether they have compacted it."""
+    monkeypatch.setattr(inspecting, "_UNCOMPACTED_REVISIONS", 2**53)
+
+
 ALL_WELL = MemberStatus("3.5.1", 1024**2, None, True, [], 0.001, 0.2)
 
 

@@ -280,6 +280,19 @@ def test_a_generation_is_whole_whatever_is_lost(scripted: Scripted, step: int, f
     assert [each.id for each in scripted.lap.get_all()] == ["ws_01", "ws_02"]
 
 
+def test_an_old_generation_that_could_not_be_removed_yet_is_removed_later(scripted: Scripted) -> None:
+    desk = scripted.desk
+    desk.flush()
+    news_of(scripted.lap)
+    scripted.lap.save(workspace(9))
+    desk.tidy()  # the other machine was faster
+    news_of(desk, 2)
+    desk.save(workspace(2))
+    desk.tidy()
+    generations = {name.partition("/")[0] for name in scripted.machines.stored() if name.startswith("g_")}
+    assert len(generations) == 1
+
+
 def test_a_generation_that_is_given_up_changes_nothing(scripted: Scripted) -> None:
     desk = scripted.desk
     before = desk.get_all()
