@@ -129,12 +129,14 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 def _add_etcd(parser: argparse.ArgumentParser) -> None:
     """Add the options for a store in etcd. Files and users belong in the configuration file."""
     parser.add_argument(
-        "--etcd-endpoints", metavar="URLS", help=f"members of etcd (default: {','.join(DEFAULT_ENDPOINTS)})"
+        "--etcd-endpoints",
+        metavar="URLS",
+        help=f"members of etcd (default: {DEFAULT_ENDPOINTS[0]}, or those that served the data directory last)",
     )
     parser.add_argument(
         "--etcd-prefix",
         metavar="PREFIX",
-        help=f"the beginning of all keys in etcd (default: {DEFAULT_PREFIX})",
+        help=f"the beginning of all keys in etcd (default: {DEFAULT_PREFIX}, or that of the store already joined)",
     )
     parser.add_argument(
         "--machine", metavar="NAME", help="this machine's name for the others (default: the host name)"

@@ -89,7 +89,8 @@ def _inspect_etcd(settings: Settings, *, as_json: bool) -> int:
             inspecting,  # loaded late: only a store in etcd needs its HTTP client
         )
     joined = joined_at(settings.data_dir)
-    findings = [*inspecting.inspect(settings.etcd.address, None if joined is None else joined.store_id)]
+    address = settings.etcd.within(joined).address
+    findings = [*inspecting.inspect(address, None if joined is None else joined.store_id)]
     code = print_output(inspecting.as_json(findings) if as_json else inspecting.as_text(findings))
     return code or (EX_IOERR if any(each.status == "problem" for each in findings) else 0)
 

@@ -20,7 +20,8 @@ def announce(settings: Settings, status: DaemonStatus) -> None:
         return
     kept = f"keeps its data in {settings.data_dir}"
     if status.machine is not None:
-        kept = f"shares the store below {settings.etcd_prefix} in etcd, as {status.machine}"
+        place = "in etcd" if settings.etcd_prefix is None else f"below {settings.etcd_prefix} in etcd"
+        kept = f"shares the store {place}, as {status.machine}"
     stream = sys.stdout
     hints = _hints(Path(status.socket)) if stream and stream.isatty() else ""
     say(stream, f"workspaced {status.version} {kept}\nand listens on {status.socket}{hints}")

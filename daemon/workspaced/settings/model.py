@@ -74,20 +74,24 @@ class Settings:
             "list for several machines. “auto” is what the data directory holds, and JSON if it is empty."
         },
     )
-    etcd_endpoints: tuple[str, ...] = field(
-        default=DEFAULT_ENDPOINTS,
+    etcd_endpoints: tuple[str, ...] | None = field(
+        default=None,
         metadata={
-            "description": 'The members of etcd, for `store = "etcd"`: any of them does, the others stand in for it.',
+            "description": 'The members of etcd, for `store = "etcd"`: any of them does, the others stand in for it. The '
+            f"default is {DEFAULT_ENDPOINTS[0]}, later those that served the data directory last.",
             "allowed": "URLs such as https://devbox:2379, in the environment and as an argument separated by commas",
+            "examples": [["https://devbox:2379"]],
         },
     )
-    etcd_prefix: str = field(
-        default=DEFAULT_PREFIX,
+    etcd_prefix: str | None = field(
+        default=None,
         metadata={
             "pattern": r"^/([A-Za-z0-9._-]+/)+$",
             "max_length": 256,
-            "description": "The beginning of all keys in etcd. Machines with the same prefix have one list of workspaces.",
-            "allowed": "names of letters, digits and . _ -, each between two slashes, such as /workspaced/ada/",
+            "description": "The beginning of all keys in etcd. Machines with the same prefix have one list of workspaces. "
+            f"The default is {DEFAULT_PREFIX}, later the one of the store that the data directory belongs to.",
+            "allowed": f"names of letters, digits and . _ - with a slash before and after each, such as {DEFAULT_PREFIX}",
+            "examples": ["/workspaced/ada/"],
         },
     )
     etcd_ca_file: Path | None = field(
@@ -227,15 +231,20 @@ class Settings:
     def etcd(self) -> EtcdSettings:
         """The settings of the store in etcd."""
         address = EtcdAddress(
-            self.etcd_endpoints,
-            self.etcd_prefix,
+            self.etcd_endpoints or DEFAULT_ENDPOINTS,
+            self.etcd_prefix or DEFAULT_PREFIX,
             self.etcd_ca_file,
             self.etcd_cert_file,
             self.etcd_key_file,
             self.etcd_user,
             self.etcd_password_file,
         )
-        return EtcdSettings(address, self.machine)
+        return EtcdSettings(
+            address,
+            self.machine,
+            has_endpoints=self.etcd_endpoints is not None,
+            has_prefix=self.etcd_prefix is not None,
+        )
 
     def by_name(self) -> dict[str, object]:
         """Return the settings by name, as JSON values."""

@@ -9,7 +9,7 @@ import errno
 import socket
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from workspaced.store.contract import StoreUnusable, UnfitSettings
 from workspaced.store.disk import Disk
-from workspaced.store.etcd.address import EtcdAddress
+from workspaced.store.etcd.address import EtcdAddress, parse_endpoint
 from workspaced.store.files import Directory
 from workspaced.store.place import unusable
 from workspaced_protocol.datadir import JOINED
@@ -38,6 +38,21 @@ class EtcdSettings:
     address: EtcdAddress = field(default_factory=lambda: EtcdAddress(DEFAULT_ENDPOINTS))
     machine: str | None = None
     """The name of this machine; None: the one by which it joined the store, at first the host name."""
+    has_endpoints: bool = True
+    """Whether the endpoints were chosen, and are not the default."""
+    has_prefix: bool = True
+    """Whether the prefix was chosen, and is not the default."""
+
+    def within(self, joined: "Joined | None") -> "EtcdSettings":
+        """Return the settings for a data directory: its own endpoints and prefix, where none were chosen."""
+        if joined is None:
+            return self
+        address = self.address
+        if not self.has_endpoints and joined.endpoints:
+            address = replace(address, endpoints=joined.endpoints)
+        if not self.has_prefix:
+            address = replace(address, prefix=joined.prefix)
+        return replace(self, address=address)
 
     @property
     def machine_name(self) -> str | None:
@@ -54,10 +69,14 @@ class Joined(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     prefix: Annotated[str, Meta(min_length=1)]
     machine: MachineName
     """The name that this machine has for the others."""
+    endpoints: tuple[str, ...] = ()
+    """The members that served it last, for a command that is told of no others."""
 
     def __post_init__(self) -> None:
         if not is_machine_name(self.machine):
             raise ValueError(f"`machine` is wrong: {WRONG_MACHINE}")
+        for each in self.endpoints:
+            parse_endpoint(each)
 
 
 def joined_store(directory: Directory) -> Joined | None:

@@ -82,6 +82,7 @@ def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
         home.open.remove_temps()
         before = joined_store(home.open)
         if before is not None:
+            settings = settings.within(before)
             require_prefix(home.open, before, settings.address.prefix)
         machine = machine_of(settings, before)
         with extra_needed():
@@ -96,7 +97,8 @@ def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
         home.close()
         raise
     try:
-        after = Joined("etcd", store.state.store_id, settings.address.prefix, machine)
+        address = settings.address
+        after = Joined("etcd", store.state.store_id, address.prefix, machine, address.endpoints)
         if after != before:
             note_joined(home.open, after)
     except StoreError as error:

@@ -86,6 +86,8 @@ def _migrate(directory: Directory, to: Kind, etcd: EtcdSettings, tell: Callable[
     if kind == to:
         tell(f"The store in {where} is {A_STORE[to]} already: nothing to do.")
         return
+    if kind == "etcd":
+        etcd = etcd.within(joined_store(directory))
     state = _read(directory, kind, etcd, tell)
     count = _count(len(state.records), "workspace")
     tell(f"Read {count} at revision {state.revision:,} of the {NAMES[kind]} store in {where}.")
@@ -218,7 +220,7 @@ def _make_in_etcd(
             f"{directory.path} is {state.store_id} at revision {state.revision:,}",
             "choose another prefix with --etcd-prefix; or join the store that is there: docs/etcd.md tells how",
         )
-    note_joined(directory, Joined("etcd", state.store_id, address.prefix, machine))
+    note_joined(directory, Joined("etcd", state.store_id, address.prefix, machine, address.endpoints))
     return copying.read_again(address)
 
 

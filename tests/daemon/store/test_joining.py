@@ -57,6 +57,7 @@ def test_the_first_start_notes_which_store_it_made_and_as_which_machine(machines
             "storeId": store.state.store_id,
             "prefix": machines.settings.address.prefix,
             "machine": "devbox",
+            "endpoints": list(machines.endpoints),
         }
         assert (machines.root / "devbox" / JOINED).stat().st_mode & 0o777 == 0o600
         store.save(workspace(1))
@@ -87,6 +88,17 @@ def test_another_prefix_than_the_one_that_was_joined_is_refused(machines: Machin
     assert files_below(machines.root / "devbox") == before
 
 
+def test_the_store_that_was_joined_needs_no_setting(machines: Machines) -> None:
+    machines.open("etcd").close()
+    nobody = EtcdAddress(("http://127.0.0.1:1",))
+    unset = EtcdSettings(nobody, "devbox", has_endpoints=False, has_prefix=False)
+    marker = machines.marker()
+    for choice in ("auto", "etcd"):
+        with closing(machines.open(choice, settings=unset)) as store:
+            assert store.state.store_id == marker["storeId"]
+        assert machines.marker() == marker
+
+
 def test_another_store_below_the_same_prefix_is_refused(machines: Machines) -> None:
     machines.open("etcd").close()
     marker = machines.marker()
@@ -102,7 +114,16 @@ def test_another_store_below_the_same_prefix_is_refused(machines: Machines) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", '{"kind":"etcd"}', '{"kind":"json"}', '{"storeId":"x"}', '{"machine":"a b"}', '{"later":1}'],
+    [
+        "",
+        "{",
+        '{"kind":"etcd"}',
+        '{"kind":"json"}',
+        '{"storeId":"x"}',
+        '{"machine":"a b"}',
+        '{"endpoints":["x"]}',
+        '{"later":1}',
+    ],
 )
 def test_a_marker_that_can_not_be_read_stops_the_start(machines: Machines, text: str) -> None:
     machines.open("etcd").close()

@@ -187,6 +187,16 @@ def test_the_way_back_is_from_the_store_that_was_joined(place: Place) -> None:
     assert not (place.data_dir / PRIMARY).exists()
 
 
+def test_the_way_back_needs_no_settings(place: Place) -> None:
+    ours = place.fill("json")
+    place.migrate("etcd")
+    nobody = EtcdAddress(("http://127.0.0.1:1",))
+    unset = EtcdSettings(nobody, "devbox", has_endpoints=False, has_prefix=False)
+    told = place.migrate("json", unset)
+    assert any(place.settings.address.prefix in each for each in told)
+    require_same(place.state(), ours)
+
+
 def test_a_recovery_must_be_acknowledged_first(place: Place) -> None:
     filled(place.data_dir, "json")
     with closing(open_store("json", place.data_dir, socket="")) as store:

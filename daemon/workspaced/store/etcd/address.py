@@ -40,6 +40,7 @@ def parse_endpoint(endpoint: str) -> EndpointParts:
     try:
         parts = urlsplit(endpoint)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the system looks it up: no part of a name is empty, or too long
     except ValueError:
         host = port = parts = None
     is_whole = parts is not None and parts.path in ("", "/") and not parts.query and not parts.fragment

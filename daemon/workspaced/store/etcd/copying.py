@@ -17,7 +17,7 @@ from workspaced.store.etcd.generation import remove_left
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.making import Target, write_store
 from workspaced.store.etcd.reading import Contents, take_snapshot
-from workspaced.store.etcd.starting import as_unusable, refuse_lost, require_own, verified
+from workspaced.store.etcd.starting import as_unusable, require_free, require_own, verified
 
 
 def read_state(address: EtcdAddress) -> tuple[State, Sequence[str]]:
@@ -65,7 +65,7 @@ def _require_room(gateway: Gateway, keys: Keys, state: State) -> None:
     snapshot = take_snapshot(gateway, keys)
     require_own(snapshot, keys)
     if snapshot.head is None:
-        refuse_lost(snapshot, keys, None)
+        require_free(gateway, snapshot, keys, None)
         return
     found = verified(snapshot, keys).held
     raise StoreUnusable(

@@ -211,7 +211,7 @@ class Endpoint:
             return OutcomeUnknown(
                 self.url,
                 "broke the connection off before it answered",
-                self._why_broken(cause),
+                self._why_broken(cause, is_sent=True),
                 number,
                 is_passing=True,
                 is_of_endpoint=True,
@@ -219,19 +219,21 @@ class Endpoint:
         return NotApplied(
             self.url,
             "broke the connection off",
-            self._why_broken(cause),
+            self._why_broken(cause, is_sent=False),
             number,
             is_passing=True,
             is_of_endpoint=True,
         )
 
-    def _why_broken(self, cause: BaseException) -> str:
+    def _why_broken(self, cause: BaseException, *, is_sent: bool) -> str:
         """Return where to look. A member that is asked with wrong certificates, or without TLS, tells no reason."""
         if self.is_verified:
             return _LOOK
         if not self._parts.is_tls:
             return f"{_LOOK}; if it asks for TLS, write https://"
-        if isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING":
+        # A member without TLS closes the connection over the first bytes of it, so nothing was sent.
+        is_unencrypted = isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING"
+        if is_unencrypted or (not is_sent and not isinstance(cause, ssl.SSLError)):
             return f"{_LOOK}; if it does not ask for TLS, write http://"
         if self._address.cert_file is None:
             return f"{_LOOK}; if it asks for a certificate, set `etcd_cert_file` and `etcd_key_file`"

@@ -222,7 +222,7 @@ class EtcdWorkspaceStore(StoreBase):
                 return FileCheck(corrupted=False, reason=f"missing: the key {told(self._keys.head)}")
             found = verify(snapshot)
         except EtcdError as error:
-            return FileCheck(corrupted=False, reason=f"unreadable: {error.message}")
+            return FileCheck(corrupted=False, reason=f"unreadable: {error.message.removesuffix('.')}")
         except NewerFormat as error:
             return FileCheck(corrupted=False, reason=f"written by a newer release: {error}")
         except Damaged as damage:

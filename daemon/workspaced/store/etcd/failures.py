@@ -14,6 +14,9 @@ import msgspec
 
 from workspaced.store.etcd.messages import GatewayError
 
+_NAMED_ENDPOINTS: Final = 4
+"""How many endpoints one sentence names beside the first: enough for a cluster, and not for a list of fifty."""
+
 
 class EtcdError(Exception):
     """A call to etcd has failed; `message` is a sentence, `errno` the nearest error number of the system."""
@@ -95,7 +98,9 @@ def combined(errors: Sequence[EtcdError]) -> EtcdError:
     if len(errors) == 1:
         return first
     kind = NotApplied if all(isinstance(each, NotApplied) for each in errors) else OutcomeUnknown
-    worst = next((each for each in errors if each.is_passing), first)
+    passing = [each for each in errors if each.is_passing] or [first]
+    # A member that has no leader runs: it waits for the others, whichever of them was asked first.
+    worst = next((each for each in passing if each.advice == _WAIT), passing[0])
     answer = kind(
         first.endpoint,
         first.problem,
@@ -104,10 +109,23 @@ def combined(errors: Sequence[EtcdError]) -> EtcdError:
         is_passing=worst.is_passing,
         is_of_endpoint=True,
     )
-    problems = "; ".join(f"{each.endpoint} {each.problem}" for each in errors)
-    answer.message = f"No endpoint of etcd can be used ({problems}): {worst.advice}."
+    answer.message = f"No endpoint of etcd can be used ({_problems(errors)}): {worst.advice}."
     answer.args = (answer.message,)
     return answer
+
+
+def _problems(errors: Sequence[EtcdError]) -> str:
+    """Return what is wrong with each endpoint: each problem once, with some of its endpoints."""
+    having: dict[str, list[str]] = {}
+    for each in errors:
+        having.setdefault(each.problem, []).append(each.endpoint)
+    told: list[str] = []
+    for problem, (first, *others) in having.items():
+        named = others[:_NAMED_ENDPOINTS]
+        if more := len(others) - len(named):
+            named.append(f"{more} more")
+        told.append(f"{first} {problem}" + (f", like {' and '.join(named)}" if named else ""))
+    return "; ".join(told)
 
 
 _WAIT: Final = "it goes on once most of its members run and reach one another"
@@ -178,7 +196,7 @@ _REFUSALS: Final = (
         "requested lease not found", "does not have the lease", "take a new one", errno.ENOENT, LeaseGone
     ),
     _Refusal("has been compacted", "does not have this old revision", "read anew", errno.ESTALE, Compacted),
-    _Refusal("permission denied", "lets the user not read or write these keys", _GRANT, errno.EACCES),
+    _Refusal("permission denied", "does not let the user read and write these keys", _GRANT, errno.EACCES),
     _Refusal(
         "authentication failed",
         "refuses the user name or the password",

@@ -130,7 +130,7 @@ class Gateway:
         """Ask one member for its state; it need not reach the others. Raises NotApplied or ValueError."""
         asked = Endpoint(endpoint, self._address)
         try:
-            return member_status(asked, self._user, self._limit_seconds)
+            return member_status(asked, self._user, self._cluster, self._limit_seconds)
         finally:
             asked.forget()
 

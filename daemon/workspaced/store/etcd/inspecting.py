@@ -5,8 +5,10 @@ Nothing is changed, and no daemon need run.
 
 import ipaddress
 import json
+import shlex
 import socket
 import ssl
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -17,7 +19,8 @@ from workspaced.store.etcd import copying
 from workspaced.store.etcd.address import EtcdAddress, parse_endpoint
 from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.messages import MemberStatus, Read
+from workspaced.store.etcd.messages import Compare, MemberStatus, Put, Read
+from workspaced.store.etcd.transaction import MAX_OPERATIONS
 
 _LIMIT_SECONDS: Final = 2.0
 
@@ -60,8 +63,12 @@ def inspect(address: EtcdAddress, joined_id: str | None) -> Iterator[Finding]:
             yield from _of_the_way(endpoint, address)
         if has_answered:
             yield from _of_compaction(gateway, address)
-    if has_answered:
-        yield _of_the_store(address, joined_id)
+        yield from _of_the_files(address)
+        if has_answered:
+            store = _of_the_store(address, joined_id)
+            yield store
+            if store.status == "ok":
+                yield from _of_writing(gateway, address)
 
 
 def as_text(findings: Sequence[Finding]) -> str:
@@ -86,6 +93,8 @@ def _of_member(endpoint: str, status: MemberStatus) -> Iterator[Finding]:
     yield Finding(endpoint, "ok", f"etcd {status.version} answers within {latency}; {used}.")
     if status.problems:
         advice = "See `etcdctl alarm list`, and etcd's log."
+        if any("NOSPACE" in each for each in status.problems):
+            advice = "No write is taken: see docs/etcd.md, Compaction and quota."
         yield Finding(f"alarms at {endpoint}", "problem", f"{', '.join(status.problems)}.", advice)
     if status.latency_seconds > _SLOW_SECONDS:
         told = f"It takes {latency} to answer, and each write waits for it."
@@ -151,6 +160,29 @@ def _of_compaction(gateway: Gateway, address: EtcdAddress) -> Iterator[Finding]:
     if newest > _UNCOMPACTED_REVISIONS:
         told = f"etcd has kept all of its {newest:,} revisions, and its database grows with each."
         yield Finding("compaction", "warning", told, "Start its members with --auto-compaction-retention=1h.")
+
+
+def _of_the_files(address: EtcdAddress) -> Iterator[Finding]:
+    """See that nobody else can read what proves who is who."""
+    for setting, path in (("etcd_password_file", address.password_file), ("etcd_key_file", address.key_file)):
+        try:
+            mode = 0 if path is None else stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            continue  # told already, by the connection that needs it
+        if mode & 0o077:
+            told = f"Others on this machine can get at {path} (mode {mode:04o})."
+            yield Finding(setting, "warning", told, f"chmod 600 {shlex.quote(str(path))}")
+
+
+def _of_writing(gateway: Gateway, address: EtcdAddress) -> Iterator[Finding]:
+    """See that the largest transaction of the store may be written: by one whose comparison can't hold."""
+    never = Compare(f"{address.prefix}head".encode(), "VERSION", "LESS", 0)
+    puts = [Put(f"{address.prefix}probe/{number}".encode(), b"") for number in range(MAX_OPERATIONS)]
+    try:
+        gateway.transact([never], puts)
+    except EtcdError as error:
+        name = f"writes below {address.prefix}"
+        yield Finding(name, "problem", f"etcd {error.problem}.", _sentence(error.advice))
 
 
 def _of_the_store(address: EtcdAddress, joined_id: str | None) -> Finding:

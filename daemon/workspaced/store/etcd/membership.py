@@ -32,6 +32,11 @@ class Cluster:
         if endpoint.is_verified:
             return
         status, _ = _ask(endpoint, user, limit_seconds)
+        self.check_member(endpoint, status)
+        endpoint.is_verified = True
+
+    def check_member(self, endpoint: Endpoint, status: messages.Status) -> None:
+        """Raise NotApplied if what an endpoint tells of itself is not of a member of this cluster, or it is too old."""
         version = tuple(int(each) for each in re.findall(r"\d+", status.version)[:2])
         if version < _OLDEST_VERSION:
             raise NotApplied(
@@ -42,7 +47,6 @@ class Cluster:
                 is_of_endpoint=True,
             )
         self.check(endpoint, status)
-        endpoint.is_verified = True
 
     def check(self, endpoint: Endpoint, reply: messages.Reply) -> None:
         """Raise NotApplied if an answer comes from another cluster: this one has not seen the request."""
@@ -60,9 +64,10 @@ class Cluster:
         )
 
 
-def member_status(endpoint: Endpoint, user: EtcdUser, limit_seconds: float) -> MemberStatus:
+def member_status(endpoint: Endpoint, user: EtcdUser, cluster: Cluster, limit_seconds: float) -> MemberStatus:
     """Return what a member tells of itself; it need not reach the others. Raises NotApplied."""
-    _ask(endpoint, user, limit_seconds)  # connects, and authenticates
+    status, _ = _ask(endpoint, user, limit_seconds)  # connects, and authenticates
+    cluster.check_member(endpoint, status)
     begun, asked_at = time.monotonic(), time.time()
     status, date = _ask(endpoint, user, limit_seconds)
     latency = time.monotonic() - begun

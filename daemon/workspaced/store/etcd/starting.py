@@ -17,14 +17,14 @@ from workspaced.domain.records import encode
 from workspaced.process.log import Logger
 from workspaced.store import stored_texts
 from workspaced.store.contract import StorageFailure, StoreUnreachable, StoreUnusable, WrittenByNewerRelease
-from workspaced.store.etcd.failures import EtcdError, OutcomeUnknown
+from workspaced.store.etcd.failures import EtcdError, NotApplied, OutcomeUnknown
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.generation import new_generation, remove_left
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.leases import BUILDING_SECONDS
 from workspaced.store.etcd.making import Target
 from workspaced.store.etcd.mending import mend
-from workspaced.store.etcd.messages import Compare, Delete, Put
+from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.reading import Contents, Damaged, Snapshot, take_snapshot, told, verify
 from workspaced.store.etcd.transaction import Scope
 from workspaced.store.etcd.values import FORMAT, Head, NewerFormat, new_nonce
@@ -113,7 +113,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: D
         snapshot = take_snapshot(gateway, keys)
         require_own(snapshot, keys)
         if snapshot.head is None:
-            refuse_lost(snapshot, keys, expected_id)
+            require_free(gateway, snapshot, keys, expected_id)
             nonces.add(_make_empty(gateway, scope))
             continue
         try:
@@ -150,13 +150,17 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: D
     )
 
 
-def refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None:
-    """Raise StoreUnusable where there was a store, and now there is no head."""
+def require_free(gateway: Gateway, snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None:
+    """Raise StoreUnusable where no store may be made: there was one and its head is gone, or one lies around it.
+
+    Raises EtcdError, too.
+    """
     prefix = keys.prefix.decode()
     if expected_id is not None:
         raise StoreUnusable(
             f"This data directory belongs to the store {expected_id}, and etcd has none below {prefix}",
-            "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or restore that store from a backup of etcd",
+            "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or restore that store from a backup of etcd; "
+            "docs/etcd.md, A lost etcd, tells how to go on without one",
             errno.ENOENT,
         )
     served = [name for name, each in snapshot.generations.items() if not each.is_building]
@@ -167,6 +171,26 @@ def refuse_lost(snapshot: Snapshot, keys: Keys, expected_id: str | None) -> None
             f"left (etcdctl del --prefix {prefix})",
             errno.EIO,
         )
+    _refuse_within_another(gateway, prefix)
+
+
+def _refuse_within_another(gateway: Gateway, prefix: str) -> None:
+    """Raise StoreUnusable where a store has a beginning of the prefix: these keys would be foreign to it."""
+    names = prefix.strip("/").split("/")
+    for count in range(1, len(names)):
+        around = f"/{'/'.join(names[:count])}/"
+        try:
+            found = gateway.read(Read(f"{around}head".encode(), keys_only=True)).items
+        except NotApplied as error:
+            if error.errno != errno.EACCES:
+                raise
+            continue  # who may not read there can't have a store there
+        if found:
+            raise StoreUnusable(
+                f"The prefix {prefix} lies within that of another store in etcd, {around}",
+                f"nothing was written; set `etcd_prefix` to {around} to share that store, or to one beside it",
+                errno.EEXIST,
+            )
 
 
 def _make_empty(gateway: Gateway, scope: Scope) -> str:

@@ -3,9 +3,17 @@
 import errno
 import ssl
 from pathlib import Path
+from typing import Final
 
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import NotApplied, shown
+
+PIPE: Final = "it is a pipe, or something else that is no file"
+
+
+def is_pipe(path: Path) -> bool:
+    """Return whether a read of the path may wait for ever. The files are read again at each connection."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def settings(url: str, address: EtcdAddress) -> ssl.SSLContext:
@@ -83,6 +91,8 @@ def told(error: ssl.SSLError, *, has_certificate: bool) -> tuple[str, str]:
 def _must_be_readable(url: str, setting: str, path: Path | None) -> None:
     if path is None:
         return
+    if is_pipe(path):
+        raise _wrong_file(url, setting, path, PIPE)
     try:
         with path.open("rb") as file:
             file.read(1)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from workspaced.store.etcd import messages
+from workspaced.store.etcd import messages, tls
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.endpoint import Endpoint
 from workspaced.store.etcd.failures import (
@@ -43,8 +43,10 @@ class EtcdUser:
             return send(_headers(token))
         except NotApplied as error:
             is_about_user = isinstance(error, TokenRefused) or (not token and error.errno == errno.EACCES)
-            if self._address.user is None or not is_about_user:
+            if not is_about_user:
                 raise
+            if self._address.user is None:
+                raise _no_user(endpoint) from error
         return send(_headers(self._renewed(endpoint, token, limit_seconds)))
 
     def _renewed(self, endpoint: Endpoint, refused: str, limit_seconds: float) -> str:
@@ -67,6 +69,8 @@ class EtcdUser:
         path = self._address.password_file
         if path is None:
             raise _no_password(endpoint, "`etcd_password_file` is not set")
+        if tls.is_pipe(path):
+            raise _no_password(endpoint, f"{shown(str(path))}: {tls.PIPE}")
         try:
             password = path.read_text("utf-8").rstrip("\r\n")
         except OSError as error:
@@ -80,6 +84,15 @@ class EtcdUser:
 
 def _headers(token: str) -> Headers:
     return _REQUIRE_LEADER | {"Authorization": token} if token else _REQUIRE_LEADER
+
+
+def _no_user(endpoint: Endpoint) -> NotApplied:
+    return NotApplied(
+        endpoint.url,
+        "asks for a user and a password",
+        "set `etcd_user` and `etcd_password_file`",
+        errno.EACCES,
+    )
 
 
 def _no_password(endpoint: Endpoint, reason: str) -> NotApplied:

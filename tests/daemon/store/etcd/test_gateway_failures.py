@@ -245,7 +245,7 @@ def test_failures_of_all_endpoints_are_told_in_one_sentence() -> None:
     with pytest.raises(NotApplied) as caught:
         write(etcd)
     assert caught.value.message == (
-        f"No endpoint of etcd can be used ({first} refuses connections; {second} refuses connections): "
+        f"No endpoint of etcd can be used ({first} refuses connections, like {second}): "
         "start etcd there, or correct `etcd_endpoints`."
     )
     assert caught.value.is_passing
@@ -377,6 +377,7 @@ def test_host_names_that_nobody_knows_are_told() -> None:
             "http://[::1",
         ),
         *("http://a b:2379", "http://host:0", "http://host:2379\n"),
+        *("http://a..b:2379", f"http://{'a' * 64}.example:2379", "http://.:2379"),
     ],
 )
 def test_what_is_no_endpoint_is_told(text: str) -> None:

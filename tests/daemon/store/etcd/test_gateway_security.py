@@ -2,6 +2,10 @@
 
 import base64
 import errno
+import os
+import socket
+import struct
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -125,13 +129,15 @@ def test_a_certificate_that_was_renewed_is_taken_without_a_restart(secured: Secu
 
 
 @pytest.mark.parametrize("setting", ["ca_file", "cert_file", "key_file"])
-@pytest.mark.parametrize("content", [None, b"", b"no PEM", "directory"])
+@pytest.mark.parametrize("content", [None, b"", b"no PEM", "directory", "pipe"])
 def test_a_file_that_is_not_what_it_should_be_is_named(
     secured: Secured, tmp_path: Path, setting: str, content: bytes | str | None
 ) -> None:
     path = tmp_path / "file.pem"
     if isinstance(content, bytes):
         path.write_bytes(content)
+    elif content == "pipe":
+        os.mkfifo(path)
     elif content is not None:
         path.mkdir()
     address = {
@@ -160,6 +166,30 @@ def test_http_where_the_member_asks_for_tls_and_tls_where_it_does_not(
     port = etcd.members[0].client_port
     told = sentence_of(EtcdAddress((f"https://127.0.0.1:{port}",)))
     assert told.endswith("; if it does not ask for TLS, write http://.")
+
+
+def test_a_connection_that_is_reset_before_tls_began_may_lead_to_a_member_without_it(
+    secured: Secured,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        gateway = Gateway(
+            replace(secured.address, endpoints=(f"https://127.0.0.1:{listener.getsockname()[1]}",)),
+            limit_seconds=10,
+        )
+        with pytest.raises(NotApplied) as caught:
+            gateway.read(Read(b"/a"))
+        gateway.close()
+        thread.join(10)
+    assert caught.value.message.endswith("; if it does not ask for TLS, write http://.")
 
 
 def encoded(key: str) -> str:
@@ -205,7 +235,9 @@ def test_a_user_gets_in_with_the_password(ann: EtcdAddress) -> None:
 def test_a_member_that_asks_for_certificates_too_gives_a_token(ann: EtcdAddress) -> None:
     """To a request without a token it says that nobody, the user without a name, lacks the permission."""
     endpoint = Endpoint(ann.endpoints[0], ann)
-    denied = NotApplied(endpoint.url, "lets the user not read or write these keys", "grant it", errno.EACCES)
+    denied = NotApplied(
+        endpoint.url, "does not let the user read and write these keys", "grant it", errno.EACCES
+    )
 
     def send(headers: Mapping[str, str]) -> str:
         if "Authorization" not in headers:
@@ -215,7 +247,9 @@ def test_a_member_that_asks_for_certificates_too_gives_a_token(ann: EtcdAddress)
     assert EtcdUser(ann).ask(endpoint, send, 10)
     with pytest.raises(NotApplied) as refused:
         EtcdUser(EtcdAddress(ann.endpoints)).ask(endpoint, send, 10)
-    assert refused.value is denied
+    assert refused.value.message.endswith(
+        "asks for a user and a password: set `etcd_user` and `etcd_password_file`."
+    )
     endpoint.forget()
 
 
@@ -238,6 +272,12 @@ def test_a_wrong_password_is_told(ann: EtcdAddress, content: bytes | None) -> No
         assert str(ann.password_file) in told
 
 
+def test_a_pipe_in_place_of_a_password_is_not_waited_for(ann: EtcdAddress, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert f"{pipe}: it is a pipe" in sentence_of(replace(ann, password_file=pipe))
+
+
 def test_an_unknown_user_and_a_missing_setting_are_told(ann: EtcdAddress) -> None:
     assert "`etcd_user`" in sentence_of(replace(ann, user="bob"))
     assert "`etcd_password_file` is not set" in sentence_of(replace(ann, password_file=None))
@@ -245,9 +285,7 @@ def test_an_unknown_user_and_a_missing_setting_are_told(ann: EtcdAddress) -> Non
 
 def test_a_user_without_a_permission_is_told(ann: EtcdAddress) -> None:
     gateway = Gateway(ann, limit_seconds=10)
-    told = (
-        "lets the user not read or write these keys: grant its role the permission readwrite for the prefix"
-    )
+    told = "does not let the user read and write these keys: grant its role the permission readwrite for the prefix"
     with pytest.raises(NotApplied, match=told):
         gateway.transact([], [Put(b"/c", b"1")])
     with pytest.raises(NotApplied, match=told):

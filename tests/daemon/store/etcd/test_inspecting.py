@@ -11,13 +11,15 @@ import pytest
 
 from support.etcd import Cluster, etcd_cluster, needs_etcd
 from support.etcd_stores import open_etcd_store, prefix_of
+from support.scripted_etcd import HEADER, ScriptedEtcd, http
+from support.waiting import wait_until
 from workspaced import cli
 from workspaced.store.etcd import copying, inspecting
 from workspaced.store.etcd.address import EtcdAddress
 from workspaced.store.etcd.failures import EtcdError
 from workspaced.store.etcd.gateway import Gateway
 from workspaced.store.etcd.inspecting import Finding, inspect
-from workspaced.store.etcd.messages import MemberStatus, Put
+from workspaced.store.etcd.messages import MemberStatus, Put, Read
 
 pytestmark = needs_etcd
 
@@ -83,6 +85,43 @@ def test_a_member_that_does_not_answer_is_told_beside_the_others(address: EtcdAd
     assert told[nobody].message == "etcd refuses connections."
     assert told[address.endpoints[0]].status == told[address.prefix].status == "ok"
     assert list(found(EtcdAddress((nobody,), address.prefix))) == [nobody]
+
+
+def test_what_is_no_member_of_one_cluster_is_told(address: EtcdAddress) -> None:
+    old = http({"header": HEADER, "version": "3.3.25"})
+    with ScriptedEtcd(b"", status=old) as older, ScriptedEtcd(b"") as another:
+        endpoints = (*address.endpoints, older.endpoint, another.endpoint)
+        told = found(replace(address, endpoints=endpoints))
+    assert told[address.endpoints[0]].status == told[address.prefix].status == "ok"
+    assert told[older.endpoint].message == "etcd is too old (3.3.25)."
+    assert told[another.endpoint].message == (
+        f"etcd is a member of another cluster than {address.endpoints[0]} was."
+    )
+
+
+def test_what_etcd_does_not_let_one_write_is_told(tmp_path: Path) -> None:
+    with etcd_cluster(arguments=("--max-txn-ops", "32", "--unsafe-no-fsync")) as cluster:
+        address = EtcdAddress(cluster.endpoints)
+        wait_until(lambda: found(address)[cluster.endpoints[0]].status == "ok", "the member does not serve")
+        told = found(address)["writes below /workspaced/default/"]
+        assert told.status == "problem"
+        assert "--max-txn-ops" in (told.advice or "")
+        with closing(Gateway(address)) as gateway:
+            assert not gateway.read(Read(b"/", b"0")).items
+
+
+def test_a_password_that_others_can_read_is_told(address: EtcdAddress, tmp_path: Path) -> None:
+    password = tmp_path / "pass word"
+    password.write_text("secret")
+    password.chmod(0o640)
+    told = found(replace(address, user="ada", password_file=password))["etcd_password_file"]
+    assert (told.status, told.message) == (
+        "warning",
+        f"Others on this machine can get at {password} (mode 0640).",
+    )
+    assert told.advice == f"chmod 600 '{password}'"
+    password.chmod(0o600)
+    assert "etcd_password_file" not in found(replace(address, user="ada", password_file=password))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,17 @@ def test_an_answer_lost_while_a_store_is_made_makes_no_second_one(machines: Mach
     assert json.loads(machines.stored()["head"])["storeId"] == desk.state.store_id
 
 
+def test_a_prefix_within_that_of_another_store_is_refused(machines: Machines, tmp_path: Path) -> None:
+    """Its keys would be foreign to the store around it, whose next start would fail."""
+    machines.open("desk")
+    before = machines.stored()
+    inner = f"{machines.address.prefix}inner/"
+    with pytest.raises(StoreUnusable, match="lies within that of another store") as refused:
+        open_etcd_store(machines.address.endpoints, tmp_path / "inner", prefix=inner)
+    assert f"set `etcd_prefix` to {machines.address.prefix} to share" in refused.value.message
+    assert machines.stored() == before
+
+
 def test_another_store_than_the_directory_belongs_to_is_refused(machines: Machines) -> None:
     found = machines.open("desk").state.store_id
     refused = refusal(machines, UNKNOWN)
