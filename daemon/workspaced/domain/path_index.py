@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from workspaced.domain.machines import ALONE, Here
+from workspaced.domain.machines import Here
 from workspaced_protocol.models import ResolvedPath, Workspace
 
 _PARENT: Final = ".."
@@ -32,7 +32,7 @@ class _Place(NamedTuple):
 class PathIndex:
     """The root paths of workspaces and their projects, as far as they lie on this machine."""
 
-    def __init__(self, here: Here = ALONE) -> None:
+    def __init__(self, here: Here) -> None:
         self._here = here
         # In order; tuples, because nearly all have one member.
         self._places: dict[str, tuple[_Place, ...]] = {}

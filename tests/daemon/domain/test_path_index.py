@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from support.samples import project, workspace
+from workspaced.domain.machines import ALONE
 from workspaced.domain.path_index import PathIndex
 from workspaced_protocol.models import ProjectBinding, Workspace, WorkspaceState
 
@@ -17,7 +18,7 @@ def bound(number: int, workspace_id: str, path: str) -> ProjectBinding:
 
 
 def index_of(*workspaces: Workspace) -> PathIndex:
-    index = PathIndex()
+    index = PathIndex(ALONE)
     for each in workspaces:
         index.put(each)
     return index
@@ -177,7 +178,7 @@ def searched(workspaces: dict[str, Workspace], path: str) -> tuple[str, str | No
 
 @given(st.lists(_workspaces(), max_size=8), st.lists(_PATHS, max_size=4))
 def test_it_finds_what_a_search_of_everything_finds(changes: list[Workspace], paths: list[str]) -> None:
-    index, held = PathIndex(), dict[str, Workspace]()
+    index, held = PathIndex(ALONE), dict[str, Workspace]()
     for change in changes:
         index.put(change)
         held[change.id] = change
