@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,8 +70,10 @@ async def _keep_trying(
                 number=reason.errno,
             ) from reason
         await trio.sleep(_PAUSE_SECONDS)
-        with suppress(StoreUnreachable):
+        try:
             return await _attempt(settings, socket_path)
+        except StoreUnreachable as error:
+            reason = error  # by now it may be another one
 
 
 async def _attempt(settings: Settings, socket_path: Path) -> OpenStore:

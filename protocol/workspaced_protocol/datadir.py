@@ -32,6 +32,13 @@ JOINED: Final = "workspaces.store"
 """The store in etcd that a data directory belongs to. No file of the directory holds that store's data."""
 MIGRATION: Final = "workspaces.migration"
 """Which of two stores serves, while a migration is under way."""
+SIGNS: Final = {
+    "json": (PRIMARY, SNAPSHOT),
+    # The database may be lost, and what is beside it then tells of the loss.
+    "sqlite": (DATABASE, DATABASE_LOG, ANSWERED, DAMAGED_DATABASE),
+    "etcd": (JOINED,),
+}
+"""The files that tell which kind of store lies in a data directory, where no migration is under way."""
 FILES: Final = (
     PRIMARY,
     SNAPSHOT,

@@ -212,7 +212,7 @@ class Session(Model, frozen=True):
     pid: int
     started_at: TimeMs
     exclusive: bool = False
-    machine: str | None = None
+    machine: MachineName | None = None
 
 
 class FileCheck(Model, frozen=True):

@@ -1,6 +1,6 @@
 """URLs of repositories, and texts of clients, without their secrets.
 
-Most URLs hold none, which one look tells. What finds those of the others (`url_secrets`) takes a tenth of the client's
+Most URLs hold none, which one look tells. What finds those of the others (`url_secrets`) takes a twentieth of the client's
 import to load, so it is loaded with the first of them.
 """
 

@@ -106,6 +106,20 @@ async def test_it_gives_up_when_the_time_has_passed(start: Start, etcd: Etcd, au
     assert 58 <= trio.current_time() - began_at <= 60
 
 
+async def test_the_reason_is_that_of_the_last_attempt(
+    start: Start, etcd: Etcd, manager: Manager, autojump_clock: object
+) -> None:
+    later = "etcd at http://127.0.0.1:2379 has no quorum"
+    etcd.outcomes.append(StoreUnreachable(later, "start more of its members"))
+    with pytest.raises(
+        StoreUnreachable, match=r"no quorum: start more of its members\. The start has waited"
+    ):
+        await start.open()
+    _restoring, first, *others = manager.told()
+    assert first[1] == f"STATUS=Waiting for etcd: {REASON}"
+    assert {status for _, status in others} == {f"STATUS=Waiting for etcd: {later}"}
+
+
 @pytest.mark.parametrize("hangs", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_wait_at_once(

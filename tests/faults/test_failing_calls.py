@@ -13,7 +13,7 @@ import pytest
 from faults.failing_calls import KINDS, build, needs_compiler
 from support.repository import ROOT
 from support.share import DAY, TRIES_ALL
-from workspaced.store.unfinished import NAMES
+from support.two_kinds import BOTH
 
 pytestmark = [pytest.mark.requirement("FR-005", "T011"), needs_compiler]
 
@@ -43,7 +43,7 @@ def trials(
 
 
 @pytest.mark.timeout(1200 if TRIES_ALL else 120)
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("kind", BOTH)
 def test_no_fault_of_a_call_loses_what_was_answered(tmp_path: Path, kind: str) -> None:
     code, told = trials(tmp_path, kind, EVERY, 1 + DAY % EVERY, [*KINDS])
     assert code == 0, told

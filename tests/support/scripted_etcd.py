@@ -11,9 +11,11 @@ from typing import Any, Final, Self
 
 HEADER: Final = {"cluster_id": "7", "member_id": "1", "revision": "1", "raft_term": "2"}
 STATUS_PATH: Final = "/v3/maintenance/status"
+CLOSES: Final = "Connection: close\r\n"
+"""Without it, a client may send its next request before it sees that the connection was closed."""
 
 
-def http(body: bytes | dict[str, Any], *, status: str = "200 OK", headers: str = "") -> bytes:
+def http(body: bytes | dict[str, Any], *, status: str = "200 OK", headers: str = CLOSES) -> bytes:
     """Return a whole answer of HTTP."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n{headers}\r\n".encode() + content
@@ -65,7 +67,9 @@ class ScriptedEtcd:
     def __init__(
         self, script: Script | bytes, *, status: Script | bytes | None = None, cluster: str = "7"
     ) -> None:
-        own_status = http({"header": HEADER | {"cluster_id": cluster}, "version": "3.4.23", "leader": "1"})
+        own_status = http(
+            {"header": HEADER | {"cluster_id": cluster}, "version": "3.4.23", "leader": "1"}, headers=""
+        )
         self._script = script
         self._status = own_status if status is None else status
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -17,18 +17,20 @@ from workspaced.rpc.listener import bind
 
 
 @contextmanager
-def shared_daemons(directory: Path, machines: Sequence[str]) -> Iterator[dict[str, Path]]:
-    """Run a daemon for each of these machines; yield their sockets by machine."""
+def shared_daemons(
+    directory: Path, machines: Sequence[str], memory: SharedMemory | None = None
+) -> Iterator[dict[str, Path]]:
+    """Run a daemon for each of these machines on one memory; yield their sockets by machine."""
+    shared = memory or SharedMemory()
     sockets = {name: directory / name for name in machines}
     ready = threading.Event()
     scopes: list[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = []
 
     async def main() -> None:
-        memory = SharedMemory()
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 for name, socket in sockets.items():
-                    await nursery.start(_serve, memory, name, socket)
+                    await nursery.start(_serve, shared, name, socket)
                 scopes.append((trio.lowlevel.current_trio_token(), scope))
                 ready.set()
 

@@ -22,11 +22,12 @@ from workspaced_protocol.events import (
     ProjectBound,
     ProjectStatusChanged,
     ProjectUnbound,
+    SessionChanged,
     WorkspaceChanged,
     WorkspaceCreated,
 )
 
-_TOPICS: Final = ("workspace.*", "project.*")
+_TOPICS: Final = ("workspace.*", "project.*", "session.ended", "store.ok")
 _OF_A_WORKSPACE: Final = (
     WorkspaceCreated,
     WorkspaceChanged,
@@ -78,12 +79,22 @@ class Changes:
             stream = client.events(_TOPICS, on_found=found)
             try:
                 async for event in stream:
+                    if self._brings_claims(event):
+                        group.start_soon(self._link.renew_claims)
                     await self._tell(event)
             except WorkspacedError as error:
                 sys.stderr.write(f"workspacectl mcp: no more changes are told: {error}\n")
             finally:
                 self._begun.set()
                 stream.close()
+
+    def _brings_claims(self, event: Event | EventGap) -> bool:
+        """Return whether it is time to make claims again: one has ended, or the store takes writes again."""
+        if isinstance(event, EventGap):
+            return False  # the end of a claim is told behind it
+        if isinstance(event.payload, SessionChanged):
+            return self._link.claims.lose_one(event.payload.session_id)
+        return event.topic == "store.ok"
 
     async def _tell(self, event: Event | EventGap) -> None:
         if isinstance(event, EventGap):

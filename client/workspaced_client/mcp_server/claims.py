@@ -4,6 +4,8 @@ The strategy:
 - A claim is known by its workspace, so that a repeated claim gives the session that is there.
 - Claims that a lost connection ended are made again before the next call, and as soon as the daemon is found again. What
   came of it is told with the next answer: another agent may have been faster.
+- So are those that ended though the connection lasts, because this machine was cut off from others that share the store.
+  While the store takes no writes, they stay lost, and the agent is told so.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,8 +16,10 @@ import anyio
 import anyio.lowlevel
 
 from workspaced_client._async.client import AsyncClient
-from workspaced_client._core.daemon_errors import DaemonError, NotFound
+from workspaced_client._core.daemon_errors import CommitUnknown, DaemonError, NotFound, StorageFailure
 from workspaced_client._core.local_errors import SessionsLost, WorkspacedError
+
+_CAUSE: Final = "when the connection to the daemon, or the daemon's to other machines, was lost"
 
 _END_SECONDS: Final = 2.0  # for the end of a claim whose call was cancelled; the connection ends it anyway
 
@@ -53,6 +57,13 @@ class Claims:
         self._lost |= self._held
         self._held = {}
 
+    def lose_one(self, session_id: str) -> bool:
+        """Note that a session has ended though the connection lasts. Return whether it is one of these claims."""
+        found = [id_ for id_, session in self._held.items() if session["id"] == session_id]
+        for workspace_id in found:
+            self._lost[workspace_id] = self._held.pop(workspace_id)
+        return bool(found)
+
     async def renew(self) -> None:
         """Make the claims again that were lost. Raises the errors of a daemon that can't be reached, and keeps them lost."""
         if not self._lost:
@@ -64,17 +75,22 @@ class Claims:
                     self._held[workspace_id] = await self._begin(workspace_id, session.get("label"))
                 except SessionsLost:
                     self.lose()
+                except (StorageFailure, CommitUnknown) as error:
+                    self._tell(
+                        f"Your claim of workspace {workspace_id} has ended, and can't be made again yet: {error} The next call, "
+                        "or the store's return, brings another try."
+                    )
+                    return
                 except DaemonError as error:
                     del self._lost[workspace_id]
                     self._tell(
-                        f"Your claim of workspace {workspace_id} ended when the connection to the daemon was lost, and "
-                        f"it could not be made again: {error}"
+                        f"Your claim of workspace {workspace_id} ended {_CAUSE}, and it could not be made again: {error}"
                     )
                 else:
                     del self._lost[workspace_id]
                     self._tell(
-                        f"The connection to the daemon was lost, and your claim of workspace {workspace_id} with it. It "
-                        "was made again; somebody else may have worked there in between."
+                        f"Your claim of workspace {workspace_id} ended {_CAUSE}. It was made again; somebody else may have "
+                        "worked there in between."
                     )
 
     async def claim(self, workspace_id: str, label: str) -> dict[str, Any]:
@@ -94,6 +110,7 @@ class Claims:
         # A cancelled call would leave a session that nobody knows of. The shield lasts as long as the call.
         with anyio.CancelScope(shield=True):
             self._held[workspace_id] = await self._begin(workspace_id, label)
+        self._lost.pop(workspace_id, None)  # it could not be made again a moment ago
         try:
             await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class():
@@ -118,12 +135,13 @@ class Claims:
 
     async def _end(self, workspace_id: str) -> None:
         client = await self._connect()
+        session = self._held.pop(workspace_id)  # the event of its end may come before the answer
         try:
-            await client.call("session.end", {"id": self._held[workspace_id]["id"]})
+            await client.call("session.end", {"id": session["id"]})
         except SessionsLost:
             self.lose()
-            del self._lost[workspace_id]
-        except NotFound:  # it has ended already
-            del self._held[workspace_id]
-        else:
-            del self._held[workspace_id]
+        except NotFound:
+            pass  # it has ended already
+        except BaseException:
+            self._held[workspace_id] = session  # it may be there still
+            raise

@@ -95,5 +95,10 @@ class Link:
         with suppress(WorkspacedError):
             await self.call("daemon.hello", self._greeting())
 
+    async def renew_claims(self) -> None:
+        """Make the claims again that have ended; if the daemon can't be reached, the next call does so."""
+        with suppress(WorkspacedError):
+            await self.claims.renew()
+
     def _greeting(self) -> dict[str, Any]:
         return {"client": f"{self.agent} ({program_name()} mcp)", "protocol": PROTOCOL_VERSION}

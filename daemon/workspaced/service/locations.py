@@ -33,6 +33,7 @@ class Locations:
     def __init__(self, writer: Writer, hub: EventHub, real_paths: RealPaths, here: Here) -> None:
         self._writer = writer
         self._real_paths = real_paths
+        self._here = here
         self._index = PathIndex(here)
         # The ids of workspaces that the index does not hold as they are.
         self._changed = set(writer.state.records)
@@ -77,7 +78,7 @@ class Locations:
 
     def _note_gap(self) -> None:
         """Begin a new index: any workspace may have changed or gone."""
-        self._index = PathIndex()
+        self._index = PathIndex(self._here)
         self._changed = set(self._writer.state.records)
 
     async def _bring_up_to_date(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 from workspaced.process.log import Logger
 from workspaced.store.contract import StoreError, StoreUnusable, UnfitSettings, WorkspaceStore
@@ -21,26 +21,10 @@ from workspaced.store.json.json_store import JsonWorkspaceStore
 from workspaced.store.locked_directory import LockedDirectory
 from workspaced.store.place import refuse_network, unusable
 from workspaced.store.unfinished import A_STORE, Kind, finish, marked
-from workspaced_protocol.datadir import (
-    ANSWERED,
-    DAMAGED_DATABASE,
-    DATABASE,
-    DATABASE_LOG,
-    JOINED,
-    PRIMARY,
-    QUARANTINE,
-    SNAPSHOT,
-)
+from workspaced_protocol.datadir import QUARANTINE, SIGNS
 
 Choice = Literal["auto", "json", "sqlite", "etcd"]
 """A kind, or `auto`: the one that lies in the data directory, and JSON where none does."""
-
-_FILES: Final[dict[Kind, tuple[str, ...]]] = {
-    "json": (PRIMARY, SNAPSHOT),
-    # The database may be lost, and what is beside it then tells of the loss.
-    "sqlite": (DATABASE, DATABASE_LOG, ANSWERED, DAMAGED_DATABASE),
-    "etcd": (JOINED,),
-}
 
 _log = Logger()
 
@@ -128,7 +112,7 @@ def kind_in(directory: Directory) -> Kind:
     found = _kinds_in(directory)
     if len(found) > 1:
         names = set(directory.disk.list_names(directory.fd))
-        files = " and ".join(min(names.intersection(_FILES[kind])) for kind in found)
+        files = " and ".join(min(names.intersection(SIGNS[kind])) for kind in found)
         raise OtherKind(
             f"{directory.path} holds two stores ({files})",
             f"choose one by the setting `store`, {' or '.join(found)}, or move the files of the other away",
@@ -142,7 +126,7 @@ def _kinds_in(directory: Directory) -> list[Kind]:
     if marker is not None:
         return [marker.kind]
     names = set(directory.disk.list_names(directory.fd))
-    return [kind for kind in get_args(Kind) if not names.isdisjoint(_FILES[kind])]
+    return [kind for kind in get_args(Kind) if not names.isdisjoint(SIGNS[kind])]
 
 
 def _chosen(choice: Choice, directory: Directory) -> Kind:

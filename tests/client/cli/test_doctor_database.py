@@ -78,7 +78,7 @@ HARM: list[tuple[Callable[[Path], object], str, str]] = [
     (other_program, "It is another program's database", "Move it away"),
     (a_link, "it is a symbolic link", "Fix that before"),
     (lambda at: (at / DATABASE).rename(at / DAMAGED_DATABASE), "has not come to its end", "Start the daemon"),
-    (lambda at: (at / PRIMARY).write_text("{}"), "holds a JSON store, too", "by the setting `store`"),
+    (lambda at: (at / PRIMARY).write_text("{}"), "holds two stores", "by the setting `store`"),
 ]
 
 

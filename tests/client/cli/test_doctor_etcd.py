@@ -90,7 +90,25 @@ def test_files_of_another_kind_beside_the_setting_are_told(
     (tmp_path / "data").mkdir(0o700)
     (tmp_path / "data" / PRIMARY).write_text("{}")
     checks = without_daemon(tmp_path / "data", capsys)
-    expect(checks["store"], "problem", f"holds {PRIMARY} of another kind", "workspaced migrate --to etcd")
+    expect(
+        checks["store"], "problem", "holds a JSON store, but the setting `store` is etcd", "migrate --to etcd"
+    )
+
+
+@pytest.mark.parametrize("other", [JOINED, DATABASE])
+def test_two_stores_in_one_directory_are_told(
+    data_dir: Path, program: Program, capsys: pytest.CaptureFixture[str], other: str
+) -> None:
+    program("echo '[]'")
+    (data_dir / JOINED).rename(data_dir / other)
+    (data_dir / PRIMARY).write_text("{}")
+    checks = without_daemon(data_dir, capsys)
+    expect(
+        checks["store"],
+        "problem",
+        f"holds two stores ({PRIMARY} and {other}).",
+        "no daemon starts until then",
+    )
 
 
 def test_after_a_stopped_migration_the_store_that_serves_is_checked(

@@ -186,6 +186,22 @@ async def test_a_path_is_resolved_among_those_of_its_machine(
     assert (await devbox.client.refusal("workspace.resolve", path=str(tmp_path / "w/x"))).code == 1001
 
 
+async def test_after_a_gap_a_path_is_resolved_among_those_of_its_machine(serve: Serve) -> None:
+    memory = SharedMemory()
+    stores = [memory.open() for _ in _NAMES]
+    laptop, devbox = [
+        Machine(daemon, daemon.connect())
+        for daemon in [await serve(store, machine=name) for name, store in zip(_NAMES, stores, strict=True)]
+    ]
+    ours = await created(laptop, Path("/w/ours"), "Ours")
+    assert (await laptop.client.result("workspace.resolve", path="/w/ours"))["workspace"]["id"] == ours["id"]
+    stores[0].loses_track = True
+    await created(devbox, Path("/w/theirs"), "Theirs")
+    await laptop.sees(devbox)
+    assert (await laptop.client.result("workspace.resolve", path="/w/ours"))["workspace"]["id"] == ours["id"]
+    assert (await laptop.client.refusal("workspace.resolve", path="/w/theirs")).code == 1001
+
+
 async def test_an_update_without_a_path_moves_nothing(
     machines: tuple[Machine, Machine], tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ from workspaced_client.cli.doctor.finding import Finding
 from workspaced_client.cli.doctor.lock_owner import check_lock, check_path
 from workspaced_client.cli.doctor.pending_recovery import check_recovery
 from workspaced_client.cli.doctor.store_files import check_number, checks_by_daemon, checks_without_daemon
+from workspaced_client.cli.doctor.store_kind import check_kind
 from workspaced_protocol import paths
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -82,6 +83,9 @@ def _findings(options: Options, given_data_dir: str | None) -> Iterator[Finding]
         yield path_finding
     yield from check_directory(data_dir)
     yield check_lock(data_dir, daemon.socket, status)
+    in_kind = check_kind(data_dir, choice) if status is None else None  # the daemon may have other settings
+    if in_kind is not None:
+        yield in_kind
     if etcd.is_in_etcd(data_dir, choice):
         yield from etcd.checks(data_dir)
         if status is not None and daemon.store is not None:

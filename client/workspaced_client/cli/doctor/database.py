@@ -31,10 +31,7 @@ from workspaced_protocol.datadir import (
     DATABASE_APPLICATION_ID,
     DATABASE_LOG,
     DATABASE_VERSION,
-    MIGRATION,
-    PRIMARY,
     QUARANTINE,
-    SNAPSHOT,
 )
 
 if TYPE_CHECKING:
@@ -109,10 +106,6 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
 
 def checks_alone(data_dir: Path) -> Iterator[Finding]:
     """Check the database in `data_dir`, and its side file."""
-    is_marked = os.path.lexists(data_dir / MIGRATION)
-    if not is_marked and any(os.path.lexists(data_dir / name) for name in (PRIMARY, SNAPSHOT)):
-        advice = "Move the files of one of them away, or choose one by the setting `store`."
-        yield problem("store", f"{data_dir} holds a JSON store, too.", advice)
     try:
         held = look(data_dir)
     except OSError:

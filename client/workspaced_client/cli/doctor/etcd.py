@@ -15,7 +15,7 @@ from workspaced_client.cli.base.failures import Failure
 from workspaced_client.cli.base.installation import executable
 from workspaced_client.cli.base.programs import run_program
 from workspaced_client.cli.doctor.finding import Finding, marked_kind, ok, problem
-from workspaced_protocol.datadir import DATABASE, JOINED, PRIMARY, SNAPSHOT
+from workspaced_protocol.datadir import JOINED
 
 _NAME: Final = "etcd"
 
@@ -33,10 +33,6 @@ def is_in_etcd(data_dir: Path, choice: str) -> bool:
 
 def checks(data_dir: Path) -> Iterator[Finding]:
     """Check the way to etcd, its members and the store there."""
-    others = [name for name in (PRIMARY, SNAPSHOT, DATABASE) if os.path.lexists(data_dir / name)]
-    if others and not os.path.lexists(data_dir / JOINED):
-        told = f"The setting `store` is etcd, but {data_dir} holds {others[0]} of another kind of store."
-        yield problem("store", told, "Stop the daemon, then: workspaced migrate --to etcd")
     try:
         command = (str(executable()), "etcd", "--json", "--data-dir", str(data_dir))
         result = run_program(*command, seconds=_PROGRAM_SECONDS)

@@ -33,7 +33,7 @@ from workspaced.store.etcd.reading import (
     told,
     verify,
 )
-from workspaced.store.etcd.values import Head, NewerFormat, RequestValue, StoredSession
+from workspaced.store.etcd.values import Head, NewerFormat, RequestValue, StoredSession, entry_of
 from workspaced.store.etcd.watching import Watch
 
 _JOIN_SECONDS: Final = 5.0
@@ -236,7 +236,7 @@ class _Found:
         """Return the new changes, None for one that this release can't read."""
         found = self.of("history", generation)
         texts = [found[name] for name in sorted(found)]
-        return [stored_texts.entry_of(text) for text in texts if text is not None]
+        return [entry_of(text) for text in texts if text is not None]
 
     @property
     def requests(self) -> Mapping[str, RequestValue]:

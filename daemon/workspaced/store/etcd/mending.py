@@ -29,7 +29,7 @@ from workspaced.store.etcd.reading import (
     read_head,
     request_keys_of,
 )
-from workspaced.store.etcd.values import Head
+from workspaced.store.etcd.values import Head, entry_of
 from workspaced.store.files import Content, Directory, Identity
 from workspaced.store.notice import with_notice
 from workspaced.store.quarantine import quarantine
@@ -110,7 +110,7 @@ def _newest_texts(generation: Generation) -> Mapping[str, bytes]:
     """Return the text of each workspace: after its last change, where the history has one."""
     texts: dict[str, bytes | None] = dict(generation.workspaces)
     for revision in sorted(generation.history):
-        entry = stored_texts.entry_of(generation.history[revision])
+        entry = entry_of(generation.history[revision])
         if entry is not None and entry.revision == revision:
             texts[entry.workspace_id] = entry.after
     return {id_: text for id_, text in texts.items() if text is not None}

@@ -26,6 +26,7 @@ from workspaced.store.etcd.values import (
     NewerFormat,
     RequestValue,
     StoredSession,
+    entry_of,
     head_of,
     request_of,
     session_of,
@@ -227,7 +228,7 @@ def history_of(texts: Mapping[int, bytes], since: int) -> tuple[History, list[st
     entries: list[Entry] = []
     room, warnings = KEPT_BYTES, list[str]()
     for revision in sorted(texts, reverse=True):
-        entry = stored_texts.entry_of(texts[revision])
+        entry = entry_of(texts[revision])
         if entry is None or entry.revision != revision:
             warnings.append(
                 f"The history in etcd has a change that can't be read, at revision {revision}: it is told from there on."

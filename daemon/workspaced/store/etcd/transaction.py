@@ -13,7 +13,7 @@ from workspaced.store import stored_texts
 from workspaced.store.contract import Commit
 from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.messages import Delete, Put
-from workspaced.store.etcd.values import FORMAT, Head, RequestValue, StoredSession, new_nonce
+from workspaced.store.etcd.values import FORMAT, Head, RequestValue, StoredSession, history_value, new_nonce
 from workspaced_protocol import __version__
 from workspaced_protocol.names import name_key
 
@@ -175,7 +175,7 @@ def _workspaces(keys: Keys, generation: str, before: State, commit: Commit) -> I
 
 def _entries(keys: Keys, generation: str, commit: Commit) -> Iterator[Write]:
     for entry in commit.entries:
-        yield Put(keys.history(generation, entry.revision), stored_texts.entry_text(entry))
+        yield Put(keys.history(generation, entry.revision), history_value(entry))
 
 
 def all_of(state: State, generation: str, keys: Keys) -> Iterator[Put]:
@@ -185,7 +185,7 @@ def all_of(state: State, generation: str, keys: Keys) -> Iterator[Put]:
     for name, holder in state.names.items():
         yield Put(keys.name(generation, name), holder.encode())
     for entry in state.history.entries:
-        yield Put(keys.history(generation, entry.revision), stored_texts.entry_text(entry))
+        yield Put(keys.history(generation, entry.revision), history_value(entry))
 
 
 def put_workspace(key: bytes, record: Record) -> Put:

@@ -82,12 +82,12 @@ class ServingDatabase:
             found = _file(directory, DATABASE)
             if found is not None and found in self._own:
                 return self._read_again(held, possible)
+            refusal = None if found is None else another_store(directory, held)
+            if refusal is not None:
+                raise StorageFailure(refusal, errno.ESTALE)  # the own database may come back
             self._own = set()  # closed and gone: the next file may have its inode
             if found is None:
                 return None
-            refusal = another_store(directory, held)
-            if refusal is not None:
-                raise StorageFailure(refusal, errno.ESTALE)
             self._put_away("edited")
         except OSError as error:
             raise StorageFailure.from_os_error(error, f"open {directory.path / DATABASE}") from error

@@ -235,6 +235,25 @@ def test_another_store_is_never_touched(data_dir: Path, tmp_path: Path) -> None:
     check_goes_on(store, data_dir)
 
 
+def test_the_own_database_is_taken_again_once_another_store_is_moved_away(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    with closing(create_sqlite_store(tmp_path / "other")) as other:
+        other.save(workspace(5))
+    store = opened(data_dir)
+    for name in (DATABASE, DATABASE_LOG):
+        (data_dir / name).rename(tmp_path / name)
+    shutil.copy(tmp_path / "other" / DATABASE, data_dir / DATABASE)
+    with pytest.raises(StorageFailure, match="move it away to go on with this one"):
+        store.save(workspace(2))
+    for name in (DATABASE, DATABASE_LOG):
+        (data_dir / name).unlink(missing_ok=True)
+        (tmp_path / name).rename(data_dir / name)
+    store.save(workspace(3))
+    assert store.recovery.quarantined == ()
+    check_goes_on(store, data_dir)
+
+
 def test_another_programs_database_is_never_touched(data_dir: Path) -> None:
     store = opened(data_dir)
     (data_dir / DATABASE).unlink()
