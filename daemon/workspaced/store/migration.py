@@ -90,7 +90,10 @@ def _migrate(directory: Directory, to: Kind, etcd: EtcdSettings, tell: Callable[
         etcd = etcd.within(joined_store(directory))
     state = _read(directory, kind, etcd, tell)
     count = _count(len(state.records), "workspace")
-    tell(f"Read {count} at revision {state.revision:,} of the {NAMES[kind]} store in {where}.")
+    source = (
+        f"store below {etcd.address.prefix} in etcd" if kind == "etcd" else f"{NAMES[kind]} store in {where}"
+    )
+    tell(f"Read {count} at revision {state.revision:,} of the {source}.")
     if to == "etcd":
         state = _marked(state, machine_of(etcd, None), tell)
     _refuse_obstacles(directory, to)

@@ -211,7 +211,7 @@ class Endpoint:
             return OutcomeUnknown(
                 self.url,
                 "broke the connection off before it answered",
-                self._why_broken(cause, is_sent=True),
+                self._why_broken(cause),
                 number,
                 is_passing=True,
                 is_of_endpoint=True,
@@ -219,25 +219,29 @@ class Endpoint:
         return NotApplied(
             self.url,
             "broke the connection off",
-            self._why_broken(cause, is_sent=False),
+            self._why_broken(cause),
             number,
             is_passing=True,
             is_of_endpoint=True,
         )
 
-    def _why_broken(self, cause: BaseException, *, is_sent: bool) -> str:
-        """Return where to look. A member that is asked with wrong certificates, or without TLS, tells no reason."""
+    def _why_broken(self, cause: BaseException) -> str:
+        """Return where to look. A member that is asked with wrong certificates, or without TLS, tells no reason.
+
+        One that has no TLS, but is asked by it, closes the connection or resets it, as one does that refuses a certificate.
+        """
         if self.is_verified:
             return _LOOK
         if not self._parts.is_tls:
             return f"{_LOOK}; if it asks for TLS, write https://"
-        # A member without TLS closes the connection over the first bytes of it, so nothing was sent.
-        is_unencrypted = isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING"
-        if is_unencrypted or (not is_sent and not isinstance(cause, ssl.SSLError)):
-            return f"{_LOOK}; if it does not ask for TLS, write http://"
+        without_tls = "if it does not ask for TLS, write http://"
+        if isinstance(cause, ssl.SSLError) and cause.reason == "UNEXPECTED_EOF_WHILE_READING":
+            return f"{_LOOK}; {without_tls}"
         if self._address.cert_file is None:
-            return f"{_LOOK}; if it asks for a certificate, set `etcd_cert_file` and `etcd_key_file`"
-        return f"{_LOOK}; it may refuse the certificate in `etcd_cert_file`"
+            certificate = "if it asks for a certificate, set `etcd_cert_file` and `etcd_key_file`"
+        else:
+            certificate = "it may refuse the certificate in `etcd_cert_file`"
+        return f"{_LOOK}; {certificate}; {without_tls}"
 
     def _unreachable(self, problem: str, number: int) -> EtcdError:
         return NotApplied(self.url, problem, _START, number, is_passing=True, is_of_endpoint=True)

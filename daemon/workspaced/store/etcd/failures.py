@@ -43,6 +43,11 @@ class EtcdError(Exception):
         self.message = f"etcd at {endpoint} {problem}: {advice}."
         super().__init__(self.message)
 
+    def tell(self, message: str) -> None:
+        """Tell another sentence, which ends with the advice, too."""
+        self.message = message
+        self.args = (message,)
+
 
 class NotApplied(EtcdError):
     """The request has not been, and never will be, applied. Also each failure of a call that only reads."""
@@ -82,7 +87,7 @@ def as_certain(error: EtcdError) -> NotApplied:
     """Return the failure as one of a request whose outcome does not matter, or that was never sent."""
     if isinstance(error, NotApplied):
         return error
-    return NotApplied(
+    certain = NotApplied(
         error.endpoint,
         error.problem,
         error.advice,
@@ -90,6 +95,8 @@ def as_certain(error: EtcdError) -> NotApplied:
         is_passing=error.is_passing,
         is_of_endpoint=error.is_of_endpoint,
     )
+    certain.tell(error.message)  # it may be of several endpoints
+    return certain
 
 
 def combined(errors: Sequence[EtcdError]) -> EtcdError:
@@ -109,8 +116,7 @@ def combined(errors: Sequence[EtcdError]) -> EtcdError:
         is_passing=worst.is_passing,
         is_of_endpoint=True,
     )
-    answer.message = f"No endpoint of etcd can be used ({_problems(errors)}): {worst.advice}."
-    answer.args = (answer.message,)
+    answer.tell(f"No endpoint of etcd can be used ({_problems(errors)}): {worst.advice}.")
     return answer
 
 

@@ -3,7 +3,7 @@
 import errno
 from itertools import permutations
 
-from workspaced.store.etcd.failures import NotApplied, combined, of_status
+from workspaced.store.etcd.failures import NotApplied, OutcomeUnknown, as_certain, combined, of_status
 
 
 def closed(endpoint: str) -> NotApplied:
@@ -26,3 +26,12 @@ def test_a_member_without_a_leader_waits_for_the_others_in_whichever_order_they_
         told = combined(errors).message
         assert "http://b:1 has no leader" in told
         assert told.endswith(f": {leaderless.advice}.")
+
+
+def test_a_failure_of_several_endpoints_names_all_of_them_also_where_it_is_only_of_a_read() -> None:
+    hung = OutcomeUnknown("http://b:1", "gave no answer", "wait", errno.ETIMEDOUT, is_passing=True)
+    both = combined([closed("http://a:1"), hung])
+    assert isinstance(both, OutcomeUnknown)
+    certain = as_certain(both)
+    assert certain.message == str(certain) == both.message
+    assert "http://b:1 gave no answer" in certain.message

@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
     "too large": (refused("etcdserver: request is too large", 3), errno.EMSGSIZE, "--max-request-bytes"),
     "overloaded": (refused("etcdserver: too many requests", 8), errno.EAGAIN, "try again later"),
     "corrupt": (refused("etcdserver: corrupt cluster", 15), errno.EIO, "etcdctl alarm list"),
-    "permission": (refused("etcdserver: permission denied", 7), errno.EACCES, "readwrite"),
+    "permission, of nobody": (refused("etcdserver: permission denied", 7), errno.EACCES, "`etcd_user`"),
     "no user": (refused("etcdserver: user name is empty", 3), errno.EACCES, "`etcd_user`"),
     "token": (refused("etcdserver: invalid auth token", 16), errno.EACCES, "`etcd_user`"),
     "another": (refused("etcdserver: \x1b[31mnew\nrule.", 9), errno.EINVAL, "(etcdserver:  [31mnew rule)"),
@@ -229,7 +229,7 @@ def test_each_certain_failure_of_an_endpoint_leads_to_the_next(tmp_path: Path) -
         etcd.close()
 
 
-@pytest.mark.parametrize("case", ["operations", "permission", "too large"])
+@pytest.mark.parametrize("case", ["operations", "permission, of nobody", "too large"])
 def test_a_refusal_of_the_cluster_is_not_carried_to_the_next_endpoint(case: str) -> None:
     with ScriptedEtcd(REFUSED[case][0]) as server, ScriptedEtcd(DONE) as other:
         etcd = gateway(server.endpoint, other.endpoint)
@@ -326,7 +326,7 @@ WATCHES: dict[str, tuple[bytes, str]] = {
     "cut": (CHUNKED, "broke the watch off"),
     "garbage": (lines(b"hey"), "does not answer as etcd does"),
     "neither": (lines(b"{}"), "does not answer as etcd does"),
-    "refused": (refused("etcdserver: permission denied", 7), "readwrite"),
+    "refused": (refused("etcdserver: permission denied", 7), "`etcd_user`"),
     "error": (lines(b'{"error":{"message":"etcdserver: no leader","code":14}}'), "has no leader"),
     "hung": (CHUNKED + b"1\r\n{\r\n", "broke the watch off"),
 }
