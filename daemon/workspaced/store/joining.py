@@ -89,7 +89,7 @@ def joined_store(directory: Directory) -> Joined | None:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         advice = (
             "it tells which store in etcd this directory belongs to: restore it, or move it away, and the next start with "
-            '`store = "etcd"` writes it anew'
+            '`store = "etcd"` writes it again'
         )
         path = directory.path / JOINED
         raise StoreUnusable(f"{path} can't be read ({error})", advice, errno.EINVAL) from error

@@ -116,7 +116,7 @@ class Batch:
         at_ms = now_ms()
         for count, write in enumerate(writes):
             if not write.answered:
-                # A write that takes more room than a commit has is let in alone: the store then writes all anew.
+                # A write that takes more room than a commit has is let in alone: the store then writes all of it again.
                 has_others = self._draft.is_changed
                 self._run_command(write, at_ms)
                 if not write.answered:

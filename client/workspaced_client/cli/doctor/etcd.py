@@ -53,7 +53,7 @@ def check_by_daemon(found: StoreCheck | DaemonError) -> Finding:
         return problem(name, found.message, "Fix that; until then nothing can be written.")
     reason = found.primary.reason
     if found.primary.corrupted or (reason or "").startswith("missing"):
-        advice = "workspacectl flush writes it anew from memory."
+        advice = "workspacectl flush writes it again from memory."
         return problem(name, f"It is {'damaged: ' * found.primary.corrupted}{reason}.", advice)
     if reason is not None and reason.startswith("edited"):
         return problem(

@@ -68,7 +68,7 @@ class _Body:
 class Endpoint:
     """An endpoint. Its methods are for any thread.
 
-    The connections are made anew after each failure, with the certificates that then lie in the files.
+    The connections are made again after each failure, with the certificates that then lie in the files.
     """
 
     def __init__(self, url: str, address: EtcdAddress) -> None:

@@ -156,7 +156,7 @@ class EtcdWorkspaceStore(StoreBase):
             taken = self._applied(news, has_lost_sessions=has_lost_sessions)
         except Disagreement:
             _log.warning(
-                "What etcd told of other machines' changes does not agree with the head; the store is read anew."
+                "What etcd told of other machines' changes does not agree with the head; the store is read again."
             )
             self._awaits_reading = True
             self._follower.read_anew()
@@ -170,7 +170,9 @@ class EtcdWorkspaceStore(StoreBase):
         """See WorkspaceStore. What changed is one transaction, or, where it does not fit, a new generation."""
         commit = self._own(commit)
         if self._awaits_reading and not self._journal.wait_for_news(READING_SECONDS):
-            raise StorageFailure("The store in etcd could not be read anew in time; try again.", errno.EAGAIN)
+            raise StorageFailure(
+                "The store in etcd could not be read again in time; try again.", errno.EAGAIN
+            )
         if self._journal.has_news:
             raise Overtaken
         if commit.keeps_previous is not None:

@@ -201,7 +201,7 @@ _REFUSALS: Final = (
     _Refusal(
         "requested lease not found", "does not have the lease", "take a new one", errno.ENOENT, LeaseGone
     ),
-    _Refusal("has been compacted", "does not have this old revision", "read anew", errno.ESTALE, Compacted),
+    _Refusal("has been compacted", "does not have this old revision", "read again", errno.ESTALE, Compacted),
     _Refusal("permission denied", "does not let the user read and write these keys", _GRANT, errno.EACCES),
     _Refusal(
         "authentication failed",

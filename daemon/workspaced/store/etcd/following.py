@@ -3,7 +3,7 @@
 The strategy:
 - A watch begins after the last revision that is known, so nothing is missed when one breaks.
 - Where the changes can't be had one by one (compacted, another generation, a head that can't be right), the store is
-  read anew as a whole, and verified as at a start. Until that succeeds, an outage is told.
+  read again as a whole, and verified as at a start. Until that succeeds, an outage is told.
 """
 
 import threading
@@ -45,7 +45,7 @@ _log = Logger()
 
 
 class _Unclear(Exception):
-    """A change can't be told from its keys: the store must be read anew."""
+    """A change can't be told from its keys: the store must be read again."""
 
 
 class Follower:
@@ -103,12 +103,12 @@ class Follower:
                 self._follow()
                 continue
             except _Unclear as unclear:
-                _log.info("The store in etcd is read anew.", reason=str(unclear))
+                _log.info("The store in etcd is read again.", reason=str(unclear))
                 self._must_read.set()
                 continue
             except Compacted:
                 _log.info(
-                    "The store in etcd is read anew: changes of it were compacted before they were seen."
+                    "The store in etcd is read again: changes of it were compacted before they were seen."
                 )
                 self._must_read.set()
             except EtcdError as error:  # the keeper tells of it, and of its end
@@ -117,7 +117,7 @@ class Follower:
                 self._must_read.set()
                 self._outages.begin("keys", told_problem(problem, self._keys.prefix.decode()))
             except Exception:  # noqa: BLE001 - without this thread the daemon would never hear of others again
-                _log.exception("What others have committed to etcd could not be followed; it is read anew.")
+                _log.exception("What others have committed to etcd could not be followed; it is read again.")
                 self._must_read.set()
             self._is_closed.wait(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, _PAUSES_SECONDS[1])
@@ -174,7 +174,7 @@ class Follower:
         elif self._journal.is_own(change):
             self._generation = head.generation
         else:
-            raise _Unclear("another machine has written it anew")
+            raise _Unclear("another machine has written all of it again")
         self._journal.add(change)
         if self._journal.is_full:
             raise _Unclear("too many changes are waiting")

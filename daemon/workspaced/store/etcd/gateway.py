@@ -94,7 +94,7 @@ class Gateway:
         return self._ask("/v3/lease/grant", messages.grant(ttl_seconds), messages.lease).id
 
     def keep_alive(self, lease: int) -> int:
-        """Let the time of a lease begin anew. Return the seconds that it has, 0 if it is gone."""
+        """Let the time of a lease begin again. Return the seconds that it has, 0 if it is gone."""
         return self._ask("/v3/lease/keepalive", messages.of_lease(lease), messages.kept_lease).ttl
 
     def revoke(self, lease: int) -> None:

@@ -103,7 +103,7 @@ class Keeper:
                 self._outages.end("reach")
 
     def _look(self) -> None:
-        """Have the watch begun anew if it lacks a commit for longer than a look takes."""
+        """Have the watch begun again if it lacks a commit for longer than a look takes."""
         # Before etcd is asked: others, and this daemon, go on meanwhile.
         known = self._journal.newest.head_revision
         found = self._gateway.read(Read(self._keys.head, keys_only=True)).items

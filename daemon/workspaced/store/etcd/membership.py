@@ -58,7 +58,7 @@ class Cluster:
         raise NotApplied(
             endpoint.url,
             f"is a member of another cluster than {self._endpoint} was",
-            "name members of one cluster alone in `etcd_endpoints`; if the cluster was made anew, restart workspaced",
+            "name members of one cluster alone in `etcd_endpoints`; if the cluster was made again, restart workspaced",
             errno.EXDEV,
             is_of_endpoint=True,
         )

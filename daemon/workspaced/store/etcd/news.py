@@ -18,7 +18,7 @@ from workspaced_protocol.models import Session
 
 
 class Disagreement(Exception):
-    """A change does not make of the state what its head says. Nothing was applied: the store must be read anew."""
+    """A change does not make of the state what its head says. Nothing was applied: the store must be read again."""
 
 
 class Taken(NamedTuple):
@@ -28,7 +28,7 @@ class Taken(NamedTuple):
     entries: Sequence[Entry] = ()
     is_gap: bool = False
     is_whole: bool = False
-    """Whether the store was read anew as a whole."""
+    """Whether the store was read again as a whole."""
     orphans: Sequence[Session] = ()
     """Sessions of this daemon that it does not have (any more), but etcd may: of commits whose outcome was unknown, and
     those that ended with a lease."""

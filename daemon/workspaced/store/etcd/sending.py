@@ -40,7 +40,7 @@ _FOLLOWER_SECONDS: Final = 1.0
 """How long the follower may take for a change that etcd has: usually some milliseconds."""
 
 READING_SECONDS: Final = 2.0
-"""How long the store as a whole may take to be read anew."""
+"""How long the store as a whole may take to be read again."""
 
 T = TypeVar("T")
 

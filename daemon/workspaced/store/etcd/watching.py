@@ -122,7 +122,7 @@ class Watch:
         error = as_certain(refusal(self.endpoint, GatewayError(line.cancel_reason)))
         if not line.compact_revision:
             return error
-        compacted = Compacted(self.endpoint, "does not have this old revision", "read anew", error.errno)
+        compacted = Compacted(self.endpoint, "does not have this old revision", "read again", error.errno)
         compacted.oldest = line.compact_revision
         return compacted
 
