@@ -28,14 +28,22 @@ def open_etcd_store(
     *,
     prefix: str | None = None,
     machine: str = "here",
+    directory_id: str | None = None,
     expected_id: str | None = None,
     gateway: Gateway | None = None,
 ) -> EtcdWorkspaceStore:
-    """Open the store of a daemon with this data directory; by default the prefix belongs to the directory, too."""
+    """Open the store of a daemon with this data directory; by default the prefix and the id belong to the directory, too."""
     home = LockedDirectory(Disk(), data_dir, "")
     address = EtcdAddress(tuple(endpoints), prefix or prefix_of(data_dir))
     try:
-        return EtcdWorkspaceStore(home, address, machine, expected_id=expected_id, gateway=gateway)
+        return EtcdWorkspaceStore(
+            home,
+            address,
+            machine,
+            directory_id or str(data_dir),
+            expected_id=expected_id,
+            gateway=gateway,
+        )
     except BaseException:
         home.close()
         raise

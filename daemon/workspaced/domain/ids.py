@@ -32,6 +32,10 @@ class IdFactory:
         """Return a new store id, `st_…`."""
         return self._make("st")
 
+    def directory(self) -> str:
+        """Return a new id of a data directory that shares a store, `dd_…`."""
+        return self._make("dd")
+
     def correlation(self) -> str:
         """Return a new correlation id, `cor_…`."""
         return self._make("cor")

@@ -1,4 +1,4 @@
-"""The store in etcd that a data directory has joined, and the name of this machine there.
+"""The store in etcd that a data directory has joined, the name of this machine and the id of the directory there.
 
 The strategy: nothing in the directory holds the data of such a store, so a small file names it. It is written once the
 store was opened, by the first start with `store = "etcd"` in an empty directory, or by a migration. From then on no other
@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from workspaced.domain.ids import IdFactory
 from workspaced.store.contract import StoreUnusable, UnfitSettings
 from workspaced.store.disk import Disk
 from workspaced.store.etcd.address import EtcdAddress, parse_endpoint
@@ -71,6 +72,8 @@ class Joined(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The name that this machine has for the others."""
     endpoints: tuple[str, ...] = ()
     """The members that served it last, for a command that is told of no others."""
+    directory_id: Annotated[str, Meta(pattern=r"^dd_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")] | None = None
+    """The id of the data directory, by which the store tells it from others; None until the next start."""
 
     def __post_init__(self) -> None:
         if not is_machine_name(self.machine):
@@ -133,6 +136,11 @@ def extra_needed() -> Generator[None]:
             "A store in etcd needs urllib3, which is not installed",
             "pip install 'workspaced[etcd]'",
         ) from error
+
+
+def directory_id_of(joined: Joined | None) -> str:
+    """Return the id of a data directory, a new one where it has none."""
+    return (joined.directory_id if joined is not None else None) or IdFactory().directory()
 
 
 def machine_of(settings: EtcdSettings, joined: Joined | None) -> str:

@@ -17,6 +17,7 @@ from workspaced.store.files import Directory
 from workspaced.store.joining import (
     EtcdSettings,
     Joined,
+    directory_id_of,
     extra_needed,
     joined_store,
     machine_of,
@@ -108,11 +109,15 @@ def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
         if before is not None:
             settings = settings.within(before)
             require_prefix(home.open, before, settings.address.prefix)
-        machine = machine_of(settings, before)
+        machine, directory_id = machine_of(settings, before), directory_id_of(before)
         with extra_needed():
             from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
         store = EtcdWorkspaceStore(
-            home, settings.address, machine, expected_id=None if before is None else before.store_id
+            home,
+            settings.address,
+            machine,
+            directory_id,
+            expected_id=None if before is None else before.store_id,
         )
     except OSError as error:
         home.close()
@@ -124,7 +129,7 @@ def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
         raise
     try:
         address = settings.address
-        after = Joined("etcd", store.state.store_id, address.prefix, machine, address.endpoints)
+        after = Joined("etcd", store.state.store_id, address.prefix, machine, address.endpoints, directory_id)
         if after != before:
             note_joined(home.open, after)
     except StoreError as error:

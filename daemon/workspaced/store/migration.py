@@ -23,6 +23,7 @@ from workspaced.store.files import Directory
 from workspaced.store.joining import (
     EtcdSettings,
     Joined,
+    directory_id_of,
     extra_needed,
     joined_store,
     machine_of,
@@ -223,7 +224,8 @@ def _make_in_etcd(
             f"{directory.path} is {state.store_id} at revision {state.revision:,}",
             "choose another prefix with --etcd-prefix; or join the store that is there: docs/etcd.md tells how",
         )
-    note_joined(directory, Joined("etcd", state.store_id, address.prefix, machine, address.endpoints))
+    joined = Joined("etcd", state.store_id, address.prefix, machine, address.endpoints, directory_id_of(None))
+    note_joined(directory, joined)
     return copying.read_again(address)
 
 

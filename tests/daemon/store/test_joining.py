@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -58,6 +59,7 @@ def test_the_first_start_notes_which_store_it_made_and_as_which_machine(machines
             "prefix": machines.settings.address.prefix,
             "machine": "devbox",
             "endpoints": list(machines.endpoints),
+            "directoryId": ANY,
         }
         assert (machines.root / "devbox" / JOINED).stat().st_mode & 0o777 == 0o600
         store.save(workspace(1))
@@ -72,7 +74,20 @@ def test_a_second_machine_joins_the_store_that_is_there(machines: Machines) -> N
         one.save(workspace(1))
         wait_until(lambda: other.take_news() is not None)
         assert [each.name for each in other.get_all()] == ["Workspace 1"]
-    assert machines.marker("laptop") == machines.marker() | {"machine": "laptop"}
+    desk, lap = machines.marker(), machines.marker("laptop")
+    assert lap == desk | {"machine": "laptop", "directoryId": lap["directoryId"]}
+    assert lap["directoryId"] != desk["directoryId"]
+
+
+def test_a_directory_keeps_its_id_and_one_without_gets_one(machines: Machines) -> None:
+    machines.open("etcd").close()
+    marker = machines.marker()
+    machines.open().close()
+    assert machines.marker() == marker
+    path = machines.root / "devbox" / JOINED
+    path.write_text(json.dumps({name: value for name, value in marker.items() if name != "directoryId"}))
+    machines.open().close()
+    assert machines.marker()["directoryId"] != marker["directoryId"]
 
 
 def test_another_prefix_than_the_one_that_was_joined_is_refused(machines: Machines) -> None:
@@ -122,6 +137,7 @@ def test_another_store_below_the_same_prefix_is_refused(machines: Machines) -> N
         '{"storeId":"x"}',
         '{"machine":"a b"}',
         '{"endpoints":["x"]}',
+        '{"directoryId":"x"}',
         '{"later":1}',
     ],
 )

@@ -10,6 +10,7 @@ The strategy:
 import errno
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -38,6 +39,7 @@ from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.news import Disagreement, Taken, apply
 from workspaced.store.etcd.outages import Outages
 from workspaced.store.etcd.reading import Contents, Damaged, take_snapshot, told, verify
+from workspaced.store.etcd.registration import Registration
 from workspaced.store.etcd.sending import READING_SECONDS, Sender
 from workspaced.store.etcd.starting import start
 from workspaced.store.etcd.transaction import Scope
@@ -66,26 +68,31 @@ class EtcdWorkspaceStore(StoreBase):
         home: LockedDirectory,
         address: EtcdAddress,
         machine: str,
+        directory_id: str,
         *,
         expected_id: str | None = None,
         gateway: Gateway | None = None,
     ) -> None:
         """Open the store, or make it if there is none. Raises StoreUnusable or OSError: then `home` stays open.
 
-        `machine` is the name by which others know this one. `expected_id` is the id of the store that the data directory
+        `machine` is the name by which others know this one, and `directory_id` the id of the data directory. `expected_id` is the id of the store that the data directory
         belongs to, None if it may be any. Tests set `gateway`.
         """
         self.machine = machine
         self._home = home
         self._keys = Keys(address.prefix)
-        self._scope = Scope(self._keys, machine, str(home.open.path))
+        self._scope = Scope(self._keys, machine, directory_id)
         try:
             self._gateway = gateway or Gateway(address)
         except ValueError as error:
             raise StoreUnusable(str(error), number=errno.EINVAL) from error
+        self._leases = Leases(self._gateway, lambda: self._journal.lose_sessions())
         try:
-            started = start(self._gateway, self._scope, expected_id, home.open)
+            registration = Registration(self._gateway, self._scope, self._leases, home.open)
+            started = start(self._gateway, self._scope, registration, expected_id, home.open)
         except BaseException:
+            with suppress(EtcdError):  # it ends by itself
+                self._leases.close()
             self._gateway.close()
             raise
         contents = started.contents
@@ -93,7 +100,6 @@ class EtcdWorkspaceStore(StoreBase):
         self.warnings = [*contents.warnings]
         self._journal = Journal(contents)
         self._outages = Outages()
-        self._leases = Leases(self._gateway, self._journal)
         self._follower = Follower(
             self._gateway,
             self._keys,
@@ -105,6 +111,7 @@ class EtcdWorkspaceStore(StoreBase):
             self._gateway,
             self._keys,
             self._leases,
+            registration,
             self._journal,
             self._follower,
             self._outages,

@@ -1,4 +1,4 @@
-"""The thread that looks after a store in etcd: its leases, whether etcd can be reached, and whether its changes arrive.
+"""The thread that looks after a store in etcd: its leases, its registration, whether etcd can be reached, and whether its changes arrive.
 
 The strategy:
 - Workspaces that were edited by hand, as with etcdctl, are put right: as the last commit left them.
@@ -21,6 +21,7 @@ from workspaced.store.etcd.keys import Keys
 from workspaced.store.etcd.leases import Leases
 from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.outages import Outages
+from workspaced.store.etcd.registration import Registration
 from workspaced.store.etcd.transaction import Held, Write
 
 _LOOK_SECONDS: Final = 1.0
@@ -35,13 +36,14 @@ _log = Logger()
 
 
 class Keeper:
-    """Keeps the leases, and looks at etcd, in a thread from `start` to `close`."""
+    """Keeps the leases and the registration, and looks at etcd, in a thread from `start` to `close`."""
 
     def __init__(
         self,
         gateway: Gateway,
         keys: Keys,
         leases: Leases,
+        registration: Registration,
         journal: Journal,
         follower: Follower,
         outages: Outages,
@@ -52,6 +54,7 @@ class Keeper:
         self._keys = keys
         self._held = held
         self._leases = leases
+        self._registration = registration
         self._journal = journal
         self._follower = follower
         self._outages = outages
@@ -91,6 +94,7 @@ class Keeper:
                 self._leases.keep_alive()
                 self._look()
                 self._leases.revoke_ended()
+                self._registration.renew()
                 self._delete_orphans()
                 self._put_right()
             except EtcdError as error:

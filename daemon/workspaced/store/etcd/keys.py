@@ -9,6 +9,7 @@
 | `<prefix><generation>/building` | only while the generation is written: its maker |
 | `<prefix>request/<key>` | a request key |
 | `<prefix>session/<workspace id>/<session id>` | a session |
+| `<prefix>machine/<name>` | the daemon that has this name (`registration`) |
 
 Whatever else is below the prefix is foreign.
 """
@@ -21,12 +22,13 @@ HEAD: Final = "head"
 GENERATION: Final = "g_[0-7][0-9A-HJKMNP-TV-Z]{25}"
 """The pattern of the name of a generation."""
 
-Kind = Literal["head", "workspace", "name", "history", "building", "request", "session"]
+Kind = Literal["head", "workspace", "name", "history", "building", "request", "session", "machine"]
 
 _OWN: Final = re.compile(
     r"(?P<head>head)"
     r"|request/(?P<request>.+)"
     r"|session/(?P<session>ws_[A-Za-z0-9_-]{1,128}/ss_[A-Za-z0-9_-]+)"
+    r"|machine/(?P<machine>[A-Za-z0-9][A-Za-z0-9._-]{0,252})"
     rf"|(?P<generation>{GENERATION})/"
     r"(?:workspace/(?P<workspace>ws_[A-Za-z0-9_-]{1,128})|name/(?P<name>.+)|history/(?P<history>[0-9]{16})"
     r"|(?P<building>building))",
@@ -39,7 +41,7 @@ class Place(NamedTuple):
 
     kind: Kind
     name: str
-    """What stands behind the kind: an id, a name, a revision or a request key."""
+    """What stands behind the kind: an id, a name, a revision, a request key or a machine."""
     generation: str = ""
     """Empty for keys that are beside the generations."""
 
@@ -57,6 +59,7 @@ class Keys:
         self.head = self._key(HEAD)
         self.all = _below(self.prefix)
         self.sessions = _below(self._key("session/"))
+        self.machines = _below(self._key("machine/"))
 
     def workspace(self, generation: str, workspace_id: str) -> bytes:
         """Return the key of a workspace."""
@@ -85,6 +88,10 @@ class Keys:
     def session(self, workspace_id: str, session_id: str) -> bytes:
         """Return the key of a session."""
         return self._key(f"session/{workspace_id}/{session_id}")
+
+    def machine(self, name: str) -> bytes:
+        """Return the key of the daemon that has this name of a machine."""
+        return self._key(f"machine/{name}")
 
     def place_of(self, key: bytes) -> Place | None:
         """Return what a key below the prefix tells, None for a foreign one."""

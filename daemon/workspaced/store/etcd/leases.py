@@ -1,18 +1,18 @@
-"""The leases of a store in etcd: keys of sessions, request keys and unfinished generations end with them.
+"""The leases of a store in etcd: keys of sessions, of daemons, of requests and of unfinished generations end with them.
 
 The strategy:
-- Sessions live by one lease of this daemon, for as long as it is kept alive. Without that for 15 s they are over: other
-  machines do not trust in them any more.
+- The registration of this daemon and its sessions live by one lease, for as long as it is kept alive. Without that for 15 s
+  they are over: other machines do not trust in them any more.
 - Request keys live by leases that nobody keeps alive: a new one every ten minutes, so each key lives at least that long.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from workspaced.process.log import Logger
 from workspaced.store.etcd.gateway import Gateway
-from workspaced.store.etcd.journal import Journal
 
 SESSION_SECONDS: Final = 15
 """How long a session outlives its daemon's last sign of life."""
@@ -36,9 +36,10 @@ def _now() -> float:
 class Leases:
     """The leases of a store. For any thread."""
 
-    def __init__(self, gateway: Gateway, journal: Journal) -> None:
+    def __init__(self, gateway: Gateway, lose_sessions: Callable[[], None]) -> None:
+        """`lose_sessions` is called when the lease of sessions was lost."""
         self._gateway = gateway
-        self._journal = journal
+        self._lose_sessions = lose_sessions
         self._lock = threading.Lock()
         self._session = 0
         self._kept_at = 0.0
@@ -47,7 +48,7 @@ class Leases:
         self._ended: list[int] = []  # those whose keys may still be there
 
     def session(self) -> int:
-        """Return the lease of sessions, a new one if there is none. Raises EtcdError."""
+        """Return the lease of this daemon and its sessions, a new one if there is none. Raises EtcdError."""
         with self._lock:
             if not self._session:
                 kept_at = _now()
@@ -116,5 +117,5 @@ class Leases:
             return
         self._ended.append(self._session)
         self._session = 0
-        _log.warning("The lease of this machine's sessions in etcd was lost, so its sessions are over.")
-        self._journal.lose_sessions()
+        _log.warning("The lease of this daemon in etcd was lost, so its sessions are over.")
+        self._lose_sessions()

@@ -142,6 +142,8 @@ def _without_own(held: Held) -> Taken:
     """Return the same without this daemon's own sessions. A key may be there still: its lease is another one by now."""
     sessions = held.state.sessions
     own = [owned.session for owned in sessions.values() if owned.connection != ELSEWHERE]
+    if not own:
+        return Taken(held)
     for session in own:
         sessions = sessions.without(session.id)
     return Taken(held._replace(state=replace(held.state, sessions=sessions)), orphans=own)

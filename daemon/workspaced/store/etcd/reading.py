@@ -24,10 +24,12 @@ from workspaced.store.etcd.transaction import Held
 from workspaced.store.etcd.values import (
     Head,
     NewerFormat,
+    Registered,
     RequestValue,
     StoredSession,
     entry_of,
     head_of,
+    registered_of,
     request_of,
     session_of,
 )
@@ -172,6 +174,14 @@ def read_session(text: bytes) -> StoredSession | None:
         return None
 
 
+def read_registered(text: bytes) -> Registered | None:
+    """Return the registration with this text, None for one that was edited: it holds nothing."""
+    try:
+        return registered_of(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def read_request(text: bytes) -> RequestValue | None:
     """Return the value of a request key, None for one that this release can't read."""
     try:
@@ -191,6 +201,8 @@ def _sort_in(snapshot: Snapshot, keys: Keys, item: KeyValue) -> None:
         snapshot.requests[place.name] = item
     elif place.kind == "session":
         snapshot.sessions[place.name.partition("/")[2]] = item.value
+    elif place.kind == "machine":
+        return  # of no concern to a reader
     else:
         generation = snapshot.generations.setdefault(place.generation, Generation())
         if place.kind == "workspace":

@@ -6,6 +6,7 @@
 | a whole store | `clean`; sessions that an earlier daemon of this directory left are ended |
 | edited or deleted keys | `recovered` or `dataLoss` (`mending`), unless a daemon on another machine puts them right |
 | foreign keys, a store of another id, no head | StoreUnusable, and nothing is touched |
+| a daemon of the same name, or of a copy of the data directory | UnfitSettings, and nothing is touched |
 """
 
 import errno
@@ -26,6 +27,7 @@ from workspaced.store.etcd.making import Target
 from workspaced.store.etcd.mending import mend
 from workspaced.store.etcd.messages import Compare, Delete, Put, Read
 from workspaced.store.etcd.reading import Contents, Damaged, Snapshot, take_snapshot, told, verify
+from workspaced.store.etcd.registration import Registration
 from workspaced.store.etcd.transaction import Scope
 from workspaced.store.etcd.values import FORMAT, Head, NewerFormat, new_nonce
 from workspaced.store.files import Directory
@@ -56,13 +58,16 @@ class DamagedStore(StoreUnusable):
         self.damage = damage
 
 
-def start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Directory) -> Started:
+def start(
+    gateway: Gateway, scope: Scope, registration: Registration, expected_id: str | None, directory: Directory
+) -> Started:
     """Return the store below the prefix; make one if there is none. Raises StoreUnusable, or OSError for the directory.
 
-    `expected_id` is the id of the store that the data directory belongs to, None if it may be any.
+    `expected_id` is the id of the store that the data directory belongs to, None if it may be any. The daemon is registered
+    before anything else is written.
     """
     try:
-        return _start(gateway, scope, expected_id, directory)
+        return _start(gateway, scope, registration, expected_id, directory)
     except EtcdError as error:
         raise as_unusable(error) from error
     except StorageFailure as failure:
@@ -105,7 +110,9 @@ def verified(snapshot: Snapshot, keys: Keys) -> Contents:
         ) from damage
 
 
-def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: Directory) -> Started:
+def _start(
+    gateway: Gateway, scope: Scope, registration: Registration, expected_id: str | None, directory: Directory
+) -> Started:
     keys = scope.keys
     nonces: set[str] = set()
     has_waited = False
@@ -114,6 +121,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: D
         require_own(snapshot, keys)
         if snapshot.head is None:
             require_free(gateway, snapshot, keys, expected_id)
+            registration.begin()
             nonces.add(_make_empty(gateway, scope))
             continue
         try:
@@ -126,6 +134,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: D
                 _log.error(
                     "The store in etcd is damaged, and no other daemon has put it right.", reason=error.reason
                 )
+                registration.begin()
                 lease = gateway.grant(BUILDING_SECONDS)
                 target = Target(gateway, keys, scope.machine, snapshot.head.mod_revision, lease)
                 mend(snapshot, error.damage, target, directory, expected_id)
@@ -138,6 +147,7 @@ def _start(gateway: Gateway, scope: Scope, expected_id: str | None, directory: D
                 "nothing was written; correct `etcd_prefix` or `etcd_endpoints`, or choose another --data-dir",
                 errno.EEXIST,
             )
+        registration.begin()
         if any(name != head.generation for name in snapshot.generations):
             remove_left(gateway, keys, head.generation, contents.held.head_revision)
         return Started(
@@ -219,16 +229,10 @@ def _make_empty(gateway: Gateway, scope: Scope) -> str:
 
 
 def _without_earlier(gateway: Gateway, scope: Scope, contents: Contents) -> Contents:
-    """End the sessions of an earlier daemon of this directory, and warn of another one with this machine's name."""
+    """End the sessions of an earlier daemon of this directory."""
     own = {id_ for id_, each in contents.sessions.items() if scope.owns(each)}
     for id_ in own:
         key = scope.keys.session(contents.sessions[id_].session.workspace_id, id_)
         gateway.transact([], [Delete(key)])
     others = {id_: each for id_, each in contents.sessions.items() if id_ not in own}
-    namesakes = {each.data_dir for each in others.values() if each.machine == scope.machine}
-    warnings = [
-        f"Another daemon calls its machine {scope.machine}, too (its data directory is {data_dir}), and each takes the "
-        "other's paths for its own: give one of them another name by the setting `machine`."
-        for data_dir in sorted(namesakes)
-    ]
-    return Contents(contents.revision, contents.held, others, [*contents.warnings, *warnings])
+    return Contents(contents.revision, contents.held, others, contents.warnings)

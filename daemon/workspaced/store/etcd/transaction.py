@@ -50,12 +50,12 @@ class Scope(NamedTuple):
 
     keys: Keys
     machine: str
-    data_dir: str
-    """The data directory of the daemon; it tells apart two daemons of one machine."""
+    directory_id: str
+    """The id of the daemon's data directory (`joining`)."""
 
     def owns(self, session: StoredSession) -> bool:
         """Return whether a session is, or was, one of this daemon."""
-        return (session.machine, session.data_dir) == (self.machine, self.data_dir)
+        return session.directory_id == self.directory_id
 
 
 class CommitLeases(NamedTuple):
@@ -117,7 +117,7 @@ def beside_generations(commit: Commit, held: Held, scope: Scope, leases: CommitL
         )
     for owned in commit.begun:
         session = owned.session
-        stored = StoredSession(session=session, machine=scope.machine, data_dir=scope.data_dir)
+        stored = StoredSession(session=session, machine=scope.machine, directory_id=scope.directory_id)
         yield Put(keys.session(session.workspace_id, session.id), encode(stored), leases.session)
     for session_id in commit.ended:
         ended = held.state.sessions[session_id].session

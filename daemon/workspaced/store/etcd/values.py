@@ -1,4 +1,4 @@
-"""The values in etcd: the head of the store, request keys and sessions as JSON, changes as compressed JSON.
+"""The values in etcd: the head of the store, request keys, sessions and daemons as JSON, changes as compressed JSON.
 
 Workspaces are kept as in databases (`stored_texts`), and so are changes, but compressed: one holds its workspace twice, and
 etcd keeps ten thousand of them, sends each to every machine, and syncs each before it answers.
@@ -55,11 +55,22 @@ class StoredSession(Struct, frozen=True, kw_only=True, rename="camel"):
 
     session: Session
     machine: str
-    data_dir: str
+    directory_id: str
+    """The id of the daemon's data directory."""
 
     def as_elsewhere(self) -> OwnedSession:
         """Return the session as it is told on other machines."""
         return OwnedSession(msgspec.structs.replace(self.session, machine=self.machine), ELSEWHERE)
+
+
+class Registered(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A daemon that shares the store, as long as its lease lives."""
+
+    directory_id: str
+    place: str
+    """Where its data directory is: a boot of a machine, a device and an inode."""
+    host: str
+    data_dir: str
 
 
 class RequestValue(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -110,5 +121,6 @@ def entry_of(value: bytes) -> Entry | None:
 
 _format_decoder: Final = msgspec.json.Decoder(_Formatted)
 _head_decoder: Final = msgspec.json.Decoder(Head)
+registered_of: Final = msgspec.json.Decoder(Registered).decode
 session_of: Final = msgspec.json.Decoder(StoredSession).decode
 request_of: Final = msgspec.json.Decoder(RequestValue).decode

@@ -1,11 +1,9 @@
 """Sessions on several machines: each guards a delete, and is exclusive, everywhere, for as long as its daemon lives."""
 
-from contextlib import closing
-
 import pytest
 
 from support.etcd import Cluster, needs_etcd, port_of
-from support.etcd_stores import Machines, news_of, open_etcd_store
+from support.etcd_stores import Machines, news_of
 from support.proxy import Proxy
 from support.samples import commit
 from support.waiting import wait_until
@@ -178,19 +176,6 @@ def test_a_deleted_key_ends_a_session(
     news_of(lap)
     news_of(desk)
     assert held(lap) == held(desk) == {}
-
-
-def test_a_namesake_with_sessions_is_told_at_a_start(
-    machines: Machines, pair: tuple[EtcdWorkspaceStore, EtcdWorkspaceStore]
-) -> None:
-    commit_at_last(pair[1], begin("ss_1"))
-    other = open_etcd_store(
-        machines.address.endpoints, machines.place / "x", prefix=machines.address.prefix, machine="lap"
-    )
-    with closing(other):
-        (warning,) = other.warnings
-        assert str(machines.place / "lap") in warning
-        assert held(other) == {"ss_1": ("lap", False)}
 
 
 def test_sessions_of_a_machine_that_is_cut_off_are_over_there_too(

@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,13 +39,16 @@ def test_the_first_start_makes_a_store_and_the_second_finds_it(machines: Machine
     lap = machines.open("lap", expected_id=desk.state.store_id)
     assert (lap.recovery.outcome, lap.state.store_id) == ("clean", desk.state.store_id)
     assert desk.warnings == lap.warnings == []
-    assert machines.stored().keys() == {"head"}
+    assert machines.stored().keys() == {"head", "machine/desk", "machine/lap"}
 
 
-@pytest.mark.parametrize("fate", ["lost", "never"])
-def test_an_answer_lost_while_a_store_is_made_makes_no_second_one(machines: Machines, fate: Fate) -> None:
+@pytest.mark.parametrize("fates", [("lost",), ("never",), ("applied", "lost"), ("applied", "never")])
+def test_an_answer_lost_while_a_store_is_made_makes_no_second_one(
+    machines: Machines, fates: Sequence[Fate]
+) -> None:
+    """First of the registration, then of the making."""
     gateway = ScriptedGateway(machines.address)
-    gateway.script(fate)
+    gateway.script(*fates)
     desk = machines.open("desk", gateway=gateway)
     assert desk.recovery.outcome == "fresh"
     assert json.loads(machines.stored()["head"])["storeId"] == desk.state.store_id
