@@ -61,7 +61,7 @@ class Registration:
         ends_at = time.monotonic() + _OUTLIVED_SECONDS
         waits = False
         while not self._lease:
-            other = self._put(self._leases.session())
+            other = self._put()
             if other is None:
                 return
             if other.directory_id != self._own.directory_id or time.monotonic() >= ends_at:
@@ -78,16 +78,15 @@ class Registration:
 
     def renew(self) -> None:
         """Register again if the lease was lost; warn once where another daemon has the name or the id now. Raises EtcdError."""
-        lease = self._leases.session()
-        if lease == self._lease:
+        if self._leases.session() == self._lease:
             return
-        other = self._put(lease)
+        other = self._put()
         if other is not None and not self._has_warned:
             reason, advice = self._told(other)
             _log.warning(f"While this daemon was cut off from etcd, its place was taken. {reason}: {advice}.")
         self._has_warned = other is not None
 
-    def _put(self, lease: int) -> Registered | None:
+    def _put(self) -> Registered | None:
         """Put the key, or return the registration that is in the way."""
         keys = self._scope.keys
         first, end = keys.machines
@@ -104,6 +103,7 @@ class Registration:
                 ):
                     return other
             none_since = Compare(first, "MOD", "LESS", found.revision + 1, end)
+            lease = self._leases.session()  # only now: nobody keeps it alive while a start waits
             own = Put(keys.machine(self._scope.machine), encode(self._own), lease)
             try:
                 is_put = self._gateway.transact([none_since], [own]).succeeded
@@ -120,10 +120,7 @@ class Registration:
     def _told(self, other: Registered) -> tuple[str, str]:
         """Return whose registration is in the way, and what to do."""
         reason = f"Another daemon shares the store in etcd as {self._scope.machine}"
-        advice = (
-            "choose another name by the setting `machine`; on a copy of that machine, move "
-            f"{self._joined} away first"
-        )
+        advice = "choose another name by the setting `machine`"
         if other.directory_id == self._own.directory_id:
             reason = f"{self._joined.parent} is a copy of a data directory whose daemon shares the store in etcd already"
             advice = (
