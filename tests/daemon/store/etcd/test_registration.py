@@ -10,6 +10,7 @@ from support.etcd_stores import Machines, news_of, open_etcd_store, save_at_last
 from support.logs import EventDict
 from support.proxy import Proxy
 from support.samples import commit, workspace
+from support.scripted_gateway import Fate, ScriptedGateway
 from support.waiting import wait_until
 from workspaced.domain import sessions, workspaces
 from workspaced.store.contract import UnfitSettings
@@ -71,6 +72,27 @@ def test_a_second_daemon_of_the_same_name_is_refused(machines: Machines) -> None
     assert machines.stored() == before
     assert [*desk.state.sessions] == ["ss_1"]
     open_other(machines, "other", machine="lap").close()
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("machine", ["desk", "lap"])
+def test_of_two_starts_at_once_one_is_refused(machines: Machines, machine: str) -> None:
+    """The other one comes when nobody was seen: by the same name, or from a copy with another one."""
+    others: list[EtcdWorkspaceStore] = []
+    id_ = None if machine == "desk" else str(machines.place / "desk")
+
+    def come() -> Fate:
+        others.append(open_other(machines, "other", machine=machine, directory_id=id_))
+        return "applied"
+
+    gateway = ScriptedGateway(machines.address)
+    gateway.script(come)
+    try:
+        with pytest.raises(UnfitSettings, match=str(machines.place / "other")):
+            machines.open("desk", gateway=gateway)
+    finally:
+        for other in others:
+            other.close()
 
 
 def test_a_stop_frees_the_name(machines: Machines) -> None:
