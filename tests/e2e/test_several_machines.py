@@ -2,6 +2,7 @@
 member of the cluster are killed.
 """
 
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -96,7 +97,7 @@ def test_clients_of_both_write_while_a_daemon_and_a_member_are_killed(
         leader = cluster.leader()
         leader.kill()
         wait_for_more()
-        machines[0].daemon.restart()
+        machines[0].daemon.restart(signal.SIGKILL)
         wait_for_more()
         leader.start()
         is_over.set()
