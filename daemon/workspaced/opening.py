@@ -1,4 +1,7 @@
-"""The opening of the store at a start: what the log tells of it, and the wait for an etcd that does not answer."""
+"""The opening of the store at a start: what the log tells of it, and the wait for an etcd that does not answer.
+
+The data directory stays locked while a start waits: no second daemon begins, and clients can tell who holds it.
+"""
 
 import threading
 from collections.abc import AsyncIterator
@@ -10,8 +13,8 @@ import trio
 from workspaced.process.log import Logger
 from workspaced.settings.model import Settings
 from workspaced.store.contract import StoreUnreachable, StoreUnusable
-from workspaced.store.kinds import OpenStore, open_store
-from workspaced.store.lock import LockHeld
+from workspaced.store.kinds import OpenStore, lock_home, open_in
+from workspaced.store.locked_directory import LockedDirectory
 from workspaced.supervision.supervisor import Supervisor
 
 _PAUSE_SECONDS: Final = 1.0
@@ -28,17 +31,19 @@ async def open_or_wait(
     Raises LockHeld, or StoreUnusable: StoreUnreachable for an etcd that was not reached in time.
     """
     await supervisor.restoring(settings.data_dir)
+    home = await trio.to_thread.run_sync(lock_home, settings.store, settings.data_dir, str(socket_path))
     try:
-        return await trio.to_thread.run_sync(_open, settings, socket_path)
+        return await trio.to_thread.run_sync(_open, settings, home)
     except StoreUnreachable as error:
         if not settings.etcd_start_seconds:
+            home.close()
             raise
         reason = error
     _log.warning(
         f"etcd does not answer: the start waits for it for up to {settings.etcd_start_seconds:g} s.",
         reason=reason.reason,
     )
-    failure: StoreUnusable | LockHeld | None = None
+    failure: StoreUnusable | None = None
     store: OpenStore | None = None
     async with trio.open_nursery() as waiting:
 
@@ -49,39 +54,45 @@ async def open_or_wait(
 
         waiting.start_soon(end)
         try:
-            store = await _keep_trying(settings, socket_path, supervisor, reason)
-        except (StoreUnusable, LockHeld) as error:
+            store = await _keep_trying(settings, home, supervisor, reason)
+        except StoreUnusable as error:
             failure = error  # raised below, for the nursery would put it into a group
         waiting.cancel_scope.cancel()
     if failure is not None:
+        if isinstance(failure, StoreUnreachable):
+            home.close()
         raise failure
     return store
 
 
 async def _keep_trying(
-    settings: Settings, socket_path: Path, supervisor: Supervisor, reason: StoreUnreachable
+    settings: Settings, home: LockedDirectory, supervisor: Supervisor, reason: StoreUnreachable
 ) -> OpenStore:
     deadline = trio.current_time() + settings.etcd_start_seconds
     while True:
-        await supervisor.waiting(f"Waiting for etcd: {reason.reason}")
-        if trio.current_time() + _PAUSE_SECONDS >= deadline:
-            raise StoreUnreachable(
-                f"{reason.message} The start has waited {settings.etcd_start_seconds:g} s for it (etcd_start_seconds).",
-                number=reason.errno,
-            ) from reason
-        await trio.sleep(_PAUSE_SECONDS)
         try:
-            return await _attempt(settings, socket_path)
+            await supervisor.waiting(f"Waiting for etcd: {reason.reason}")
+            if trio.current_time() + _PAUSE_SECONDS >= deadline:
+                raise StoreUnreachable(
+                    f"{reason.message} The start has waited {settings.etcd_start_seconds:g} s for it (etcd_start_seconds).",
+                    number=reason.errno,
+                ) from reason
+            await trio.sleep(_PAUSE_SECONDS)
+        except trio.Cancelled:
+            home.close()
+            raise
+        try:
+            return await _attempt(settings, home)
         except StoreUnreachable as error:
             reason = error  # by now it may be another one
 
 
-async def _attempt(settings: Settings, socket_path: Path) -> OpenStore:
+async def _attempt(settings: Settings, home: LockedDirectory) -> OpenStore:
     """Open the store in a thread, which is abandoned on cancellation: an etcd that hangs must not delay the end."""
     is_abandoned = threading.Event()
 
     def attempt() -> OpenStore:
-        store = _open(settings, socket_path)
+        store = _open(settings, home)
         if is_abandoned.is_set():  # set a moment later, the end of the process closes it
             store.close()
         return store
@@ -93,8 +104,8 @@ async def _attempt(settings: Settings, socket_path: Path) -> OpenStore:
         raise
 
 
-def _open(settings: Settings, socket_path: Path) -> OpenStore:
-    store = open_store(settings.store, settings.data_dir, socket=str(socket_path), etcd=settings.etcd)
+def _open(settings: Settings, home: LockedDirectory) -> OpenStore:
+    store = open_in(home, settings.store, settings.etcd)
     for warning in store.warnings:
         _log.warning(warning)
     recovery, count = store.recovery, store.state.salvageable_count()

@@ -16,10 +16,12 @@ from support.waiting import until
 from workspaced import opening
 from workspaced.opening import open_or_wait
 from workspaced.settings.model import Settings
-from workspaced.store.contract import StoreUnreachable, StoreUnusable
-from workspaced.store.json.json_store import create_json_store
+from workspaced.store.contract import StoreUnreachable, StoreUnusable, UnfitSettings
+from workspaced.store.joining import EtcdSettings
+from workspaced.store.json.json_store import JsonWorkspaceStore, create_json_store
 from workspaced.store.kinds import OpenStore
 from workspaced.store.lock import LockHeld
+from workspaced.store.locked_directory import LockedDirectory
 from workspaced.supervision.notify import Notifier
 from workspaced.supervision.supervisor import Supervisor
 from workspaced_protocol.daemon_models import StoreStatus
@@ -37,15 +39,17 @@ class Etcd:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def open_store(self, _choice: str, data_dir: Path, **_: object) -> OpenStore:
+    def open_in(self, home: LockedDirectory, _choice: str, _etcd: EtcdSettings) -> OpenStore:
         self.attempts += 1
         outcome = self.outcomes[min(self.attempts, len(self.outcomes)) - 1]
         if self.attempts > 1:
             self.may_answer.wait(30)
         if outcome is not None:
+            if not isinstance(outcome, StoreUnreachable):
+                home.close()
             raise outcome
         try:
-            return create_json_store(data_dir)
+            return JsonWorkspaceStore(home.open.path, home=home)
         finally:
             self.opened.set()
 
@@ -53,7 +57,7 @@ class Etcd:
 @pytest.fixture
 def etcd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Etcd]:
     etcd = Etcd()
-    monkeypatch.setattr(opening, "open_store", etcd.open_store)
+    monkeypatch.setattr(opening, "open_in", etcd.open_in)
     yield etcd
     etcd.may_answer.set()
 
@@ -104,6 +108,7 @@ async def test_it_gives_up_when_the_time_has_passed(start: Start, etcd: Etcd, au
     ):
         await start.open()
     assert 58 <= trio.current_time() - began_at <= 60
+    assert lock_is_free(start.settings.data_dir)
 
 
 async def test_the_reason_is_that_of_the_last_attempt(
@@ -139,9 +144,10 @@ async def test_a_signal_ends_the_wait_at_once(
         nursery.start_soon(send)
         assert await start.open() is None
     if hangs:
+        assert not lock_is_free(start.settings.data_dir)
         etcd.may_answer.set()
         await until(etcd.opened.is_set)
-        await until(lambda: lock_is_free(start.settings.data_dir))
+    await until(lambda: lock_is_free(start.settings.data_dir))
 
 
 def lock_is_free(data_dir: Path) -> bool:
@@ -152,8 +158,29 @@ def lock_is_free(data_dir: Path) -> bool:
     return True
 
 
+async def test_no_second_daemon_begins_meanwhile(
+    start: Start, etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_PAUSE_SECONDS", 0.001)
+    free: list[bool] = []
+    async with trio.open_nursery() as nursery:
+
+        async def look() -> None:
+            await until(lambda: etcd.attempts > 1)
+            free.extend(lock_is_free(start.settings.data_dir) for _ in range(20))
+            start.send.send_nowait(signal.SIGTERM)
+
+        nursery.start_soon(look)
+        await start.open()
+    assert not any(free)
+
+
 @pytest.mark.parametrize(
-    "failure", [StoreUnusable("the password is wrong", "correct it"), LockHeld("/data", None)]
+    "failure",
+    [
+        StoreUnusable("the password is wrong", "correct it"),
+        UnfitSettings("the prefix is wrong", "correct it"),
+    ],
 )
 async def test_what_no_wait_mends_ends_it(
     start: Start, etcd: Etcd, failure: Exception, autojump_clock: object
@@ -163,6 +190,7 @@ async def test_what_no_wait_mends_ends_it(
         await start.open()
     assert raised.value is failure
     assert etcd.attempts == 2
+    assert lock_is_free(start.settings.data_dir)
 
 
 async def test_a_hangup_during_the_wait_is_obeyed_once_it_serves(

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from workspaced.process.log import Logger
-from workspaced.store.contract import StoreError, StoreUnusable, UnfitSettings, WorkspaceStore
+from workspaced.store.contract import (
+    StoreError,
+    StoreUnreachable,
+    StoreUnusable,
+    UnfitSettings,
+    WorkspaceStore,
+)
 from workspaced.store.disk import Disk
 from workspaced.store.files import Directory
 from workspaced.store.joining import (
@@ -50,12 +56,30 @@ class OtherKind(UnfitSettings):
 def open_store(choice: Choice, data_dir: Path, *, socket: str, etcd: EtcdSettings | None = None) -> OpenStore:
     """Open the store in `data_dir`, and recover it if it is damaged. What is missing is made.
 
-    `etcd` are the settings of a store in etcd; without them, the defaults. What a stopped migration has left is moved to
-    quarantine before. Raises UnfitSettings (OtherKind for two stores), LockHeld, StoreUnreachable for an etcd that does not answer, or StoreUnusable.
+    Raises as `lock_home` and `open_in` do.
     """
+    home = lock_home(choice, data_dir, socket)
+    try:
+        return open_in(home, choice, etcd or EtcdSettings())
+    except StoreUnreachable:
+        home.close()
+        raise
+
+
+def lock_home(choice: Choice, data_dir: Path, socket: str) -> LockedDirectory:
+    """Lock the directory of a store; make it if it is missing. Raises LockHeld or StoreUnusable."""
     if choice == "sqlite":
         refuse_network(data_dir)  # before anything is made there
-    home = LockedDirectory(Disk(), data_dir, socket)
+    return LockedDirectory(Disk(), data_dir, socket)
+
+
+def open_in(home: LockedDirectory, choice: Choice, etcd: EtcdSettings) -> OpenStore:
+    """Open the store in a locked directory, which is closed with the store.
+
+    What a stopped migration has left is moved to quarantine before. Raises UnfitSettings (OtherKind for two stores) or
+    StoreUnusable: then `home` is closed, but for StoreUnreachable, an etcd that does not answer.
+    """
+    data_dir = home.open.path
     try:
         _finish_migration(home.open)
         kind = _chosen(choice, home.open)
@@ -68,12 +92,12 @@ def open_store(choice: Choice, data_dir: Path, *, socket: str, etcd: EtcdSetting
         home.close()
         raise
     if kind == "json":
-        return JsonWorkspaceStore(data_dir, socket=socket, home=home)
+        return JsonWorkspaceStore(data_dir, home=home)
     if kind == "etcd":
-        return _open_etcd(home, etcd or EtcdSettings())
+        return _open_etcd(home, etcd)
     from workspaced.store.sqlite import SqliteWorkspaceStore
 
-    return SqliteWorkspaceStore(data_dir, socket=socket, home=home)
+    return SqliteWorkspaceStore(data_dir, home=home)
 
 
 def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
@@ -93,6 +117,8 @@ def _open_etcd(home: LockedDirectory, settings: EtcdSettings) -> OpenStore:
     except OSError as error:
         home.close()
         raise unusable(home.open.path, error) from error
+    except StoreUnreachable:
+        raise
     except BaseException:
         home.close()
         raise
