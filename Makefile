@@ -23,19 +23,25 @@ $(VENV)/run.stamp: pyproject.toml $(wildcard launchd/* systemd/*) | $(BIN)/pytho
 	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp
-	@echo "Installing the development tools into $(VENV)" >&2
-	@$(BIN)/python -m pip install --quiet --group dev
+# Of these tools most modules are never imported: those that are, Python compiles then.
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	@echo "Installing the tools of the tests into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --no-compile --group test
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/test.stamp
+	@echo "Installing the other development tools into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --no-compile --group dev
 	@mkdir -p $(VENV)/typings
 	@for package in trio outcome; do \
 		ln -sfn "$$($(BIN)/python -c "import pathlib, $$package; print(pathlib.Path($$package.__file__).parent)")" $(VENV)/typings/$$package || exit 1; \
 	done
 	@touch $@
 
-# node and npm come with the development tools.
+# node and npm come with the tools of the tests.
 $(NODE_MODULES)/stamp: export PATH := $(abspath $(BIN)):$(PATH)
 $(NODE_MODULES)/stamp: export NODE_OPTIONS := --use-system-ca # as pip: a registry may stand behind a proxy of one's own
-$(NODE_MODULES)/stamp: $(TYPESCRIPT)/package-lock.json $(VENV)/dev.stamp
+$(NODE_MODULES)/stamp: $(TYPESCRIPT)/package-lock.json $(VENV)/test.stamp
 	@echo "Installing the tools of the TypeScript client into $(NODE_MODULES)" >&2
 	@npm --prefix $(TYPESCRIPT) ci --loglevel error --ignore-scripts
 	@touch $@
@@ -49,7 +55,7 @@ run: $(VENV)/run.stamp ## Start the daemon in the foreground with its default pa
 
 # Hundreds of processes are started: where this variable is set, each would compile the sources again.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage
+test: $(VENV)/test.stamp test-typescript ## Run every test, and check coverage
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	@$(BIN)/coverage combine --quiet
@@ -58,10 +64,10 @@ test: $(VENV)/dev.stamp test-typescript ## Run every test, and check coverage
 # Before a release, and after changes of the store. Coverage is left to `make test`.
 test-exhaustive: export PYTHONDONTWRITEBYTECODE =
 test-exhaustive: export TEST_EXHAUSTIVELY = 1
-test-exhaustive: $(VENV)/dev.stamp ## Run every test with all its cases: make test tries of the longest lists a share, another one each day
+test-exhaustive: $(VENV)/test.stamp ## Run every test with all its cases: make test tries of the longest lists a share, another one each day
 	$(BIN)/python -m pytest -n auto --dist worksteal --timeout 600
 
-# bun is not among the development tools: where somebody has it, the tests must pass there, too.
+# bun is not among the tools of the tests: where somebody has it, the tests must pass there, too.
 test-typescript: export PATH := $(abspath $(BIN)):$(PATH)
 test-typescript: $(NODE_MODULES)/stamp ## Run the tests of the TypeScript client on Node, and on Bun where that is installed
 	@npm --prefix $(TYPESCRIPT) run --silent build

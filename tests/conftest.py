@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -22,6 +22,16 @@ for _number in signal.valid_signals() - _IGNORED_BY_PYTHON:
         _is_interrupt = _number == signal.SIGINT
         signal.signal(_number, signal.default_int_handler if _is_interrupt else signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Have `-n auto` use half as many workers again as there are cores: tests wait for disks, processes and deadlines.
+
+    PYTEST_XDIST_AUTO_NUM_WORKERS is taken as it is.
+    """
+    found = yield
+    return found if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else found + found // 2
 
 
 def pytest_collection_finish() -> None:

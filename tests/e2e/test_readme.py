@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from support.repository import ROOT
-from support.tour import RUN_DAEMON, new_tour, steps_of
+from support.tour import RUN_DAEMON, Step, new_tour, processes_at, steps_of
+from support.waiting import wait_until
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="the documents print the paths of Linux")
@@ -27,6 +28,15 @@ def test_a_tour_runs_as_it_is_printed(name: str) -> None:
     with new_tour() as tour:
         for step in steps:
             tour.take(step)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="it looks for processes in /proc")
+def test_a_tour_that_fails_leaves_no_process() -> None:
+    with new_tour() as tour:
+        with pytest.raises(AssertionError, match="workspacectl list"):
+            tour.take(Step("workspacectl list", ["another output"]))
+        assert [*processes_at(tour.root)] != [], "the command has started a daemon"
+    wait_until(lambda: [*processes_at(tour.root)] == [])
 
 
 def test_the_readme_is_short() -> None:

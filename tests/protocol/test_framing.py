@@ -212,7 +212,7 @@ def test_any_bytes_in_pieces_give_what_they_give_whole(pieces: list[bytes], cap:
 # The cost
 
 
-def test_one_mebibyte_comes_byte_by_byte() -> None:
+def test_one_mebibyte_comes_byte_by_byte(unmeasured: None) -> None:
     line = bytes(range(32, 127)) * 11_037
     lines, splitter = run([line[at : at + 1] for at in range(len(line))])
     assert lines == []

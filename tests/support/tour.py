@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -80,7 +80,6 @@ class Tour:
         default_factory=dict[str, tuple[subprocess.Popen[bytes], int]]
     )
     """The daemons by their commands, each with its terminal."""
-    _in_background: list[int] = field(default_factory=list[int])
 
     @property
     def runtime_dir(self) -> Path:
@@ -105,8 +104,6 @@ class Tour:
         assert self._levelled(lines, step) == expected, step.command
         pids = _PID.findall("\n".join(lines))
         self.pids.update(zip(_PID.findall("\n".join(step.expected)), pids, strict=False))
-        if "& echo " in command:
-            self._in_background += map(int, pids)
 
     def _levelled(self, lines: list[str], step: Step) -> list[str]:
         """Return what was printed, as far as it is compared, in the document's words."""
@@ -118,8 +115,8 @@ class Tour:
             process.kill()
             process.wait()
             os.close(terminal)
-        for pid in self._in_background:
-            if str(self.root) in command_line_of(pid):  # not a later process of the same pid
+        for pid in processes_at(self.root):  # members of etcd, and daemons that a command has started
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def _localised(self, command: str) -> str:
@@ -191,12 +188,12 @@ def _compared(expected: list[str]) -> list[str]:
     return expected[:-1] if expected[-1:] == [REST] else expected
 
 
-def command_line_of(pid: int) -> str:
-    """Return the command line of a process, empty if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
+def processes_at(home: Path) -> Iterator[int]:
+    """Yield the processes whose HOME this is."""
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if f"HOME={home}".encode() in environment.read_bytes().split(b"\0"):
+                yield int(environment.parent.name)
 
 
 def read_until(terminal: int, is_enough: Callable[[bytes], bool]) -> bytes:

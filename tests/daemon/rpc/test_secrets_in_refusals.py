@@ -61,6 +61,7 @@ def places(value: Any, text: str) -> Iterator[Any]:
 
 
 @pytest.mark.requirement("FR-003")
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 async def test_no_refusal_of_any_method_tells_a_password(client: Client, method: Method) -> None:
     fitting = {name: deepcopy(FITTING.get(name, "ws_none")) for name in method.param_names()}
@@ -79,6 +80,7 @@ async def test_no_refusal_of_any_method_tells_a_password(client: Client, method:
     assert [each for each in told if each != "{}"] != [] or not fitting
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 async def test_no_refusal_of_any_method_tells_all_of_a_long_text(client: Client, method: Method) -> None:
     fitting = {name: deepcopy(FITTING.get(name, "ws_none")) for name in method.param_names()}

@@ -92,6 +92,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.usefixtures("measured_once")  # a megabyte of numbers takes 300,000 turns
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("method", ["workspace.create", "store.save", "store.apply"])
 async def test_what_would_not_be_kept_is_refused_with_its_field(

@@ -30,6 +30,7 @@ pytestmark = [needs_etcd, pytest.mark.requirement("FR-005", "T011", "T015")]
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(following, "_PAUSES_SECONDS", (0.05, 0.05))
     monkeypatch.setattr(sending, "_FOLLOWER_SECONDS", 0.2)
     monkeypatch.setattr(sending, "READING_SECONDS", 0.2)
     monkeypatch.setattr(etcd_store, "READING_SECONDS", 0.2)
