@@ -60,8 +60,8 @@ class HangingStore(JsonWorkspaceStore):
 
     hangs = False
 
-    def __init__(self, data_dir: Path, *, socket: str, home: LockedDirectory) -> None:
-        super().__init__(data_dir, socket=socket, home=home)
+    def __init__(self, data_dir: Path, *, home: LockedDirectory) -> None:
+        super().__init__(data_dir, home=home)
         self.released = threading.Event()
         self.is_closed = False
 
@@ -80,8 +80,8 @@ def hanging(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[Hanging
     """The store of the daemon under test, once it has started; its commits hang from then on."""
     stores: list[HangingStore] = []
 
-    def create(data_dir: Path, *, socket: str, home: LockedDirectory) -> HangingStore:
-        store = HangingStore(data_dir, socket=socket, home=home)
+    def create(data_dir: Path, *, home: LockedDirectory) -> HangingStore:
+        store = HangingStore(data_dir, home=home)
         store.hangs = True
         stores.append(store)
         return store
