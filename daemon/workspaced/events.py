@@ -92,7 +92,7 @@ class EventHub:
                 _log.exception("An event could not be delivered.", topic=event.topic)
 
     def skip_to(self, revision: int) -> None:
-        """Go on at the store's new revision, of whose changes some are not known: each subscriber is told of the gap."""
+        """Go on at the store's new revision after unknown changes: each subscriber is told of the gap."""
         # One number more than there are events, so that those who have read all of them fall behind, too.
         self._first = self.end + 1
         self._kept.clear()

@@ -12,7 +12,7 @@ from msgspec import structs
 from workspaced_protocol.models import ProjectBinding, Workspace
 
 Rooted = TypeVar("Rooted", Workspace, ProjectBinding)
-"""That which has a root path."""
+"""A workspace or a project: each has a root path."""
 
 
 class Here(NamedTuple):

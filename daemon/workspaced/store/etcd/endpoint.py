@@ -28,7 +28,7 @@ LARGEST_ANSWER_BYTES: Final = 256 * 1024 * 1024
 """More than etcd holds for any store of workspaces: a server that never ends its answer must not fill the memory."""
 
 _IDLE_CONNECTIONS: Final = 4
-"""How many connections stay open: the writer, the follower, the keeper, and one who asks for the status."""
+"""How many connections stay open: the writer, the follower, the keeper, and a request for the status."""
 
 _SOCKET_OPTIONS: Final = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),

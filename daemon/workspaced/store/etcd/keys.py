@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
     kind: Kind
     name: str
-    """What stands behind the kind: an id, a name, a revision, a request key or a machine."""
+    """The end of the key: an id, a name, a revision, a request key or a machine."""
     generation: str = ""
     """Empty for keys that are beside the generations."""
 

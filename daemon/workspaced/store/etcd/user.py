@@ -26,7 +26,7 @@ _REQUIRE_LEADER: Final = {"Grpc-Metadata-hasleader": "true"}
 
 
 class EtcdUser:
-    """Who asks. Its methods are for any thread."""
+    """The user of etcd, and their token. For any thread."""
 
     def __init__(self, address: EtcdAddress) -> None:
         self._address = address

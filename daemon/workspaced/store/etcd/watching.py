@@ -21,7 +21,7 @@ from workspaced.store.etcd.messages import GatewayError, WatchAnswer, WatchLine
 class Watch:
     """An iterator of changes: one WatchAnswer after the other, each with whole revisions.
 
-    It waits without a limit, since nothing may change for months; who waits for it must close it, from any thread.
+    It waits without a limit, since nothing may change for months. Close it, from any thread, to end the wait.
     Then the iteration ends. It raises EtcdError where the watch breaks, Compacted where its revision is gone.
     """
 
