@@ -71,7 +71,7 @@ class Joined(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     machine: MachineName
     """The name that this machine has for the others."""
     endpoints: tuple[str, ...] = ()
-    """The members that served it last, for a command that is told of no others."""
+    """The members that served it last, for a command without settings."""
     directory_id: Annotated[str, Meta(pattern=r"^dd_[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")] | None = None
     """The id of the data directory, by which the store tells it from others; None until the next start."""
 

@@ -44,7 +44,7 @@ class LockedDirectory:
         return self.open.is_at_its_path() and self._lock.is_in(self.open)
 
     def ensure_in_place(self, *, reopens: bool = False) -> bool:
-        """Open and lock what stands at the path, if that is another directory, or if it `reopens`; return whether it is another.
+        """Open and lock the directory at the path if it is another one, or in any case with `reopens`; return whether it is another.
 
         Raises StorageFailure.
         """

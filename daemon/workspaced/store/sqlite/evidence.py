@@ -100,7 +100,7 @@ class Proven:
     state: State
     is_all: bool
     answered: int
-    """The newest revision that is told of, 0 where none is."""
+    """The newest revision that any evidence names, 0 without evidence."""
     missing: int = 0
     from_backup: int = 0
 

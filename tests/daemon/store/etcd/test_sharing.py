@@ -16,6 +16,7 @@ from workspaced.domain.entries import Cause
 from workspaced.domain.errors import NameConflict
 from workspaced.domain.records import RecoveryNotice
 from workspaced.store.contract import Commit, Overtaken, StorageFailure, commit_of
+from workspaced.store.etcd import transaction
 from workspaced.store.etcd.etcd_store import EtcdWorkspaceStore
 from workspaced_protocol.models import Change, Peer
 
@@ -53,6 +54,8 @@ def test_what_one_commits_the_other_takes_over(machines: Machines) -> None:
     assert (news.entries, news.is_gap) == (draft.entries, False)
     assert news.state is lap.state
     assert content(lap) == content(desk)
+    # A lease of twenty minutes, given to new keys for the first ten.
+    assert machines.gateway.keep_alive(machines.lease_of("request/key")) == 20 * 60
     commit(lap, workspaces.delete("ws_1", None))
     news_of(desk)
     assert content(lap) == content(desk)
@@ -163,3 +166,24 @@ def test_a_notice_is_one_for_all(machines: Machines) -> None:
     commit(lap, bulk.acknowledge_recovery)
     news_of(desk, 2)
     assert desk.state.recovery is None
+
+
+def test_the_oldest_changes_are_taken_out_of_etcd_and_the_start_knows_it(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "KEPT_ENTRIES", 5)
+    monkeypatch.setattr(transaction, "_PRUNED_AT_ONCE", 4)
+    desk, lap = machines.open("desk"), machines.open("lap")
+    for number in range(1, 13):
+        draft = Draft(desk.state)
+        create = workspaces.create(f"ws_{number}", f"N {number}", "/src", number)
+        draft.apply(create(draft), Cause("cor_1", Peer(7, 8), "workspace.create"), number)
+        desk.commit(commit_of(draft))
+    news_of(lap, 12)
+    kept = [int(name.rpartition("/")[2]) for name in machines.stored() if "/history/" in name]
+    assert kept == [*range(5, 13)]  # revision 9 took out those up to 4; the next four are not old enough yet
+    assert content(lap)[:-1] == content(desk)[:-1]
+    machines.close("desk")
+    again = machines.open("desk").state
+    assert [entry.revision for entry in again.history.entries] == kept
+    assert again.history.complete_since == 4
